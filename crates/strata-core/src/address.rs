@@ -1,0 +1,259 @@
+//! From an address to its arena, its pool and its block: the only file that masks pointers.
+//!
+//! ```text
+//!   63            22 21       16 15             0
+//!   ├── arena ──────┼─ pool ────┼─ within pool ─┤
+//!         │              └─► header = arena + pool × 64
+//!         └─► ArenaHead = header slot 0 (pool 0 is metadata, so no block ever has pool index 0)
+//! ```
+//!
+//! A [`UserPtr`] is what a program handed in: wild until its header slot was read. A [`BlockPtr`](crate::block::BlockPtr)
+//! is tame.
+//!
+//! I1  Every arena and every huge mapping starts on an arena boundary with a header table in its first bytes, so the slot
+//!     of any pointer that we handed out may be read. (One exception, a huge pointer that is itself arena-aligned, has pool
+//!     index 0 and is told apart by that.)
+//!
+//! Does not know: what the headers say. Idea: mask to the metadata, as mimalloc's segments (Leijen et al. 2019).
+
+use crate::arena::ArenaHead;
+use crate::block::BlockPtr;
+use crate::layout::{ARENA_BYTES, GRANULE_SHIFT, HEADER_SHIFT, POOL_BYTES, POOL_SHIFT, POOLS_PER_ARENA};
+use crate::pool::Pool;
+use core::ptr::NonNull;
+
+/// An address that a program passed in and that nothing has vouched for yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct UserPtr(NonNull<u8>);
+
+impl UserPtr {
+    /// Takes the program's word for it.
+    #[inline(always)]
+    pub const fn new(address: NonNull<u8>) -> Self {
+        Self(address)
+    }
+
+    /// Whether it lies in the pool that starts at `base` (an address, or 0 for none): three instructions, no memory.
+    #[inline(always)]
+    pub fn is_in_pool_at(self, base: usize) -> bool {
+        (self.0.addr().get() ^ base) < POOL_BYTES
+    }
+
+    /// The index of the pool within its arena; `None` for 0, which no block has (see the drawing).
+    #[inline(always)]
+    pub fn pool_index(self) -> Option<PoolIndex> {
+        PoolIndex::new((self.0.addr().get() >> POOL_SHIFT) & (POOLS_PER_ARENA - 1))
+    }
+
+    /// Whether it is itself the start of an arena-aligned region: only a huge allocation with such an alignment is.
+    #[inline]
+    pub fn is_arena_aligned(self) -> bool {
+        self.0.addr().get() & (ARENA_BYTES - 1) == 0
+    }
+
+    /// The header of the pool that it lies in.
+    ///
+    /// # Safety
+    /// - It lies in an arena or huge mapping of ours (I1) and is not arena-aligned.
+    #[inline(always)]
+    pub unsafe fn pool(self) -> &'static Pool {
+        let slot =
+            (self.0.addr().get() >> (POOL_SHIFT - HEADER_SHIFT)) & ((POOLS_PER_ARENA - 1) << HEADER_SHIFT);
+        let arena = self.arena();
+        let header = arena.0.as_ptr().wrapping_byte_add(slot).cast::<Pool>();
+        // SAFETY: I1: the slot is within the header table, which is mapped and initialised for as long as a block lives.
+        unsafe { &*header }
+    }
+
+    /// The arena (or huge mapping) that it lies in.
+    #[inline(always)]
+    pub fn arena(self) -> ArenaPtr {
+        let base = self.0.as_ptr().map_addr(|address| address & !(ARENA_BYTES - 1));
+        // SAFETY: no mapping of ours lies in the first arena of the address space, so the masked address is not 0;
+        // for a wild pointer the value is only ever compared or validated before use.
+        ArenaPtr(unsafe { NonNull::new_unchecked(base) }.cast())
+    }
+
+    /// The block that starts here.
+    ///
+    /// # Safety
+    /// - It is the start of a block that is the program's to give back.
+    #[inline(always)]
+    pub unsafe fn block(self) -> BlockPtr {
+        BlockPtr::from_address(self.0)
+    }
+
+    /// The address itself.
+    #[inline(always)]
+    pub fn as_non_null(self) -> NonNull<u8> {
+        self.0
+    }
+}
+
+/// The start of an arena or of a huge mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct ArenaPtr(NonNull<ArenaHead>);
+
+impl ArenaPtr {
+    /// Vouches for an address.
+    ///
+    /// # Safety
+    /// - `base` is aligned to [`ARENA_BYTES`] and its first header table is mapped, zero or initialised, for ever.
+    #[inline]
+    pub unsafe fn new(base: NonNull<u8>) -> Self {
+        debug_assert!(base.addr().get() & (ARENA_BYTES - 1) == 0);
+        Self(base.cast())
+    }
+
+    /// The head: header slot 0.
+    ///
+    /// # Safety
+    /// - The head was initialised and outlives the use.
+    #[inline]
+    pub unsafe fn head(self) -> &'static ArenaHead {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The head's place, to initialise it.
+    pub fn head_place(self) -> NonNull<ArenaHead> {
+        self.0
+    }
+
+    /// The header of pool `index`.
+    ///
+    /// # Safety
+    /// - This is an arena (not a huge mapping) whose headers were initialised.
+    #[inline]
+    pub unsafe fn pool(self, index: PoolIndex) -> &'static Pool {
+        // SAFETY: the slot lies in the header table (index < POOLS_PER_ARENA).
+        unsafe { self.pool_place(index).as_ref() }
+    }
+
+    /// The place of a pool's header, to initialise it.
+    pub fn pool_place(self, index: PoolIndex) -> NonNull<Pool> {
+        let header = self.0.as_ptr().wrapping_byte_add(index.get() << HEADER_SHIFT).cast::<Pool>();
+        // SAFETY: within the arena, hence not null.
+        unsafe { NonNull::new_unchecked(header) }
+    }
+
+    /// The first byte of pool `index`.
+    #[inline]
+    pub fn pool_base(self, index: PoolIndex) -> NonNull<u8> {
+        let base = self.0.as_ptr().wrapping_byte_add(index.get() << POOL_SHIFT).cast::<u8>();
+        // SAFETY: within the arena, hence not null.
+        unsafe { NonNull::new_unchecked(base) }
+    }
+
+    /// The first byte.
+    #[inline]
+    pub fn as_non_null(self) -> NonNull<u8> {
+        self.0.cast()
+    }
+}
+
+/// Which pool of an arena: 1 to [`POOLS_PER_ARENA`] − 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub struct PoolIndex(core::num::NonZeroU8);
+
+impl PoolIndex {
+    /// `None` for 0, the metadata's pool.
+    #[inline(always)]
+    pub const fn new(index: usize) -> Option<Self> {
+        debug_assert!(index < POOLS_PER_ARENA);
+        match core::num::NonZeroU8::new(index as u8) {
+            Some(index) => Some(Self(index)),
+            None => None,
+        }
+    }
+
+    /// The number.
+    #[inline(always)]
+    pub const fn get(self) -> usize {
+        self.0.get() as usize
+    }
+
+    /// Its bit in the arena's words.
+    #[inline(always)]
+    pub const fn bit(self) -> u64 {
+        1 << self.0.get()
+    }
+}
+
+impl Pool {
+    /// The arena whose header table this header is in.
+    #[inline(always)]
+    pub fn arena(&self) -> ArenaPtr {
+        UserPtr(NonNull::from(self).cast()).arena()
+    }
+
+    /// Its index in the arena.
+    #[inline]
+    pub fn index(&self) -> PoolIndex {
+        let slot = core::ptr::from_ref(self).addr() & (ARENA_BYTES - 1);
+        debug_assert!(slot >> HEADER_SHIFT != 0);
+        // SAFETY: slot 0 is an `ArenaHead`, never a `Pool`.
+        unsafe { PoolIndex::new(slot >> HEADER_SHIFT).unwrap_unchecked() }
+    }
+
+    /// The first byte of its blocks.
+    #[inline]
+    pub fn base(&self) -> NonNull<u8> {
+        self.arena().pool_base(self.index())
+    }
+
+    /// The header of the pool whose blocks start at `base`.
+    ///
+    /// # Safety
+    /// - `base` is the [`base`](Self::base) of an initialised pool.
+    #[inline]
+    pub unsafe fn of_base(base: NonNull<u8>) -> &'static Self {
+        // SAFETY: a pool's base lies in an arena of ours and has a pool index above 0.
+        unsafe { UserPtr(base).pool() }
+    }
+
+    /// The block `granule` granules behind the base.
+    #[inline]
+    pub fn block_at_granule(&self, granule: u16) -> BlockPtr {
+        let address = self.base().as_ptr().wrapping_byte_add(usize::from(granule) << GRANULE_SHIFT);
+        // SAFETY: within the pool, hence not null.
+        BlockPtr::from_address(unsafe { NonNull::new_unchecked(address) })
+    }
+
+    /// How many granules behind the base `block` starts.
+    #[inline]
+    pub fn granule_of(&self, block: BlockPtr) -> u16 {
+        let offset = block.as_non_null().addr().get() & (POOL_BYTES - 1);
+        (offset >> GRANULE_SHIFT) as u16
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    fn at(address: usize) -> UserPtr {
+        UserPtr(NonNull::new(core::ptr::without_provenance_mut(address)).unwrap())
+    }
+
+    #[test]
+    fn an_address_leads_to_its_arena_and_pool() {
+        let pointer = at(0x7f00_0040_0000 + 5 * POOL_BYTES + 48);
+        assert_eq!(pointer.arena().as_non_null().addr().get(), 0x7f00_0040_0000);
+        assert_eq!(pointer.pool_index().unwrap().get(), 5);
+        assert!(pointer.is_in_pool_at(0x7f00_0040_0000 + 5 * POOL_BYTES));
+        assert!(!pointer.is_in_pool_at(0x7f00_0040_0000 + 6 * POOL_BYTES));
+        assert!(!pointer.is_in_pool_at(0));
+    }
+
+    #[test]
+    fn metadata_and_arena_aligned_addresses_have_no_pool() {
+        assert!(at(ARENA_BYTES * 3).pool_index().is_none());
+        assert!(at(ARENA_BYTES * 3).is_arena_aligned());
+        assert!(at(ARENA_BYTES * 3 + 4096).pool_index().is_none());
+        assert!(!at(ARENA_BYTES * 3 + 4096).is_arena_aligned());
+    }
+}

@@ -1,0 +1,108 @@
+//! An arena: 4 MiB of pools with their headers in front, and the words that say which pools are free.
+//!
+//! ```text
+//!   0        64                4096              8192                64 KiB            128 KiB
+//!   ├─ head ─┼─ pool headers ───┼─ shelf ──────────┼─ untouched ─────────┼─ pool 1 ──────────┼─ pool 2 …
+//!            slots 1 … 63         which pools have blocks to adopt, by class
+//! ```
+//!
+//! Nobody owns an arena. Its metadata are never unmapped, so a stale hint may always be followed; the bits that hand out
+//! its pools live with the segment, side by side with those of its neighbours.
+//!
+//! Does not know: which arena serves next, the OS.
+
+mod bits;
+mod shelf;
+mod summary;
+
+pub use bits::PoolBits;
+pub use shelf::Shelf;
+pub use summary::Summary;
+
+use crate::address::{ArenaPtr, PoolIndex};
+use crate::layout::{HEADER_BYTES, HEADER_TABLE_BYTES, POOLS_PER_ARENA};
+use crate::pool::Pool;
+use core::ptr::NonNull;
+
+/// What starts at an arena boundary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ArenaKind {
+    /// An arena of pools.
+    Pools = 1,
+    /// One huge allocation with its header table in front.
+    Huge = 2,
+}
+
+/// Header slot 0: what lies behind this boundary. Written before any address behind it is handed out, never changed.
+///
+/// The first word is where a `Pool` has its owner and stays zero: no cache takes this slot for a pool of its own.
+#[repr(C)]
+#[derive(Debug)]
+pub struct ArenaHead {
+    never_an_owner: usize,
+    /// The segment (or nothing, for a huge mapping); its type belongs to the layer above.
+    pub segment: *const (),
+    /// Index of the arena in its segment.
+    pub index: u32,
+    /// What lies behind.
+    pub kind: ArenaKind,
+    /// Huge: bytes mapped from the boundary (or header page) on.
+    pub mapped_bytes: usize,
+    /// Huge: bytes from the start of the mapping to the payload.
+    pub payload_offset: usize,
+}
+
+const _: () = assert!(size_of::<ArenaHead>() <= HEADER_BYTES);
+
+// SAFETY: immutable once published; the segment pointer is only a name.
+unsafe impl Sync for ArenaHead {}
+
+impl ArenaHead {
+    /// The head of an arena.
+    pub const fn of_pools(segment: *const (), index: u32) -> Self {
+        Self { never_an_owner: 0, segment, index, kind: ArenaKind::Pools, mapped_bytes: 0, payload_offset: 0 }
+    }
+
+    /// The head of a huge mapping.
+    pub const fn of_huge(mapped_bytes: usize, payload_offset: usize) -> Self {
+        Self {
+            never_an_owner: 0,
+            segment: core::ptr::null(),
+            index: 0,
+            kind: ArenaKind::Huge,
+            mapped_bytes,
+            payload_offset,
+        }
+    }
+}
+
+/// Initialises the metadata of a fresh arena.
+///
+/// # Safety
+/// - `arena` is committed, zero, and the caller's.
+pub unsafe fn init(arena: ArenaPtr, head: ArenaHead) {
+    for index in (1..POOLS_PER_ARENA).filter_map(PoolIndex::new) {
+        // SAFETY: the slot is within the arena's header table, and the caller's.
+        unsafe { Pool::init_fresh(arena.pool_place(index)) };
+    }
+    // SAFETY: behind the header table, still in pool 0.
+    unsafe { Shelf::init_fresh(shelf_place(arena)) };
+    // SAFETY: slot 0, the caller's.
+    unsafe { arena.head_place().write(head) };
+}
+
+fn shelf_place(arena: ArenaPtr) -> NonNull<Shelf> {
+    let place = arena.as_non_null().as_ptr().wrapping_byte_add(HEADER_TABLE_BYTES);
+    // SAFETY: within the arena, hence not null.
+    unsafe { NonNull::new_unchecked(place.cast()) }
+}
+
+/// The shelf of an arena.
+///
+/// # Safety
+/// - `arena` was initialised by [`init`].
+pub unsafe fn shelf(arena: ArenaPtr) -> &'static Shelf {
+    // SAFETY: initialised, and never unmapped.
+    unsafe { shelf_place(arena).as_ref() }
+}

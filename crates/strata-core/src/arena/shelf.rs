@@ -1,0 +1,71 @@
+//! The pools of an arena that nobody owns and that have blocks to give, by size class.
+//!
+//! Putting a pool on the shelf is a *hint*: ownership is the pool's own remote word. A bit may be stale (the pool was
+//! claimed by a freeing thread, or even serves another class by now); whoever takes it claims the pool and looks.
+//!
+//! I1  A pool is disowned before its bit is set, so that whoever sees the bit can claim the pool.
+//!
+//! Does not know: who adopts. Idea: abandoned-page bitmaps (mimalloc 3).
+
+use crate::address::PoolIndex;
+use crate::size_class::{CLASS_COUNT, SizeClass};
+use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use core::ptr::NonNull;
+
+/// One word a class.
+#[derive(Debug)]
+pub struct Shelf {
+    words: [AtomicU64; CLASS_COUNT],
+}
+
+impl Shelf {
+    /// Makes fresh memory an empty shelf.
+    ///
+    /// # Safety
+    /// - `place` is zero, aligned, and the caller's.
+    pub(super) unsafe fn init_fresh(place: NonNull<Self>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            crate::sync::init_fresh(place, || Self { words: [const { 0 }; CLASS_COUNT].map(AtomicU64::new) })
+        };
+    }
+
+    /// Offers a pool that was just disowned (I1).
+    #[inline]
+    pub fn offer(&self, class: SizeClass, pool: PoolIndex) {
+        // AcqRel: carries the disowning to whoever takes the bit; pairs with Acquire in shelf.rs::take.
+        self.words[class.index()].fetch_or(pool.bit(), AcqRel);
+    }
+
+    /// Whether nothing is offered.
+    #[inline]
+    pub fn is_empty(&self, class: SizeClass) -> bool {
+        // Acquire: part of a summary's second look; pairs with Release in shelf.rs::offer.
+        self.words[class.index()].load(Acquire) == 0
+    }
+
+    /// Takes the lowest offer.
+    pub fn take(&self, class: SizeClass) -> Option<PoolIndex> {
+        let word = &self.words[class.index()];
+        // Relaxed: the exchange below tests it.
+        let mut offered = word.load(Relaxed);
+        while offered != 0 {
+            // Acquire: sees the disowning; pairs with Release in shelf.rs::offer. Relaxed on failure: tried again.
+            match word.compare_exchange(offered, offered & (offered - 1), AcqRel, Relaxed) {
+                Ok(_) => return PoolIndex::new(offered.trailing_zeros() as usize),
+                Err(now) => offered = now,
+            }
+        }
+        None
+    }
+
+    /// Withdraws an offer: the pool was claimed by a freeing thread or left.
+    #[inline]
+    pub fn withdraw(&self, class: SizeClass, pool: PoolIndex) {
+        let word = &self.words[class.index()];
+        // Relaxed: only a hint is taken back; a stale one does no harm.
+        if word.load(Relaxed) & pool.bit() != 0 {
+            word.fetch_and(!pool.bit(), Relaxed);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Free blocks of one pool, last in, first out: what was used last is warm.
+//!
+//! Owner: whoever owns the pool. All-zero bytes are the empty list.
+//!
+//! Does not know: how many blocks it holds; the pool counts those that are *not* here.
+
+use super::{BlockPtr, Chain, Link, link};
+use crate::sync::OwnedPtr;
+
+/// A stack of free blocks.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct FreeList {
+    head: OwnedPtr<Link>,
+}
+
+impl FreeList {
+    /// The empty list.
+    #[cfg(not(strata_loom))]
+    pub const fn new() -> Self {
+        Self { head: OwnedPtr::null() }
+    }
+
+    /// The empty list.
+    #[cfg(strata_loom)]
+    pub fn new() -> Self {
+        Self { head: OwnedPtr::null() }
+    }
+
+    /// Takes the block that was put last: two loads and a store.
+    ///
+    /// # Safety
+    /// - The caller owns the list.
+    #[inline(always)]
+    pub unsafe fn pop(&self) -> Option<BlockPtr> {
+        let block = BlockPtr::from_link(self.head.get())?;
+        // SAFETY: blocks on the list are free, and ours with it.
+        self.head.set(unsafe { block.next() });
+        Some(block)
+    }
+
+    /// Puts a block: a load and two stores.
+    ///
+    /// # Safety
+    /// - The caller owns the list and the block.
+    #[inline(always)]
+    pub unsafe fn push(&self, block: BlockPtr) {
+        // SAFETY: the block is the caller's.
+        unsafe { block.set_next(self.head.get()) };
+        self.head.set(block.as_link());
+    }
+
+    /// Puts a whole chain in front.
+    ///
+    /// # Safety
+    /// - The caller owns the list and the chain.
+    #[inline]
+    pub unsafe fn push_chain(&self, chain: Chain) {
+        // SAFETY: the chain's last block is the caller's.
+        unsafe { chain.tail.set_next(self.head.get()) };
+        self.head.set(chain.head.as_link());
+    }
+
+    /// Empties it and returns the first block's link.
+    #[inline]
+    pub fn take(&self) -> *mut Link {
+        let head = self.head.get();
+        self.head.set(core::ptr::null_mut());
+        head
+    }
+
+    /// Replaces the content of an empty list by blocks that are already linked.
+    #[inline]
+    pub fn replace(&self, head: *mut Link) {
+        debug_assert!(self.is_empty());
+        self.head.set(head);
+    }
+
+    /// Whether there is nothing to pop.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.head.get().is_null()
+    }
+
+    /// Counts the blocks, by walking: cold paths only.
+    ///
+    /// # Safety
+    /// - The caller owns the list.
+    pub unsafe fn count(&self) -> u32 {
+        let mut count = 0;
+        let mut link = self.head.get();
+        while let Some(block) = BlockPtr::from_link(link) {
+            count += 1;
+            // SAFETY: blocks on the list are free, and ours with it.
+            link = unsafe { block.next() };
+        }
+        count
+    }
+
+    /// Counts at most `limit` blocks of a list that another thread may be changing, each accepted by `belongs` before its
+    /// link is read. Exact when the owner is quiet; any number up to `limit` otherwise.
+    ///
+    /// # Safety
+    /// - Whatever `belongs` accepts is mapped.
+    pub unsafe fn glance_count(&self, limit: u32, belongs: impl Fn(*mut Link) -> bool) -> u32 {
+        let mut count = 0;
+        let mut seen = self.head.glance();
+        while count < limit && !seen.is_null() && belongs(seen) {
+            count += 1;
+            let Some(block) = BlockPtr::from_link(seen) else { break };
+            // SAFETY: accepted, hence mapped.
+            seen = unsafe { link::glance(block) };
+        }
+        count
+    }
+}
+
+impl Default for FreeList {
+    fn default() -> Self {
+        Self::new()
+    }
+}

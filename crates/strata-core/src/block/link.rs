@@ -1,0 +1,86 @@
+//! The first word of a free block.
+//!
+//! Under loom a link is a checked cell, larger than a word, so a chain whose links were not published by a Release is
+//! *seen*; `BlockPtr::prepare` puts one there. In the shipped build a link is a plain pointer and `prepare` is nothing.
+//!
+//! Does not know: where the block lies.
+
+use crate::sync::OwnedPtr;
+use core::ptr::NonNull;
+
+/// The word that leads to the next free block.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct Link {
+    next: OwnedPtr<Link>,
+}
+
+/// A block that is ours: free, or about to be handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct BlockPtr(NonNull<Link>);
+
+impl BlockPtr {
+    /// The block at `address`.
+    #[inline(always)]
+    pub const fn from_address(address: NonNull<u8>) -> Self {
+        Self(address.cast())
+    }
+
+    /// The block that a link led to.
+    #[inline(always)]
+    pub fn from_link(link: *mut Link) -> Option<Self> {
+        NonNull::new(link).map(Self)
+    }
+
+    /// As what `next` of another block says.
+    #[inline(always)]
+    pub const fn as_link(self) -> *mut Link {
+        self.0.as_ptr()
+    }
+
+    /// As what the program gets.
+    #[inline(always)]
+    pub const fn as_non_null(self) -> NonNull<u8> {
+        self.0.cast()
+    }
+
+    /// Reads the link.
+    ///
+    /// # Safety
+    /// - The block is free and the caller's, and its link was set.
+    #[inline(always)]
+    pub unsafe fn next(self) -> *mut Link {
+        // SAFETY: the caller's promise: the block is mapped and no program writes to it.
+        unsafe { self.0.as_ref() }.next.get()
+    }
+
+    /// Writes the link.
+    ///
+    /// # Safety
+    /// - The block is free and the caller's.
+    #[inline(always)]
+    pub unsafe fn set_next(self, next: *mut Link) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.as_ref() }.next.set(next);
+    }
+
+    /// Makes never-used memory a block: nothing in the shipped build.
+    ///
+    /// # Safety
+    /// - The memory is the caller's, mapped, and holds no link yet.
+    #[inline(always)]
+    pub unsafe fn prepare(self) {
+        // SAFETY: the caller's promise; a link is an owned pointer and nothing else (repr(transparent)).
+        unsafe { OwnedPtr::prepare(self.0.as_ptr().cast::<OwnedPtr<Link>>()) };
+    }
+}
+
+/// A glance at the link of a block that may be in use: for statistics, which validate what they get.
+///
+/// # Safety
+/// - `block` is mapped.
+pub(super) unsafe fn glance(block: BlockPtr) -> *mut Link {
+    // SAFETY: mapped, by the caller's promise.
+    unsafe { block.0.as_ref() }.next.glance()
+}

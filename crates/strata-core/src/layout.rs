@@ -1,0 +1,69 @@
+//! Every size that the address arithmetic rests on, derived from five choices.
+//!
+//! | choice              | shipped   | in models | why                                                            |
+//! |---------------------|-----------|-----------|----------------------------------------------------------------|
+//! | `POOL_SHIFT`        | 16        | 12        | 64 KiB: 16 pages; one atomic claim per thousand small blocks   |
+//! | `POOL_COUNT_SHIFT`  | 6         | 2         | 64 pools: one word says which are free                         |
+//! | `GRANULE_SHIFT`     | 4         | 4         | 16 bytes: what C and SIMD types want                           |
+//! | `LARGEST_CLASS_SHIFT` | 15      | 11        | 32 KiB: two blocks to a pool; above it, pools themselves       |
+//! | `HEADER_SHIFT`      | 6         | 9         | a pool's header is one cache line                              |
+//!
+//! Does not know: page sizes (a run-time fact of the OS layer).
+//! Decisions: 0002 (geometry), 0003 (size classes).
+
+#[cfg(strata_loom)]
+mod choices {
+    pub(super) const POOL_SHIFT: u32 = 12;
+    pub(super) const POOL_COUNT_SHIFT: u32 = 2;
+    pub(super) const LARGEST_CLASS_SHIFT: u32 = 11;
+    pub(super) const HEADER_SHIFT: u32 = 9;
+}
+#[cfg(not(strata_loom))]
+mod choices {
+    pub(super) const POOL_SHIFT: u32 = 16;
+    pub(super) const POOL_COUNT_SHIFT: u32 = 6;
+    pub(super) const LARGEST_CLASS_SHIFT: u32 = 15;
+    pub(super) const HEADER_SHIFT: u32 = 6;
+}
+
+/// log₂ of a pool's size in bytes.
+pub const POOL_SHIFT: u32 = choices::POOL_SHIFT;
+/// log₂ of the smallest distance between two blocks, in bytes.
+pub const GRANULE_SHIFT: u32 = 4;
+/// log₂ of the distance between two pool headers, in bytes.
+pub const HEADER_SHIFT: u32 = choices::HEADER_SHIFT;
+
+/// Size and alignment of a pool: 64 KiB.
+pub const POOL_BYTES: usize = 1 << POOL_SHIFT;
+/// Pools in an arena, the first of which holds the arena's metadata: 64.
+pub const POOLS_PER_ARENA: usize = 1 << choices::POOL_COUNT_SHIFT;
+/// log₂ of an arena's size in bytes.
+pub const ARENA_SHIFT: u32 = POOL_SHIFT + choices::POOL_COUNT_SHIFT;
+/// Size and alignment of an arena: 4 MiB.
+pub const ARENA_BYTES: usize = 1 << ARENA_SHIFT;
+/// Smallest block, and the alignment of every block: 16 bytes.
+pub const GRANULE_BYTES: usize = 1 << GRANULE_SHIFT;
+/// Bytes of one pool header: one cache line.
+pub const HEADER_BYTES: usize = 1 << HEADER_SHIFT;
+
+/// Largest block that shares a pool with others: 32 KiB.
+pub const LARGEST_CLASS_BYTES: usize = 1 << choices::LARGEST_CLASS_SHIFT;
+/// Largest run of pools that serves one *large* allocation: half an arena, 2 MiB.
+pub const LARGEST_RUN_POOLS: usize = POOLS_PER_ARENA / 2;
+/// Largest *large* allocation; anything above is *huge*, a mapping of its own.
+pub const LARGEST_RUN_BYTES: usize = LARGEST_RUN_POOLS * POOL_BYTES;
+
+/// Arenas in a full-size segment: 64, so that one word says which are in use.
+pub const ARENAS_PER_SEGMENT: usize = if cfg!(strata_loom) { 2 } else { 64 };
+
+/// Bits of the pools that an arena can hand out: all but the metadata's.
+pub const USABLE_POOLS: u64 = ((u64::MAX) >> (64 - POOLS_PER_ARENA as u32)) & !1;
+
+/// Bytes of the header table at an arena's start. The payload of a huge mapping begins behind it too, so that the
+/// header slot of *any* pointer into an arena-aligned region is ours to read.
+pub const HEADER_TABLE_BYTES: usize = POOLS_PER_ARENA * HEADER_BYTES;
+
+const _: () = assert!(POOLS_PER_ARENA <= 64);
+const _: () = assert!(HEADER_TABLE_BYTES * 2 <= POOL_BYTES);
+const _: () = assert!(LARGEST_CLASS_BYTES * 2 <= POOL_BYTES);
+const _: () = assert!(POOL_SHIFT - GRANULE_SHIFT <= 16, "a block's granule index fits the remote word");

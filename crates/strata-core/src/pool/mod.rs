@@ -1,0 +1,214 @@
+//! A pool: 64 KiB of blocks of one size class, and the one cache line that describes them.
+//!
+//! | field        | who may write it                                     | who reads it                                 |
+//! |--------------|------------------------------------------------------|----------------------------------------------|
+//! | `owner`      | the owner (its own identity, or null when it leaves) | anybody, to compare with itself              |
+//! | `free`       | the owner                                            | the owner                                    |
+//! | `sink`       | the owner                                            | the owner                                    |
+//! | `live`       | the owner                                            | the owner; statistics glance                 |
+//! | `carved`     | the owner                                            | the owner; statistics glance                 |
+//! | `format`     | whoever claimed the pool's bit, before any block     | anybody who holds a block of it              |
+//! | `next, prev` | the owner (its queue of partial pools)               | the owner                                    |
+//! | `remote`     | anybody, by the transitions of `remote.rs`           | anybody                                      |
+//!
+//! I1  `owner` equals a cache's identity only while that cache owns the pool: it is written after the claim and cleared
+//!     before the pool is given up, both by the owner. A thread that reads its own identity there therefore owns it.
+//! I2  `live` counts the carved blocks that are not on `free`: those of the program, those in somebody's outbox and those
+//!     on `remote`. While the pool is a cache's *current* one, its free blocks are on the cache's list and `live` means
+//!     nothing (it is held far above zero).
+//! I3  All-zero bytes are a pool that nobody uses: state *idle*, no owner, no class.
+//!
+//! Does not know: which thread, which arena comes next, statistics.
+//! Idea: free lists per page (Leijen, Zorn, de Moura 2019); full pages owned by nobody (mimalloc 3).
+
+mod carve;
+mod local;
+mod remote;
+
+pub use local::{Freed, LIVE_WHILE_CURRENT};
+pub use remote::{AtomicRemote, Disowned, Pushed, RemoteState, RemoteWord, Taken};
+
+use crate::block::FreeList;
+use crate::layout::{HEADER_BYTES, POOL_BYTES};
+use crate::size_class::SizeClass;
+use crate::sync::{AtomicPtr, Ordering::Relaxed, OwnedPtr, OwnedU32};
+
+/// What a pool is used for, packed into the header's `format` word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Nothing.
+    Idle,
+    /// Blocks of this class.
+    Blocks(SizeClass),
+    /// The first of this many pools that serve one large allocation.
+    Run(u32),
+}
+
+const RUN_BIT: u32 = 1 << 31;
+
+impl Format {
+    #[inline(always)]
+    const fn pack(self) -> u32 {
+        match self {
+            Self::Idle => 0,
+            Self::Blocks(class) => class.index() as u32 + 1,
+            Self::Run(pools) => RUN_BIT | pools,
+        }
+    }
+
+    #[inline(always)]
+    const fn unpack(word: u32) -> Self {
+        match word {
+            0 => Self::Idle,
+            run if run & RUN_BIT != 0 => Self::Run(run & !RUN_BIT),
+            class => Self::Blocks(SizeClass::from_index(class as usize - 1)),
+        }
+    }
+}
+
+/// The header of one pool; see the module for who may touch what.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Pool {
+    owner: AtomicPtr<()>,
+    free: FreeList,
+    sink: OwnedPtr<FreeList>,
+    live: OwnedU32,
+    carved: OwnedU32,
+    format: OwnedU32,
+    spare: OwnedU32,
+    remote: AtomicRemote,
+    next: OwnedPtr<Self>,
+    prev: OwnedPtr<Self>,
+}
+
+const _: () = assert!(size_of::<Pool>() <= HEADER_BYTES, "a pool header is one cache line");
+
+// SAFETY: every field is an atomic or an owned cell whose owner the table above names; ownership moves between threads by
+// the Release and Acquire of `remote.rs` and `arena/bits.rs`.
+unsafe impl Sync for Pool {}
+
+impl Pool {
+    /// Makes fresh memory an idle pool's header: natively the zeros already are one (I3).
+    ///
+    /// # Safety
+    /// - `place` is the caller's, aligned, and zero as the kernel gave it.
+    pub unsafe fn init_fresh(place: core::ptr::NonNull<Self>) {
+        // SAFETY: the caller's promise.
+        unsafe { crate::sync::init_fresh(place, Self::idle) };
+    }
+
+    fn idle() -> Self {
+        Self {
+            owner: AtomicPtr::new(core::ptr::null_mut()),
+            free: FreeList::new(),
+            sink: OwnedPtr::null(),
+            live: OwnedU32::zero(),
+            carved: OwnedU32::zero(),
+            format: OwnedU32::zero(),
+            spare: OwnedU32::zero(),
+            remote: AtomicRemote::idle(),
+            next: OwnedPtr::null(),
+            prev: OwnedPtr::null(),
+        }
+    }
+
+    /// Whether the cache with this identity owns the pool (I1).
+    #[inline(always)]
+    pub fn is_owned_by(&self, identity: *mut ()) -> bool {
+        self.owner() == identity
+    }
+
+    /// The identity of the owner, or null; stale unless it is the caller's own.
+    #[inline(always)]
+    pub fn owner(&self) -> *mut () {
+        // Relaxed: only equality with the reader's own identity is relied on, and that one it wrote itself (I1).
+        self.owner.load(Relaxed)
+    }
+
+    /// The owner signs, or leaves with null.
+    #[inline]
+    pub fn set_owner(&self, identity: *mut ()) {
+        // Relaxed: see `owner`; the data behind ownership is ordered by the remote word.
+        self.owner.store(identity, Relaxed);
+    }
+
+    /// What the pool is used for.
+    #[inline(always)]
+    pub fn format(&self) -> Format {
+        Format::unpack(self.format.get())
+    }
+
+    /// What the pool seems to be used for: for statistics.
+    pub fn glance_format(&self) -> Format {
+        Format::unpack(self.format.glance())
+    }
+
+    /// Blocks of `class` that a pool holds.
+    #[inline]
+    pub const fn capacity(class: SizeClass) -> u32 {
+        (POOL_BYTES / class.block_bytes()) as u32
+    }
+
+    /// The remote word.
+    #[inline]
+    pub fn remote(&self) -> &AtomicRemote {
+        &self.remote
+    }
+
+    /// The links of the owner's queue.
+    #[inline]
+    pub fn queue_links(&self) -> (&OwnedPtr<Self>, &OwnedPtr<Self>) {
+        (&self.next, &self.prev)
+    }
+
+    /// Makes a claimed, idle pool one of `class`, owned by `identity`, with no block carved yet.
+    pub fn open(&self, class: SizeClass, identity: *mut ()) {
+        self.format.set(Format::Blocks(class).pack());
+        self.carved.set(0);
+        self.live.set(0);
+        self.free.take();
+        self.sink.set(core::ptr::from_ref(&self.free).cast_mut());
+        self.remote.open();
+        self.set_owner(identity);
+    }
+
+    /// Makes an owned, empty pool idle again, before its bit is released.
+    pub fn close(&self) {
+        debug_assert_eq!(self.live.get(), 0);
+        self.set_owner(core::ptr::null_mut());
+        self.remote.close();
+        self.free.take();
+        self.format.set(Format::Idle.pack());
+    }
+
+    /// Marks a claimed, idle pool as the first of a run.
+    pub fn open_run(&self, pools: u32) {
+        self.format.set(Format::Run(pools).pack());
+    }
+
+    /// Marks a run as idle again, before its bits are released.
+    pub fn close_run(&self) {
+        self.format.set(Format::Idle.pack());
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_survives_packing() {
+        for class in SizeClass::all() {
+            assert_eq!(Format::unpack(Format::Blocks(class).pack()), Format::Blocks(class));
+        }
+        for format in [Format::Idle, Format::Run(1), Format::Run(32)] {
+            assert_eq!(Format::unpack(format.pack()), format);
+        }
+    }
+
+    #[test]
+    fn a_header_is_one_cache_line() {
+        assert_eq!(size_of::<Pool>(), 64);
+    }
+}

@@ -1,0 +1,22 @@
+//! The one door to atomics and cells: `core`'s own in the shipped build, loom's in the model build.
+//!
+//! Everything below `stratalloc` imports from here, so that the source which ships is the source that is checked.
+//! Known gaps of loom 0.7 (SeqCst accesses, load buffering, spurious weak failures) are listed in
+//! `loom-tests/README.md`; this facade therefore offers no SeqCst and no weak compare-exchange.
+//!
+//! Does not know: what any word means.
+
+#[cfg(strata_loom)]
+mod model;
+#[cfg(not(strata_loom))]
+mod native;
+
+#[cfg(strata_loom)]
+use model as imp;
+#[cfg(not(strata_loom))]
+use native as imp;
+
+pub use core::sync::atomic::Ordering;
+pub use imp::{AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, init_fresh, spin_hint};
+
+pub mod mutation;

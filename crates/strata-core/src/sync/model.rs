@@ -1,0 +1,86 @@
+//! The facade under loom: every atomic is explored, every owned cell is checked for two owners at once.
+//!
+//! Does not know: the shipped layout; loom's types are larger, so `layout.rs` has other numbers here.
+
+pub use loom::sync::atomic::{AtomicPtr, AtomicU64};
+
+use loom::cell::UnsafeCell;
+
+/// A pointer that has one owner at a time; loom reports a second one.
+#[derive(Debug)]
+pub struct OwnedPtr<T>(UnsafeCell<*mut T>);
+
+impl<T> OwnedPtr<T> {
+    /// A cell that holds null.
+    pub fn null() -> Self {
+        Self(UnsafeCell::new(core::ptr::null_mut()))
+    }
+
+    /// Makes raw memory a cell.
+    ///
+    /// # Safety
+    /// - `place` is aligned, mapped and the caller's.
+    pub unsafe fn prepare(place: *mut Self) {
+        // SAFETY: the caller's promise.
+        unsafe { place.write(Self::null()) };
+    }
+
+    /// The owner reads.
+    pub fn get(&self) -> *mut T {
+        // SAFETY: loom checks that nobody writes meanwhile.
+        self.0.with(|cell| unsafe { *cell })
+    }
+
+    /// The owner writes.
+    pub fn set(&self, value: *mut T) {
+        // SAFETY: loom checks that nobody reads or writes meanwhile.
+        self.0.with_mut(|cell| unsafe { *cell = value });
+    }
+
+    /// Statistics are not modelled: a glance at an owned cell would be a false alarm.
+    pub fn glance(&self) -> *mut T {
+        core::ptr::null_mut()
+    }
+}
+
+/// A 32-bit number that has one owner at a time; loom reports a second one.
+#[derive(Debug)]
+pub struct OwnedU32(UnsafeCell<u32>);
+
+impl OwnedU32 {
+    /// A cell that holds 0.
+    pub fn zero() -> Self {
+        Self(UnsafeCell::new(0))
+    }
+
+    /// The owner reads.
+    pub fn get(&self) -> u32 {
+        // SAFETY: loom checks that nobody writes meanwhile.
+        self.0.with(|cell| unsafe { *cell })
+    }
+
+    /// The owner writes.
+    pub fn set(&self, value: u32) {
+        // SAFETY: loom checks that nobody reads or writes meanwhile.
+        self.0.with_mut(|cell| unsafe { *cell = value });
+    }
+
+    /// Statistics are not modelled.
+    pub fn glance(&self) -> u32 {
+        0
+    }
+}
+
+/// Lets another thread of the model run.
+pub fn spin_hint() {
+    loom::thread::yield_now();
+}
+
+/// Makes raw memory a value.
+///
+/// # Safety
+/// - `place` is aligned and the caller's.
+pub unsafe fn init_fresh<T>(place: core::ptr::NonNull<T>, initial: impl FnOnce() -> T) {
+    // SAFETY: the caller's promise.
+    unsafe { place.write(initial()) };
+}

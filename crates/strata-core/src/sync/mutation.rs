@@ -1,0 +1,49 @@
+//! The orderings and re-checks that the protocols rest on, each with a seeded fault that a model must catch.
+//!
+//! A site is a constant: the right value ships, and `--cfg strata_mutant="name"` (model builds only) puts the wrong one in
+//! its place. `cargo xtask loom --mutants` builds each and demands that its model fails; the table is
+//! `loom-tests/mutants.toml`.
+//!
+//! Does not know: what the protocols do with these; each constant names its user.
+
+use super::Ordering;
+
+macro_rules! sites {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $right:expr, mutant $mutant:literal = $wrong:expr;)*) => {$(
+        $(#[$doc])*
+        #[cfg(not(strata_mutant = $mutant))]
+        pub const $name: $type = $right;
+        $(#[$doc])*
+        #[cfg(strata_mutant = $mutant)]
+        pub const $name: $type = $wrong;
+    )*};
+}
+
+sites! {
+    /// `pool/remote.rs::push`: publishes the links of the chain.
+    REMOTE_PUSH: Ordering = Ordering::Release, mutant "remote_push_relaxed" = Ordering::Relaxed;
+    /// `pool/remote.rs::take_all`: sees the links of the chain.
+    REMOTE_TAKE: Ordering = Ordering::Acquire, mutant "remote_take_relaxed" = Ordering::Relaxed;
+    /// `pool/remote.rs::disown`: publishes what the owner did to the pool.
+    DISOWN: Ordering = Ordering::Release, mutant "disown_relaxed" = Ordering::Relaxed;
+    /// `pool/remote.rs::claim`: sees what the last owner did to the pool.
+    CLAIM_POOL: Ordering = Ordering::Acquire, mutant "claim_pool_relaxed" = Ordering::Relaxed;
+    /// `pool/remote.rs::push`: the freeing thread that becomes the owner sees what the last owner did.
+    PUSH_CLAIM: Ordering = Ordering::Acquire, mutant "push_claim_relaxed" = Ordering::Relaxed;
+    /// `arena/bits.rs::release`: publishes what the last user did to the pools.
+    BITS_RELEASE: Ordering = Ordering::Release, mutant "bits_release_relaxed" = Ordering::Relaxed;
+    /// `arena/bits.rs::claim_where`: sees what the last user did to the pools.
+    BITS_CLAIM: Ordering = Ordering::Acquire, mutant "bits_claim_relaxed" = Ordering::Relaxed;
+    /// `arena/bits.rs::claim_where`: tests the bits again after a lost race.
+    BITS_RETEST: bool = true, mutant "bits_no_retest" = false;
+    /// `pool/remote.rs::disown`: refuses while a chain is pending.
+    DISOWN_CHECKS_PENDING: bool = true, mutant "disown_ignores_pending" = false;
+    /// `pool/remote.rs::push`: links the older chain behind the newer one.
+    PUSH_LINKS_TAIL: bool = true, mutant "push_drops_tail" = false;
+    /// `pool/remote.rs::push`: a freeing thread that finds nobody's pool becomes its owner.
+    PUSH_CLAIMS_UNOWNED: bool = true, mutant "push_never_claims" = false;
+    /// `arena/summary.rs::clear_if`: looks again after clearing.
+    SUMMARY_RECHECK: bool = true, mutant "summary_no_recheck" = false;
+    /// `arena/summary.rs::raise`: orders the detail before the summary.
+    SUMMARY_RAISE: Ordering = Ordering::AcqRel, mutant "summary_raise_relaxed" = Ordering::Relaxed;
+}

@@ -1,0 +1,98 @@
+//! The facade as it ships: `core`'s atomics, and owned cells that cost a plain load or store.
+//!
+//! An *owned* cell is written and read by one owner at a time; who that is, the containing type says. Natively it is a
+//! relaxed atomic, so that a statistics reader may `glance` at it without undefined behaviour; under loom it is a checked
+//! cell, so that two owners at once are reported.
+//!
+//! Does not know: loom.
+
+use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, Ordering::Relaxed};
+pub use core::sync::atomic::{AtomicPtr, AtomicU64};
+
+/// A pointer that has one owner at a time.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct OwnedPtr<T>(CorePtr<T>);
+
+impl<T> OwnedPtr<T> {
+    /// A cell that holds null, all of whose bytes are zero.
+    #[inline(always)]
+    pub const fn null() -> Self {
+        Self(CorePtr::new(core::ptr::null_mut()))
+    }
+
+    /// Makes raw memory a cell; nothing to do where any bytes are one.
+    ///
+    /// # Safety
+    /// - `place` is aligned, mapped and the caller's.
+    #[inline(always)]
+    pub unsafe fn prepare(_place: *mut Self) {}
+
+    /// The owner reads.
+    #[inline(always)]
+    pub fn get(&self) -> *mut T {
+        // Relaxed: the owner is the only writer; hand-over of ownership orders everything else.
+        self.0.load(Relaxed)
+    }
+
+    /// The owner writes.
+    #[inline(always)]
+    pub fn set(&self, value: *mut T) {
+        // Relaxed: as in `get`.
+        self.0.store(value, Relaxed);
+    }
+
+    /// Anybody reads, without any claim that the value is current.
+    #[inline]
+    pub fn glance(&self) -> *mut T {
+        // Relaxed: a statistic; nothing is dereferenced before it was validated.
+        self.0.load(Relaxed)
+    }
+}
+
+/// A 32-bit number that has one owner at a time.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct OwnedU32(AtomicU32);
+
+impl OwnedU32 {
+    /// A cell that holds 0.
+    #[inline(always)]
+    pub const fn zero() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// The owner reads.
+    #[inline(always)]
+    pub fn get(&self) -> u32 {
+        // Relaxed: the owner is the only writer.
+        self.0.load(Relaxed)
+    }
+
+    /// The owner writes.
+    #[inline(always)]
+    pub fn set(&self, value: u32) {
+        // Relaxed: as in `get`.
+        self.0.store(value, Relaxed);
+    }
+
+    /// Anybody reads, without any claim that the value is current.
+    #[inline]
+    pub fn glance(&self) -> u32 {
+        // Relaxed: a statistic.
+        self.0.load(Relaxed)
+    }
+}
+
+/// Tells the processor that this is a wait.
+#[inline]
+pub fn spin_hint() {
+    core::hint::spin_loop();
+}
+
+/// Makes zeroed memory a value whose initial state is all-zero bytes: nothing to do.
+///
+/// # Safety
+/// - `place` is aligned, zero, and the caller's; all-zero bytes are what `initial` returns.
+#[inline(always)]
+pub unsafe fn init_fresh<T>(_place: core::ptr::NonNull<T>, _initial: impl FnOnce() -> T) {}
