@@ -1,0 +1,8 @@
+//! The workloads on rallocator.
+
+#[global_allocator]
+static GLOBAL: rallocator::Rallocator = rallocator::Rallocator;
+
+fn main() -> std::process::ExitCode {
+    strata_benches::run()
+}

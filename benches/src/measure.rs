@@ -1,0 +1,134 @@
+//! Reads the process's clocks and counters around the work.
+//!
+//! The peak is reset (`/proc/self/clear_refs`) once the input stands ready, so that it belongs to the work and to what
+//! lives during it. Where the kernel refuses that, the peak since the start of the process is what is left.
+
+use std::fs;
+use std::time::Instant;
+
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+
+use crate::sample::Sample;
+use crate::workloads::{Job, Settings};
+
+/// Runs `job` and says what it cost.
+#[must_use]
+pub fn measure(workload: &str, settings: &Settings, job: Job) -> Sample {
+    let rss_start = resident_bytes();
+    reset_peak();
+    let before = Counters::read();
+    let start = Instant::now();
+    let outcome = job();
+    let elapsed = start.elapsed();
+    let spent = Counters::read().since(&before);
+    Sample {
+        workload: workload.to_owned(),
+        threads: settings.threads,
+        operations: outcome.operations,
+        wall_ns: outcome.wall.unwrap_or(elapsed).as_nanos() as u64,
+        user_ns: spent.user_ns,
+        system_ns: spent.system_ns,
+        rss_start,
+        rss_peak: peak_bytes(),
+        rss_end: resident_bytes(),
+        minor_faults: spent.minor_faults,
+        major_faults: spent.major_faults,
+        voluntary_switches: spent.voluntary_switches,
+        involuntary_switches: spent.involuntary_switches,
+        checksum: outcome.checksum,
+    }
+}
+
+/// The kernel's running totals for this process.
+#[derive(Debug, Default)]
+struct Counters {
+    user_ns: u64,
+    system_ns: u64,
+    minor_faults: u64,
+    major_faults: u64,
+    voluntary_switches: u64,
+    involuntary_switches: u64,
+}
+
+impl Counters {
+    fn read() -> Self {
+        getrusage(UsageWho::RUSAGE_SELF).map(|usage| Self::from_usage(&usage)).unwrap_or_default()
+    }
+
+    fn from_usage(usage: &Usage) -> Self {
+        Self {
+            user_ns: nanoseconds(usage.user_time()),
+            system_ns: nanoseconds(usage.system_time()),
+            minor_faults: count(usage.minor_page_faults()),
+            major_faults: count(usage.major_page_faults()),
+            voluntary_switches: count(usage.voluntary_context_switches()),
+            involuntary_switches: count(usage.involuntary_context_switches()),
+        }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            user_ns: self.user_ns.saturating_sub(before.user_ns),
+            system_ns: self.system_ns.saturating_sub(before.system_ns),
+            minor_faults: self.minor_faults.saturating_sub(before.minor_faults),
+            major_faults: self.major_faults.saturating_sub(before.major_faults),
+            voluntary_switches: self.voluntary_switches.saturating_sub(before.voluntary_switches),
+            involuntary_switches: self.involuntary_switches.saturating_sub(before.involuntary_switches),
+        }
+    }
+}
+
+fn nanoseconds(time: TimeVal) -> u64 {
+    count(time.tv_sec()) * 1_000_000_000 + count(time.tv_usec()) * 1_000
+}
+
+fn count(value: impl TryInto<u64>) -> u64 {
+    value.try_into().unwrap_or(0)
+}
+
+/// Resident memory now.
+#[must_use]
+pub fn resident_bytes() -> u64 {
+    status_bytes("VmRSS:")
+}
+
+fn peak_bytes() -> u64 {
+    status_bytes("VmHWM:")
+}
+
+fn reset_peak() {
+    // "5" asks for exactly this. Refused in some containers; the peak then includes the preparation.
+    let _refused = fs::write("/proc/self/clear_refs", "5");
+}
+
+fn status_bytes(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    kibibytes(&status, field).unwrap_or(0) * 1024
+}
+
+/// The value of a line such as `VmHWM:     5320 kB`.
+fn kibibytes(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with(field))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_line_is_read_by_its_whole_name() {
+        let status = "VmPeak:\t   99 kB\nVmHWM:\t    5320 kB\nVmRSS:\t    4 kB\n";
+        assert_eq!(kibibytes(status, "VmHWM:"), Some(5320));
+        assert_eq!(kibibytes(status, "VmRSS:"), Some(4));
+        assert_eq!(kibibytes(status, "VmSwap:"), None);
+    }
+
+    #[test]
+    fn touched_memory_shows_in_the_peak() {
+        let before = peak_bytes();
+        let block = std::hint::black_box(vec![1_u8; 32 << 20]);
+        assert!(peak_bytes() >= before + (16 << 20), "{} bytes touched", block.len());
+    }
+}

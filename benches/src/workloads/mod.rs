@@ -1,0 +1,147 @@
+//! The register of workloads, and what one is: a preparation off the clock that returns the work.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+mod box_pair;
+mod csv_columns;
+mod http_service;
+mod independent;
+mod inverted_index;
+mod json;
+mod log_scan;
+mod lru_cache;
+mod pipeline;
+mod rayon_sort;
+mod short_threads;
+mod trees;
+
+/// How much work, on how many threads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Factor on the amount of work; 1.0 is half a second to one and a half on an ordinary core.
+    pub scale: f64,
+    /// Threads of a workload that scales; the others choose for themselves.
+    pub threads: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { scale: 1.0, threads: 1 }
+    }
+}
+
+impl Settings {
+    /// `full` at scale 1, never less than one.
+    #[must_use]
+    pub fn count(&self, full: usize) -> usize {
+        ((full as f64 * self.scale).round() as usize).max(1)
+    }
+}
+
+/// What the work came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Equal under every allocator.
+    pub checksum: u64,
+    /// How many operations it took; 0 where that has no meaning.
+    pub operations: u64,
+    /// The part that counts, where the workload knows it better than a clock around the whole job.
+    pub wall: Option<Duration>,
+}
+
+impl From<crate::checksum::Checksum> for Outcome {
+    fn from(checksum: crate::checksum::Checksum) -> Self {
+        Self { checksum: checksum.value(), operations: 0, wall: None }
+    }
+}
+
+/// The work, its input inside it.
+pub type Job = Box<dyn FnOnce() -> Outcome>;
+
+/// Where a workload's numbers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A program's work: time, memory and faults are compared.
+    Real,
+    /// One operation over and over: nanoseconds each.
+    Micro,
+    /// The same on several threads: throughput and efficiency.
+    Scaling,
+}
+
+/// A workload of the suite.
+#[derive(Debug, Serialize)]
+pub struct Workload {
+    /// What one types.
+    pub name: &'static str,
+    /// The program that it stands for.
+    pub stands_for: &'static str,
+    /// Where its numbers are shown.
+    pub kind: Kind,
+    /// Makes the input and returns the work.
+    #[serde(skip)]
+    pub prepare: fn(&Settings) -> Job,
+}
+
+/// Every workload, in the order of the tables.
+pub const ALL: &[Workload] = &[
+    json::WORKLOAD,
+    inverted_index::WORKLOAD,
+    rayon_sort::WORKLOAD,
+    pipeline::WORKLOAD,
+    lru_cache::WORKLOAD,
+    trees::WORKLOAD,
+    short_threads::WORKLOAD,
+    http_service::WORKLOAD,
+    log_scan::WORKLOAD,
+    csv_columns::WORKLOAD,
+    box_pair::WORKLOAD,
+    independent::WORKLOAD,
+];
+
+/// The workload called `name`.
+///
+/// # Errors
+/// When there is none; the message lists all.
+pub fn find(name: &str) -> Result<&'static Workload, String> {
+    ALL.iter().find(|workload| workload.name == name).ok_or_else(|| {
+        let names: Vec<_> = ALL.iter().map(|workload| workload.name).collect();
+        format!("no workload is called {name:?}; choose from {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TINY: Settings = Settings { scale: 0.002, threads: 2 };
+
+    #[test]
+    fn every_workload_computes_the_same_twice() {
+        for workload in ALL {
+            let [first, second] = [(), ()].map(|()| (workload.prepare)(&TINY)().checksum);
+            assert_eq!(first, second, "{}", workload.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for workload in ALL {
+            assert!(std::ptr::eq(find(workload.name).unwrap(), workload), "{}", workload.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_list() {
+        assert!(find("jsn").unwrap_err().contains("json, inverted_index"));
+    }
+
+    #[test]
+    fn the_smallest_scale_still_does_something() {
+        assert_eq!(Settings { scale: 1e-9, threads: 1 }.count(1000), 1);
+        assert_eq!(Settings { scale: 0.25, threads: 1 }.count(1000), 250);
+    }
+}
