@@ -20,7 +20,7 @@ pub(super) const WORKLOAD: Workload = Workload {
 };
 
 const ROWS: usize = 250_000;
-const LOADS: usize = 6;
+const LOADS: usize = 8;
 
 #[derive(Debug, Default)]
 struct Table {

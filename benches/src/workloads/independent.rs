@@ -20,7 +20,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     prepare,
 };
 
-const PAIRS_PER_THREAD: usize = 12_000_000;
+const PAIRS_PER_THREAD: usize = 50_000_000;
 const WINDOW: usize = 256;
 const PLAN: usize = 4_096;
 

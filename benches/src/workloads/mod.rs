@@ -87,7 +87,7 @@ pub struct Workload {
 }
 
 /// Every workload, in the order of the tables.
-pub const ALL: &[Workload] = &[
+pub static ALL: &[Workload] = &[
     json::WORKLOAD,
     inverted_index::WORKLOAD,
     rayon_sort::WORKLOAD,

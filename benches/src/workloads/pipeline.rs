@@ -19,7 +19,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     prepare,
 };
 
-const MESSAGES: usize = 1_100_000;
+const MESSAGES: usize = 3_200_000;
 const SHAPES: usize = 4_096;
 const IN_FLIGHT: usize = 1_024;
 const BATCH: usize = 512;

@@ -1,0 +1,116 @@
+//! Builds the benchmark binaries with cargo, whose own progress shows on the terminal.
+//!
+//! Allocators that need a feature are built in a second call: a feature that comes and goes would otherwise link
+//! everything again.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::Message;
+
+use super::workspace::{Allocator, PACKAGE, Workspace};
+
+/// Where each allocator's binary lies.
+pub(crate) type Binaries = BTreeMap<String, PathBuf>;
+
+/// Builds what is not yet built.
+pub(crate) fn build(workspace: &Workspace, allocators: &[Allocator]) -> Result<Binaries> {
+    let (plain, featured): (Vec<_>, Vec<_>) =
+        allocators.iter().partition(|allocator| allocator.features.is_empty());
+    let mut binaries = Binaries::new();
+    for group in [plain, featured].iter().filter(|group| !group.is_empty()) {
+        build_group(&workspace.root, group, &mut binaries)?;
+    }
+    Ok(binaries)
+}
+
+fn build_group(root: &Path, group: &[&Allocator], binaries: &mut Binaries) -> Result<()> {
+    let mut child = command(root, group).spawn().context("cannot start cargo: is it in PATH?")?;
+    for (target, path) in executables(&mut child)? {
+        if let Some(allocator) = group.iter().find(|allocator| allocator.binary() == target) {
+            binaries.insert(allocator.name.clone(), path);
+        }
+    }
+    if !child.wait()?.success() {
+        bail!("{}", failed(group));
+    }
+    match group.iter().find(|allocator| !binaries.contains_key(&allocator.name)) {
+        Some(missing) => bail!("cargo built {} but did not say where it is", missing.binary()),
+        None => Ok(()),
+    }
+}
+
+fn command(root: &Path, group: &[&Allocator]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root).args(["build", "--release", "--package", PACKAGE]);
+    command.arg("--message-format=json-render-diagnostics");
+    for allocator in group {
+        command.args(["--bin", &allocator.binary()]);
+        allocator.features.iter().for_each(|feature| {
+            command.args(["--features", feature]);
+        });
+    }
+    // What `cargo run` tells about this package would look like a change to build scripts that watch it.
+    for (name, _) in env::vars_os().filter(|(name, _)| is_about_this_package(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    command.stdout(Stdio::piped());
+    command
+}
+
+fn is_about_this_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+}
+
+fn executables(child: &mut Child) -> Result<Vec<(String, PathBuf)>> {
+    let output = child.stdout.take().context("cargo's output was not piped")?;
+    let mut found = Vec::new();
+    for message in Message::parse_stream(BufReader::new(output)) {
+        if let Message::CompilerArtifact(artifact) = message.context("cannot read what cargo prints")? {
+            let executable = artifact.executable.map(PathBuf::from);
+            found.extend(executable.map(|path| (artifact.target.name, path)));
+        }
+    }
+    Ok(found)
+}
+
+fn failed(group: &[&Allocator]) -> String {
+    let names: Vec<&str> = group.iter().map(|allocator| allocator.name.as_str()).collect();
+    let names = names.join(", ");
+    if group.iter().all(|allocator| allocator.features.is_empty()) {
+        return format!("building {names} failed (see above); mimalloc needs a C compiler such as gcc");
+    }
+    format!(
+        "building {names} failed (see above). These peers need g++ and make beside gcc; \
+         install them, or leave the one that fails out of --allocators"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allocator(name: &str, features: &[&str]) -> Allocator {
+        Allocator { name: name.into(), features: features.iter().map(|feature| (*feature).into()).collect() }
+    }
+
+    #[test]
+    fn features_are_switched_on_for_those_that_need_them() {
+        let (jemalloc, snmalloc) =
+            (allocator("jemalloc", &["jemalloc"]), allocator("snmalloc", &["snmalloc"]));
+        let command = command(Path::new("."), &[&jemalloc, &snmalloc]);
+        let line =
+            command.get_args().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        assert!(line.contains("--bin bench-jemalloc --features jemalloc --bin bench-snmalloc"), "{line}");
+    }
+
+    #[test]
+    fn a_failed_peer_is_no_reason_to_look_for_gcc() {
+        assert!(failed(&[&allocator("mimalloc", &[])]).contains("gcc"));
+        assert!(failed(&[&allocator("snmalloc", &["snmalloc"])]).contains("leave the one that fails out"));
+    }
+}

@@ -1,0 +1,20 @@
+//! The parts of `strata bench`, in the order in which a run meets them.
+//!
+//!   workspace ─► build ─► plan ─► schedule (runner, many times) ─► results ─► tables, compare, noise
+//!
+//! Each allocator is the `#[global_allocator]` of a process of its own (package `strata-benches`); this side starts
+//! them, reads one line of JSON from each, and does the arithmetic.
+
+pub(crate) mod build;
+pub(crate) mod compare;
+pub(crate) mod machine;
+pub(crate) mod metric;
+pub(crate) mod noise;
+pub(crate) mod plan;
+pub(crate) mod results;
+pub(crate) mod runner;
+pub(crate) mod sample;
+pub(crate) mod schedule;
+pub(crate) mod statistics;
+pub(crate) mod tables;
+pub(crate) mod workspace;

@@ -1,0 +1,97 @@
+//! Which workloads run, on how many threads, how often and how long.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::sample::{Kind, Workload};
+
+/// A workload on a number of threads: a row of a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) workload: String,
+    pub(crate) threads: usize,
+}
+
+/// How much is run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Effort {
+    pub(crate) repetitions: usize,
+    pub(crate) scale: f64,
+    /// No round is begun that would probably end after this.
+    pub(crate) budget: Option<Duration>,
+}
+
+impl Effort {
+    /// Enough for a table in a README.
+    pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, budget: None };
+    /// Under two minutes, the last round's misjudgement included.
+    pub(crate) const QUICK: Self =
+        Self { repetitions: 3, scale: 0.3, budget: Some(Duration::from_secs(100)) };
+}
+
+/// The cases of the workloads called `only` (all of them if empty), in the order of `workloads`.
+pub(crate) fn cases(workloads: &[Workload], only: &[String], cores: usize) -> Result<Vec<Case>> {
+    if let Some(unknown) = only.iter().find(|name| workloads.iter().all(|workload| workload.name != **name)) {
+        let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
+        bail!("no workload is called {unknown:?}; choose from {}", names.join(", "));
+    }
+    let wanted = workloads.iter().filter(|workload| only.is_empty() || only.contains(&workload.name));
+    Ok(wanted.flat_map(|workload| cases_of(workload, cores)).collect())
+}
+
+fn cases_of(workload: &Workload, cores: usize) -> Vec<Case> {
+    let threads = match workload.kind {
+        Kind::Real | Kind::Micro => vec![1],
+        Kind::Scaling => thread_counts(cores),
+    };
+    threads.into_iter().map(|threads| Case { workload: workload.name.clone(), threads }).collect()
+}
+
+/// 1, 2, 4, … up to twice the cores, so that the last one shows what too many threads cost.
+fn thread_counts(cores: usize) -> Vec<usize> {
+    let powers = std::iter::successors(Some(1), |count| Some(count * 2));
+    powers.take_while(|count| *count <= cores.max(1) * 2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workloads() -> Vec<Workload> {
+        let workload = |name: &str, kind| Workload { name: name.into(), stands_for: String::new(), kind };
+        vec![
+            workload("json", Kind::Real),
+            workload("box_pair", Kind::Micro),
+            workload("independent", Kind::Scaling),
+        ]
+    }
+
+    fn names(only: &[&str]) -> Vec<String> {
+        let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+        let cases = cases(&workloads(), &only, 2).unwrap();
+        cases.iter().map(|case| format!("{}@{}", case.workload, case.threads)).collect()
+    }
+
+    #[test]
+    fn everything_runs_by_default_and_scaling_up_to_twice_the_cores() {
+        assert_eq!(names(&[]), ["json@1", "box_pair@1", "independent@1", "independent@2", "independent@4"]);
+    }
+
+    #[test]
+    fn only_those_asked_for_run_in_the_order_of_the_tables() {
+        assert_eq!(names(&["box_pair", "json"]), ["json@1", "box_pair@1"]);
+    }
+
+    #[test]
+    fn an_unknown_workload_gets_the_list() {
+        let error = cases(&workloads(), &["jsn".to_owned()], 2).unwrap_err().to_string();
+        assert!(error.contains("\"jsn\"") && error.contains("json, box_pair"), "{error}");
+    }
+
+    #[test]
+    fn three_cores_are_tried_with_four_threads() {
+        assert_eq!(thread_counts(3), [1, 2, 4]);
+    }
+}

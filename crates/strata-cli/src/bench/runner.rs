@@ -1,0 +1,75 @@
+//! One run: starts a benchmark binary, waits for it within reason, and reads its line.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use process_control::{ChildExt, Control, Output};
+use serde::de::DeserializeOwned;
+
+use super::plan::Case;
+use super::sample::{Sample, Workload};
+
+/// A run that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Asks a binary which workloads it has.
+pub(crate) fn list(binary: &Path) -> Result<Vec<Workload>> {
+    ask(Command::new(binary).arg("--list"))
+}
+
+/// Runs `case` once.
+pub(crate) fn run(binary: &Path, case: &Case, scale: f64) -> Result<Sample> {
+    let mut command = Command::new(binary);
+    command.arg(&case.workload);
+    command.args(["--scale", &scale.to_string(), "--threads", &case.threads.to_string()]);
+    ask(&mut command)
+}
+
+fn ask<T: DeserializeOwned>(command: &mut Command) -> Result<T> {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
+    let answer = child.controlled_with_output().time_limit(PATIENCE).terminate_for_timeout().wait()?;
+    read(answer)
+}
+
+fn read<T: DeserializeOwned>(answer: Option<Output>) -> Result<T> {
+    let Some(output) = answer else {
+        bail!("did not end within {} s", PATIENCE.as_secs());
+    };
+    if !output.status.success() {
+        let last_words = String::from_utf8_lossy(&output.stderr);
+        bail!("ended with {}: {}", output.status, last_words.trim());
+    }
+    serde_json::from_slice(&output.stdout).context("printed something else than a line of JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Result<u32> {
+        ask(Command::new("sh").args(["-c", script]))
+    }
+
+    #[test]
+    fn an_answer_is_read() {
+        assert_eq!(shell("echo 42").unwrap(), 42);
+    }
+
+    #[test]
+    fn a_crash_comes_with_its_last_words() {
+        let error = format!("{:#}", shell("echo double free >&2; kill -ABRT $$").unwrap_err());
+        assert!(error.contains("double free") && error.contains("signal: 6"), "{error}");
+    }
+
+    #[test]
+    fn silence_is_an_error() {
+        assert!(shell("true").unwrap_err().to_string().contains("JSON"));
+    }
+}

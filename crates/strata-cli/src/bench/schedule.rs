@@ -1,0 +1,123 @@
+//! Runs everything interleaved: round after round, in each round every case, for each case every allocator.
+//!
+//! A machine that slows down slows all of them down. The allocator that goes first changes from round to round, so that
+//! none always runs on what another one left in the caches and on the clock frequency that it left behind.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::build::Binaries;
+use super::plan::Case;
+use super::results::Results;
+use super::runner;
+
+/// Fills `results` with the rounds that its effort asks for. Failures are written down, not fatal: the other numbers
+/// were paid for.
+pub(crate) fn run(results: &mut Results, cases: &[Case], binaries: &Binaries) {
+    let mut round =
+        Round { results, cases, binaries, checksums: BTreeMap::new(), bar: ProgressBar::hidden() };
+    let effort = round.results.effort;
+    round.bar = bar(effort.repetitions * cases.len() * round.results.allocators.len());
+    let start = Instant::now();
+    for number in 0..effort.repetitions {
+        if !fits(effort.budget, start.elapsed(), number) {
+            let done = format!("stopped after {number} of {} rounds to stay in time", effort.repetitions);
+            round.bar.println(done);
+            break;
+        }
+        round.run(number);
+    }
+    round.bar.finish_and_clear();
+}
+
+/// Whether one more round like those `done` still fits into the budget. The first one always runs.
+fn fits(budget: Option<Duration>, elapsed: Duration, done: usize) -> bool {
+    let Some((budget, done)) = budget.zip(u32::try_from(done).ok().filter(|done| *done > 0)) else {
+        return true;
+    };
+    elapsed + elapsed / done <= budget
+}
+
+struct Round<'a> {
+    results: &'a mut Results,
+    cases: &'a [Case],
+    binaries: &'a Binaries,
+    /// The first answer for each case and who gave it.
+    checksums: BTreeMap<Case, (u64, String)>,
+    bar: ProgressBar,
+}
+
+impl Round<'_> {
+    fn run(&mut self, number: usize) {
+        if !stderr().is_terminal() {
+            eprintln!("round {} of {}", number + 1, self.results.effort.repetitions);
+        }
+        for case in self.cases {
+            let mut order = self.results.allocators.clone();
+            let first = number % order.len().max(1);
+            order.rotate_left(first);
+            order.iter().for_each(|allocator| self.run_one(number, case, allocator));
+        }
+    }
+
+    fn run_one(&mut self, number: usize, case: &Case, allocator: &str) {
+        let threads = if case.threads > 1 { format!(" × {}", case.threads) } else { String::new() };
+        let rounds = self.results.effort.repetitions;
+        let message = format!("round {} of {rounds}: {}{threads} on {allocator}", number + 1, case.workload);
+        self.bar.set_message(message);
+        if let Err(failure) = self.measure(case, allocator) {
+            let line = format!("{} on {allocator}: {failure:#}", case.workload);
+            if !self.results.failures.contains(&line) {
+                self.bar.suspend(|| eprintln!("failed: {line}"));
+                self.results.failures.push(line);
+            }
+        }
+        self.bar.inc(1);
+    }
+
+    fn measure(&mut self, case: &Case, allocator: &str) -> anyhow::Result<()> {
+        let sample = runner::run(&self.binaries[allocator], case, self.results.effort.scale)?;
+        let first = (sample.checksum, allocator.to_owned());
+        let (expected, author) = self.checksums.entry(case.clone()).or_insert(first);
+        if sample.checksum != *expected {
+            anyhow::bail!(
+                "wrong answer: checksum {:#018x}, but {author} got {expected:#018x}; one of the two corrupts memory",
+                sample.checksum
+            );
+        }
+        self.results.add(case, allocator, sample);
+        Ok(())
+    }
+}
+
+fn bar(runs: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left  {wide_msg}");
+    let bar = ProgressBar::new(runs as u64);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_round_is_begun_only_if_it_probably_ends_in_time() {
+        assert!(fits(Some(100 * SECOND), 66 * SECOND, 2));
+        assert!(!fits(Some(100 * SECOND), 68 * SECOND, 2));
+    }
+
+    #[test]
+    fn the_first_round_always_runs_and_without_a_budget_all_do() {
+        assert!(fits(Some(SECOND), 5 * SECOND, 0));
+        assert!(fits(None, 5_000 * SECOND, 4));
+    }
+}

@@ -1,0 +1,145 @@
+//! `strata bench`: compare Strata with other allocators on real work.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::bench::machine::Machine;
+use crate::bench::plan::{self, Effort};
+use crate::bench::results::Results;
+use crate::bench::workspace::Workspace;
+use crate::bench::{build, compare, noise, runner, schedule, tables};
+
+/// Compare Strata with other allocators on real work
+///
+/// Builds one binary for each allocator, runs them in turns, and prints medians of time, peak memory and page faults
+/// with ratios to mimalloc.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Less work and fewer repetitions: under two minutes once everything is built
+    #[arg(long)]
+    quick: bool,
+    /// Only these workloads, separated by commas
+    #[arg(long, value_name = "WORKLOADS", value_delimiter = ',')]
+    only: Vec<String>,
+    /// These allocators instead of strata, mimalloc, system and gil; `all` for every one (needs g++ and make)
+    #[arg(long, value_name = "ALLOCATORS", value_delimiter = ',')]
+    allocators: Vec<String>,
+    /// How many times each is run
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repetitions: Option<u32>,
+    /// Factor on the amount of work of each run
+    #[arg(long, value_name = "FACTOR", value_parser = positive)]
+    scale: Option<f64>,
+    /// Write every single run to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Say what became slower or bigger since FILE, written by an earlier --json
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// The Strata checkout to build from
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn effort(&self) -> Effort {
+        let mut effort = if self.quick { Effort::QUICK } else { Effort::FULL };
+        if let Some(repetitions) = self.repetitions {
+            effort.repetitions = repetitions as usize;
+        }
+        effort.scale = self.scale.unwrap_or(effort.scale);
+        effort
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("give a number above 0, such as 0.5".to_owned()),
+    }
+}
+
+/// Runs the command.
+pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    // Before anything takes time: can the old results be read at all?
+    let old = arguments.compare.as_deref().map(Results::read).transpose()?;
+    let results = measure(arguments)?;
+    if let Some(path) = &arguments.json {
+        results.write(path)?;
+    }
+    print(&results);
+    if let Some(old) = old {
+        println!("\n{}", compare::report(&old, &results));
+    }
+    if results.failures.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("{} of the runs failed:\n  {}", results.failures.len(), results.failures.join("\n  "))
+}
+
+fn measure(arguments: &Arguments) -> Result<Results> {
+    let workspace = Workspace::open(arguments.workspace.as_deref())?;
+    let allocators = workspace.choose(&arguments.allocators)?;
+    let binaries = build::build(&workspace, &allocators)?;
+    let machine = Machine::read();
+    println!("{machine}\n");
+    let mut workloads = Vec::new();
+    // Asking all of them also brings all of them into the page cache.
+    for binary in binaries.values() {
+        workloads = runner::list(binary)?;
+    }
+    let cases = plan::cases(&workloads, &arguments.only, machine.cores)?;
+    let names = allocators.into_iter().map(|allocator| allocator.name).collect();
+    let mut results = Results::new(machine, arguments.effort(), workloads, names);
+    schedule::run(&mut results, &cases, &binaries);
+    Ok(results)
+}
+
+fn print(results: &Results) {
+    for (title, table) in tables::all(results) {
+        println!("{title}\n{table}\n");
+    }
+    let effort = results.effort;
+    println!("medians of {} interleaved runs, scale {}", effort.repetitions, effort.scale);
+    for warning in noise::warnings(results) {
+        println!("warning: {warning}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parsed(line: &str) -> Result<Arguments, clap::Error> {
+        Line::try_parse_from(["bench"].into_iter().chain(line.split_whitespace())).map(|line| line.arguments)
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas() {
+        let arguments = parsed("--only json,trees --allocators strata,system").unwrap();
+        assert_eq!((arguments.only.len(), arguments.allocators.len()), (2, 2));
+    }
+
+    #[test]
+    fn what_is_said_outright_goes_before_quick() {
+        let effort = parsed("--quick --repetitions 7").unwrap().effort();
+        assert_eq!((effort.repetitions, effort.scale), (7, Effort::QUICK.scale));
+        assert_eq!(parsed("").unwrap().effort(), Effort::FULL);
+    }
+
+    #[test]
+    fn a_scale_of_nothing_is_refused_with_an_example() {
+        assert!(parsed("--scale 0").unwrap_err().to_string().contains("such as 0.5"));
+    }
+}

@@ -1,0 +1,3 @@
+//! What can be typed after `strata`: one file for each verb.
+
+pub(crate) mod bench;
