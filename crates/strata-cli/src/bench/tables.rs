@@ -1,7 +1,7 @@
 //! The tables that `strata bench` prints: medians with ratios to the baseline.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, TableComponent};
 
 use super::metric::{Metric, time};
 use super::plan::Case;
@@ -121,6 +121,7 @@ fn speed_up(results: &Results, case: &Case, allocator: &str) -> Option<f64> {
 fn empty(results: &Results) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
     table.set_header(std::iter::once(bold("")).chain(results.allocators.iter().map(|name| bold(name))));
     table
 }
@@ -138,12 +139,16 @@ fn bold(text: &str) -> Cell {
 
 /// Green where less than the baseline, red where more; a few per cent are neither.
 fn ratio_cell(before: String, ratio: f64) -> Cell {
-    let cell = Cell::new(format!("{before}{ratio:.2}×"));
+    let cell = Cell::new(format!("{before}{}", times(ratio)));
     match ratio {
         ratio if ratio < 0.97 => cell.fg(Color::Green),
         ratio if ratio > 1.03 => cell.fg(Color::Red),
         _ => cell,
     }
+}
+
+fn times(ratio: f64) -> String {
+    if ratio < 10.0 { format!("{ratio:.2}×") } else { format!("{ratio:.0}×") }
 }
 
 #[cfg(test)]

@@ -1,0 +1,10 @@
+//! The micro-benchmarks on jemalloc.
+
+mod suite;
+
+#[global_allocator]
+static GLOBAL: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() {
+    suite::run();
+}
