@@ -16,7 +16,7 @@
 //!   address/        is this pointer ours? (header index, radix tree)
 //!   stats.rs, report.rs   numbers, and their printed form
 //!   libc_path.rs    where everything else goes
-//! lock.rs fork.rs os.rs   the futex word, fork, the system calls
+//! lock.rs fork.rs futex.rs   the word that is the mutex, and `fork`
 //! ```
 //!
 //! Linux, 64 bits.
@@ -26,9 +26,9 @@
 extern crate std;
 
 mod fork;
+mod futex;
 mod gil;
 mod lock;
-mod os;
 mod pymalloc;
 
 pub use gil::Gil;

@@ -19,7 +19,7 @@
 //! Does not know: what it protects, how many locks there are (`fork.rs` does).
 //! Idea: "Futexes Are Tricky", mutex 3 (Ulrich Drepper, 2004).
 
-use crate::{fork, os};
+use crate::{fork, futex};
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -82,7 +82,7 @@ impl Lock {
             if seen != CONTENDED && self.word.swap(CONTENDED, Acquire) == FREE {
                 return;
             }
-            os::futex_wait(&self.word, CONTENDED);
+            futex::wait(&self.word, CONTENDED);
             seen = self.spin();
         }
     }
@@ -113,7 +113,7 @@ impl Lock {
     #[cold]
     #[inline(never)]
     fn wake(&self) {
-        os::futex_wake_one(&self.word);
+        futex::wake_one(&self.word);
     }
 }
 

@@ -1,13 +1,13 @@
 use super::super::parameters::{Classic, Current};
 use super::super::table::ArenaTable;
 use super::*;
-use crate::os;
 use std::vec::Vec;
+use strata_os::memory;
 
 /// An arena whose base is `offset` bytes behind a multiple of the pool size. Leaked.
 fn arena<P: Parameters>(offset: usize) -> Arena {
-    let mapped = os::map(P::ARENA_BYTES + 2 * P::POOL_BYTES).unwrap();
-    // SAFETY: two pools more were mapped than an arena has.
+    let mapped = memory::map(2 * P::ARENA_BYTES, 1).unwrap();
+    // SAFETY: twice as much was mapped than an arena has.
     let base = unsafe { mapped.byte_add(slack::<P>(mapped) + offset) };
     // SAFETY: mapped, nobody else's.
     unsafe { Arena::open::<P>(base) }

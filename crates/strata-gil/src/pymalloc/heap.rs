@@ -20,8 +20,8 @@ use super::pool::{Given, PoolRef, Taken};
 use super::table::{ArenaIndex, ArenaTable};
 use super::usable::{Moved, UsableArenas};
 use super::used::UsedPools;
-use crate::os;
 use core::ptr::NonNull;
+use strata_os::memory;
 
 pub(crate) struct Heap<P: Set> {
     used: UsedPools,
@@ -30,6 +30,9 @@ pub(crate) struct Heap<P: Set> {
     pub(super) arena_counts: ArenaCounts,
     pub(super) addresses: P::Addresses,
 }
+
+/// No more alignment than the kernel gives, as in the original: so pools longer than a page lose one to alignment.
+const ANY_PAGE: usize = 1;
 
 /// Arenas over time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,12 +155,12 @@ impl<P: Parameters> Heap<P> {
     }
 
     fn map_arena(&mut self) -> Option<NonNull<u8>> {
-        let base = os::map(P::ARENA_BYTES)?;
+        let base = memory::map(P::ARENA_BYTES, ANY_PAGE)?;
         if self.addresses.admit(base) {
             return Some(base);
         }
         // SAFETY: just mapped, and not used yet.
-        unsafe { os::unmap(base, P::ARENA_BYTES) };
+        unsafe { memory::release(base, P::ARENA_BYTES) };
         None
     }
 
@@ -168,7 +171,7 @@ impl<P: Parameters> Heap<P> {
         if let Some(base) = base {
             self.addresses.dismiss(base);
             // SAFETY: all its pools are free, so no block of it is out, and no list names them any more.
-            unsafe { os::unmap(base, P::ARENA_BYTES) };
+            unsafe { memory::release(base, P::ARENA_BYTES) };
         }
     }
 }

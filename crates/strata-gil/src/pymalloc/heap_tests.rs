@@ -147,7 +147,7 @@ fn a_foreign_page_that_names_an_arena_is_still_foreign() {
     let ours = allocate(&mut heap, 40);
     assert_eq!(pool(&heap, ours).arena(), 0);
     // Zeroed memory reads as "arena 0", which exists.
-    let stranger = os::map(8192).unwrap();
+    let stranger = memory::map(65_536, ANY_PAGE).unwrap();
     assert_eq!(heap.usable_size(stranger), None);
 }
 

@@ -4,13 +4,16 @@
 //! their header, and lists of arenas link indices, so growing the vector leaves nothing dangling. (In the original the
 //! lists hold pointers, and the vector may grow only while no arena is usable. The same holds here, as a consequence.)
 //!
+//! An empty table is all zero, so that a heap in a `static` takes no room in the executable.
+//!
 //! I1  Every `ArenaIndex` was made by `grow`, and the vector never shrinks: it is below `len`.
 //!
 //! Does not know: what makes an arena usable.
 
 use super::arena::Arena;
-use crate::os;
 use core::ptr::NonNull;
+use strata_os::machine::page_size;
+use strata_os::memory;
 
 const INITIAL_COUNT: u32 = 16;
 
@@ -26,14 +29,14 @@ impl ArenaIndex {
 
 /// Public in name only, for `AddressTest`.
 pub struct ArenaTable {
-    objects: NonNull<Arena>,
+    objects: Option<NonNull<Arena>>,
     len: u32,
     /// Objects without an arena, linked by `next`.
     unused: Option<ArenaIndex>,
 }
 
 impl ArenaTable {
-    pub(crate) const EMPTY: Self = Self { objects: NonNull::dangling(), len: 0, unused: None };
+    pub(crate) const EMPTY: Self = Self { objects: None, len: 0, unused: None };
 
     /// An object for a new arena, growing if all are in use.
     pub(crate) fn take_unused(&mut self) -> Option<ArenaIndex> {
@@ -60,7 +63,7 @@ impl ArenaTable {
     pub(crate) fn at(&mut self, index: ArenaIndex) -> &mut Arena {
         debug_assert!(index.0 < self.len);
         // SAFETY: I1, so it is in the vector.
-        let mut place = unsafe { self.objects.add(index.0 as usize) };
+        let mut place = unsafe { self.start().add(index.0 as usize) };
         // SAFETY: all objects of the vector are initialised; `&mut self` excludes other references.
         unsafe { place.as_mut() }
     }
@@ -73,14 +76,18 @@ impl ArenaTable {
 
     pub(crate) fn as_slice(&self) -> &[Arena] {
         // SAFETY: `len` initialised objects, borrowed with the table.
-        unsafe { core::slice::from_raw_parts(self.objects.as_ptr(), self.len as usize) }
+        unsafe { core::slice::from_raw_parts(self.start().as_ptr(), self.len as usize) }
+    }
+
+    #[inline]
+    fn start(&self) -> NonNull<Arena> {
+        self.objects.unwrap_or(NonNull::dangling())
     }
 
     #[cold]
     fn grow(&mut self) -> Option<()> {
         let len = if self.len == 0 { INITIAL_COUNT } else { self.len.checked_mul(2)? };
-        let bytes = size_of::<Arena>().checked_mul(len as usize)?;
-        let objects = os::map(bytes)?.cast::<Arena>();
+        let objects = memory::map(vector_bytes(len), 1)?.cast::<Arena>();
         self.move_to(objects);
         (self.len..len).for_each(|i| write(objects, i, Arena::unused(after(i, len))));
         self.unused = after(self.len.wrapping_sub(1), len);
@@ -89,16 +96,18 @@ impl ArenaTable {
     }
 
     fn move_to(&mut self, objects: NonNull<Arena>) {
-        let old = self.objects;
-        self.objects = objects;
-        if self.len == 0 {
-            return;
-        }
+        let Some(old) = self.objects.replace(objects) else { return };
         // SAFETY: two vectors of at least `len` objects, in different mappings.
         unsafe { objects.copy_from_nonoverlapping(old, self.len as usize) };
         // SAFETY: the mapping of the earlier `grow`; nobody holds a reference during `&mut self`.
-        unsafe { os::unmap(old.cast(), self.len as usize * size_of::<Arena>()) };
+        unsafe { memory::release(old.cast(), vector_bytes(self.len)) };
     }
+}
+
+/// The length of a vector's mapping: whole pages.
+fn vector_bytes(len: u32) -> usize {
+    let below_page = page_size() - 1;
+    (len as usize * size_of::<Arena>() + below_page) & !below_page
 }
 
 /// The object behind number `i`, as long as there is one.

@@ -3,10 +3,10 @@
 use super::heap::Heap;
 use super::parameters::{Parameters, Sizes};
 use super::pool::PoolRef;
-use crate::os;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::boxed::Box;
+use strata_os::memory;
 
 /// An aligned stretch of memory for pools without an arena. Leaked.
 pub(crate) struct PoolMemory<P> {
@@ -17,9 +17,7 @@ pub(crate) struct PoolMemory<P> {
 impl<P: Parameters> PoolMemory<P> {
     /// Founds `count` pools, of the arena objects number 0, 1, ….
     pub(crate) fn new(count: usize) -> Self {
-        let mapped = os::map((count + 1) * P::POOL_BYTES).unwrap();
-        // SAFETY: one pool more was mapped than is used.
-        let start = unsafe { mapped.byte_add(mapped.addr().get().wrapping_neg() & (P::POOL_BYTES - 1)) };
+        let start = memory::map(count * P::POOL_BYTES, P::POOL_BYTES).unwrap();
         let memory = Self { start, set: PhantomData };
         (0..count).for_each(|i| memory.found(i));
         memory

@@ -104,7 +104,6 @@ fn take_all(allocator: &impl GlobalAlloc) -> Chain {
     }
 }
 
-#[expect(clippy::cast_ptr_alignment, reason = "a block is aligned as BLOCK asks")]
 fn as_link(block: *mut u8) -> *mut Link {
     block.cast()
 }

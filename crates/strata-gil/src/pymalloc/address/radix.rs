@@ -25,8 +25,8 @@
 use super::super::parameters::Parameters;
 use super::super::table::ArenaTable;
 use super::{AddressTest, MapNodes};
-use crate::os;
 use core::ptr::NonNull;
+use strata_os::memory;
 
 const ROOT_BITS: u32 = 15;
 const MID_BITS: u32 = 15;
@@ -144,7 +144,7 @@ impl RadixTree {
 /// The node of a slot; a missing one is mapped, zeroed, and counted.
 fn get_or_map<N>(slot: &mut Option<NonNull<N>>, count: &mut usize) -> Option<NonNull<N>> {
     if slot.is_none() {
-        *slot = Some(os::map(size_of::<N>())?.cast());
+        *slot = Some(memory::map(size_of::<N>(), 1)?.cast());
         *count += 1;
     }
     *slot
