@@ -1,0 +1,185 @@
+//! What happens when a thread ends, when the process forks, when a library is unloaded, and when all is lost.
+//!
+//! The key of POSIX that runs a destructor at thread exit is made once and never waited for:
+//!
+//! | state     | who may leave it       | to        | by                                                     |
+//! |-----------|------------------------|-----------|--------------------------------------------------------|
+//! | no key    | any thread             | key       | `on_thread_exit`: makes one, CAS; a loser deletes its  |
+//! | no key    | the loader             | closed    | `close`, swap                                          |
+//! | key       | the loader             | closed    | `close`, swap, at unload or at the end of the process  |
+//! | closed    | nobody                 |           |                                                        |
+//!
+//! L1  The key in the word was made by this copy of the crate, and nobody deletes it but `close`.
+//! L2  After `close` no destructor of ours runs: threads that live on take their values with them, so whoever arms the
+//!     key must not depend on the destructor for anything but memory.
+//!
+//! A key does not run its destructor for the thread that returns from `main`, nor in threads that `exit` finds running.
+//!
+//! Does not know: what a thread leaves behind (`strata-cache` does).
+
+use crate::linux::Errno;
+use core::ffi::c_void;
+use core::mem;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use libc::pthread_key_t;
+
+/// Runs at thread exit with the thread's value; must not unwind.
+pub type Destructor = unsafe extern "C" fn(*mut c_void);
+
+/// The process-wide key by which threads announce that they want the destructor run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadExitKey(pthread_key_t);
+
+/// The key whose destructor runs at the exit of each thread that armed it.
+///
+/// There is one key for each copy of this crate: all callers pass the same destructor, and the first one counts.
+/// `None`: the process has no key left (1024 on Linux), or this library is being unloaded.
+pub fn on_thread_exit(destructor: Destructor) -> Option<ThreadExitKey> {
+    // Acquire: the C library's entry for the key; pairs with the Release in `publish`.
+    match KeyWord(KEY.load(Ordering::Acquire)) {
+        KeyWord::NONE => make_key(destructor),
+        word => word.key(),
+    }
+}
+
+impl ThreadExitKey {
+    /// Has the destructor run with `value` when the calling thread exits; a later call replaces the value.
+    ///
+    /// The destructor runs again if one that runs after it arms the key again (four times in all on Linux), so a thread
+    /// cache that comes back to life in another destructor is torn down too. Beyond the first 32 keys of a process the
+    /// C library allocates a table on a thread's first call, that is, it may call the allocator that is calling here:
+    /// arm only when a nested allocation would find its way. `false`: no memory for that table, or closed.
+    pub fn arm(self, value: NonNull<()>) -> bool {
+        // Acquire: the C library's entry for the key; pairs with the Release in `publish`.
+        let open = KeyWord(KEY.load(Ordering::Acquire)).key() == Some(self);
+        // SAFETY: L1: the key exists. A thread that is here while its code is being unloaded is lost anyway.
+        open && unsafe { libc::pthread_setspecific(self.0, value.as_ptr().cast()) } == 0
+    }
+}
+
+/// Has `handler` run in each child right after `fork`, in the only thread there; `true` if it will.
+///
+/// One handler for each copy of this crate: `true` for the first one that came, also when it comes again. The C library
+/// may allocate here, so call it where a nested allocation finds its way. It forgets the handler when the library is
+/// unloaded.
+pub fn after_fork_in_child(handler: fn()) -> bool {
+    let mine = handler as *mut ();
+    // Relaxed: the handler is code, which is there already; the word publishes nothing else.
+    match CHILD.compare_exchange(ptr::null_mut(), mine, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => register_child() || forget_child(),
+        Err(first) => first == mine,
+    }
+}
+
+/// Ends the process at once, with a core dump where those are on.
+pub fn abort() -> ! {
+    // SAFETY: asks nothing of the caller.
+    unsafe { libc::abort() }
+}
+
+/// `KEY`'s content: nothing yet, a key, or closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct KeyWord(u64);
+
+impl KeyWord {
+    const NONE: KeyWord = KeyWord(0);
+    const CLOSED: KeyWord = KeyWord(u64::MAX);
+
+    fn of(key: pthread_key_t) -> Self {
+        KeyWord(u64::from(key) + 1)
+    }
+
+    fn key(self) -> Option<ThreadExitKey> {
+        let key = self.0.checked_sub(1)?;
+        pthread_key_t::try_from(key).ok().map(ThreadExitKey)
+    }
+}
+
+static KEY: AtomicU64 = AtomicU64::new(KeyWord::NONE.0);
+static CHILD: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+#[cold]
+#[inline(never)]
+fn make_key(destructor: Destructor) -> Option<ThreadExitKey> {
+    let errno = Errno::now();
+    let mut key = 0;
+    // SAFETY: writes the key that it is given.
+    let made = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) } == 0;
+    errno.restore();
+    if made { publish(key) } else { None }
+}
+
+fn publish(key: pthread_key_t) -> Option<ThreadExitKey> {
+    let mine = KeyWord::of(key);
+    // Release: publishes the C library's entry for the key; pairs with Acquire in `on_thread_exit`, in `arm`, and here,
+    // where the winner's key is read.
+    match KEY.compare_exchange(KeyWord::NONE.0, mine.0, Ordering::Release, Ordering::Acquire) {
+        Ok(_) => mine.key(),
+        Err(winner) => {
+            // SAFETY: made a moment ago, and nobody has seen it.
+            unsafe { libc::pthread_key_delete(key) };
+            KeyWord(winner).key()
+        }
+    }
+}
+
+/// Deletes the key when the loader takes this code away, or when the process ends.
+extern "C" fn close() {
+    // Acquire: the C library's entry for the key; pairs with the Release in `publish`.
+    let word = KeyWord(KEY.swap(KeyWord::CLOSED.0, Ordering::Acquire));
+    if let Some(key) = word.key() {
+        // SAFETY: L1, and the swap gives the key to one caller only.
+        unsafe { libc::pthread_key_delete(key.0) };
+    }
+}
+
+// The loader calls what is listed here, on `dlclose` and at exit.
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static CLOSE: extern "C" fn() = close;
+
+fn register_child() -> bool {
+    // SAFETY: the handler is there as long as this library is, and the C library forgets it with the library.
+    unsafe { libc::pthread_atfork(None, None, Some(run_in_child)) == 0 }
+}
+
+fn forget_child() -> bool {
+    // Relaxed: nothing was published.
+    CHILD.store(ptr::null_mut(), Ordering::Relaxed);
+    false
+}
+
+unsafe extern "C" fn run_in_child() {
+    // Relaxed: the handler is code, as in `after_fork_in_child`.
+    let handler = CHILD.load(Ordering::Acquire);
+    if !handler.is_null() {
+        // SAFETY: only `after_fork_in_child` writes the word, and it writes a `fn()`.
+        let handler = unsafe { mem::transmute::<*mut (), fn()>(handler) };
+        handler();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_word_is_nothing_a_key_or_closed() {
+        assert_eq!(KeyWord::NONE.key(), None);
+        assert_eq!(KeyWord::CLOSED.key(), None);
+        for key in [0, 1, 1023, pthread_key_t::MAX] {
+            assert_eq!(KeyWord::of(key).key(), Some(ThreadExitKey(key)));
+        }
+    }
+
+    #[test]
+    fn threads_that_race_get_one_key() {
+        unsafe extern "C" fn nothing(_: *mut c_void) {}
+        let keys = std::thread::scope(|scope| {
+            let threads: [_; 4] = core::array::from_fn(|_| scope.spawn(|| on_thread_exit(nothing)));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert!(keys.iter().all(|key| key.is_some() && *key == keys[0]));
+    }
+}

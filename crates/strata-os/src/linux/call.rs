@@ -1,0 +1,80 @@
+//! One system call on memory: made, counted, and judged without a trace in `errno`.
+//!
+//! `free` must leave `errno` as it was (POSIX 2024), and a `malloc` that succeeds after a retry should: so a refusal is
+//! a value here, and the old `errno` comes back.
+//!
+//! Does not know: what the call does.
+
+use crate::counters::Call;
+use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
+
+/// Makes a call that answers zero when done.
+pub(super) fn is_done(kind: Call, call: impl FnOnce() -> c_int) -> bool {
+    let errno = Errno::now();
+    let done = call() == 0;
+    judge(kind, done, errno);
+    done
+}
+
+/// Makes a call that answers an address, or `MAP_FAILED`.
+pub(super) fn address(kind: Call, call: impl FnOnce() -> *mut c_void) -> Option<NonNull<u8>> {
+    let errno = Errno::now();
+    let answer = call();
+    let done = answer != libc::MAP_FAILED;
+    judge(kind, done, errno);
+    if done { NonNull::new(answer.cast()) } else { None }
+}
+
+fn judge(kind: Call, done: bool, errno: Errno) {
+    kind.count();
+    if !done {
+        Call::count_failure();
+        errno.restore();
+    }
+}
+
+/// The calling thread's error number at some moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Errno(c_int);
+
+impl Errno {
+    pub(crate) fn now() -> Self {
+        // SAFETY: the C library answers an address that is valid as long as this thread lives.
+        let place = unsafe { libc::__errno_location() };
+        // SAFETY: as above, and no other thread writes it.
+        Errno(unsafe { *place })
+    }
+
+    pub(crate) fn restore(self) {
+        // SAFETY: as in `now`.
+        let place = unsafe { libc::__errno_location() };
+        // SAFETY: as in `now`.
+        unsafe { *place = self.0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse(errno: c_int) -> c_int {
+        Errno(errno).restore();
+        -1
+    }
+
+    #[test]
+    fn a_refused_call_leaves_errno_as_it_was() {
+        Errno(7).restore();
+        assert!(!is_done(Call::Advise, || refuse(libc::ENOMEM)));
+        assert_eq!(Errno::now().0, 7);
+    }
+
+    #[test]
+    fn a_failed_mapping_is_none_and_counted() {
+        let before = crate::counters::calls();
+        assert_eq!(address(Call::Map, || libc::MAP_FAILED), None);
+        let after = crate::counters::calls();
+        assert!(after.map > before.map && after.failed > before.failed);
+    }
+}

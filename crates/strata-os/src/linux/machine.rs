@@ -1,0 +1,159 @@
+//! What the kernel says of this machine and this process.
+//!
+//! The page size never changes and is remembered; everything else is asked each time, as it may change while the
+//! program runs, and is asked rarely.
+//!
+//! Does not know: what anyone concludes from it.
+
+use super::call::Errno;
+use super::small_file;
+use core::ffi::{CStr, c_char};
+use core::mem::size_of_val;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// More than any kernel supports today (8192 on x86-64).
+const PROCESSORS_AT_MOST: usize = 16384;
+const SMALLEST_PAGE_BYTES: usize = 4096;
+
+/// Bytes of a page: 4 KiB on x86-64; 4, 16 or 64 KiB on aarch64, as the kernel was built.
+#[inline]
+pub(crate) fn page_size() -> usize {
+    // Relaxed: every thread that finds zero computes the same value.
+    match PAGE_SIZE.load(Ordering::Relaxed) {
+        0 => ask_page_size(),
+        known => known,
+    }
+}
+
+static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
+
+#[cold]
+fn ask_page_size() -> usize {
+    let size = auxiliary(libc::AT_PAGESZ).max(SMALLEST_PAGE_BYTES);
+    // Relaxed: as in `page_size`.
+    PAGE_SIZE.store(size, Ordering::Relaxed);
+    size
+}
+
+/// What the kernel told the process about itself at its start; works before `main`.
+fn auxiliary(kind: libc::c_ulong) -> usize {
+    let errno = Errno::now();
+    // SAFETY: reads a table that does not change; zero for what is not in it.
+    let value = unsafe { libc::getauxval(kind) };
+    errno.restore();
+    value as usize
+}
+
+/// The number of processors that the calling thread may run on; at least 1.
+pub fn processors() -> usize {
+    let mut set = [0_u64; PROCESSORS_AT_MOST / 64];
+    let errno = Errno::now();
+    // SAFETY: the kernel writes at most as many bytes as it is told that there are.
+    unsafe { libc::sched_getaffinity(0, size_of_val(&set), set.as_mut_ptr().cast()) };
+    errno.restore();
+    let count: u32 = set.iter().map(|word| word.count_ones()).sum();
+    (count as usize).max(1)
+}
+
+/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
+pub fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: writes the value that it is given; cannot fail for this kind.
+    unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// Bytes of memory of the machine, whatever part of it this process may use; 0 if the kernel does not say.
+pub fn physical_memory() -> u64 {
+    let mut info = core::mem::MaybeUninit::<libc::sysinfo>::zeroed();
+    // SAFETY: writes the value that it is given.
+    unsafe { libc::sysinfo(info.as_mut_ptr()) };
+    // SAFETY: all numbers, for which zeroes are valid should the call fail.
+    let info = unsafe { info.assume_init() };
+    info.totalram * u64::from(info.mem_unit)
+}
+
+/// Bytes of memory that this process occupies now (its RSS), as the kernel counts; 0 without `/proc`.
+///
+/// The kernel counts in batches per thread, so this may be off by some hundred KiB.
+pub fn resident_bytes() -> u64 {
+    let mut buffer = [0; 128];
+    let pages = small_file::read(c"/proc/self/statm", &mut buffer).and_then(resident_pages);
+    pages.unwrap_or(0) * page_size() as u64
+}
+
+/// The second of the numbers in `statm`.
+fn resident_pages(statm: &[u8]) -> Option<u64> {
+    small_file::number(statm.split(|byte| *byte == b' ').nth(1)?)
+}
+
+/// The value of an environment variable, copied into `buffer`; its length is the answer.
+///
+/// A length beyond `buffer.len()` means that the buffer holds only the beginning. `None`: not set, or the program runs
+/// with the rights of another user (set-user-ID), who must not be steered from outside. Works before `main`, once the C
+/// library has found the environment. As always in C, no other thread may be changing the environment meanwhile.
+pub fn environment(name: &CStr, buffer: &mut [u8]) -> Option<usize> {
+    if auxiliary(libc::AT_SECURE) != 0 {
+        return None;
+    }
+    // SAFETY: `name` ends in a zero byte.
+    let value: *mut c_char = unsafe { libc::getenv(name.as_ptr()) };
+    let value = NonNull::new(value)?;
+    // SAFETY: a value ends in a zero byte, and nobody changes the environment meanwhile.
+    let value = unsafe { CStr::from_ptr(value.as_ptr()) }.to_bytes();
+    for (place, byte) in buffer.iter_mut().zip(value) {
+        *place = *byte;
+    }
+    Some(value.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_size_is_a_power_of_two_and_stays() {
+        let size = page_size();
+        assert!(size.is_power_of_two() && size >= SMALLEST_PAGE_BYTES);
+        assert_eq!(size, page_size());
+    }
+
+    #[test]
+    fn processors_are_those_that_std_sees() {
+        let std = std::thread::available_parallelism().unwrap().get();
+        // std also honours the container's CPU quota.
+        assert!(processors() >= std);
+    }
+
+    #[test]
+    fn the_second_number_of_statm_is_resident() {
+        assert_eq!(resident_pages(b"1200 340 5 1 0 77 0\n"), Some(340));
+        assert_eq!(resident_pages(b"1200"), None);
+        assert_eq!(resident_pages(b""), None);
+    }
+
+    #[test]
+    fn a_running_process_is_resident_in_physical_memory() {
+        assert!(resident_bytes() > 0);
+        assert!(resident_bytes() <= physical_memory());
+    }
+
+    #[test]
+    fn the_environment_is_copied_as_far_as_it_fits() {
+        // cargo sets it for every test.
+        let mut buffer = [0; 64];
+        let length = environment(c"CARGO_PKG_NAME", &mut buffer).unwrap();
+        assert_eq!(buffer.get(..length), Some(&b"strata-os"[..]));
+        let mut short = [0; 3];
+        assert_eq!(environment(c"CARGO_PKG_NAME", &mut short), Some(length));
+        assert_eq!(&short, b"str");
+        assert_eq!(environment(c"STRATA_NO_SUCH_VARIABLE", &mut buffer), None);
+    }
+
+    #[test]
+    fn an_address_space_without_limit_is_none() {
+        let limit = address_space_limit();
+        assert!(limit.is_none_or(|bytes| bytes > 1 << 20));
+    }
+}

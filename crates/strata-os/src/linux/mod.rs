@@ -1,0 +1,34 @@
+//! Linux, by way of the C library's thin wrappers.
+//!
+//! | file          | what                                                            |
+//! |---------------|-----------------------------------------------------------------|
+//! | `call`        | one system call: counted, judged, `errno` kept                  |
+//! | `map`         | addresses: taken aligned, made usable, given back               |
+//! | `remap`       | addresses: grown, cut and moved with their pages                |
+//! | `advise`      | memory: given back, taken early, in pages of which size         |
+//! | `machine`     | page size, processors, limits, environment                      |
+//! | `cgroup`      | the container's memory limit                                    |
+//! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
+//! | `clock`       | milliseconds                                                    |
+
+mod advise;
+mod call;
+pub(crate) mod cgroup;
+pub mod clock;
+pub(crate) mod machine;
+mod map;
+mod remap;
+mod small_file;
+
+pub(crate) use call::Errno;
+
+/// What `crate::memory` calls when nothing is simulated.
+#[cfg_attr(strata_loom, expect(unused_imports, reason = "under loom no memory comes from the kernel"))]
+pub(crate) mod memory {
+    pub(crate) use super::advise::{
+        advise_huge_pages, advise_small_pages, collapse, name, populate, purge, purge_lazily,
+    };
+    pub(crate) use super::machine::page_size;
+    pub(crate) use super::map::{commit, decommit, map, release, reserve};
+    pub(crate) use super::remap::{grow_in_place, relocate, shrink_in_place};
+}

@@ -1,0 +1,204 @@
+//! The contract of every move that a range of addresses can make.
+//!
+//! ```text
+//!  reserve · map                      take addresses
+//!  commit · decommit                  let them be touched, or not
+//!  purge · purge_lazily · populate    give memory back, or take it early
+//!  advise_* · collapse · name         hints, which change no state
+//!  grow_in_place · shrink_in_place · relocate · release
+//! ```
+//!
+//! Units are bytes. Every `ptr` is a multiple of [`page_size`](crate::machine::page_size), every size a multiple above
+//! zero. `false` and `None` mean that the kernel refused and the range is as it was, unless the function says otherwise:
+//! the caller may purge what it holds and try again. States are those of the crate's page.
+//!
+//! M1  A range handed out by `reserve` or `map` overlaps no other range that is still held.
+//! M2  Memory that was never touched, or was purged (not lazily) and not touched since, reads as zero.
+//! M3  Only the holder of a range moves it, so no two calls work on the same page at a time.
+//!
+//! Does not know: how (`linux/`), nor who checks (`simulated/`).
+
+use crate::imp;
+use core::ffi::CStr;
+use core::ptr::NonNull;
+
+/// Whether a range is made of whole pages, as every function here wants it.
+fn is_whole_pages(ptr: NonNull<u8>, size: usize) -> bool {
+    let below_page = imp::page_size() - 1;
+    ptr.addr().get() & below_page == 0 && is_page_count(size)
+}
+
+fn is_page_count(size: usize) -> bool {
+    size != 0 && size & (imp::page_size() - 1) == 0
+}
+
+/// nobody → reserved: `size` bytes of addresses at a multiple of `align`, without memory or access.
+///
+/// `align` is a power of two; below a page it means a page. `None`: no addresses left, or a limit on them or on the
+/// number of mappings was met.
+pub fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
+    debug_assert!(is_page_count(size) && align.is_power_of_two(), "reserve of {size} bytes at {align}");
+    imp::reserve(size, align)
+}
+
+/// nobody → committed: like [`reserve`] and [`commit`] in one call; reads as zero.
+pub fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
+    debug_assert!(is_page_count(size) && align.is_power_of_two(), "map of {size} bytes at {align}");
+    imp::map(size, align)
+}
+
+/// reserved or purged → committed: may be read and written from now on, and takes memory on first touch.
+///
+/// Reads as zero where it was reserved. `false`: a limit on data or on overcommitted memory was met.
+///
+/// # Safety
+/// - The whole range is reserved or purged (not lazily), and the caller holds it.
+#[must_use]
+pub unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::commit(ptr, size) }
+}
+
+/// committed or purged → reserved: the memory goes back and a touch faults.
+///
+/// `false`: at least the protection did not change; the contents may be lost already, and the range counts as purged.
+///
+/// # Safety
+/// - The whole range is committed or purged, the caller holds it, and nobody uses its contents any more.
+pub unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::decommit(ptr, size) }
+}
+
+/// reserved, committed or purged → released: addresses and memory go back.
+///
+/// May cut a range out of a larger one. `false`: the kernel kept the addresses (it has a limit on the number of
+/// mappings, and a hole makes one more); their memory went back, and nobody will use them again.
+///
+/// # Safety
+/// - The caller holds the whole range, and nobody uses its contents or its addresses any more.
+pub unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::release(ptr, size) }
+}
+
+/// committed → purged: the memory goes back at once, and the range reads as zero.
+///
+/// `false`: part of the range may have kept its contents (locked pages do).
+///
+/// # Safety
+/// - The whole range is committed or purged, the caller holds it, and nobody uses its contents any more.
+#[must_use]
+pub unsafe fn purge(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::purge(ptr, size) }
+}
+
+/// committed → purged: the kernel takes the memory when it needs some; until a page is written again, it reads as its
+/// old contents or as zero.
+///
+/// Cheaper than [`purge`] when the memory is used again soon, but resident memory stays as it was meanwhile. `false`:
+/// nothing happened (a kernel before 4.5).
+///
+/// # Safety
+/// - As for [`purge`].
+#[must_use]
+pub unsafe fn purge_lazily(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::purge_lazily(ptr, size) }
+}
+
+/// committed or purged → committed: takes the memory of the whole range in one call instead of a fault per page.
+///
+/// `false`: no memory, or a kernel before 5.14; part of the range may be populated.
+///
+/// # Safety
+/// - The whole range is committed or purged, and the caller holds it.
+pub unsafe fn populate(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::populate(ptr, size) }
+}
+
+/// Asks for huge pages from now on; changes no state. `false`: a kernel without them.
+///
+/// # Safety
+/// - The caller holds the whole range.
+pub unsafe fn advise_huge_pages(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::advise_huge_pages(ptr, size) }
+}
+
+/// Asks for no huge pages from now on; changes no state. `false`: a kernel without them.
+///
+/// # Safety
+/// - The caller holds the whole range.
+pub unsafe fn advise_small_pages(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::advise_small_pages(ptr, size) }
+}
+
+/// committed → committed: copies the range into huge pages now.
+///
+/// Takes up to a millisecond per huge page. `false`: no huge page was free, or a kernel before 6.1.
+///
+/// # Safety
+/// - The whole range is committed or purged, and the caller holds it.
+pub unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::collapse(ptr, size) }
+}
+
+/// Adds `new - old` committed bytes behind a committed range without moving it. `false`: the addresses behind are taken.
+///
+/// # Safety
+/// - `ptr .. ptr + old` is committed or purged, came from one [`map`], and the caller holds it.
+/// - `new > old`.
+#[must_use]
+pub unsafe fn grow_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, old) && is_page_count(new) && new > old);
+    // SAFETY: the same contract.
+    unsafe { imp::grow_in_place(ptr, old, new) }
+}
+
+/// Releases the bytes from `new` to `old`. `false`: as for [`release`]; the tail is lost in any case.
+///
+/// # Safety
+/// - The caller holds `ptr .. ptr + old`, and nobody uses its tail any more.
+/// - `0 < new < old`.
+pub unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, old) && is_page_count(new) && new < old);
+    // SAFETY: the same contract.
+    unsafe { imp::shrink_in_place(ptr, old, new) }
+}
+
+/// Moves the pages of a range, without copying, to `new` committed bytes at a multiple of `align`.
+///
+/// `Some`: the old range is released, and the bytes behind `old` read as zero. `None`: the old range is as it was.
+///
+/// # Safety
+/// - `ptr .. ptr + old` is committed or purged, came from one [`map`], and the caller holds it.
+/// - Nobody uses the old addresses during the call; after `Some`, never.
+/// - `new >= old`.
+#[must_use]
+pub unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: usize) -> Option<NonNull<u8>> {
+    debug_assert!(is_whole_pages(ptr, old) && is_page_count(new) && new >= old && align.is_power_of_two());
+    // SAFETY: the same contract.
+    unsafe { imp::relocate(ptr, old, new, align) }
+}
+
+/// Names a range for readers of the kernel's list of mappings; best effort (kernel 5.17, if built with it).
+///
+/// At most 79 printable bytes without ``[ ] \ $ ` ``. Neighbouring mappings merge only if their names agree.
+pub fn name(ptr: NonNull<u8>, size: usize, name: &'static CStr) {
+    debug_assert!(is_whole_pages(ptr, size));
+    imp::name(ptr, size, name);
+}

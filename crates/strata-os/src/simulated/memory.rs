@@ -1,0 +1,183 @@
+//! The functions of `crate::memory`, checked, and failing as planned.
+//!
+//! Every one goes the same way: is the move legal, may the call succeed, what does the memory behind say; only then does
+//! the table move. What gives addresses away moves the table first, since another thread may get them at once.
+//!
+//! Does not know: which states there are (`table`).
+
+use super::backing;
+use super::faults::may_succeed;
+use super::table::{self, Move};
+use core::ffi::CStr;
+use core::ptr::NonNull;
+
+pub(crate) use super::page_size;
+
+pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
+    take(size, align, Move::TAKE_RESERVED, backing::reserve)
+}
+
+pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
+    take(size, align, Move::TAKE_COMMITTED, backing::map)
+}
+
+fn take(
+    size: usize,
+    align: usize,
+    step: Move,
+    call: fn(usize, usize) -> Option<NonNull<u8>>,
+) -> Option<NonNull<u8>> {
+    if !may_succeed() || size > table::LARGEST_RANGE_BYTES {
+        return None;
+    }
+    let ptr = call(size, align.max(page_size()))?;
+    table::make(ptr, size, step);
+    Some(ptr)
+}
+
+/// # Safety
+/// - As for [`crate::memory::commit`].
+pub(crate) unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    step(ptr, size, Move::COMMIT, || unsafe { backing::commit(ptr, size) })
+}
+
+/// # Safety
+/// - As for [`crate::memory::decommit`].
+pub(crate) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    purging(ptr, size, Move::DECOMMIT, || unsafe { backing::decommit(ptr, size) })
+}
+
+/// # Safety
+/// - As for [`crate::memory::purge`].
+pub(crate) unsafe fn purge(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    purging(ptr, size, Move::PURGE, || unsafe { backing::purge(ptr, size) })
+}
+
+/// # Safety
+/// - As for [`crate::memory::purge_lazily`].
+pub(crate) unsafe fn purge_lazily(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    purging(ptr, size, Move::PURGE, || unsafe { backing::purge_lazily(ptr, size) })
+}
+
+/// # Safety
+/// - As for [`crate::memory::populate`].
+pub(crate) unsafe fn populate(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    step(ptr, size, Move::POPULATE, || unsafe { backing::populate(ptr, size) })
+}
+
+/// # Safety
+/// - As for [`crate::memory::collapse`].
+pub(crate) unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    step(ptr, size, Move::USE, || unsafe { backing::collapse(ptr, size) })
+}
+
+/// # Safety
+/// - As for [`crate::memory::advise_huge_pages`].
+pub(crate) unsafe fn advise_huge_pages(ptr: NonNull<u8>, size: usize) -> bool {
+    table::check(ptr, size, Move::HOLD);
+    // SAFETY: the same contract.
+    unsafe { backing::advise_huge_pages(ptr, size) }
+}
+
+/// # Safety
+/// - As for [`crate::memory::advise_small_pages`].
+pub(crate) unsafe fn advise_small_pages(ptr: NonNull<u8>, size: usize) -> bool {
+    table::check(ptr, size, Move::HOLD);
+    // SAFETY: the same contract.
+    unsafe { backing::advise_small_pages(ptr, size) }
+}
+
+pub(crate) fn name(ptr: NonNull<u8>, size: usize, name: &'static CStr) {
+    table::check(ptr, size, Move::HOLD);
+    backing::name(ptr, size, name);
+}
+
+/// # Safety
+/// - As for [`crate::memory::grow_in_place`].
+pub(crate) unsafe fn grow_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
+    table::check(ptr, old, Move::USE);
+    // SAFETY: the same contract.
+    let grown = may_succeed() && unsafe { backing::grow_in_place(ptr, old, new) };
+    if grown {
+        // SAFETY: `old < new`, so this is inside the range.
+        let fresh = unsafe { ptr.byte_add(old) };
+        table::make(fresh, new - old, Move::TAKE_COMMITTED);
+    }
+    grown
+}
+
+/// # Safety
+/// - As for [`crate::memory::shrink_in_place`].
+pub(crate) unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
+    // SAFETY: `new < old`, so this is inside the range.
+    let tail = unsafe { ptr.byte_add(new) };
+    table::make(tail, old - new, Move::RELEASE);
+    if may_succeed() {
+        // SAFETY: the same contract.
+        return unsafe { backing::shrink_in_place(ptr, old, new) };
+    }
+    // SAFETY: the caller gives up the tail.
+    unsafe { keep_addresses(tail, old - new) }
+}
+
+/// # Safety
+/// - As for [`crate::memory::relocate`].
+pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: usize) -> Option<NonNull<u8>> {
+    table::check(ptr, old, Move::USE);
+    if !may_succeed() || new > table::LARGEST_RANGE_BYTES {
+        return None;
+    }
+    table::make(ptr, old, Move::RELEASE);
+    // SAFETY: the same contract.
+    let moved = unsafe { backing::relocate(ptr, old, new, align.max(page_size())) };
+    match moved {
+        Some(target) => table::make(target, new, Move::TAKE_COMMITTED),
+        None => table::make(ptr, old, Move::TAKE_COMMITTED),
+    }
+    moved
+}
+
+/// # Safety
+/// - As for [`crate::memory::release`].
+pub(crate) unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
+    table::make(ptr, size, Move::RELEASE);
+    if may_succeed() {
+        // SAFETY: the same contract.
+        return unsafe { backing::release(ptr, size) };
+    }
+    // SAFETY: the caller gives up the range.
+    unsafe { keep_addresses(ptr, size) }
+}
+
+/// A refused release: the memory goes back, the addresses stay mapped for good, so nobody gets them again.
+///
+/// # Safety
+/// - As for [`crate::memory::release`].
+unsafe fn keep_addresses(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: nobody uses the contents any more.
+    let _ = unsafe { backing::purge(ptr, size) };
+    false
+}
+
+fn purging(ptr: NonNull<u8>, size: usize, made: Move, call: impl FnOnce() -> bool) -> bool {
+    let done = step(ptr, size, made, call);
+    if done {
+        super::purged(ptr, size);
+    }
+    done
+}
+
+fn step(ptr: NonNull<u8>, size: usize, made: Move, call: impl FnOnce() -> bool) -> bool {
+    table::check(ptr, size, made);
+    let done = may_succeed() && call();
+    if done {
+        table::make(ptr, size, made);
+    }
+    done
+}

@@ -1,0 +1,96 @@
+//! One word per thread that starts as the address of a static, reached without a call and without a test.
+//!
+//! ```text
+//!  the static ◄── initial content ── .tdata ── copied by the loader into each new thread ──► word of thread 1, 2, …
+//!
+//!  get()      1  offset of the word from the thread pointer    a constant of the link; in an executable, an immediate
+//!             2  load at thread pointer + offset
+//! ```
+//!
+//! `thread_local!` would test for initialisation, and in a shared library call `__tls_get_addr`, which may allocate.
+//! So the word is defined in assembly and read in the *initial-exec* model: it takes 8 bytes of the static TLS of
+//! whatever it is linked into. The C library keeps a reserve of that for libraries opened late.
+//!
+//! T1  The word belongs to its thread: no other thread reads or writes it.
+//! T2  It holds the address of the initial static, or what its thread last set.
+//!
+//! | file       | for                               | first read in a thread                   |
+//! |------------|-----------------------------------|------------------------------------------|
+//! | `x86_64`   | Linux on x86-64                   | two instructions (one constant, one load)|
+//! | `aarch64`  | Linux on aarch64                  | four instructions                        |
+//! | `fallback` | other processors, and under Miri  | a call to the C library                  |
+//!
+//! Each of them defines the macro [`thread_word!`](crate::thread_word) with the same interface:
+//!
+//! ```
+//! static EMPTY: u64 = 0;
+//! static OTHER: u64 = 0;
+//!
+//! strata_os::thread_word! {
+//!     /// The thread's current cache.
+//!     mod current { initial = EMPTY }
+//! }
+//!
+//! fn main() {
+//!     assert_eq!(current::get(), (&raw const EMPTY).cast_mut().cast());
+//!     // SAFETY: nobody here trusts the word.
+//!     unsafe { current::set((&raw const OTHER).cast_mut().cast()) };
+//!     assert_eq!(current::get(), (&raw const OTHER).cast_mut().cast());
+//! }
+//! ```
+//!
+//! The macro makes a module with `get` and `set`, in the crate that owns the static. The path to the static is seen from
+//! inside that module, which sees the names around it. The symbol behind it is hidden and carries the crate's name and
+//! version, so that two versions can live in one program; within a crate the module's name must be unique.
+//!
+//! Does not know: what the word means.
+
+#[cfg(all(target_arch = "aarch64", target_os = "linux", not(miri)))]
+mod aarch64;
+#[cfg(any(test, miri, not(target_os = "linux"), not(any(target_arch = "aarch64", target_arch = "x86_64"))))]
+#[doc(hidden)]
+pub mod fallback;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+mod x86_64;
+
+/// The symbol of a word, as a string literal: see the module's page.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __thread_word_symbol {
+    ($name:ident) => {
+        concat!(
+            "strata_thread_word_",
+            env!("CARGO_CRATE_NAME"),
+            "_",
+            stringify!($name),
+            "_",
+            env!("CARGO_PKG_VERSION_MAJOR"),
+            "_",
+            env!("CARGO_PKG_VERSION_MINOR"),
+            "_",
+            env!("CARGO_PKG_VERSION_PATCH"),
+        )
+    };
+}
+
+/// The word's definition: 8 bytes of the image from which the loader makes each thread's TLS.
+///
+/// The initial content is an address, which the loader relocates in the image before any thread starts.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __thread_word_definition {
+    ($name:ident, $initial:path) => {
+        ::core::arch::global_asm!(
+            concat!(".pushsection .tdata.", $crate::__thread_word_symbol!($name), ",\"awT\",%progbits"),
+            ".p2align 3",
+            concat!(".globl ", $crate::__thread_word_symbol!($name)),
+            concat!(".hidden ", $crate::__thread_word_symbol!($name)),
+            concat!(".type ", $crate::__thread_word_symbol!($name), ",%tls_object"),
+            concat!(".size ", $crate::__thread_word_symbol!($name), ",8"),
+            concat!($crate::__thread_word_symbol!($name), ":"),
+            ".8byte {initial}",
+            ".popsection",
+            initial = sym $initial,
+        );
+    };
+}
