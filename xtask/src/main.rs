@@ -1,2 +1,53 @@
-//! Placeholder.
-fn main() {}
+//! The chores of the workspace: `cargo xtask <chore>`.
+//!
+//! One file or folder for each chore. Nothing here ships, and no crate depends on it.
+
+mod instructions;
+mod loom;
+mod mutants;
+mod process;
+mod source;
+mod table;
+mod test;
+mod tidy;
+mod tsan;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+/// The chores of the Strata workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that must pass before a change lands: the one test command.
+    Test,
+    /// The house rules.
+    Tidy,
+    /// The shipped protocols under loom.
+    Loom(loom::Arguments),
+    /// The multi-threaded tests under ThreadSanitizer (needs a nightly toolchain).
+    Tsan(tsan::Arguments),
+    /// Instructions of the hot paths against their budgets (needs valgrind).
+    Instructions,
+}
+
+fn main() -> anyhow::Result<()> {
+    // Cargo starts this program in rustc's place when it builds a mutant.
+    if let Some(fault) = loom::compiler::asked_for() {
+        return loom::compiler::compile_with(&fault);
+    }
+    let root = workspace::root();
+    match Arguments::parse().chore {
+        Chore::Test => test::run(&root),
+        Chore::Tidy => tidy::run(&root),
+        Chore::Loom(arguments) => loom::run(&root, &arguments),
+        Chore::Tsan(arguments) => tsan::run(&root, &arguments),
+        Chore::Instructions => instructions::run(&root),
+    }
+}

@@ -1,0 +1,72 @@
+//! The shipped protocols under loom, and the same protocols with a fault in them.
+//!
+//! `models` runs what must pass; `faults` runs what must fail; `build` makes both; `compiler` puts one fault in.
+//!
+//! Does not know: any protocol.
+
+mod build;
+pub(crate) mod compiler;
+mod faults;
+mod models;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::mutants::Table;
+
+/// What to check.
+#[derive(clap::Args, Default)]
+pub(crate) struct Arguments {
+    /// Build each seeded fault of loom-tests/mutants.toml and demand that its model fails.
+    #[arg(long)]
+    mutants: bool,
+    /// Only this test file, tests with this in their names, or (with --mutants) this fault.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Only the models of the ordinary test command (`short` in loom-tests/mutants.toml).
+    #[arg(long, conflicts_with_all = ["mutants", "only"])]
+    short: bool,
+}
+
+impl Arguments {
+    /// The short set.
+    pub(crate) fn short() -> Self {
+        Self { short: true, ..Self::default() }
+    }
+}
+
+/// Some of the models: a test file, a part of a test's name, or both.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+struct Selection {
+    file: Option<String>,
+    filter: Option<String>,
+}
+
+impl Selection {
+    /// `file`, `file::test` or `test`; what is no file of the tests is a part of a name.
+    fn parse(root: &Path, name: &str) -> Self {
+        let (first, rest) = name.split_once("::").map_or((name, None), |(first, rest)| (first, Some(rest)));
+        if root.join("loom-tests/tests").join(format!("{first}.rs")).is_file() {
+            return Self { file: Some(first.to_owned()), filter: rest.map(str::to_owned) };
+        }
+        Self { file: None, filter: Some(name.to_owned()) }
+    }
+}
+
+/// Runs what is asked for; an error if a model fails or a fault survives.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+    if arguments.mutants {
+        return faults::run(root, arguments.only.as_deref());
+    }
+    let selections = if arguments.short {
+        let table = Table::load(root)?;
+        table.short.iter().map(|name| Selection::parse(root, name)).collect()
+    } else {
+        vec![arguments.only.as_deref().map_or_else(Selection::default, |name| Selection::parse(root, name))]
+    };
+    if selections.is_empty() {
+        bail!("`short` in {} names no model", crate::mutants::TABLE);
+    }
+    models::run(root, &selections)
+}

@@ -1,0 +1,84 @@
+//! The one test command: everything that must pass before a change lands, in the order of how soon it tells.
+//!
+//! A step that fails does not keep the later ones from running; the summary at the end says which did.
+//!
+//! Does not know: what the steps check.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::process::{cargo, heading, succeed};
+use crate::{instructions, loom, tidy};
+
+type Step = fn(&Path) -> Result<()>;
+
+const STEPS: &[(&str, Step)] = &[
+    ("format", format),
+    ("house rules", tidy::run),
+    ("clippy", clippy),
+    ("documentation builds", documentation),
+    ("tests (optimised, debug assertions on)", tests),
+    ("models, the short set", models),
+    ("instructions of the hot paths", instructions::run_if_possible),
+];
+
+/// Packages whose documentation nobody reads on a registry.
+const UNDOCUMENTED: &[&str] = &["strata-benches", "strata-loom-tests", "strata-cli", "xtask"];
+
+/// Runs every step; an error if one failed.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let mut lines = Vec::new();
+    let mut failed = 0;
+    for (name, step) in STEPS {
+        heading(name);
+        let start = Instant::now();
+        let result = step(root);
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        if let Err(error) = result {
+            println!("{error:#}");
+            failed += 1;
+        }
+        lines.push(format!("{verdict:<7} {:>6.1} s  {name}", start.elapsed().as_secs_f64()));
+    }
+    heading("summary");
+    println!("{}", lines.join("\n"));
+    if failed > 0 {
+        bail!("{failed} of {} steps failed", STEPS.len());
+    }
+    Ok(())
+}
+
+fn format(root: &Path) -> Result<()> {
+    succeed(cargo(root).args(["fmt", "--all", "--check"]))
+}
+
+fn clippy(root: &Path) -> Result<()> {
+    succeed(cargo(root).args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn documentation(root: &Path) -> Result<()> {
+    let mut command = cargo(root);
+    command.args(["doc", "--quiet", "--no-deps", "--workspace"]);
+    command.args(UNDOCUMENTED.iter().flat_map(|package| ["--exclude", package]));
+    succeed(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn tests(root: &Path) -> Result<()> {
+    let mut command = cargo(root);
+    command.args([
+        "test",
+        "--workspace",
+        "--exclude",
+        "strata-loom-tests",
+        "--profile",
+        "checked",
+        "--no-fail-fast",
+    ]);
+    succeed(&mut command)
+}
+
+fn models(root: &Path) -> Result<()> {
+    loom::run(root, &loom::Arguments::short())
+}
