@@ -3,7 +3,7 @@
 mod suite;
 
 #[global_allocator]
-static GLOBAL: strata_gil::Gil<std::alloc::System> = strata_gil::Gil::new(std::alloc::System);
+static GLOBAL: strata_gil::Gil<stratalloc::Strata> = strata_gil::Gil::new(stratalloc::Strata);
 
 fn main() {
     suite::run();

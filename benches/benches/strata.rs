@@ -3,7 +3,7 @@
 mod suite;
 
 #[global_allocator]
-static GLOBAL: std::alloc::System = std::alloc::System;
+static GLOBAL: stratalloc::Strata = stratalloc::Strata;
 
 fn main() {
     suite::run();

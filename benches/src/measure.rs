@@ -37,6 +37,7 @@ pub fn measure(workload: &str, settings: &Settings, job: Job) -> Sample {
         voluntary_switches: spent.voluntary_switches,
         involuntary_switches: spent.involuntary_switches,
         checksum: outcome.checksum,
+        details: outcome.details,
     }
 }
 

@@ -35,4 +35,69 @@ pub struct Sample {
     pub involuntary_switches: u64,
     /// The work's result; a different one under another allocator is an error.
     pub checksum: u64,
+    /// What only this workload measures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
+}
+
+/// What only some workloads measure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Details {
+    /// Single operations, timed one by one.
+    Latency(Latency),
+    /// Memory over time.
+    Story(Story),
+}
+
+/// How long single operations took, the clock's own cost included.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Latency {
+    /// Nothing at all, timed in the same way.
+    pub clock: Percentiles,
+    /// One allocation.
+    pub allocate: Percentiles,
+    /// One free.
+    pub free: Percentiles,
+}
+
+/// Nanoseconds that so many of the operations stayed under.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// Half of them.
+    pub p50: u64,
+    /// Nine of ten.
+    pub p90: u64,
+    /// All but one in a hundred.
+    pub p99: u64,
+    /// All but one in a thousand.
+    pub p999: u64,
+    /// All but one in ten thousand.
+    pub p9999: u64,
+    /// All.
+    pub max: u64,
+    /// All but one in `10^(index / 4)`, for a curve.
+    pub curve: Vec<u64>,
+}
+
+/// Memory through several phases.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Story {
+    /// The phases in their order.
+    pub phases: Vec<Moment>,
+    /// (milliseconds since the start, resident bytes), every few milliseconds.
+    pub resident: Vec<(u64, u64)>,
+}
+
+/// The end of a phase.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Moment {
+    /// What was done.
+    pub phase: String,
+    /// When it ended, in milliseconds since the start.
+    pub end_ms: u64,
+    /// What the program held then.
+    pub live_bytes: u64,
+    /// What was resident then.
+    pub resident_bytes: u64,
 }

@@ -1,7 +1,7 @@
 //! The workloads on Strata behind one global mutex: what a GIL-style allocator costs.
 
 #[global_allocator]
-static GLOBAL: strata_gil::Gil<std::alloc::System> = strata_gil::Gil::new(std::alloc::System);
+static GLOBAL: strata_gil::Gil<stratalloc::Strata> = strata_gil::Gil::new(stratalloc::Strata);
 
 fn main() -> std::process::ExitCode {
     strata_benches::run()

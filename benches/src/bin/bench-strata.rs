@@ -1,7 +1,7 @@
 //! The workloads on Strata.
 
 #[global_allocator]
-static GLOBAL: std::alloc::System = std::alloc::System;
+static GLOBAL: stratalloc::Strata = stratalloc::Strata;
 
 fn main() -> std::process::ExitCode {
     strata_benches::run()

@@ -19,8 +19,8 @@ const PAIRS: usize = 100_000_000;
 type Payload = [u64; 6];
 
 fn prepare(settings: &Settings) -> Job {
-    let pairs = settings.count(PAIRS) as u64;
-    Box::new(move || Outcome { checksum: run(pairs), operations: pairs, wall: None })
+    let pairs = settings.count(PAIRS);
+    Box::new(move || Outcome::new(run(pairs as u64), pairs))
 }
 
 fn run(pairs: u64) -> u64 {

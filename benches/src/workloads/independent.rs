@@ -1,16 +1,12 @@
 //! `independent`: every thread allocates and frees for itself, a small window of mixed sizes alive: what scaling costs.
 //!
-//! Each thread does the same amount, so that two threads on two free cores take as long as one. The clock starts once
-//! all threads stand ready and stops when the last one is done.
+//! Each thread does the same amount, so that two threads on two free cores take as long as one.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rand::RngExt;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Workload, together};
 use crate::data::random;
 
 pub(super) const WORKLOAD: Workload = Workload {
@@ -44,36 +40,8 @@ fn prepare(settings: &Settings) -> Job {
 }
 
 fn work(plan: &[Step], threads: usize, pairs: usize) -> Outcome {
-    let ready = Barrier::new(threads);
-    let spans: Vec<Span> = thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(|| timed(&ready, plan, pairs))).collect();
-        handles.into_iter().map(|handle| handle.join().expect("the loop cannot panic")).collect()
-    });
-    Outcome {
-        checksum: spans.iter().fold(0, |sum, span| sum.wrapping_add(span.sum)),
-        operations: (threads * pairs) as u64,
-        wall: Some(duration(&spans)),
-    }
-}
-
-#[derive(Debug)]
-struct Span {
-    start: Instant,
-    end: Instant,
-    sum: u64,
-}
-
-fn duration(spans: &[Span]) -> Duration {
-    let start = spans.iter().map(|span| span.start).min();
-    let end = spans.iter().map(|span| span.end).max();
-    start.zip(end).map_or(Duration::ZERO, |(start, end)| end - start)
-}
-
-fn timed(ready: &Barrier, plan: &[Step], pairs: usize) -> Span {
-    ready.wait();
-    let start = Instant::now();
-    let sum = replace(plan, pairs);
-    Span { start, end: Instant::now(), sum }
+    let (sums, wall) = together::run(threads, |_| replace(plan, pairs));
+    Outcome { wall: Some(wall), ..Outcome::new(sums.iter().sum(), threads * pairs) }
 }
 
 fn replace(plan: &[Step], pairs: usize) -> u64 {

@@ -4,17 +4,24 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::checksum::Checksum;
+use crate::sample::Details;
+
 mod box_pair;
 mod csv_columns;
 mod http_service;
 mod independent;
 mod inverted_index;
 mod json;
+mod latency;
 mod log_scan;
 mod lru_cache;
+mod memory_story;
 mod pipeline;
 mod rayon_sort;
 mod short_threads;
+mod together;
+mod transfer;
 mod trees;
 
 /// How much work, on how many threads.
@@ -49,11 +56,21 @@ pub struct Outcome {
     pub operations: u64,
     /// The part that counts, where the workload knows it better than a clock around the whole job.
     pub wall: Option<Duration>,
+    /// What only this workload measures.
+    pub details: Option<Details>,
 }
 
-impl From<crate::checksum::Checksum> for Outcome {
-    fn from(checksum: crate::checksum::Checksum) -> Self {
-        Self { checksum: checksum.value(), operations: 0, wall: None }
+impl Outcome {
+    /// A plain outcome: the clock around the job is right, and there is nothing else to tell.
+    #[must_use]
+    pub fn new(checksum: u64, operations: usize) -> Self {
+        Self { checksum, operations: operations as u64, wall: None, details: None }
+    }
+}
+
+impl From<Checksum> for Outcome {
+    fn from(checksum: Checksum) -> Self {
+        Self::new(checksum.value(), 0)
     }
 }
 
@@ -70,6 +87,10 @@ pub enum Kind {
     Micro,
     /// The same on several threads: throughput and efficiency.
     Scaling,
+    /// Single operations: percentiles.
+    Latency,
+    /// Memory over time.
+    Story,
 }
 
 /// A workload of the suite.
@@ -100,6 +121,10 @@ pub static ALL: &[Workload] = &[
     csv_columns::WORKLOAD,
     box_pair::WORKLOAD,
     independent::WORKLOAD,
+    transfer::PRODUCER_CONSUMER,
+    transfer::ALL_TO_ALL,
+    latency::WORKLOAD,
+    memory_story::WORKLOAD,
 ];
 
 /// The workload called `name`.
