@@ -1,2 +1,28 @@
+//! Thread caches: one thread's view of the allocator, and the fast path that every allocation takes.
+//!
+//! ```text
+//!   malloc:  alloc ──(list empty)──► refill ─► remote frees · partial pools · carve · adopt · claim
+//!   free:    free ──(not current)──► own pool │ outbox ─► the owner's remote word │ nobody's pool: becomes ours
+//!   exit:    abandon ─► pools go back, to the shelf, or stay nobody's until their next free
+//! ```
+//!
+//! Does not know: how memory is found (the segment layer does), what a `Layout` is, options.
 #![no_std]
-//! Placeholder.
+
+#[cfg(any(test, strata_loom))]
+extern crate std;
+
+mod abandon;
+mod alloc;
+mod cache;
+mod collect;
+#[cfg_attr(strata_loom, path = "current_model.rs")]
+pub mod current;
+mod free;
+mod identity;
+mod outbox;
+mod queue;
+mod refill;
+
+pub use cache::Cache;
+pub use identity::{Registry, Runtime};

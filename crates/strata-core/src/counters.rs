@@ -13,16 +13,11 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Zero.
-    #[cfg(not(strata_loom))]
-    pub const fn zero() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    /// Zero.
-    #[cfg(strata_loom)]
-    pub fn zero() -> Self {
-        Self(AtomicU64::new(0))
+    crate::const_unless_loom! {
+        /// Zero.
+        pub fn zero() -> Self {
+            Self(AtomicU64::new(0))
+        }
     }
 
     /// Counts `amount` more.

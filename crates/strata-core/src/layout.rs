@@ -2,10 +2,10 @@
 //!
 //! | choice              | shipped   | in models | why                                                            |
 //! |---------------------|-----------|-----------|----------------------------------------------------------------|
-//! | `POOL_SHIFT`        | 16        | 12        | 64 KiB: 16 pages; one atomic claim per thousand small blocks   |
+//! | `POOL_SHIFT`        | 16        | 13        | 64 KiB: 16 pages; one atomic claim per thousand small blocks   |
 //! | `POOL_COUNT_SHIFT`  | 6         | 2         | 64 pools: one word says which are free                         |
 //! | `GRANULE_SHIFT`     | 4         | 4         | 16 bytes: what C and SIMD types want                           |
-//! | `LARGEST_CLASS_SHIFT` | 15      | 11        | 32 KiB: two blocks to a pool; above it, pools themselves       |
+//! | `LARGEST_CLASS_SHIFT` | 15      | 12        | 32 KiB: two blocks to a pool; above it, pools themselves       |
 //! | `HEADER_SHIFT`      | 6         | 9         | a pool's header is one cache line                              |
 //!
 //! Does not know: page sizes (a run-time fact of the OS layer).
@@ -13,9 +13,9 @@
 
 #[cfg(strata_loom)]
 mod choices {
-    pub(super) const POOL_SHIFT: u32 = 12;
+    pub(super) const POOL_SHIFT: u32 = 13;
     pub(super) const POOL_COUNT_SHIFT: u32 = 2;
-    pub(super) const LARGEST_CLASS_SHIFT: u32 = 11;
+    pub(super) const LARGEST_CLASS_SHIFT: u32 = 12;
     pub(super) const HEADER_SHIFT: u32 = 9;
 }
 #[cfg(not(strata_loom))]

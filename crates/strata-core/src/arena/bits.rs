@@ -22,16 +22,11 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
 pub struct PoolBits(AtomicU64);
 
 impl PoolBits {
-    /// Nothing is free: the all-zero state.
-    #[cfg(not(strata_loom))]
-    pub const fn none() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    /// Nothing is free.
-    #[cfg(strata_loom)]
-    pub fn none() -> Self {
-        Self(AtomicU64::new(0))
+    crate::const_unless_loom! {
+        /// Nothing is free: the all-zero state.
+        pub fn none() -> Self {
+            Self(AtomicU64::new(0))
+        }
     }
 
     /// The free bits, stale as soon as they are read.
@@ -49,6 +44,11 @@ impl PoolBits {
     /// Claims the lowest run of `length` free bits whose first index is a multiple of `step` (a power of two).
     pub fn claim_run(&self, length: u32, step: u32) -> Option<u32> {
         self.claim_where(|free| lowest_run(free, length, step)).map(u64::trailing_zeros)
+    }
+
+    /// Whether the word `free` holds a run that [`claim_run`](Self::claim_run) would claim.
+    pub const fn has_run(free: u64, length: u32, step: u32) -> bool {
+        lowest_run(free, length, step) != 0
     }
 
     /// Claims exactly these bits, or none.

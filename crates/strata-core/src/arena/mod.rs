@@ -106,3 +106,8 @@ pub unsafe fn shelf(arena: ArenaPtr) -> &'static Shelf {
     // SAFETY: initialised, and never unmapped.
     unsafe { shelf_place(arena).as_ref() }
 }
+
+/// Bytes at an arena's start that the arena itself uses; a segment may put its own metadata behind, within pool 0.
+pub const METADATA_BYTES: usize = (HEADER_TABLE_BYTES + size_of::<Shelf>()).next_multiple_of(64);
+
+const _: () = assert!(METADATA_BYTES < crate::layout::POOL_BYTES);

@@ -58,14 +58,4 @@ impl Shelf {
         }
         None
     }
-
-    /// Withdraws an offer: the pool was claimed by a freeing thread or left.
-    #[inline]
-    pub fn withdraw(&self, class: SizeClass, pool: PoolIndex) {
-        let word = &self.words[class.index()];
-        // Relaxed: only a hint is taken back; a stale one does no harm.
-        if word.load(Relaxed) & pool.bit() != 0 {
-            word.fetch_and(!pool.bit(), Relaxed);
-        }
-    }
 }

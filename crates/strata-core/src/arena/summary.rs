@@ -21,16 +21,11 @@ use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 pub struct Summary(AtomicU64);
 
 impl Summary {
-    /// Nothing is set below.
-    #[cfg(not(strata_loom))]
-    pub const fn none() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    /// Nothing is set below.
-    #[cfg(strata_loom)]
-    pub fn none() -> Self {
-        Self(AtomicU64::new(0))
+    crate::const_unless_loom! {
+        /// Nothing is set below.
+        pub fn none() -> Self {
+            Self(AtomicU64::new(0))
+        }
     }
 
     /// The hints.

@@ -15,16 +15,11 @@ pub struct FreeList {
 }
 
 impl FreeList {
-    /// The empty list.
-    #[cfg(not(strata_loom))]
-    pub const fn new() -> Self {
-        Self { head: OwnedPtr::null() }
-    }
-
-    /// The empty list.
-    #[cfg(strata_loom)]
-    pub fn new() -> Self {
-        Self { head: OwnedPtr::null() }
+    crate::const_unless_loom! {
+        /// The empty list.
+        pub fn new() -> Self {
+            Self { head: OwnedPtr::null() }
+        }
     }
 
     /// Takes the block that was put last: two loads and a store.

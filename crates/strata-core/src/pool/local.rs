@@ -7,7 +7,8 @@
 //! Does not know: which pool is current; the thread cache decides.
 
 use super::{Pool, Taken};
-use crate::block::{BlockPtr, FreeList, Link};
+use crate::block::{BlockPtr, Chain, FreeList, Link};
+use crate::size_class::SizeClass;
 
 /// What `live` is held at while the pool is current: so far above zero that no count of frees reaches it (I2).
 pub const LIVE_WHILE_CURRENT: u32 = 1 << 30;
@@ -50,6 +51,18 @@ impl Pool {
         if live == 0 { Freed::Empty } else { Freed::StillLive }
     }
 
+    /// Adds a chain that the caller brought along.
+    ///
+    /// # Safety
+    /// - The caller owns the pool, which is not current, and the chain of its blocks.
+    pub unsafe fn accept_chain(&self, chain: Chain) -> Freed {
+        // SAFETY: the caller's promise.
+        unsafe { self.free.push_chain(chain) };
+        let live = self.live.get() - chain.count;
+        self.live.set(live);
+        if live == 0 { Freed::Empty } else { Freed::StillLive }
+    }
+
     /// Lends all free blocks to the owner's `list`, which is empty: the pool becomes current.
     pub fn lend(&self, list: &FreeList) {
         list.replace(self.free.take());
@@ -69,6 +82,25 @@ impl Pool {
         let live = self.carved.get() - free;
         self.live.set(live);
         if live == 0 { Freed::Empty } else { Freed::StillLive }
+    }
+
+    /// The current pool's count ran down to nothing by frees through `sink`: it starts high again.
+    pub fn stay_current(&self) {
+        self.live.set(LIVE_WHILE_CURRENT);
+    }
+
+    /// Free blocks of a pool that is not current, carved or not.
+    #[inline]
+    pub fn room(&self, class: SizeClass) -> u32 {
+        Self::capacity(class) - self.live.get()
+    }
+
+    /// Whether a pool of `class` (not current) has so much room that turning to it pays: a sixteenth of its blocks.
+    ///
+    /// A pool with one free block would be full again after one allocation; each turn costs two compare-and-swaps.
+    #[inline]
+    pub fn has_room(&self, class: SizeClass) -> bool {
+        self.room(class) >= (Self::capacity(class) / 16).max(1)
     }
 
     /// Whether the pool (not current) has blocks to give, without carving.

@@ -7,6 +7,7 @@
 //! | `sink`       | the owner                                            | the owner                                    |
 //! | `live`       | the owner                                            | the owner; statistics glance                 |
 //! | `carved`     | the owner                                            | the owner; statistics glance                 |
+//! | `clean`      | whoever opened the pool                               | the owner                                    |
 //! | `format`     | whoever claimed the pool's bit, before any block     | anybody who holds a block of it              |
 //! | `next, prev` | the owner (its queue of partial pools)               | the owner                                    |
 //! | `remote`     | anybody, by the transitions of `remote.rs`           | anybody                                      |
@@ -44,6 +45,15 @@ pub enum Format {
     Run(u32),
 }
 
+/// What is known of memory that nobody has carved yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// It reads as zero.
+    Zero,
+    /// It may hold anything.
+    Used,
+}
+
 const RUN_BIT: u32 = 1 << 31;
 
 impl Format {
@@ -76,7 +86,7 @@ pub struct Pool {
     live: OwnedU32,
     carved: OwnedU32,
     format: OwnedU32,
-    spare: OwnedU32,
+    clean: OwnedU32,
     remote: AtomicRemote,
     next: OwnedPtr<Self>,
     prev: OwnedPtr<Self>,
@@ -106,7 +116,7 @@ impl Pool {
             live: OwnedU32::zero(),
             carved: OwnedU32::zero(),
             format: OwnedU32::zero(),
-            spare: OwnedU32::zero(),
+            clean: OwnedU32::zero(),
             remote: AtomicRemote::idle(),
             next: OwnedPtr::null(),
             prev: OwnedPtr::null(),
@@ -144,6 +154,12 @@ impl Pool {
         Format::unpack(self.format.glance())
     }
 
+    /// What the uncarved part reads as.
+    #[inline]
+    pub fn uncarved_memory(&self) -> Memory {
+        if self.clean.get() == 0 { Memory::Used } else { Memory::Zero }
+    }
+
     /// Blocks of `class` that a pool holds.
     #[inline]
     pub const fn capacity(class: SizeClass) -> u32 {
@@ -163,7 +179,10 @@ impl Pool {
     }
 
     /// Makes a claimed, idle pool one of `class`, owned by `identity`, with no block carved yet.
-    pub fn open(&self, class: SizeClass, identity: *mut ()) {
+    ///
+    /// `memory` says whether the pool's memory is as the kernel zeroed it.
+    pub fn open(&self, class: SizeClass, identity: *mut (), memory: Memory) {
+        self.clean.set(u32::from(memory == Memory::Zero));
         self.format.set(Format::Blocks(class).pack());
         self.carved.set(0);
         self.live.set(0);

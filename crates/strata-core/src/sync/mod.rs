@@ -17,6 +17,38 @@ use model as imp;
 use native as imp;
 
 pub use core::sync::atomic::Ordering;
-pub use imp::{AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, init_fresh, spin_hint};
+pub use imp::{AtomicPtr, AtomicU64, fence, OwnedPtr, OwnedU32, init_fresh, spin_hint};
 
 pub mod mutation;
+
+/// Makes a function `const` where the facade's atomics can be built at compile time: everywhere but under loom.
+#[cfg(not(strata_loom))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! const_unless_loom {
+    ($(#[$attr:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$attr])* $vis const fn $($rest)* };
+}
+
+/// Makes a function `const` where the facade's atomics can be built at compile time: everywhere but under loom.
+#[cfg(strata_loom)]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! const_unless_loom {
+    ($(#[$attr:meta])* $vis:vis fn $($rest:tt)*) => { $(#[$attr])* $vis fn $($rest)* };
+}
+
+/// An array of equal atomics.
+#[cfg(not(strata_loom))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! each_slot {
+    ($value:expr; $count:expr) => { [const { $value }; $count] };
+}
+
+/// An array of equal atomics.
+#[cfg(strata_loom)]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! each_slot {
+    ($value:expr; $count:expr) => { core::array::from_fn::<_, $count, _>(|_| $value) };
+}

@@ -2,7 +2,7 @@
 //!
 //! Does not know: the shipped layout; loom's types are larger, so `layout.rs` has other numbers here.
 
-pub use loom::sync::atomic::{AtomicPtr, AtomicU64};
+pub use loom::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
 use loom::cell::UnsafeCell;
 

@@ -46,4 +46,16 @@ sites! {
     SUMMARY_RECHECK: bool = true, mutant "summary_no_recheck" = false;
     /// `arena/summary.rs::raise`: orders the detail before the summary.
     SUMMARY_RAISE: Ordering = Ordering::AcqRel, mutant "summary_raise_relaxed" = Ordering::Relaxed;
+    /// `segment/directory.rs::publish`: carries the complete segment.
+    PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
+    /// `segment/directory.rs::segments`: sees the complete segment.
+    PUBLISH_READ: Ordering = Ordering::Acquire, mutant "publish_read_relaxed" = Ordering::Relaxed;
+    /// `segment/purge.rs::purge_arena`: holds the claim while it purges.
+    PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
+    /// `segment/purge.rs::purge_arena`: marks pools clean before it gives them back.
+    PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
+    /// `segment/purge.rs::schedule_purge` and `tick`: a release and a pass see each other.
+    PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
+    /// `segment/release.rs::release_run`: memory is marked dirty before its bits are given back.
+    DIRTY_BEFORE_RELEASE: bool = true, mutant "dirty_after_release" = false;
 }

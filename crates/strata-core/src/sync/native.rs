@@ -7,7 +7,7 @@
 //! Does not know: loom.
 
 use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, Ordering::Relaxed};
-pub use core::sync::atomic::{AtomicPtr, AtomicU64};
+pub use core::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
 /// A pointer that has one owner at a time.
 #[repr(transparent)]

@@ -1,0 +1,128 @@
+//! Keeping house: partial pools in bounds, remote frees taken in, chains posted, memory looked after.
+//!
+//! I1  A cache keeps at most [`PARTIAL_FLOOR`] partial pools (16 MiB of address space), or its even share of all pools in
+//!     use if that is more; when it would keep another, the oldest of that class becomes nobody's. So what a sleeping
+//!     thread holds back is bounded, whatever it did before, and a program with one thread never gives up its own.
+//!
+//! Does not know: clocks; the segment layer looks at those.
+
+use crate::cache::Cache;
+use strata_core::pool::{Freed, Pool};
+use strata_core::size_class::SizeClass;
+
+/// Partial pools of all classes together that any cache may keep.
+const PARTIAL_FLOOR: u32 = 256;
+
+/// Refills between two rounds of housekeeping.
+const ROUND: u32 = 64;
+
+/// Pools of each class looked after in one round.
+const POOLS_A_ROUND: u32 = 4;
+
+impl Cache {
+    /// Puts an owned pool, current nowhere, into its queue.
+    pub(crate) fn keep_partial(&self, class: SizeClass, pool: &'static Pool) {
+        self.queue(class).push_back(pool);
+        let count = self.partial_pools.get() + 1;
+        self.partial_pools.set(count);
+        if count > PARTIAL_FLOOR && u64::from(count) > self.even_share() {
+            self.evict(class);
+        }
+    }
+
+    /// Takes a pool out of its queue.
+    pub(crate) fn drop_partial(&self, class: SizeClass, pool: &Pool) {
+        self.queue(class).remove(pool);
+        self.partial_pools.set(self.partial_pools.get() - 1);
+    }
+
+    /// Pools in use, divided by the number of caches.
+    fn even_share(&self) -> u64 {
+        let caches = self.runtime().map_or(1, |runtime| runtime.registry.live()).max(1);
+        self.directory().pools_in_use() / caches
+    }
+
+    #[cold]
+    fn evict(&self, class: SizeClass) {
+        let Some(oldest) = self.queue(class).first() else { return };
+        self.drop_partial(class, oldest);
+        // SAFETY: ours, out of its queue.
+        unsafe { self.directory().leave_pool(oldest) };
+    }
+
+    /// Takes in what others gave back to a partial pool; `false` if that was all of it and the pool is gone.
+    pub(crate) fn look_after(&self, class: SizeClass, pool: &'static Pool) -> bool {
+        let Some(taken) = pool.remote().take_all(pool) else { return true };
+        // SAFETY: ours, not current; the blocks came from its own word.
+        if let Freed::StillLive = unsafe { pool.accept(taken) } {
+            return true;
+        }
+        self.drop_partial(class, pool);
+        // SAFETY: ours, out of its queue, and nothing in it lives.
+        unsafe { self.directory().release_pool(pool) };
+        false
+    }
+
+    /// Every so many refills, a round.
+    #[inline]
+    pub(crate) fn housekeeping(&self) {
+        let refills = self.refills.get().wrapping_add(1);
+        self.refills.set(refills);
+        if refills % ROUND == 0 {
+            self.round();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn round(&self) {
+        self.flush_outbox();
+        for class in SizeClass::all() {
+            self.look_after_some(class, POOLS_A_ROUND);
+        }
+        self.directory().tick();
+    }
+
+    fn look_after_some(&self, class: SizeClass, limit: u32) {
+        for _ in 0..limit {
+            let Some(pool) = self.queue(class).first() else { return };
+            if self.look_after(class, pool) {
+                self.queue(class).rotate();
+            }
+        }
+    }
+
+    /// Takes in everything that others gave back, posts everything of theirs, and lets go of pools without live blocks.
+    ///
+    /// # Safety
+    /// - The caller is the thread whose cache this is.
+    pub unsafe fn collect(&self) {
+        if self.runtime().is_none() {
+            return;
+        }
+        self.flush_outbox();
+        for class in SizeClass::all() {
+            self.look_after_some(class, self.partial_pools.get());
+            self.collect_current(class);
+        }
+        self.directory().tick();
+    }
+
+    /// Takes in the current pool's remote frees; releases it if nothing in it lives.
+    fn collect_current(&self, class: SizeClass) {
+        let list = self.list(class);
+        let Some(pool) = list.pool() else { return };
+        // SAFETY: the current pool is ours, and its blocks are on the list.
+        let mut state = unsafe { pool.settle(&list.free) };
+        if let Some(taken) = pool.remote().take_all(pool) {
+            // SAFETY: ours, settled; the blocks came from its own word.
+            state = unsafe { pool.accept(taken) };
+        }
+        list.set_pool(None);
+        match state {
+            // SAFETY: ours, current no longer, in no queue, and nothing in it lives.
+            Freed::Empty => unsafe { self.directory().release_pool(pool) },
+            Freed::StillLive => self.make_current(class, pool),
+        }
+    }
+}

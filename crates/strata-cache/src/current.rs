@@ -1,0 +1,122 @@
+//! The current thread's cache: one word of thread-local storage, never null.
+//!
+//! ```text
+//!   new thread        first allocation or free        pthread key's destructor
+//!     EMPTY  ─────────────────► its cache ─────────────────► DEAD
+//! ```
+//!
+//! | the word says | alloc                                              | free                                       |
+//! |---------------|----------------------------------------------------|--------------------------------------------|
+//! | `EMPTY`       | enters the runtime, arms the key, goes on          | the same                                   |
+//! | a cache       | the fast path                                      | the fast path                              |
+//! | `DEAD`        | borrows a cache for this one block, leaves it      | settles the block's pool without a cache   |
+//!
+//! I1  `EMPTY` and `DEAD` are never written: their lists are empty and they own nothing, so every write is behind a test
+//!     that sends them away (`Cache::runtime`).
+//! I2  The word is set before the key is armed: arming may allocate (glibc does, for keys above 31), and then finds a cache.
+//! I3  The destructor asks to be called again twice: destructors of other keys may still allocate, and run in rounds.
+//!
+//! Does not know: what a cache does.
+
+use crate::cache::Cache;
+use crate::identity::Runtime;
+use core::ffi::c_void;
+use core::ptr::NonNull;
+use strata_core::block::BlockPtr;
+use strata_core::size_class::SizeClass;
+use strata_os::lifecycle;
+use strata_segment::Directory;
+
+/// Everything that the threads of this program share.
+pub static RUNTIME: Runtime = Runtime::new();
+
+static EMPTY: Cache = Cache::new();
+static DEAD: Cache = Cache::new();
+
+strata_os::thread_word! {
+    /// The address of the calling thread's cache.
+    mod word { initial = crate::current::EMPTY }
+}
+
+/// Rounds of destructors that the cache sits out (I3), of the four that POSIX promises.
+const ROUNDS_TO_WAIT: u32 = 2;
+
+/// The calling thread's cache, or a stand-in that owns nothing.
+#[inline(always)]
+pub fn cache() -> &'static Cache {
+    // SAFETY: the word holds the address of EMPTY, DEAD or a cache of the registry, none of which is ever unmapped.
+    unsafe { &*word::get().cast::<Cache>() }
+}
+
+/// The shared segment layer, for calls that may come from any thread.
+pub(crate) fn shared_directory() -> &'static Directory {
+    &RUNTIME.directory
+}
+
+/// The segment layer, as seen from `cache`, which may be a stand-in.
+pub(crate) fn directory(_cache: &Cache) -> &'static Directory {
+    &RUNTIME.directory
+}
+
+/// The caller's cache, made now if it has none yet; `None` on a thread that is ending, or without memory.
+pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
+    match cache.runtime() {
+        Some(_) => Some(cache),
+        None => enter(),
+    }
+}
+
+/// A block for a thread that has no cache.
+pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
+    if let Some(cache) = enter() {
+        // SAFETY: the cache is this thread's own.
+        return unsafe { cache.alloc(class) };
+    }
+    let guest = RUNTIME.enter()?;
+    // SAFETY: nobody else has the guest cache.
+    let block = unsafe { guest.alloc(class) };
+    // SAFETY: as above; it is not used again.
+    unsafe { RUNTIME.leave(guest) };
+    block
+}
+
+/// Gives the calling thread a cache, unless it is ending.
+#[cold]
+#[inline(never)]
+fn enter() -> Option<&'static Cache> {
+    let now = cache();
+    if now.runtime().is_some() {
+        return Some(now);
+    }
+    if core::ptr::eq(now, &raw const DEAD) {
+        return None;
+    }
+    let cache = RUNTIME.enter()?;
+    let identity = NonNull::from(cache).cast::<()>();
+    // SAFETY: a cache of the registry, claimed for this thread.
+    unsafe { word::set(identity.as_ptr()) };
+    if let Some(key) = lifecycle::on_thread_exit(leave) {
+        key.arm(identity);
+    }
+    Some(cache)
+}
+
+/// The pthread key's destructor.
+unsafe extern "C" fn leave(value: *mut c_void) {
+    // SAFETY: the key holds what `enter` armed it with.
+    let Some(cache) = (unsafe { value.cast::<Cache>().as_ref() }) else { return };
+    let rounds = cache.exit_rounds.get();
+    if rounds < ROUNDS_TO_WAIT {
+        cache.exit_rounds.set(rounds + 1);
+        if let Some(key) = lifecycle::on_thread_exit(leave)
+            && key.arm(NonNull::from(cache).cast())
+        {
+            return;
+        }
+    }
+    let dead = (&raw const DEAD).cast_mut().cast::<()>();
+    // SAFETY: DEAD owns nothing and is never written (I1).
+    unsafe { word::set(dead) };
+    // SAFETY: the thread's own cache, which the word no longer leads to.
+    unsafe { RUNTIME.leave(cache) };
+}

@@ -1,0 +1,174 @@
+//! Where caches live, and who may be one: slots in slabs, claimed by a bit (protocol 7).
+//!
+//! | bit     | who may leave it         | to      | by            | what becomes visible                          |
+//! |---------|--------------------------|---------|---------------|-----------------------------------------------|
+//! | free    | a thread that starts     | claimed | CAS Acquire   | the last user emptied the cache               |
+//! | claimed | the thread, when it ends | free    | OR Release    | it is empty                                   |
+//!
+//! I1  A cache whose bit is free owns no pool: `abandon` comes before the release. So a pool signed with a cache's address
+//!     is never mistaken for the next user's, and no generation is needed.
+//! I2  Slabs are never unmapped: a glance at a cache that was just left is harmless.
+//!
+//! Short-lived threads use the lowest slots again and again: a hundred thousand of them need as much memory as those that
+//! live at the same time.
+//!
+//! Does not know: threads. Model: `loom-tests/tests/p12_identity.rs`.
+
+use crate::cache::Cache;
+use core::ptr::NonNull;
+use strata_core::arena::PoolBits;
+use strata_core::counters::Counter;
+use strata_core::sync::mutation::{PUBLISH, PUBLISH_READ};
+use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
+use strata_os::{machine, memory};
+use strata_segment::Directory;
+
+/// Caches in a slab.
+const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
+/// Slabs: 65,536 threads at a time.
+const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
+
+/// Everything that threads share: the segment layer and the caches.
+#[derive(Debug)]
+pub struct Runtime {
+    /// The segment layer.
+    pub directory: Directory,
+    /// The caches.
+    pub registry: Registry,
+}
+
+impl Runtime {
+    strata_core::const_unless_loom! {
+        /// Nothing yet; a constant, for a `static`.
+        pub fn new() -> Self {
+            Self { directory: Directory::new(), registry: Registry::new() }
+        }
+    }
+
+    /// A cache for a thread that starts. `None`: no memory, or no slot.
+    pub fn enter(&'static self) -> Option<&'static Cache> {
+        let cache = self.registry.claim()?;
+        cache.join(self);
+        Some(cache)
+    }
+
+    /// Empties the cache of a thread that ends, and frees its slot.
+    ///
+    /// # Safety
+    /// - `cache` came from [`enter`](Self::enter) of this runtime, and nobody uses it any more.
+    pub unsafe fn leave(&'static self, cache: &'static Cache) {
+        // SAFETY: the caller's promise.
+        unsafe { cache.abandon() };
+        self.registry.release(cache);
+    }
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Debug)]
+struct Slab {
+    free: PoolBits,
+    caches: [Cache; CACHES_PER_SLAB],
+}
+
+/// All slabs.
+#[derive(Debug)]
+pub struct Registry {
+    slabs: [AtomicPtr<Slab>; SLAB_COUNT],
+    live: Counter,
+    ever: Counter,
+}
+
+impl Registry {
+    strata_core::const_unless_loom! {
+        fn new() -> Self {
+            Self {
+                slabs: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SLAB_COUNT),
+                live: Counter::zero(),
+                ever: Counter::zero(),
+            }
+        }
+    }
+
+    fn claim(&self) -> Option<&'static Cache> {
+        let cache = self.slabs.iter().find_map(|place| {
+            let slab = Self::slab(place).or_else(|| Self::add_slab(place))?;
+            let slot = slab.free.claim_lowest()?;
+            Some(&slab.caches[slot as usize])
+        })?;
+        self.live.add(1);
+        self.ever.add(1);
+        Some(cache)
+    }
+
+    fn release(&self, cache: &'static Cache) {
+        let address = core::ptr::from_ref(cache).addr();
+        for slab in self.published() {
+            let offset = address.wrapping_sub(slab.caches.as_ptr().addr());
+            if offset < size_of_val(&slab.caches) {
+                slab.free.release(1 << (offset / size_of::<Cache>()));
+                self.live.subtract(1);
+            }
+        }
+    }
+
+    fn slab(place: &AtomicPtr<Slab>) -> Option<&'static Slab> {
+        // Acquire (PUBLISH_READ): sees the complete slab; pairs with Release in identity.rs::add_slab.
+        let slab = place.load(PUBLISH_READ);
+        // SAFETY: a published slab is never unmapped (I2).
+        unsafe { slab.as_ref() }
+    }
+
+    /// The slab at an empty place: ours, or that of the thread that was faster.
+    #[cold]
+    fn add_slab(place: &AtomicPtr<Slab>) -> Option<&'static Slab> {
+        let bytes = size_of::<Slab>().next_multiple_of(machine::page_size());
+        let fresh = memory::map(bytes, align_of::<Slab>())?;
+        let slab = fresh.cast::<Slab>();
+        // SAFETY: mapped just now, zero, ours; an empty cache and no free bit are all-zero bytes.
+        unsafe { init_fresh(slab, || Slab { free: PoolBits::none(), caches: core::array::from_fn(|_| Cache::new()) }) };
+        // SAFETY: ours, initialised.
+        unsafe { slab.as_ref() }.free.release(u64::MAX >> (64 - CACHES_PER_SLAB));
+        // Release (PUBLISH): carries the complete slab; pairs with Acquire in identity.rs::slab.
+        if place.compare_exchange(core::ptr::null_mut(), slab.as_ptr(), PUBLISH, Relaxed).is_err() {
+            Self::unmap(fresh, bytes);
+        }
+        Self::slab(place)
+    }
+
+    fn unmap(slab: NonNull<u8>, bytes: usize) {
+        // SAFETY: it was never published.
+        unsafe { memory::release(slab, bytes) };
+    }
+
+    fn published(&self) -> impl Iterator<Item = &'static Slab> {
+        self.slabs.iter().map_while(Self::slab)
+    }
+
+    /// All caches in use at the moment.
+    pub fn caches(&self) -> impl Iterator<Item = &'static Cache> {
+        self.published().flat_map(|slab| {
+            let free = slab.free.glance();
+            slab.caches.iter().enumerate().filter(move |(index, _)| free >> index & 1 == 0).map(|(_, cache)| cache)
+        })
+    }
+
+    /// Caches in use.
+    pub fn live(&self) -> u64 {
+        self.live.get()
+    }
+
+    /// Caches given out since the start.
+    pub fn ever(&self) -> u64 {
+        self.ever.get()
+    }
+
+    /// Bytes of one cache.
+    pub const fn cache_bytes() -> usize {
+        size_of::<Cache>()
+    }
+}

@@ -1,0 +1,73 @@
+//! The partial pools of one class, in the order in which they came: a ring of headers.
+//!
+//! The first is the oldest. One word a class: the last is the first's predecessor.
+//!
+//! Owner: the cache. Does not know: how full a pool is.
+
+use strata_core::pool::Pool;
+use strata_core::sync::OwnedPtr;
+
+/// A ring of pools, linked through their headers.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    first: OwnedPtr<Pool>,
+}
+
+impl Queue {
+    strata_core::const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self { first: OwnedPtr::null() }
+        }
+    }
+
+    /// The oldest.
+    pub(crate) fn first(&self) -> Option<&'static Pool> {
+        // SAFETY: pools in a queue are initialised, and their headers are never unmapped.
+        unsafe { self.first.get().as_ref() }
+    }
+
+    /// Puts `pool`, which is in no queue, last.
+    pub(crate) fn push_back(&self, pool: &'static Pool) {
+        let place = core::ptr::from_ref(pool).cast_mut();
+        let (next, prev) = pool.queue_links();
+        match self.first() {
+            None => {
+                next.set(place);
+                prev.set(place);
+                self.first.set(place);
+            }
+            Some(first) => {
+                let last = first.queue_links().1.get();
+                next.set(self.first.get());
+                prev.set(last);
+                // SAFETY: the last pool of the ring.
+                unsafe { &*last }.queue_links().0.set(place);
+                first.queue_links().1.set(place);
+            }
+        }
+    }
+
+    /// Takes `pool`, which is in this queue, out.
+    pub(crate) fn remove(&self, pool: &Pool) {
+        let (next, prev) = (pool.queue_links().0.get(), pool.queue_links().1.get());
+        let place = core::ptr::from_ref(pool).cast_mut();
+        if next == place {
+            self.first.set(core::ptr::null_mut());
+        } else {
+            // SAFETY: neighbours in the ring.
+            unsafe { &*prev }.queue_links().0.set(next);
+            // SAFETY: as above.
+            unsafe { &*next }.queue_links().1.set(prev);
+            if self.first.get() == place {
+                self.first.set(next);
+            }
+        }
+    }
+
+    /// Makes the oldest the newest.
+    pub(crate) fn rotate(&self) {
+        if let Some(first) = self.first() {
+            self.first.set(first.queue_links().0.get());
+        }
+    }
+}

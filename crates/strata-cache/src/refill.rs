@@ -1,0 +1,130 @@
+//! The slow half of an allocation: the current pool's list is empty.
+//!
+//! ```text
+//!   1  what others gave back to the current pool
+//!   2  a partial pool of ours with enough room, the fullest of those looked at
+//!   3  carve more of the current pool
+//!   4  any partial pool of ours that can be carved
+//!   5  adopt a pool of nobody's
+//!   6  claim a fresh pool
+//! ```
+//!
+//! Used memory first, untouched memory later, the OS last.
+//!
+//! Does not know: thread-local storage; where memory comes from.
+
+use crate::cache::Cache;
+use crate::current;
+use strata_core::block::BlockPtr;
+use strata_core::pool::{Memory, Pool};
+use strata_core::size_class::SizeClass;
+
+/// Partial pools looked at for one refill.
+const LOOK_AT: u32 = 8;
+
+impl Cache {
+    /// A block of `class`, after filling the empty list. `None`: out of memory.
+    ///
+    /// # Safety
+    /// - The caller is the thread whose cache this is, and the list of `class` is empty.
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn refill(&self, class: SizeClass) -> Option<BlockPtr> {
+        if self.runtime().is_none() {
+            // A stand-in: the thread has no cache yet, or no longer.
+            return current::alloc_without_cache(class);
+        }
+        self.housekeeping();
+        // SAFETY: the caller's promise.
+        unsafe { self.refill_list(class) }?;
+        // SAFETY: the owner's list, not empty now.
+        unsafe { self.list(class).free.pop() }
+    }
+
+    /// # Safety
+    /// - As for [`refill`](Self::refill).
+    unsafe fn refill_list(&self, class: SizeClass) -> Option<()> {
+        let list = &self.list(class).free;
+        let current = self.list(class).pool();
+        if let Some(taken) = current.and_then(|pool| pool.remote().take_all(pool)) {
+            list.replace(taken.head);
+            return Some(());
+        }
+        if let Some(pool) = self.fullest_partial(class) {
+            self.turn_to(class, pool);
+            if !list.is_empty() {
+                return Some(());
+            }
+        }
+        if let Some(pool) = self.list(class).pool() {
+            // SAFETY: the current pool is ours and of this class.
+            if let Some(link) = unsafe { pool.carve(class) } {
+                list.replace(link);
+                return Some(());
+            }
+        }
+        let pool = match self.directory().adopt(class) {
+            Some(pool) => {
+                pool.set_owner(self.identity());
+                pool.reset_sink();
+                pool
+            }
+            None => {
+                let run = self.directory().claim_pool()?;
+                let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
+                run.first.open(class, self.identity(), memory);
+                run.first
+            }
+        };
+        self.leave_current(class);
+        self.make_current(class, pool);
+        if list.is_empty() {
+            // SAFETY: the current pool is ours and of this class.
+            list.replace(unsafe { pool.carve(class) }?);
+        }
+        Some(())
+    }
+
+    /// Makes a partial pool the current one.
+    fn turn_to(&self, class: SizeClass, pool: &'static Pool) {
+        self.drop_partial(class, pool);
+        self.leave_current(class);
+        self.make_current(class, pool);
+    }
+
+    /// Lets the current pool, whose list is empty, go: to the queue if it can still be carved, to nobody if it is full.
+    pub(crate) fn leave_current(&self, class: SizeClass) {
+        let list = self.list(class);
+        let Some(pool) = list.pool() else { return };
+        // SAFETY: the current pool is ours, and its blocks are on the list.
+        let _ = unsafe { pool.settle(&list.free) };
+        list.set_pool(None);
+        if pool.room(class) > 0 {
+            self.keep_partial(class, pool);
+        } else {
+            // SAFETY: ours, not current any more, in no queue.
+            unsafe { self.directory().leave_pool(pool) };
+        }
+    }
+
+    /// Of the oldest partial pools, the fullest that has room for a while; what others gave back is taken on the way.
+    fn fullest_partial(&self, class: SizeClass) -> Option<&'static Pool> {
+        let mut best: Option<&'static Pool> = None;
+        let mut first_looked_at: Option<&'static Pool> = None;
+        for _ in 0..LOOK_AT {
+            let Some(pool) = self.queue(class).first() else { break };
+            if first_looked_at.is_some_and(|first| core::ptr::eq(first, pool)) {
+                break;
+            }
+            if !self.look_after(class, pool) {
+                continue;
+            }
+            first_looked_at.get_or_insert(pool);
+            self.queue(class).rotate();
+            if pool.has_room(class) && best.is_none_or(|best| pool.live() > best.live()) {
+                best = Some(pool);
+            }
+        }
+        best
+    }
+}

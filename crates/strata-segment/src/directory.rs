@@ -1,0 +1,172 @@
+//! All segments, in the order in which they came; the root of everything shared (protocol 2).
+//!
+//! | slot      | who may leave it       | to        | by                 | what becomes visible            |
+//! |-----------|------------------------|-----------|--------------------|---------------------------------|
+//! | empty     | who made a new segment | published | CAS Release        | the segment and its first arena |
+//! | published | nobody                 |           |                    |                                 |
+//!
+//! I1  Slots fill from the front and never empty, so a reader stops at the first empty one.
+//! I2  A segment is complete before it is published, and is never unmapped afterwards.
+//!
+//! A thread that loses the race for a slot gives its own segment back and uses the winner's: a hundred threads that start
+//! at once reserve one segment, not a hundred.
+//!
+//! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
+
+use crate::huge::HugeShelf;
+use crate::purge::PurgeClock;
+use crate::segment::Segment;
+use strata_core::counters::Counter;
+use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
+use strata_core::sync::mutation::{PUBLISH, PUBLISH_READ};
+use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+
+/// Slots for segments: 1 TiB of full-size ones.
+const SEGMENT_SLOTS: usize = if cfg!(strata_loom) { 2 } else { 4096 };
+
+/// What may be tuned at run time; every value may be changed at any moment.
+#[derive(Debug)]
+pub struct Tuning {
+    /// Milliseconds that memory lies free before it is purged; `u64::MAX` for never.
+    pub purge_delay_ms: AtomicU64,
+    /// Arenas to reserve with a new segment, 1 to 64.
+    pub segment_arenas: AtomicU64,
+    /// Bytes of freed huge mappings kept for reuse.
+    pub huge_keep_bytes: AtomicU64,
+}
+
+/// Everything shared between threads: one for a program.
+#[derive(Debug)]
+pub struct Directory {
+    slots: [AtomicPtr<Segment>; SEGMENT_SLOTS],
+    /// What may be tuned.
+    pub tuning: Tuning,
+    pub(crate) purge_clock: PurgeClock,
+    pub(crate) huge_shelf: HugeShelf,
+    pub(crate) numbers: Numbers,
+}
+
+/// What the layer counts about itself.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    pub(crate) reserved_bytes: Counter,
+    pub(crate) committed_bytes: Counter,
+    pub(crate) segments: Counter,
+    pub(crate) pools_in_use: Counter,
+    pub(crate) large_blocks: Counter,
+    pub(crate) large_bytes: Counter,
+    pub(crate) huge_blocks: Counter,
+    pub(crate) huge_bytes: Counter,
+    pub(crate) purged_bytes: Counter,
+    pub(crate) purge_calls: Counter,
+}
+
+const DEFAULT_PURGE_DELAY_MS: u64 = 250;
+const DEFAULT_HUGE_KEEP_BYTES: u64 = 64 << 20;
+
+impl Directory {
+    strata_core::const_unless_loom! {
+        /// No segment yet; a constant, for a `static`.
+        pub fn new() -> Self {
+            Self {
+                slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SEGMENT_SLOTS),
+                tuning: Tuning {
+                    purge_delay_ms: AtomicU64::new(DEFAULT_PURGE_DELAY_MS),
+                    segment_arenas: AtomicU64::new(ARENAS_PER_SEGMENT as u64),
+                    huge_keep_bytes: AtomicU64::new(DEFAULT_HUGE_KEEP_BYTES),
+                },
+                purge_clock: PurgeClock::new(),
+                huge_shelf: HugeShelf::new(),
+                numbers: Numbers {
+                    reserved_bytes: Counter::zero(),
+                    committed_bytes: Counter::zero(),
+                    segments: Counter::zero(),
+                    pools_in_use: Counter::zero(),
+                    large_blocks: Counter::zero(),
+                    large_bytes: Counter::zero(),
+                    huge_blocks: Counter::zero(),
+                    huge_bytes: Counter::zero(),
+                    purged_bytes: Counter::zero(),
+                    purge_calls: Counter::zero(),
+                },
+            }
+        }
+    }
+
+    /// All published segments, oldest first.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &'static Segment> {
+        self.slots.iter().map_while(|slot| {
+            // Acquire (PUBLISH_READ): sees the complete segment (I2); pairs with Release in directory.rs::publish.
+            let segment = slot.load(PUBLISH_READ);
+            // SAFETY: a published segment is never unmapped (I2).
+            unsafe { segment.as_ref() }
+        })
+    }
+
+    /// Makes memory for at least one more arena's pools available, in an existing segment or a new one.
+    ///
+    /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
+    pub(crate) fn grow(&self) -> bool {
+        if self.segments().any(Segment::add_arena) {
+            self.numbers.committed_bytes.add(ARENA_BYTES as u64);
+            return true;
+        }
+        self.add_segment()
+    }
+
+    fn add_segment(&self) -> bool {
+        // Relaxed: a number that stands alone.
+        let mut arenas = self.tuning.segment_arenas.load(Relaxed).clamp(1, ARENAS_PER_SEGMENT as u64) as u32;
+        loop {
+            if let Some(segment) = Segment::reserve(arenas) {
+                return self.publish(segment);
+            }
+            // Where 256 MiB of addresses are not to be had, 64, 16 and 4 MiB are tried.
+            if arenas == 1 {
+                return false;
+            }
+            arenas = (arenas / 4).max(1);
+        }
+    }
+
+    /// Whether the caller may try to claim again: by its own segment or by the one that came first.
+    fn publish(&self, segment: &'static Segment) -> bool {
+        let place = core::ptr::from_ref(segment).cast_mut();
+        for slot in &self.slots {
+            // Relaxed: the exchange tests again.
+            if !slot.load(Relaxed).is_null() {
+                continue;
+            }
+            // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
+            if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok() {
+                self.numbers.segments.add(1);
+                self.numbers.reserved_bytes.add(segment.bytes() as u64);
+                self.numbers.committed_bytes.add(ARENA_BYTES as u64);
+            } else {
+                // SAFETY: it was never published.
+                unsafe { segment.discard() };
+            }
+            return true;
+        }
+        // SAFETY: it was never published: all slots are taken.
+        unsafe { segment.discard() };
+        false
+    }
+
+    /// Pools in use, for blocks or in runs.
+    #[inline]
+    pub fn pools_in_use(&self) -> u64 {
+        self.numbers.pools_in_use.get()
+    }
+
+    /// Whether `address` lies in a segment of ours (huge mappings are not looked up).
+    pub fn contains(&self, address: usize) -> bool {
+        self.segments().any(|segment| segment.contains(address))
+    }
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,130 @@
+//! Giving pools back: to the arena when they are empty, to the shelf when nobody owns them but blocks still live.
+//!
+//! Does not know: when memory goes back to the OS; `purge` does.
+
+use crate::claim::run_mask;
+use crate::directory::Directory;
+use crate::segment::Segment;
+use strata_core::arena;
+use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
+use strata_core::pool::{Disowned, Format, Freed, Pool};
+use strata_core::sync::mutation::DIRTY_BEFORE_RELEASE;
+
+impl Directory {
+    /// Gives an empty pool back.
+    ///
+    /// # Safety
+    /// - The caller owns the pool, none of whose blocks is live, and does not use it again.
+    pub unsafe fn release_pool(&self, pool: &Pool) {
+        pool.close();
+        // SAFETY: closed; the caller's promise.
+        unsafe { self.release_run(pool, 1) };
+    }
+
+    /// Gives a large allocation back.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's, who does not use it again.
+    pub unsafe fn free_large(&self, first: &Pool) {
+        let Format::Run(pools) = first.format() else {
+            debug_assert!(false, "not a large allocation");
+            return;
+        };
+        first.close_run();
+        self.numbers.large_blocks.subtract(1);
+        self.numbers.large_bytes.subtract(u64::from(pools) * POOL_BYTES as u64);
+        // SAFETY: closed; the caller's promise.
+        unsafe { self.release_run(first, pools) };
+    }
+
+    /// Gives the tail of a large allocation back.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's, who does not use anything behind `bytes` again.
+    pub unsafe fn shrink_large(&self, first: &Pool, bytes: usize) {
+        let Format::Run(old) = first.format() else { return };
+        let new = bytes.div_ceil(POOL_BYTES).max(1) as u32;
+        if new >= old {
+            return;
+        }
+        first.open_run(new);
+        self.numbers.large_bytes.subtract(u64::from(old - new) * POOL_BYTES as u64);
+        let start = first.index().get() as u32 + new;
+        debug_assert!(start < POOLS_PER_ARENA as u32);
+        // SAFETY: the tail's headers are idle: only the first pool of a run has a format.
+        let tail = unsafe { first.arena().pool(crate::segment::pool_index(start)) };
+        // SAFETY: the caller's promise.
+        unsafe { self.release_run(tail, old - new) };
+    }
+
+    /// # Safety
+    /// - The run of `pools` idle pools from `first` on is the caller's, who does not use it again.
+    unsafe fn release_run(&self, first: &Pool, pools: u32) {
+        self.numbers.pools_in_use.subtract(u64::from(pools));
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(first) };
+        let mask = run_mask(first.index().get() as u32, pools);
+        if DIRTY_BEFORE_RELEASE {
+            segment.mark_dirty(arena, mask);
+        }
+        if segment.pools[arena as usize].release(mask) == 0 {
+            segment.open.raise(arena);
+        }
+        if !DIRTY_BEFORE_RELEASE {
+            segment.mark_dirty(arena, mask);
+        }
+        self.schedule_purge();
+    }
+
+    /// Settles a pool that the caller owns but does not want: empty ones go back, others become nobody's.
+    ///
+    /// # Safety
+    /// - The caller owns the pool (not current anywhere) and does not use it again.
+    pub unsafe fn leave_pool(&self, pool: &Pool) {
+        if pool.live() == 0 {
+            // SAFETY: no block is live; the caller's promise.
+            unsafe { self.release_pool(pool) };
+            return;
+        }
+        // SAFETY: the caller's promise.
+        if let Freed::Empty = unsafe { give_up(pool) } {
+            // SAFETY: `give_up` found the last block: the pool is still ours and empty.
+            unsafe { self.release_pool(pool) };
+        }
+    }
+}
+
+/// Makes an owned pool nobody's, and offers it to its class if it has room.
+///
+/// [`Freed::Empty`]: a chain arrived meanwhile and was the last: the pool is still the caller's, and empty.
+///
+/// # Safety
+/// - The caller owns the pool (not current anywhere); unless `Empty` is returned, it does not use it again.
+unsafe fn give_up(pool: &Pool) -> Freed {
+    let Format::Blocks(class) = pool.format() else { return Freed::StillLive };
+    // SAFETY: the pool of an initialised arena.
+    let (segment, index) = unsafe { Segment::of(pool) };
+    // SAFETY: as above.
+    let shelf = unsafe { arena::shelf(pool.arena()) };
+    loop {
+        let has_room = pool.has_room(class);
+        pool.set_owner(core::ptr::null_mut());
+        match pool.remote().disown() {
+            Disowned::Done => {
+                if has_room {
+                    shelf.offer(class, pool.index());
+                    segment.shelf_summary(class).raise(index);
+                }
+                return Freed::StillLive;
+            }
+            Disowned::Pending => {
+                if let Some(taken) = pool.remote().take_all(pool) {
+                    // SAFETY: still the owner; the blocks came from the pool's own word.
+                    if let Freed::Empty = unsafe { pool.accept(taken) } {
+                        return Freed::Empty;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A segment: up to 64 arenas side by side in reserved address space, and the words that hand out their pools.
+//!
+//! ```text
+//!   arena 0                                arena 1            …   arena 63
+//!   ├ headers │ shelf │ Segment │ pools … ┼ headers │ shelf … ┼  not committed until claimed
+//!                       ▲ this struct, in the metadata pool of the segment's first arena
+//! ```
+//!
+//! | word         | bit set means                                            | changed by                  |
+//! |--------------|----------------------------------------------------------|-----------------------------|
+//! | `arenas`     | the arena was never claimed: only reserved               | `claim`                     |
+//! | `open`       | (hint) the arena has free pools                          | `claim`, `release`          |
+//! | `pools[a]`   | the pool is free                                         | `claim`, `release`, `purge` |
+//! | `dirty[a]`   | the pool's memory may hold something                     | `release`, `purge`          |
+//! | `aged[a]`    | (hint) the pool was free and dirty when last looked at   | `purge`                     |
+//! | `shelves[c]` | (hint) the arena has nobody's pools of class c with room | `shelve`, `adopt`           |
+//!
+//! I1  `dirty` of a pool is changed only by whoever claimed the pool: it is set before the claim is given back, cleared by
+//!     the purge that holds it. A claimer therefore knows whether the memory is as the kernel zeroed it.
+//!
+//! Does not know: other segments.
+
+use strata_core::address::{ArenaPtr, PoolIndex};
+use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
+use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_POOLS};
+use strata_core::pool::Pool;
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+use strata_core::sync::{AtomicU64, Ordering::Relaxed};
+use strata_os::memory;
+
+/// The shared words of one segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    base: ArenaPtr,
+    arena_count: u32,
+    pub(crate) arenas: PoolBits,
+    pub(crate) open: Summary,
+    pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
+    dirty: [AtomicU64; ARENAS_PER_SEGMENT],
+    pub(crate) aged: [AtomicU64; ARENAS_PER_SEGMENT],
+    shelves: [Summary; CLASS_COUNT],
+}
+
+// SAFETY: `base` and `arena_count` never change; all else is atomic.
+unsafe impl Sync for Segment {}
+
+const _: () = assert!(METADATA_BYTES + size_of::<Segment>() <= POOL_BYTES);
+
+impl Segment {
+    /// Reserves addresses for `arena_count` arenas and commits the first, which holds the description.
+    pub(crate) fn reserve(arena_count: u32) -> Option<&'static Self> {
+        let bytes = arena_count as usize * ARENA_BYTES;
+        let start = memory::reserve(bytes, ARENA_BYTES)?;
+        // SAFETY: reserved just now, by us.
+        if !unsafe { memory::commit(start, ARENA_BYTES) } {
+            // SAFETY: nobody has seen the range.
+            unsafe { memory::release(start, bytes) };
+            return None;
+        }
+        // SAFETY: arena-aligned, its first arena committed; segments are never unmapped once published.
+        let base = unsafe { ArenaPtr::new(start) };
+        let place = start.as_ptr().wrapping_byte_add(METADATA_BYTES).cast::<Self>();
+        // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not yet anybody's.
+        unsafe { place.write(Self::new(base, arena_count)) };
+        // SAFETY: written just now, never unmapped once published; an unpublished one is dropped by `abandon_unpublished`.
+        let segment: &'static Self = unsafe { &*place };
+        // SAFETY: committed, zero, and not yet published.
+        unsafe { segment.init_arena(0) };
+        Some(segment)
+    }
+
+    fn new(base: ArenaPtr, arena_count: u32) -> Self {
+        let others = (u64::MAX >> (64 - arena_count)) & !1;
+        let arenas = PoolBits::none();
+        arenas.release(others);
+        Self {
+            base,
+            arena_count,
+            arenas,
+            open: Summary::none(),
+            pools: core::array::from_fn(|_| PoolBits::none()),
+            dirty: core::array::from_fn(|_| AtomicU64::new(0)),
+            aged: core::array::from_fn(|_| AtomicU64::new(0)),
+            shelves: core::array::from_fn(|_| Summary::none()),
+        }
+    }
+
+    /// Gives back a segment that lost the race for a place in the directory.
+    ///
+    /// # Safety
+    /// - Nobody else has seen it, and the caller does not use it again.
+    pub(crate) unsafe fn discard(&'static self) {
+        // SAFETY: the caller's promise.
+        unsafe { memory::release(self.base.as_non_null(), self.bytes()) };
+    }
+
+    /// Commits one more arena and puts its pools up for claims. `false`: none is left, or the OS refused.
+    pub(crate) fn add_arena(&self) -> bool {
+        let Some(index) = self.arenas.claim_lowest() else { return false };
+        // SAFETY: reserved with the segment, and the claim of its bit makes it ours.
+        if !unsafe { memory::commit(self.arena(index).as_non_null(), ARENA_BYTES) } {
+            self.arenas.release(1 << index);
+            return false;
+        }
+        // SAFETY: committed and zero; the claim of its bit makes it ours.
+        unsafe { self.init_arena(index) };
+        true
+    }
+
+    /// # Safety
+    /// - The arena is committed, zero, and the caller's.
+    unsafe fn init_arena(&self, index: u32) {
+        let head = ArenaHead::of_pools(core::ptr::from_ref(self).cast(), index);
+        // SAFETY: the caller's promise.
+        unsafe { arena::init(self.arena(index), head) };
+        self.pools[index as usize].release(USABLE_POOLS);
+        self.open.raise(index);
+    }
+
+    /// The segment that a pool lies in.
+    ///
+    /// # Safety
+    /// - The pool was claimed from a segment.
+    pub(crate) unsafe fn of(pool: &Pool) -> (&'static Self, u32) {
+        // SAFETY: a claimed pool's arena was initialised.
+        let head = unsafe { pool.arena().head() };
+        // SAFETY: `init_arena` wrote a reference to a segment, which is never unmapped.
+        (unsafe { &*head.segment.cast::<Self>() }, head.index)
+    }
+
+    /// Arena `index`.
+    pub(crate) fn arena(&self, index: u32) -> ArenaPtr {
+        let start = self.base.as_non_null().as_ptr().wrapping_byte_add(index as usize * ARENA_BYTES);
+        // SAFETY: within the segment, so neither null nor unaligned, and reserved for ever.
+        unsafe { ArenaPtr::new(core::ptr::NonNull::new_unchecked(start)) }
+    }
+
+    /// Which of an arena's pools may hold something (I1: exact for the caller's own).
+    pub(crate) fn dirty(&self, arena: u32) -> u64 {
+        // Relaxed: ordered by the claim of the pools' bits.
+        self.dirty[arena as usize].load(Relaxed)
+    }
+
+    pub(crate) fn mark_dirty(&self, arena: u32, mask: u64) {
+        if self.dirty(arena) & mask != mask {
+            // Relaxed: released with the pools' bits, which the caller holds (I1).
+            self.dirty[arena as usize].fetch_or(mask, Relaxed);
+        }
+    }
+
+    pub(crate) fn mark_clean(&self, arena: u32, mask: u64) {
+        // Relaxed: as in `mark_dirty`.
+        self.dirty[arena as usize].fetch_and(!mask, Relaxed);
+    }
+
+    /// Arenas in which somebody set down pools of this class.
+    pub(crate) fn shelf_summary(&self, class: SizeClass) -> &Summary {
+        &self.shelves[class.index()]
+    }
+
+    /// Address space, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.arena_count as usize * ARENA_BYTES
+    }
+
+    /// The indices of all arenas ever claimed.
+    pub(crate) fn committed_arenas(&self) -> impl Iterator<Item = u32> {
+        let reserved_only = self.arenas.glance();
+        (0..self.arena_count).filter(move |arena| reserved_only >> arena & 1 == 0)
+    }
+
+    /// Whether `address` lies in this segment.
+    pub(crate) fn contains(&self, address: usize) -> bool {
+        address.wrapping_sub(self.base.as_non_null().addr().get()) < self.bytes()
+    }
+}
+
+/// The index of a pool as the offset of a run's first pool.
+pub(crate) fn pool_index(bit: u32) -> PoolIndex {
+    debug_assert!(bit != 0);
+    // SAFETY: bit 0, the metadata pool, is never free (USABLE_POOLS), so no claim returns it.
+    unsafe { PoolIndex::new(bit as usize).unwrap_unchecked() }
+}

@@ -1,0 +1,117 @@
+//! Strata as Rust's global allocator: every `Layout`, inlined into the program that uses it.
+//!
+//! A constant size folds to a constant class, so a `Box::new` is a handful of instructions without a call. Sizes above the
+//! largest class leave through cold doors.
+//!
+//! Does not know: how anything is done; each line below is a door into the layer that does.
+
+use crate::{realloc, unpooled};
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::NonNull;
+use strata_cache::current;
+use strata_core::address::UserPtr;
+use strata_core::layout::LARGEST_CLASS_BYTES;
+use strata_core::pool::Memory;
+use strata_core::size_class::{SizeClass, padded};
+
+/// The allocator.
+///
+/// ```
+/// use stratalloc::Strata;
+///
+/// #[global_allocator]
+/// static GLOBAL: Strata = Strata;
+///
+/// fn main() {
+///     let words: Vec<String> = ["memory", "comes", "back"].map(String::from).to_vec();
+///     assert_eq!(words.concat(), "memorycomesback");
+/// }
+/// ```
+///
+/// Blocks are aligned to 16 bytes or the layout's alignment, whichever is more. All values of this type are the same
+/// allocator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Strata;
+
+/// From this block size on, a zeroed allocation asks whether the memory is zero anyway.
+const ASK_FOR_ZERO_BYTES: usize = 1024;
+
+/// The class that serves a layout; `None`: larger than any.
+#[inline(always)]
+const fn class_of(layout: Layout) -> Option<SizeClass> {
+    let size = padded(layout.size(), layout.align());
+    if size <= LARGEST_CLASS_BYTES { Some(SizeClass::of(size)) } else { None }
+}
+
+// SAFETY: blocks are disjoint, aligned (size_class I2) and live until freed; nothing unwinds; layouts are the caller's to
+// get right, and a wrong size costs time only (cache/free).
+unsafe impl GlobalAlloc for Strata {
+    #[inline(always)]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match class_of(layout) {
+            // SAFETY: the calling thread's own cache.
+            Some(class) => match unsafe { current::cache().alloc(class) } {
+                Some(block) => block.as_non_null().as_ptr(),
+                None => core::ptr::null_mut(),
+            },
+            None => unpooled::alloc(layout.size(), layout.align()),
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise: a live allocation is not null.
+        let pointer = UserPtr::new(unsafe { NonNull::new_unchecked(pointer) });
+        match class_of(layout) {
+            // SAFETY: the calling thread's own cache; the caller gives the block back.
+            Some(class) => unsafe { current::cache().free(pointer, class) },
+            // SAFETY: as above.
+            None => unsafe { current::cache().free_elsewhere(pointer) },
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let Some(class) = class_of(layout) else {
+            return unpooled::alloc_zeroed(layout.size(), layout.align());
+        };
+        if class.block_bytes() >= ASK_FOR_ZERO_BYTES {
+            return alloc_zeroed_medium(class, layout.size());
+        }
+        // SAFETY: the same contract.
+        let pointer = unsafe { self.alloc(layout) };
+        if !pointer.is_null() {
+            // SAFETY: a new block of at least this size.
+            unsafe { pointer.write_bytes(0, layout.size()) };
+        }
+        pointer
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise: a live allocation is not null.
+        let old = UserPtr::new(unsafe { NonNull::new_unchecked(pointer) });
+        // SAFETY: the caller's promise: `new_size`, rounded up to the alignment, is a possible layout.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        let (old_class, new_class) = (class_of(layout), class_of(new_layout));
+        if old_class.is_some() && old_class == new_class {
+            return pointer;
+        }
+        // SAFETY: the same contract.
+        unsafe { realloc::resize(old, layout, new_layout) }
+    }
+}
+
+#[inline(never)]
+fn alloc_zeroed_medium(class: SizeClass, bytes: usize) -> *mut u8 {
+    // SAFETY: the calling thread's own cache.
+    let Some((block, memory)) = (unsafe { current::cache().alloc_zeroable(class) }) else {
+        return core::ptr::null_mut();
+    };
+    let pointer = block.as_non_null().as_ptr();
+    if memory == Memory::Used {
+        // SAFETY: a new block of at least this size.
+        unsafe { pointer.write_bytes(0, bytes) };
+    }
+    pointer
+}

@@ -1,0 +1,121 @@
+//! Changing a block's size: in place where it can be, by moving pages where that is cheaper, by copying otherwise.
+//!
+//! | from → to      | how                                                                        |
+//! |----------------|----------------------------------------------------------------------------|
+//! | class → class  | in place while at least half of the block stays used                       |
+//! | large → large  | claims the pools behind, or gives the tail's back                          |
+//! | huge → huge    | extends or cuts the mapping, else moves its pages (`mremap`)               |
+//! | anything else  | allocate, copy, free                                                       |
+//!
+//! Does not know: how long a block will live.
+
+use crate::{global::Strata, unpooled};
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::NonNull;
+use strata_cache::current::{self, RUNTIME};
+use strata_core::address::UserPtr;
+use strata_core::pool::{Format, Pool};
+use strata_segment::Resized;
+
+/// Resizes an allocation whose class changes. Null: out of memory, and the old one is as it was.
+///
+/// # Safety
+/// - As for [`GlobalAlloc::realloc`].
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn resize(pointer: UserPtr, old: Layout, new: Layout) -> *mut u8 {
+    // SAFETY: the same contract.
+    if let Some(resized) = unsafe { in_place(pointer, new) } {
+        return resized.as_ptr();
+    }
+    // SAFETY: a layout of a size above zero, by the same contract.
+    let fresh = unsafe { Strata.alloc(new) };
+    if !fresh.is_null() {
+        let kept = old.size().min(new.size());
+        // SAFETY: two allocations of at least `kept` bytes.
+        unsafe { pointer.as_non_null().as_ptr().copy_to_nonoverlapping(fresh, kept) };
+        // SAFETY: the caller gives the old block up.
+        unsafe { current::cache().free_elsewhere(pointer) };
+    }
+    fresh
+}
+
+/// Tries to resize without copying; the address may change all the same.
+///
+/// # Safety
+/// - `pointer` is the caller's allocation, aligned as `new` asks; after `Some`, only the returned address is.
+pub(crate) unsafe fn in_place(pointer: UserPtr, new: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: ours.
+    match unsafe { place_of(pointer) } {
+        Place::Block(block_bytes) => (new.size() <= block_bytes && new.size() >= block_bytes / 2)
+            .then(|| pointer.as_non_null()),
+        Place::Run(pool, run_bytes) => {
+            // A run stays a run: a request that a class would serve moves.
+            if !unpooled::is_large(new.size(), new.align()) || new.size() <= strata_core::layout::LARGEST_CLASS_BYTES {
+                return None;
+            }
+            let fits = if new.size() <= run_bytes {
+                // SAFETY: the caller's run.
+                unsafe { RUNTIME.directory.shrink_large(pool, new.size()) };
+                true
+            } else {
+                // SAFETY: the caller's run.
+                unsafe { RUNTIME.directory.grow_large(pool, new.size()) }
+            };
+            fits.then(|| pointer.as_non_null())
+        }
+        Place::Huge => {
+            if unpooled::is_large(new.size(), new.align()) || new.size() > isize::MAX as usize {
+                return None;
+            }
+            // SAFETY: the caller's mapping.
+            match unsafe { RUNTIME.directory.resize_huge(pointer, new.size(), new.align()) } {
+                Resized::InPlace => Some(pointer.as_non_null()),
+                Resized::Moved(moved) => Some(moved),
+                Resized::Refused => None,
+            }
+        }
+    }
+}
+
+/// Where an allocation lies, and how many bytes of it may be used.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// In a pool, with blocks of this size.
+    Block(usize),
+    /// On a run of pools of this many bytes.
+    Run(&'static Pool, usize),
+    /// In a mapping of its own.
+    Huge,
+}
+
+/// Where `pointer` lies.
+///
+/// # Safety
+/// - It is a live allocation of this allocator.
+pub(crate) unsafe fn place_of(pointer: UserPtr) -> Place {
+    if pointer.pool_index().is_none() {
+        return Place::Huge;
+    }
+    // SAFETY: ours and not arena-aligned, since its pool index is not 0.
+    let pool = unsafe { pointer.pool() };
+    match pool.format() {
+        Format::Blocks(class) => Place::Block(class.block_bytes()),
+        Format::Run(pools) => Place::Run(pool, pools as usize * strata_core::layout::POOL_BYTES),
+        // The slot of a huge allocation aligned to more than the header table but less than an arena is all zero.
+        Format::Idle => Place::Huge,
+    }
+}
+
+/// Bytes that may be used of an allocation: at least what was asked for.
+///
+/// # Safety
+/// - `pointer` is a live allocation of this allocator.
+pub(crate) unsafe fn usable_size(pointer: UserPtr) -> usize {
+    // SAFETY: the same contract.
+    match unsafe { place_of(pointer) } {
+        Place::Block(bytes) | Place::Run(_, bytes) => bytes,
+        // SAFETY: the same contract.
+        Place::Huge => unsafe { RUNTIME.directory.usable_huge(pointer) },
+    }
+}
