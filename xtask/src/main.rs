@@ -13,6 +13,8 @@ mod tidy;
 mod tsan;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// The chores of the Strata workspace.
@@ -37,7 +39,17 @@ enum Chore {
     Instructions,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     // Cargo starts this program in rustc's place when it builds a mutant.
     if let Some(fault) = loom::compiler::asked_for() {
         return loom::compiler::compile_with(&fault);

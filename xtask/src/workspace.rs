@@ -26,8 +26,17 @@ impl Tree {
     /// Every text file below `root` that git would not ignore.
     pub(crate) fn load(root: &Path) -> Result<Self> {
         let mut files = Vec::new();
-        let not_git = |entry: &ignore::DirEntry| entry.file_name() != ".git";
-        for entry in WalkBuilder::new(root).hidden(false).parents(false).filter_entry(not_git).build() {
+        let not_made = |entry: &ignore::DirEntry| {
+            entry.depth() != 1 || !matches!(entry.file_name().to_str(), Some(".git" | "target"))
+        };
+        // An unpacked archive has no `.git`, and its `.gitignore` counts all the same.
+        let walk = WalkBuilder::new(root)
+            .hidden(false)
+            .parents(false)
+            .require_git(false)
+            .filter_entry(not_made)
+            .build();
+        for entry in walk {
             let entry = entry.context("walking the workspace")?;
             if !entry.file_type().is_some_and(|kind| kind.is_file()) {
                 continue;

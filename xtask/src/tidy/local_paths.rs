@@ -20,7 +20,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
                 format!("`{path}` is a path of one machine: name it relative to the workspace"),
             )
         });
-        found.collect::<Vec<_>>()
+        let mut found: Vec<_> = found.collect();
+        found.dedup_by_key(|finding| finding.line);
+        found
     });
     hits.collect()
 }
