@@ -18,15 +18,16 @@
 //!
 //! Does not know: what the locks protect.
 
-use crate::lock::Lock;
+use crate::futex::Word;
+use crate::lock::{Lock, UNTOUCHED};
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// Held by every call into a `Gil<A>`.
-pub(crate) static GIL: Lock = Lock::new();
+pub(crate) static GIL: Lock = Lock::over(Word::new(UNTOUCHED));
 
 /// Held by whoever looks at a pymalloc heap.
-pub(crate) static HEAP: Lock = Lock::new();
+pub(crate) static HEAP: Lock = Lock::over(Word::new(UNTOUCHED));
 
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 

@@ -16,25 +16,24 @@
 //!
 //! It never allocates, never panics, works before `main` and is not fair: who comes first after a release gets it.
 //!
+//! Model: `tests/lock_model.rs`, under loom.
+//!
 //! Does not know: what it protects, how many locks there are (`fork.rs` does).
 //! Idea: "Futexes Are Tricky", mutex 3 (Ulrich Drepper, 2004).
 
-use crate::{fork, futex};
-use core::sync::atomic::AtomicU32;
+use crate::fork;
+use crate::futex::{SPIN_COUNT, Word};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-const UNTOUCHED: u32 = 0;
+pub(crate) const UNTOUCHED: u32 = 0;
 const FREE: u32 = 1;
 const HELD: u32 = 2;
 const CONTENDED: u32 = 3;
 
-/// Looks at a held word before sleeping; a pool operation under the lock takes tens of nanoseconds.
-const SPIN_COUNT: u32 = 100;
-
 /// One word, alone in its cache line: the waiters' reads must not slow down the holder's neighbours.
 #[repr(align(64))]
 pub(crate) struct Lock {
-    word: AtomicU32,
+    word: Word,
 }
 
 /// The proof of holding; dropping it releases.
@@ -42,8 +41,9 @@ pub(crate) struct Lock {
 pub(crate) struct Held<'a>(&'a Lock);
 
 impl Lock {
-    pub(crate) const fn new() -> Self {
-        Self { word: AtomicU32::new(UNTOUCHED) }
+    /// A lock over a word that holds [`UNTOUCHED`].
+    pub(crate) const fn over(word: Word) -> Self {
+        Self { word }
     }
 
     #[inline]
@@ -65,8 +65,8 @@ impl Lock {
 
     #[inline]
     fn try_take(&self) -> bool {
-        // Acquire: sees what the last holder wrote; pairs with Release in `release`. Relaxed: nothing is read on failure.
-        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
+        // Acquire: sees what the last holder wrote; pairs with Release in `release`.
+        self.word.replace(FREE, HELD, Acquire)
     }
 
     #[cold]
@@ -82,7 +82,7 @@ impl Lock {
             if seen != CONTENDED && self.word.swap(CONTENDED, Acquire) == FREE {
                 return;
             }
-            futex::wait(&self.word, CONTENDED);
+            self.word.wait(CONTENDED);
             seen = self.spin();
         }
     }
@@ -91,7 +91,7 @@ impl Lock {
     /// because `pthread_atfork` may call `malloc`, which may be this very allocator.
     fn touch(&self) {
         // Relaxed: nothing was written under the lock yet.
-        if self.word.compare_exchange(UNTOUCHED, FREE, Relaxed, Relaxed).is_ok() {
+        if self.word.replace(UNTOUCHED, FREE, Relaxed) {
             fork::register_once();
         }
     }
@@ -113,7 +113,7 @@ impl Lock {
     #[cold]
     #[inline(never)]
     fn wake(&self) {
-        futex::wake_one(&self.word);
+        self.word.wake_one();
     }
 }
 
@@ -124,22 +124,26 @@ impl Drop for Held<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
     use core::cell::UnsafeCell;
     use std::thread;
 
+    const fn new_lock() -> Lock {
+        Lock::over(Word::new(UNTOUCHED))
+    }
+
     #[test]
     fn the_first_use_leaves_the_word_free() {
-        let lock = Lock::new();
+        let lock = new_lock();
         drop(lock.acquire());
         assert_eq!(lock.word.load(Relaxed), FREE);
     }
 
     #[test]
     fn a_held_lock_is_not_taken_twice() {
-        let lock = Lock::new();
+        let lock = new_lock();
         let held = lock.acquire();
         assert!(!lock.try_take());
         drop(held);
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_sleeper_wakes_when_the_holder_releases() {
-        static LOCK: Lock = Lock::new();
+        static LOCK: Lock = new_lock();
         let held = LOCK.acquire();
         let sleeper = thread::spawn(|| drop(LOCK.acquire()));
         while LOCK.word.load(Relaxed) != CONTENDED {
@@ -169,7 +173,7 @@ mod tests {
 
     #[test]
     fn holders_exclude_each_other_and_see_each_others_writes() {
-        static SHARED: Shared = Shared { lock: Lock::new(), pair: UnsafeCell::new([0; 2]) };
+        static SHARED: Shared = Shared { lock: new_lock(), pair: UnsafeCell::new([0; 2]) };
         let workers: std::vec::Vec<_> =
             (0..4).map(|_| thread::spawn(|| (0..50_000).for_each(|_| step(&SHARED)))).collect();
         workers.into_iter().for_each(|worker| worker.join().unwrap());

@@ -1,3 +1,5 @@
+//! Alignment, carving and emptied pools of one arena.
+
 use super::super::parameters::{Classic, Current};
 use super::super::table::ArenaTable;
 use super::*;

@@ -1,3 +1,5 @@
+//! Pools and arenas moving through a whole heap, and random work that must add up.
+
 use super::super::parameters::{Classic, Current, SMALL_BYTES};
 use super::super::testing::{Random, heap};
 use super::*;

@@ -1,3 +1,5 @@
+//! Carving, taking and giving back in one pool.
+
 use super::super::parameters::{Classic, Current};
 use super::super::testing::PoolMemory;
 use super::*;

@@ -1,3 +1,5 @@
+//! The columns, rows and sums of the printed numbers.
+
 use super::super::class::ClassIndex;
 use super::super::parameters::{Classic, Current, Parameters};
 use super::super::testing::heap;

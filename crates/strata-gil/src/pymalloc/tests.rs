@@ -1,3 +1,5 @@
+//! Which way a request goes, the rule of `realloc`, and what callers see.
+
 use super::*;
 use std::boxed::Box;
 

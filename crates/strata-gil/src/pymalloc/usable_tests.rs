@@ -1,3 +1,5 @@
+//! The four cases of a returned pool, and the order against a naive sort.
+
 use super::super::testing::Random;
 use super::*;
 use std::vec::Vec;

@@ -1,3 +1,5 @@
+//! Stretches, borders, neighbours, and nodes of the radix tree.
+
 use super::super::super::parameters::Current;
 use super::*;
 use std::boxed::Box;
