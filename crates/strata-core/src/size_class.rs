@@ -10,7 +10,8 @@
 //! I2  A class size is a multiple of its own step, so a request rounded up to a power-of-two alignment lands in a class
 //!     whose size is a multiple of that alignment; a block, at a multiple of its size in an aligned pool, is aligned.
 //!
-//! Written so that a constant size folds to a constant class: no table, no branch.
+//! A constant size folds to a constant class. For sizes known only at run time, those up to [`SMALL_BYTES`] are looked up
+//! in one cache line: seven instructions of bit arithmetic less in every inlined allocation than the closed form.
 //!
 //! Does not know: pools, caches. Idea: geometric size classes with linear sub-steps (Evans 2006, jemalloc).
 
@@ -24,6 +25,20 @@ const LINEAR_SHIFT: u32 = GRANULE_SHIFT + STEPS_SHIFT;
 /// Number of size classes: 72.
 pub const CLASS_COUNT: usize =
     (((LARGEST_CLASS_BYTES.trailing_zeros() - LINEAR_SHIFT) + 1) << STEPS_SHIFT) as usize;
+
+/// Largest size whose class is looked up: 1 KiB.
+pub const SMALL_BYTES: usize = 1024;
+
+/// The class of each granule up to [`SMALL_BYTES`].
+const SMALL_CLASSES: [u8; SMALL_BYTES >> GRANULE_SHIFT] = {
+    let mut classes = [0; SMALL_BYTES >> GRANULE_SHIFT];
+    let mut granule = 0;
+    while granule < classes.len() {
+        classes[granule] = SizeClass::of((granule + 1) << GRANULE_SHIFT).0;
+        granule += 1;
+    }
+    classes
+};
 
 /// The index of a size class, below [`CLASS_COUNT`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,6 +57,13 @@ impl SizeClass {
         let class =
             (((doubling - LINEAR_SHIFT) << STEPS_SHIFT) as usize) + (last >> (doubling - STEPS_SHIFT));
         Self(class as u8)
+    }
+
+    /// The class that serves `size` bytes, 1 to [`SMALL_BYTES`]: three instructions.
+    #[inline(always)]
+    pub const fn of_small(size: usize) -> Self {
+        debug_assert!(size > 0 && size <= SMALL_BYTES);
+        Self(SMALL_CLASSES[(size - 1) >> GRANULE_SHIFT])
     }
 
     /// The class with this index.
@@ -110,6 +132,13 @@ mod tests {
             if class.index() > 0 {
                 assert!(SizeClass::from_index(class.index() - 1).block_bytes() < size, "{size}");
             }
+        }
+    }
+
+    #[test]
+    fn the_table_agrees_with_the_closed_form() {
+        for size in 1..=SMALL_BYTES {
+            assert_eq!(SizeClass::of_small(size), SizeClass::of(size));
         }
     }
 

@@ -12,7 +12,7 @@ use strata_cache::current;
 use strata_core::address::UserPtr;
 use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::pool::Memory;
-use strata_core::size_class::{SizeClass, padded};
+use strata_core::size_class::{SMALL_BYTES, SizeClass, padded};
 
 /// The allocator.
 ///
@@ -36,11 +36,25 @@ pub struct Strata;
 /// From this block size on, a zeroed allocation asks whether the memory is zero anyway.
 const ASK_FOR_ZERO_BYTES: usize = 1024;
 
+/// The size to serve, so that a block of its class is aligned as the layout asks.
+#[inline(always)]
+fn padded_size(layout: Layout) -> usize {
+    // SAFETY: a global allocator is never asked for zero bytes.
+    unsafe { core::hint::assert_unchecked(layout.size() != 0) };
+    padded(layout.size(), layout.align())
+}
+
 /// The class that serves a layout; `None`: larger than any.
 #[inline(always)]
-const fn class_of(layout: Layout) -> Option<SizeClass> {
-    let size = padded(layout.size(), layout.align());
-    if size <= LARGEST_CLASS_BYTES { Some(SizeClass::of(size)) } else { None }
+fn class_of(layout: Layout) -> Option<SizeClass> {
+    let size = padded_size(layout);
+    if size <= SMALL_BYTES {
+        Some(SizeClass::of_small(size))
+    } else if size <= LARGEST_CLASS_BYTES {
+        Some(SizeClass::of(size))
+    } else {
+        None
+    }
 }
 
 // SAFETY: blocks are disjoint, aligned (size_class I2) and live until freed; nothing unwinds; layouts are the caller's to
@@ -48,13 +62,14 @@ const fn class_of(layout: Layout) -> Option<SizeClass> {
 unsafe impl GlobalAlloc for Strata {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match class_of(layout) {
-            // SAFETY: the calling thread's own cache.
-            Some(class) => match unsafe { current::cache().alloc(class) } {
-                Some(block) => block.as_non_null().as_ptr(),
-                None => core::ptr::null_mut(),
-            },
-            None => unpooled::alloc(layout.size(), layout.align()),
+        let size = padded_size(layout);
+        if size > SMALL_BYTES {
+            return alloc_above_small(size, layout);
+        }
+        // SAFETY: the calling thread's own cache.
+        match unsafe { current::cache().alloc(SizeClass::of_small(size)) } {
+            Some(block) => block.as_non_null().as_ptr(),
+            None => core::ptr::null_mut(),
         }
     }
 
@@ -62,12 +77,13 @@ unsafe impl GlobalAlloc for Strata {
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise: a live allocation is not null.
         let pointer = UserPtr::new(unsafe { NonNull::new_unchecked(pointer) });
-        match class_of(layout) {
+        let size = padded_size(layout);
+        if size > SMALL_BYTES {
             // SAFETY: the calling thread's own cache; the caller gives the block back.
-            Some(class) => unsafe { current::cache().free(pointer, class) },
-            // SAFETY: as above.
-            None => unsafe { current::cache().free_elsewhere(pointer) },
+            return unsafe { current::cache().free_elsewhere(pointer) };
         }
+        // SAFETY: as above.
+        unsafe { current::cache().free(pointer, SizeClass::of_small(size)) };
     }
 
     #[inline(always)]
@@ -99,6 +115,19 @@ unsafe impl GlobalAlloc for Strata {
         }
         // SAFETY: the same contract.
         unsafe { realloc::resize(old, layout, new_layout) }
+    }
+}
+
+/// Above the sizes that are worth code in every caller: a pool's block, or none.
+#[inline(never)]
+fn alloc_above_small(size: usize, layout: Layout) -> *mut u8 {
+    if size > LARGEST_CLASS_BYTES {
+        return unpooled::alloc(layout.size(), layout.align());
+    }
+    // SAFETY: the calling thread's own cache.
+    match unsafe { current::cache().alloc(SizeClass::of(size)) } {
+        Some(block) => block.as_non_null().as_ptr(),
+        None => core::ptr::null_mut(),
     }
 }
 
