@@ -1,7 +1,8 @@
 //! A file is one idea: it opens by saying it, is short, and is named by it.
 
 use super::{Finding, OUR_RUST};
-use crate::source::Source;
+use crate::source::{Source, line_of};
+use crate::table::pattern;
 use crate::workspace::Tree;
 
 const MOST_LINES: usize = 400;
@@ -9,7 +10,10 @@ const MOST_LINES_OF_A_TEST: usize = 600;
 const NAMES_THAT_SAY_NOTHING: &[&str] = &["utils", "util", "common", "helpers", "helper", "misc"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    tree.rust_below(OUR_RUST).flat_map(|file| [opening(file), length(file), name(file)]).flatten().collect()
+    tree.rust_below(OUR_RUST)
+        .flat_map(|file| [opening(file), length(file), name(file), module(file)])
+        .flatten()
+        .collect()
 }
 
 /// `//!` comes first, or after attributes of the whole file; a crate's README may stand for it.
@@ -40,6 +44,18 @@ fn name(file: &Source) -> Option<Finding> {
         1,
         format!("`{empty}` says nothing: name the file by the idea that is in it"),
     ))
+}
+
+/// A module within the file.
+fn module(file: &Source) -> Option<Finding> {
+    let code = file.code();
+    let modules = pattern(r"\bmod\s+(\w+)\s*\{");
+    let empty = modules
+        .captures_iter(&code)
+        .filter_map(|hit| hit.get(1))
+        .find(|m| NAMES_THAT_SAY_NOTHING.contains(&m.as_str()))?;
+    let message = format!("`mod {}` says nothing: name it by the idea that is in it", empty.as_str());
+    Some(Finding::new(&file.path, line_of(&code, empty.start()), message))
 }
 
 #[cfg(test)]
@@ -77,6 +93,7 @@ mod tests {
     fn a_name_that_says_nothing_is_found_as_file_and_as_folder() {
         assert_eq!(count("crates/a/src/utils.rs", "//! What.\n"), 1);
         assert_eq!(count("crates/a/src/common/mod.rs", "//! What.\n"), 1);
+        assert_eq!(count("crates/a/src/a.rs", "//! What.\nmod helpers {}\nmod tests {}\n"), 1);
         assert_eq!(count("crates/a/src/commons.rs", "//! What.\n"), 0);
     }
 }
