@@ -146,6 +146,7 @@ fn round_trip(allocator: &impl GlobalAlloc, layout: Layout) {
 fn an_impossible_request_gets_null_and_counts_nothing() {
     let allocator = current();
     let block = alloc(&allocator, layout(isize::MAX as usize - 8191, 1));
-    assert!(block.is_null());
+    // Seen from outside, or the optimiser drops the call and assumes success.
+    assert!(core::hint::black_box(block).is_null());
     assert_eq!(allocator.stats().blocks_in_use(), 0);
 }
