@@ -125,6 +125,18 @@ impl Cache {
         }
     }
 
+    /// Blocks that seem to wait in the outbox, chain by chain: a statistic, exact when the owner is quiet.
+    pub fn glance_posted(&self) -> impl Iterator<Item = (SizeClass, u32)> {
+        self.outbox.slots.iter().filter_map(|slot| {
+            // SAFETY: pool headers are never unmapped, whatever the slot held.
+            let pool = unsafe { slot.pool.glance().as_ref() }?;
+            match pool.glance_format() {
+                Format::Blocks(class) => Some((class, slot.count.glance().min(Pool::capacity(class)))),
+                Format::Idle | Format::Run(_) => None,
+            }
+        })
+    }
+
     /// Blocks that wait in the outbox.
     #[cfg(test)]
     pub(crate) fn posted_blocks(&self) -> u32 {

@@ -159,6 +159,11 @@ impl Directory {
         self.numbers.pools_in_use.get()
     }
 
+    /// Bytes given back to the OS since the start.
+    pub fn purged_bytes(&self) -> u64 {
+        self.numbers.purged_bytes.get()
+    }
+
     /// Whether `address` lies in a segment of ours (huge mappings are not looked up).
     pub fn contains(&self, address: usize) -> bool {
         self.segments().any(|segment| segment.contains(address))

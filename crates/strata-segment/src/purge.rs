@@ -66,6 +66,19 @@ impl Directory {
         let _ = self.purge_clock.due.compare_exchange(0, due, Relaxed, Relaxed);
     }
 
+    /// Changes the delay; a look that is already due comes that much from now, be it sooner or later than before.
+    pub fn set_purge_delay(&self, milliseconds: u64) {
+        // Relaxed: a number that stands alone.
+        self.tuning.purge_delay_ms.store(milliseconds, Relaxed);
+        // Relaxed: as in `tick`.
+        let due = self.purge_clock.due.load(Relaxed);
+        if due != 0 {
+            let later = clock::milliseconds().saturating_add(milliseconds).max(1);
+            // Relaxed: a look that came first armed by the new delay or will; the value orders nothing.
+            let _ = self.purge_clock.due.compare_exchange(due, later, Relaxed, Relaxed);
+        }
+    }
+
     /// Looks for memory to give back, if the delay is over: called on slow paths, costs a load if nothing is due.
     #[inline]
     pub fn tick(&self) {
