@@ -23,7 +23,7 @@ pub(super) const ALL_TO_ALL: Workload = Workload {
     prepare: |settings| prepare(settings, all_to_all),
 };
 
-const BATCHES: usize = 220_000;
+const BATCHES: usize = 500_000;
 const BLOCKS: usize = 64;
 const IN_FLIGHT: usize = 64;
 

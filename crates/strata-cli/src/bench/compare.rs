@@ -26,7 +26,7 @@ pub(crate) fn report(old: &Results, new: &Results) -> String {
     lines.extend(caveats(old, new));
     for metric in Metric::ALL {
         let changes: Vec<(Verdict, String)> =
-            new.series.iter().filter_map(|series| change(old, series, metric)).collect();
+            suited(new, metric).filter_map(|series| change(old, series, metric)).collect();
         lines.extend(listed(&changes, Verdict::Worse, metric.worse()));
         lines.extend(listed(&changes, Verdict::Better, metric.better()));
         let same = changes.iter().filter(|(verdict, _)| *verdict == Verdict::Same).count();
@@ -58,7 +58,8 @@ fn caveats(old: &Results, new: &Results) -> Vec<String> {
 /// How the baseline itself changed.
 fn drift(old: &Results, new: &Results) -> Option<String> {
     let baseline = new.baseline();
-    let series = new.series.iter().filter(|series| series.allocator == baseline && baseline != "strata");
+    let series =
+        suited(new, Metric::Time).filter(|series| series.allocator == baseline && baseline != "strata");
     let ratio = geometric_mean(series.filter_map(|series| {
         let (then, now) = summaries(old, series, Metric::Time)?;
         Some(now.median / then.median)
@@ -72,16 +73,21 @@ fn drift(old: &Results, new: &Results) -> Option<String> {
 fn change(old: &Results, series: &Series, metric: Metric) -> Option<(Verdict, String)> {
     let (then, now) = summaries(old, series, metric)?;
     let percent = (now.median / then.median - 1.0) * 100.0;
-    let case = &series.case;
-    let threads = if case.threads > 1 { format!(" × {}", case.threads) } else { String::new() };
     let line = format!(
-        "  {}{threads} on {}: {} → {} ({percent:+.1} %)",
-        case.workload,
+        "  {} on {}: {} → {} ({percent:+.1} %)",
+        series.case.title(),
         series.allocator,
         metric.format(then.median),
         metric.format(now.median),
     );
     Some((verdict(&then, &now), line))
+}
+
+fn suited(results: &Results, metric: Metric) -> impl Iterator<Item = &Series> {
+    results
+        .series
+        .iter()
+        .filter(move |series| results.kind(&series.case).is_some_and(|kind| metric.suits(kind)))
 }
 
 fn summaries(old: &Results, series: &Series, metric: Metric) -> Option<(Summary, Summary)> {

@@ -1,6 +1,6 @@
 //! What is compared between allocators, and how its values are written.
 
-use super::sample::Sample;
+use super::sample::{Kind, Sample};
 
 /// A number of a run of which less is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,15 @@ impl Metric {
             Self::Time => sample.wall_ns as f64,
             Self::PeakMemory => sample.rss_peak as f64,
             Self::Faults => (sample.minor_faults + sample.major_faults) as f64,
+        }
+    }
+
+    /// Whether the number means something for such a workload.
+    pub(crate) fn suits(self, kind: Kind) -> bool {
+        match self {
+            Self::Time => matches!(kind, Kind::Real | Kind::Micro | Kind::Scaling),
+            Self::PeakMemory => matches!(kind, Kind::Real | Kind::Story),
+            Self::Faults => kind == Kind::Real,
         }
     }
 

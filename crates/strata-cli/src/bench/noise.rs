@@ -23,7 +23,7 @@ fn busy(results: &Results) -> Option<String> {
 
 fn wide(results: &Results) -> Option<String> {
     let spreads: Vec<(f64, &Series)> =
-        results.series.iter().filter_map(|series| Some((spread(series)?, series))).collect();
+        timed(results).filter_map(|series| Some((spread(series)?, series))).collect();
     let noisy = spreads.iter().filter(|(spread, _)| *spread > WIDE).count();
     let (worst, series) = spreads.iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
     (noisy > 0).then(|| {
@@ -32,7 +32,7 @@ fn wide(results: &Results) -> Option<String> {
              do not read much into small differences; a quiet machine or more --repetitions help",
             spreads.len(),
             WIDE * 100.0,
-            series.case.workload,
+            series.case.title(),
             series.allocator,
             worst * 100.0
         )
@@ -40,8 +40,16 @@ fn wide(results: &Results) -> Option<String> {
 }
 
 fn few(results: &Results) -> Option<String> {
-    let fewest = results.series.iter().map(|series| series.samples.len()).min()?;
+    let fewest = timed(results).map(|series| series.samples.len()).min()?;
     (fewest < 3).then(|| format!("only {fewest} run(s) of some cases: the spread is unknown"))
+}
+
+/// Those whose time is compared.
+fn timed(results: &Results) -> impl Iterator<Item = &Series> {
+    results
+        .series
+        .iter()
+        .filter(|series| results.kind(&series.case).is_some_and(|kind| Metric::Time.suits(kind)))
 }
 
 fn spread(series: &Series) -> Option<f64> {

@@ -14,21 +14,33 @@ pub(crate) struct Case {
     pub(crate) threads: usize,
 }
 
+impl Case {
+    /// As one says it: `independent, 2 threads`.
+    pub(crate) fn title(&self) -> String {
+        match self.threads {
+            1 => self.workload.clone(),
+            threads => format!("{}, {threads} threads", self.workload),
+        }
+    }
+}
+
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Effort {
     pub(crate) repetitions: usize,
     pub(crate) scale: f64,
+    /// A story takes as long as it takes; it is told in the first rounds only.
+    pub(crate) stories: usize,
     /// No round is begun that would probably end after this.
     pub(crate) budget: Option<Duration>,
 }
 
 impl Effort {
     /// Enough for a table in a README.
-    pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, budget: None };
+    pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, stories: 3, budget: None };
     /// Under two minutes, the last round's misjudgement included.
     pub(crate) const QUICK: Self =
-        Self { repetitions: 3, scale: 0.3, budget: Some(Duration::from_secs(100)) };
+        Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(95)) };
 }
 
 /// The cases of the workloads called `only` (all of them if empty), in the order of `workloads`.
@@ -43,7 +55,7 @@ pub(crate) fn cases(workloads: &[Workload], only: &[String], cores: usize) -> Re
 
 fn cases_of(workload: &Workload, cores: usize) -> Vec<Case> {
     let threads = match workload.kind {
-        Kind::Real | Kind::Micro => vec![1],
+        Kind::Real | Kind::Micro | Kind::Latency | Kind::Story => vec![1],
         Kind::Scaling => thread_counts(cores),
     };
     threads.into_iter().map(|threads| Case { workload: workload.name.clone(), threads }).collect()

@@ -93,7 +93,8 @@ impl Results {
         cases
     }
 
-    fn kind(&self, case: &Case) -> Option<Kind> {
+    /// What kind of workload a case is.
+    pub(crate) fn kind(&self, case: &Case) -> Option<Kind> {
         self.workloads.iter().find(|workload| workload.name == case.workload).map(|workload| workload.kind)
     }
 
@@ -140,6 +141,12 @@ impl Series {
 
     pub(crate) fn summary(&self, metric: Metric) -> Option<Summary> {
         Summary::of(self.samples.iter().map(|sample| metric.of(sample)))
+    }
+
+    /// The median over the runs of something that their details tell.
+    pub(crate) fn median_of(&self, tell: impl Fn(&Sample) -> Option<u64>) -> Option<f64> {
+        let values = self.samples.iter().filter_map(|sample| tell(sample).map(|value| value as f64));
+        Summary::of(values).map(|summary| summary.median)
     }
 
     /// Median time of one operation.
@@ -190,6 +197,7 @@ pub(crate) mod tests {
             voluntary_switches: 0,
             involuntary_switches: 0,
             checksum: 7,
+            details: None,
         }
     }
 

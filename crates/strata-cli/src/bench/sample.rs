@@ -21,6 +21,70 @@ pub(crate) struct Sample {
     pub(crate) voluntary_switches: u64,
     pub(crate) involuntary_switches: u64,
     pub(crate) checksum: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) details: Option<Details>,
+}
+
+/// What only some workloads measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Details {
+    Latency(Latency),
+    Story(Story),
+}
+
+/// How long single operations took, the clock's own cost included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Latency {
+    pub(crate) clock: Percentiles,
+    pub(crate) allocate: Percentiles,
+    pub(crate) free: Percentiles,
+}
+
+/// Nanoseconds that so many of the operations stayed under.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: u64,
+    pub(crate) p90: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) p9999: u64,
+    pub(crate) max: u64,
+    /// All but one in `10^(index / 4)`.
+    pub(crate) curve: Vec<u64>,
+}
+
+/// Memory through several phases.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Story {
+    pub(crate) phases: Vec<Moment>,
+    /// (milliseconds since the start, resident bytes).
+    pub(crate) resident: Vec<(u64, u64)>,
+}
+
+/// The end of a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moment {
+    pub(crate) phase: String,
+    pub(crate) end_ms: u64,
+    pub(crate) live_bytes: u64,
+    pub(crate) resident_bytes: u64,
+}
+
+impl Sample {
+    pub(crate) fn latency(&self) -> Option<&Latency> {
+        match &self.details {
+            Some(Details::Latency(latency)) => Some(latency),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn story(&self) -> Option<&Story> {
+        match &self.details {
+            Some(Details::Story(story)) => Some(story),
+            _ => None,
+        }
+    }
 }
 
 /// A workload, as `--list` prints it.
@@ -41,4 +105,8 @@ pub(crate) enum Kind {
     Micro,
     /// The same on several threads.
     Scaling,
+    /// Single operations: percentiles.
+    Latency,
+    /// Memory over time.
+    Story,
 }

@@ -13,6 +13,7 @@ use super::build::Binaries;
 use super::plan::Case;
 use super::results::Results;
 use super::runner;
+use super::sample::Kind;
 
 /// Fills `results` with the rounds that its effort asks for. Failures are written down, not fatal: the other numbers
 /// were paid for.
@@ -20,7 +21,7 @@ pub(crate) fn run(results: &mut Results, cases: &[Case], binaries: &Binaries) {
     let mut round =
         Round { results, cases, binaries, checksums: BTreeMap::new(), bar: ProgressBar::hidden() };
     let effort = round.results.effort;
-    round.bar = bar(effort.repetitions * cases.len() * round.results.allocators.len());
+    round.bar = bar(round.runs());
     let start = Instant::now();
     for number in 0..effort.repetitions {
         if !fits(effort.budget, start.elapsed(), number) {
@@ -51,25 +52,44 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
+    fn runs(&self) -> usize {
+        let rounds: usize = self.cases.iter().map(|case| self.rounds_of(case)).sum();
+        rounds * self.results.allocators.len()
+    }
+
+    fn rounds_of(&self, case: &Case) -> usize {
+        let effort = self.results.effort;
+        match self.results.kind(case) {
+            Some(Kind::Story) => effort.stories.min(effort.repetitions),
+            _ => effort.repetitions,
+        }
+    }
+
     fn run(&mut self, number: usize) {
         if !stderr().is_terminal() {
             eprintln!("round {} of {}", number + 1, self.results.effort.repetitions);
         }
-        for case in self.cases {
-            let mut order = self.results.allocators.clone();
-            let first = number % order.len().max(1);
-            order.rotate_left(first);
-            order.iter().for_each(|allocator| self.run_one(number, case, allocator));
+        let cases = self.cases;
+        for case in cases {
+            if number < self.rounds_of(case) {
+                self.run_case(number, case);
+            }
         }
     }
 
+    fn run_case(&mut self, number: usize, case: &Case) {
+        let mut order = self.results.allocators.clone();
+        let first = number % order.len().max(1);
+        order.rotate_left(first);
+        order.iter().for_each(|allocator| self.run_one(number, case, allocator));
+    }
+
     fn run_one(&mut self, number: usize, case: &Case, allocator: &str) {
-        let threads = if case.threads > 1 { format!(" × {}", case.threads) } else { String::new() };
         let rounds = self.results.effort.repetitions;
-        let message = format!("round {} of {rounds}: {}{threads} on {allocator}", number + 1, case.workload);
+        let message = format!("round {} of {rounds}: {} on {allocator}", number + 1, case.title());
         self.bar.set_message(message);
         if let Err(failure) = self.measure(case, allocator) {
-            let line = format!("{} on {allocator}: {failure:#}", case.workload);
+            let line = format!("{} on {allocator}: {failure:#}", case.title());
             if !self.results.failures.contains(&line) {
                 self.bar.suspend(|| eprintln!("failed: {line}"));
                 self.results.failures.push(line);

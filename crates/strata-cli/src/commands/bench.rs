@@ -10,7 +10,7 @@ use crate::bench::machine::Machine;
 use crate::bench::plan::{self, Effort};
 use crate::bench::results::Results;
 use crate::bench::workspace::Workspace;
-use crate::bench::{build, compare, noise, runner, schedule, tables};
+use crate::bench::{build, compare, noise, report, runner, schedule, tables};
 
 /// Compare Strata with other allocators on real work
 ///
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Say what became slower or bigger since FILE, written by an earlier --json
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
+    /// Write one self-contained HTML page with plots to DIR/index.html
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// The Strata checkout to build from
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
@@ -73,6 +76,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     print(&results);
     if let Some(old) = old {
         println!("\n{}", compare::report(&old, &results));
+    }
+    if let Some(directory) = &arguments.report {
+        println!("\nreport: {}", report::write(&results, directory)?.display());
     }
     if results.failures.is_empty() {
         return Ok(ExitCode::SUCCESS);

@@ -1,0 +1,129 @@
+//! The tables that `strata bench` prints: medians with ratios to the baseline.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, TableComponent};
+
+mod latency;
+mod real;
+mod small;
+mod story;
+
+pub(crate) use latency::of as latency;
+pub(crate) use real::of as real;
+pub(crate) use small::{efficiency, pairs};
+pub(crate) use story::of as story;
+
+use super::metric::Metric;
+use super::results::Results;
+use super::sample::Kind;
+
+/// Every table for which there are numbers.
+pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
+    let mut tables = Vec::new();
+    let cases = results.cases(Kind::Real);
+    if !cases.is_empty() {
+        for metric in Metric::ALL {
+            tables.push((
+                format!("{}, and ratio to {}", metric.title(), results.baseline()),
+                real(results, &cases, metric),
+            ));
+        }
+    }
+    let small = [results.cases(Kind::Micro), results.cases(Kind::Scaling)].concat();
+    if !small.is_empty() {
+        tables
+            .push((format!("time of one pair, and ratio to {}", results.baseline()), pairs(results, &small)));
+    }
+    let scaling = results.cases(Kind::Scaling);
+    if scaling.iter().any(|case| case.threads > 1) {
+        tables.push(("work done, as a multiple of one thread's".to_owned(), efficiency(results, &scaling)));
+    }
+    if let Some(case) = results.cases(Kind::Latency).first() {
+        tables.push(("one operation at a time, the clock included".to_owned(), latency(results, case)));
+    }
+    if let Some(case) = results.cases(Kind::Story).first() {
+        tables.push(("resident at the end of each phase".to_owned(), story(results, case)));
+    }
+    tables
+}
+
+fn empty(results: &Results) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
+    table.set_header(std::iter::once(bold("")).chain(results.allocators.iter().map(|name| bold(name))));
+    table
+}
+
+fn align(mut table: Table) -> Table {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn bold(text: &str) -> Cell {
+    Cell::new(text).add_attribute(Attribute::Bold)
+}
+
+/// Green where less than the baseline, red where more; a few per cent are neither.
+fn ratio_cell(before: String, ratio: f64) -> Cell {
+    let cell = Cell::new(format!("{before}{}", times(ratio)));
+    match ratio {
+        ratio if ratio < 0.97 => cell.fg(Color::Green),
+        ratio if ratio > 1.03 => cell.fg(Color::Red),
+        _ => cell,
+    }
+}
+
+fn times(ratio: f64) -> String {
+    if ratio < 10.0 { format!("{ratio:.2}×") } else { format!("{ratio:.0}×") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::results::tests::results;
+
+    fn printed(runs: &[(&str, &str, &[u64])]) -> String {
+        let results = results(runs);
+        all(&results).iter().map(|(title, table)| format!("{title}\n{table}\n")).collect()
+    }
+
+    #[test]
+    fn ratios_stand_beside_medians_and_their_mean_below() {
+        let text = printed(&[
+            ("json", "strata", &[50, 51, 52]),
+            ("json", "mimalloc", &[102]),
+            ("trees", "strata", &[200]),
+            ("trees", "mimalloc", &[100]),
+        ]);
+        assert!(text.contains("51.0 ms ±1%  0.50×"), "{text}");
+        assert!(text.contains("200 ms ±0%  2.00×"), "{text}");
+        let mean = text.lines().find(|line| line.contains("geometric mean")).unwrap();
+        assert!(mean.matches("1.00×").count() == 2, "{mean}");
+    }
+
+    #[test]
+    fn a_missing_series_says_so() {
+        let text = printed(&[
+            ("json", "strata", &[50]),
+            ("json", "mimalloc", &[100]),
+            ("trees", "mimalloc", &[100]),
+        ]);
+        assert!(text.lines().any(|line| line.contains("trees") && line.contains("failed")), "{text}");
+    }
+
+    #[test]
+    fn many_allocators_get_ratios_only() {
+        let names = ["a", "b", "c", "d", "e", "mimalloc"];
+        let runs: Vec<(&str, &str, &[u64])> =
+            names.iter().map(|name| ("json", *name, &[100_u64][..])).collect();
+        let text = printed(&runs);
+        assert_eq!(
+            text.lines().find(|line| line.contains("json")).unwrap().matches("ms").count(),
+            1,
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! Time, memory and faults of real work: a row for each workload, their geometric mean at the foot.
+
+use comfy_table::{Attribute, Cell, Color, Table};
+
+use super::{align, bold, empty, ratio_cell};
+use crate::bench::metric::Metric;
+use crate::bench::plan::Case;
+use crate::bench::results::Results;
+use crate::bench::statistics::geometric_mean;
+
+/// With more allocators than this, only ratios fit on a line.
+const ROOMY: usize = 5;
+
+pub(crate) fn of(results: &Results, cases: &[Case], metric: Metric) -> Table {
+    let mut table = empty(results);
+    for case in cases {
+        let cells = results.allocators.iter().map(|allocator| cell(results, case, allocator, metric));
+        table.add_row(std::iter::once(Cell::new(&case.workload)).chain(cells));
+    }
+    let means = results.allocators.iter().map(|allocator| mean(results, cases, allocator, metric));
+    table.add_row(std::iter::once(bold("geometric mean")).chain(means));
+    align(table)
+}
+
+fn cell(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell {
+    let summary = results.series(case, allocator).and_then(|series| series.summary(metric));
+    let Some(summary) = summary else {
+        return Cell::new("failed").fg(Color::Red);
+    };
+    let value = metric.format(summary.median);
+    let spread = match metric {
+        Metric::Time => format!(" ±{:.0}%", summary.relative_spread() * 100.0),
+        Metric::PeakMemory | Metric::Faults => String::new(),
+    };
+    match results.ratio(case, allocator, metric).filter(|_| allocator != results.baseline()) {
+        Some(ratio) if results.allocators.len() > ROOMY => ratio_cell(String::new(), ratio),
+        Some(ratio) => ratio_cell(format!("{value}{spread}  "), ratio),
+        None => Cell::new(format!("{value}{spread}")),
+    }
+}
+
+fn mean(results: &Results, cases: &[Case], allocator: &str, metric: Metric) -> Cell {
+    let ratios = cases.iter().filter_map(|case| results.ratio(case, allocator, metric));
+    match geometric_mean(ratios) {
+        Some(mean) => ratio_cell(String::new(), mean).add_attribute(Attribute::Bold),
+        None => Cell::new("–"),
+    }
+}

@@ -1,0 +1,42 @@
+//! Resident memory through the phases of the memory story, beside what the program itself holds.
+
+use comfy_table::{Cell, Table};
+
+use super::{align, empty};
+use crate::bench::metric::Metric;
+use crate::bench::plan::Case;
+use crate::bench::results::Results;
+use crate::bench::sample::{Moment, Sample};
+
+/// A row for each phase: resident memory, and how much of it the program holds.
+pub(crate) fn of(results: &Results, case: &Case) -> Table {
+    let mut table = empty(results);
+    let phases =
+        results.series.iter().find(|series| series.case == *case).and_then(|series| series.samples.first());
+    let phases = phases.and_then(Sample::story).map(|story| story.phases.as_slice()).unwrap_or_default();
+    for (index, phase) in phases.iter().enumerate() {
+        let name = format!("{}, {} held", phase.phase, Metric::PeakMemory.format(phase.live_bytes as f64));
+        let cells = results.allocators.iter().map(|allocator| {
+            let resident = results.series(case, allocator).and_then(|series| {
+                series.median_of(|sample| moment(sample, index).map(|moment| moment.resident_bytes))
+            });
+            Cell::new(resident.map_or_else(|| "–".to_owned(), |bytes| cell(bytes, phase)))
+        });
+        table.add_row(std::iter::once(Cell::new(name)).chain(cells));
+    }
+    align(table)
+}
+
+fn moment(sample: &Sample, index: usize) -> Option<&Moment> {
+    sample.story()?.phases.get(index)
+}
+
+/// Resident over held is what fragmentation and retention cost together.
+fn cell(bytes: f64, phase: &Moment) -> String {
+    let resident = Metric::PeakMemory.format(bytes);
+    if phase.live_bytes == 0 {
+        resident
+    } else {
+        format!("{resident}  {:.2}×", bytes / phase.live_bytes as f64)
+    }
+}
