@@ -41,8 +41,10 @@ compile_error!(
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("Strata packs addresses and counters into 64-bit words");
 
+#[cfg_attr(strata_loom, allow(dead_code, reason = "under loom nothing is counted"))]
 pub mod counters;
 pub mod lifecycle;
+#[cfg_attr(strata_loom, allow(dead_code, reason = "under loom no memory comes from the kernel"))]
 mod linux;
 pub mod machine;
 pub mod memory;

@@ -23,7 +23,7 @@ mod small_file;
 pub(crate) use call::Errno;
 
 /// What `crate::memory` calls when nothing is simulated.
-#[cfg_attr(strata_loom, expect(unused_imports, reason = "under loom no memory comes from the kernel"))]
+#[cfg_attr(strata_loom, allow(unused_imports, reason = "under loom no memory comes from the kernel"))]
 pub(crate) mod memory {
     pub(crate) use super::advise::{
         advise_huge_pages, advise_small_pages, collapse, name, populate, purge, purge_lazily,
