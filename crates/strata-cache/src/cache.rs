@@ -60,7 +60,9 @@ impl CurrentList {
         let base = self.base.glance().addr();
         let belongs = |link: *mut strata_core::block::Link| {
             let offset = link.addr().wrapping_sub(base);
-            base != 0 && offset < strata_core::layout::POOL_BYTES && offset % class.block_bytes() == 0
+            base != 0
+                && offset < strata_core::layout::POOL_BYTES
+                && offset.is_multiple_of(class.block_bytes())
         };
         // SAFETY: a pool's memory stays mapped, whoever owns it by now.
         unsafe { self.free.glance_count(Pool::capacity(class), belongs) }

@@ -68,7 +68,7 @@ impl Cache {
     pub(crate) fn housekeeping(&self) {
         let refills = self.refills.get().wrapping_add(1);
         self.refills.set(refills);
-        if refills % ROUND == 0 {
+        if refills.is_multiple_of(ROUND) {
             self.round();
         }
     }

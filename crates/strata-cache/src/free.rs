@@ -141,8 +141,12 @@ impl Cache {
         match unsafe { kind_of_unpooled(pointer) } {
             // SAFETY: the same contract.
             ArenaKind::Huge => unsafe { directory.free_huge(pointer) },
-            // SAFETY: the first pool of a run; the same contract.
-            ArenaKind::Pools => unsafe { directory.free_large(pointer.pool()) },
+            ArenaKind::Pools => {
+                // SAFETY: a run's first pool, in an arena of ours.
+                let first = unsafe { pointer.pool() };
+                // SAFETY: the same contract.
+                unsafe { directory.free_large(first) };
+            }
         }
         directory.tick();
     }

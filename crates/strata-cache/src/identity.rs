@@ -130,7 +130,12 @@ impl Registry {
         let fresh = memory::map(bytes, align_of::<Slab>())?;
         let slab = fresh.cast::<Slab>();
         // SAFETY: mapped just now, zero, ours; an empty cache and no free bit are all-zero bytes.
-        unsafe { init_fresh(slab, || Slab { free: PoolBits::none(), caches: core::array::from_fn(|_| Cache::new()) }) };
+        unsafe {
+            init_fresh(slab, || Slab {
+                free: PoolBits::none(),
+                caches: core::array::from_fn(|_| Cache::new()),
+            })
+        };
         // SAFETY: ours, initialised.
         unsafe { slab.as_ref() }.free.release(u64::MAX >> (64 - CACHES_PER_SLAB));
         // Release (PUBLISH): carries the complete slab; pairs with Acquire in identity.rs::slab.
@@ -153,7 +158,11 @@ impl Registry {
     pub fn caches(&self) -> impl Iterator<Item = &'static Cache> {
         self.published().flat_map(|slab| {
             let free = slab.free.glance();
-            slab.caches.iter().enumerate().filter(move |(index, _)| free >> index & 1 == 0).map(|(_, cache)| cache)
+            slab.caches
+                .iter()
+                .enumerate()
+                .filter(move |(index, _)| free >> index & 1 == 0)
+                .map(|(_, cache)| cache)
         })
     }
 

@@ -147,6 +147,14 @@ impl ArenaPtr {
         unsafe { NonNull::new_unchecked(base) }
     }
 
+    /// A place in the metadata pool, `offset` bytes (a multiple of 64) from the start.
+    pub fn metadata_place(self, offset: usize) -> NonNull<u64> {
+        debug_assert!(offset < POOL_BYTES && offset.is_multiple_of(64));
+        let place = self.0.as_ptr().wrapping_byte_add(offset).cast();
+        // SAFETY: within the arena, hence not null.
+        unsafe { NonNull::new_unchecked(place) }
+    }
+
     /// The first byte.
     #[inline]
     pub fn as_non_null(self) -> NonNull<u8> {

@@ -39,7 +39,8 @@ impl Directory {
                 self.numbers.pools_in_use.add(u64::from(pools));
                 return Some(run);
             }
-            if !self.grow() && !(self.release_kept_memory() && self.grow()) {
+            let grown = self.grow() || (self.release_kept_memory() && self.grow());
+            if !grown {
                 return None;
             }
         }
@@ -109,7 +110,8 @@ impl Segment {
             .filter_map(|arena| {
                 let bits = &self.pools[arena as usize];
                 let free = bits.glance();
-                let fits = if pools == 1 && step == 1 { free != 0 } else { PoolBits::has_run(free, pools, step) };
+                let fits =
+                    if pools == 1 && step == 1 { free != 0 } else { PoolBits::has_run(free, pools, step) };
                 fits.then(|| (free.count_ones(), arena, bits))
             })
             .min_by_key(|(free, arena, _)| (*free, *arena))

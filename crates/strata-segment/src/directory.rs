@@ -38,7 +38,7 @@ pub struct Tuning {
 /// Everything shared between threads: one for a program.
 #[derive(Debug)]
 pub struct Directory {
-    slots: [AtomicPtr<Segment>; SEGMENT_SLOTS],
+    pub(crate) slots: [AtomicPtr<Segment>; SEGMENT_SLOTS],
     /// What may be tuned.
     pub tuning: Tuning,
     pub(crate) purge_clock: PurgeClock,

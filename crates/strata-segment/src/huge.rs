@@ -22,8 +22,11 @@ use strata_os::{machine, memory};
 /// Mappings that may wait for reuse at a time.
 const SHELF_SLOTS: usize = if cfg!(strata_loom) { 1 } else { 16 };
 
-/// How much larger than the request a reused mapping may be: one eighth, like a size class.
-const SLACK_SHIFT: u32 = 3;
+/// How many times as large as the request a reused mapping may be.
+///
+/// Its pages are resident anyway, and what asks for a huge block is often a vector that will double: then the slack is
+/// room to grow in. A tighter fit (one eighth) made growing vectors fault in fresh pages beside kept ones (decision 0006).
+const MOST_TIMES: usize = 2;
 
 /// Freed mappings between two uses.
 ///
@@ -57,13 +60,15 @@ impl Directory {
     /// cheaper than touching what the program may never touch. `None`: no addresses or no memory left.
     pub fn allocate_huge(&self, bytes: usize, align: usize, want_zero: bool) -> Option<(NonNull<u8>, bool)> {
         let page = machine::page_size();
-        let offset = if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
+        let offset =
+            if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
         let mapped = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
         let ordinary = align <= HEADER_TABLE_BYTES;
-        if ordinary && !want_zero {
-            if let Some(head) = self.huge_shelf.take(mapped) {
-                return Some((self.count_in(head), false));
-            }
+        if ordinary
+            && !want_zero
+            && let Some(head) = self.huge_shelf.take(mapped)
+        {
+            return Some((self.count_in(head), false));
         }
         let head = match self.map_huge(mapped, offset, align) {
             Some(head) => head,
@@ -102,7 +107,10 @@ impl Directory {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
         // SAFETY: as above.
-        let (mapped, offset) = { let head = unsafe { head.as_ref() }; (head.mapped_bytes, head.payload_offset) };
+        let (mapped, offset) = {
+            let head = unsafe { head.as_ref() };
+            (head.mapped_bytes, head.payload_offset)
+        };
         self.numbers.huge_blocks.subtract(1);
         self.numbers.huge_bytes.subtract(mapped as u64);
         // Relaxed: a number that stands alone.
@@ -128,21 +136,33 @@ impl Directory {
         unsafe { memory::release(mapping_start(head), mapped) };
     }
 
-    /// Makes a huge allocation `bytes` long, which is still huge, without copying.
+    /// Makes a huge allocation of at least `old_bytes` `bytes` long, which is still huge, without copying.
+    ///
+    /// A smaller one gives its tail back; one that grows into what it has already stays as it is.
     ///
     /// # Safety
     /// - `pointer` is the start of a huge allocation that is the caller's; after [`Resized::Moved`] it is gone.
-    pub unsafe fn resize_huge(&self, pointer: UserPtr, bytes: usize, align: usize) -> Resized {
+    pub unsafe fn resize_huge(
+        &self,
+        pointer: UserPtr,
+        old_bytes: usize,
+        bytes: usize,
+        align: usize,
+    ) -> Resized {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
         // SAFETY: as above.
-        let (old, offset) = { let head = unsafe { head.as_ref() }; (head.mapped_bytes, head.payload_offset) };
-        let Some(new) = bytes.checked_add(offset).and_then(|sum| sum.checked_next_multiple_of(machine::page_size()))
+        let (old, offset) = {
+            let head = unsafe { head.as_ref() };
+            (head.mapped_bytes, head.payload_offset)
+        };
+        let Some(new) =
+            bytes.checked_add(offset).and_then(|sum| sum.checked_next_multiple_of(machine::page_size()))
         else {
             return Resized::Refused;
         };
         let start = mapping_start(head);
-        if new == old {
+        if new == old || (new < old && bytes >= old_bytes) {
             return Resized::InPlace;
         }
         if new < old {
@@ -171,9 +191,11 @@ impl Directory {
     }
 
     fn note_resize(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
-        // SAFETY: ours, mapped.
-        unsafe { (&raw mut (*head.as_ptr()).mapped_bytes).write(new) };
-        for counter in [&self.numbers.reserved_bytes, &self.numbers.committed_bytes, &self.numbers.huge_bytes] {
+        let payload_offset = mapping_offset(head);
+        // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+        unsafe { head.write(ArenaHead::of_huge(new, payload_offset)) };
+        for counter in [&self.numbers.reserved_bytes, &self.numbers.committed_bytes, &self.numbers.huge_bytes]
+        {
             counter.add(new as u64);
             counter.subtract(old as u64);
         }
@@ -214,10 +236,13 @@ unsafe fn huge_head(pointer: UserPtr) -> NonNull<ArenaHead> {
     pointer.arena().head_place()
 }
 
-fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
+fn mapping_offset(head: NonNull<ArenaHead>) -> usize {
     // SAFETY: initialised by `map_huge`.
-    let offset = unsafe { head.as_ref() }.payload_offset;
-    let payload = mapping_start(head).as_ptr().wrapping_byte_add(offset);
+    unsafe { head.as_ref() }.payload_offset
+}
+
+fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
+    let payload = mapping_start(head).as_ptr().wrapping_byte_add(mapping_offset(head));
     // SAFETY: within the mapping, hence not null.
     unsafe { NonNull::new_unchecked(payload) }
 }
@@ -256,7 +281,7 @@ impl HugeShelf {
 
     /// Takes a mapping of `mapped` bytes or slightly more.
     fn take(&self, mapped: usize) -> Option<NonNull<ArenaHead>> {
-        let (least, most) = (mapped as u64, (mapped + (mapped >> SLACK_SHIFT)) as u64);
+        let (least, most) = (mapped as u64, mapped.saturating_mul(MOST_TIMES) as u64);
         for (slot, size) in self.slots.iter().zip(&self.sizes) {
             // Relaxed: a hint; the size is read again from the mapping once it is ours.
             if !(least..=most).contains(&size.load(Relaxed)) {

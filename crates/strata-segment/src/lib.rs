@@ -18,6 +18,8 @@ mod census;
 mod claim;
 mod directory;
 mod huge;
+#[cfg(strata_loom)]
+mod model;
 mod purge;
 mod release;
 mod segment;

@@ -138,7 +138,8 @@ impl Directory {
             Which::Aged => idle & aged.load(Relaxed),
             Which::All => idle,
         };
-        let claimed = if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
+        let claimed =
+            if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
         if let Some(claimed) = claimed {
             if !PURGE_CLEANS_FIRST {
                 bits.release(claimed);
@@ -161,7 +162,8 @@ impl Directory {
         while let Some(start) = bits_of(claimed).next() {
             let length = (!(claimed >> start)).trailing_zeros();
             let run = run_mask(start, length);
-            let (base, bytes) = (segment.arena(arena).pool_base(pool_index(start)), length as usize * POOL_BYTES);
+            let (base, bytes) =
+                (segment.arena(arena).pool_base(pool_index(start)), length as usize * POOL_BYTES);
             // SAFETY: committed, and ours by the claim (I1); a free pool's contents are nobody's.
             if unsafe { memory::purge(base, bytes) } {
                 purged |= run;

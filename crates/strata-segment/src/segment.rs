@@ -59,11 +59,11 @@ impl Segment {
         }
         // SAFETY: arena-aligned, its first arena committed; segments are never unmapped once published.
         let base = unsafe { ArenaPtr::new(start) };
-        let place = start.as_ptr().wrapping_byte_add(METADATA_BYTES).cast::<Self>();
+        let place = base.metadata_place(METADATA_BYTES).cast::<Self>();
         // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not yet anybody's.
         unsafe { place.write(Self::new(base, arena_count)) };
-        // SAFETY: written just now, never unmapped once published; an unpublished one is dropped by `abandon_unpublished`.
-        let segment: &'static Self = unsafe { &*place };
+        // SAFETY: written just now, never unmapped once published; `discard` drops an unpublished one.
+        let segment: &'static Self = unsafe { place.as_ref() };
         // SAFETY: committed, zero, and not yet published.
         unsafe { segment.init_arena(0) };
         Some(segment)
@@ -131,8 +131,10 @@ impl Segment {
     /// Arena `index`.
     pub(crate) fn arena(&self, index: u32) -> ArenaPtr {
         let start = self.base.as_non_null().as_ptr().wrapping_byte_add(index as usize * ARENA_BYTES);
-        // SAFETY: within the segment, so neither null nor unaligned, and reserved for ever.
-        unsafe { ArenaPtr::new(core::ptr::NonNull::new_unchecked(start)) }
+        // SAFETY: within the segment, hence not null.
+        let start = unsafe { core::ptr::NonNull::new_unchecked(start) };
+        // SAFETY: a multiple of the arena size behind an aligned base, reserved for ever.
+        unsafe { ArenaPtr::new(start) }
     }
 
     /// Which of an arena's pools may hold something (I1: exact for the caller's own).

@@ -25,7 +25,7 @@ use strata_segment::Resized;
 #[inline(never)]
 pub(crate) unsafe fn resize(pointer: UserPtr, old: Layout, new: Layout) -> *mut u8 {
     // SAFETY: the same contract.
-    if let Some(resized) = unsafe { in_place(pointer, new) } {
+    if let Some(resized) = unsafe { in_place(pointer, old.size(), new) } {
         return resized.as_ptr();
     }
     // SAFETY: a layout of a size above zero, by the same contract.
@@ -44,14 +44,17 @@ pub(crate) unsafe fn resize(pointer: UserPtr, old: Layout, new: Layout) -> *mut 
 ///
 /// # Safety
 /// - `pointer` is the caller's allocation, aligned as `new` asks; after `Some`, only the returned address is.
-pub(crate) unsafe fn in_place(pointer: UserPtr, new: Layout) -> Option<NonNull<u8>> {
+pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) -> Option<NonNull<u8>> {
     // SAFETY: ours.
     match unsafe { place_of(pointer) } {
-        Place::Block(block_bytes) => (new.size() <= block_bytes && new.size() >= block_bytes / 2)
-            .then(|| pointer.as_non_null()),
+        Place::Block(block_bytes) => {
+            (new.size() <= block_bytes && new.size() >= block_bytes / 2).then(|| pointer.as_non_null())
+        }
         Place::Run(pool, run_bytes) => {
             // A run stays a run: a request that a class would serve moves.
-            if !unpooled::is_large(new.size(), new.align()) || new.size() <= strata_core::layout::LARGEST_CLASS_BYTES {
+            if !unpooled::is_large(new.size(), new.align())
+                || new.size() <= strata_core::layout::LARGEST_CLASS_BYTES
+            {
                 return None;
             }
             let fits = if new.size() <= run_bytes {
@@ -69,7 +72,7 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, new: Layout) -> Option<NonNull<u
                 return None;
             }
             // SAFETY: the caller's mapping.
-            match unsafe { RUNTIME.directory.resize_huge(pointer, new.size(), new.align()) } {
+            match unsafe { RUNTIME.directory.resize_huge(pointer, old_size, new.size(), new.align()) } {
                 Resized::InPlace => Some(pointer.as_non_null()),
                 Resized::Moved(moved) => Some(moved),
                 Resized::Refused => None,

@@ -93,9 +93,7 @@ pub unsafe fn init(arena: ArenaPtr, head: ArenaHead) {
 }
 
 fn shelf_place(arena: ArenaPtr) -> NonNull<Shelf> {
-    let place = arena.as_non_null().as_ptr().wrapping_byte_add(HEADER_TABLE_BYTES);
-    // SAFETY: within the arena, hence not null.
-    unsafe { NonNull::new_unchecked(place.cast()) }
+    arena.metadata_place(HEADER_TABLE_BYTES).cast()
 }
 
 /// The shelf of an arena.

@@ -17,7 +17,7 @@ use model as imp;
 use native as imp;
 
 pub use core::sync::atomic::Ordering;
-pub use imp::{AtomicPtr, AtomicU64, fence, OwnedPtr, OwnedU32, init_fresh, spin_hint};
+pub use imp::{AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, fence, init_fresh, spin_hint};
 
 pub mod mutation;
 
@@ -42,7 +42,9 @@ macro_rules! const_unless_loom {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! each_slot {
-    ($value:expr; $count:expr) => { [const { $value }; $count] };
+    ($value:expr; $count:expr) => {
+        [const { $value }; $count]
+    };
 }
 
 /// An array of equal atomics.
@@ -50,5 +52,7 @@ macro_rules! each_slot {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! each_slot {
-    ($value:expr; $count:expr) => { core::array::from_fn::<_, $count, _>(|_| $value) };
+    ($value:expr; $count:expr) => {
+        core::array::from_fn::<_, $count, _>(|_| $value)
+    };
 }
