@@ -1,0 +1,106 @@
+//! The process that a test runs in: what it uses, and a fresh one where the test must be alone.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Names the test that a child process runs.
+const CHILD: &str = "STRATA_TEST_CHILD";
+
+/// Longest life of a child.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub(crate) const KIB: usize = 1 << 10;
+pub(crate) const MIB: usize = 1 << 20;
+
+/// Runs `body` in a process of its own: `name` is the calling test's, as the harness lists it.
+///
+/// # Panics
+/// If the child does not end well.
+pub(crate) fn alone(name: &str, body: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some_and(|child| child == name) {
+        return body();
+    }
+    expect_success(child_for(name).spawn().unwrap());
+}
+
+/// What starts the test `name` of this program in a child, which takes the branch of [`alone`] that runs the body.
+pub(crate) fn child_for(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"]);
+    command.env(CHILD, name).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Waits for a child and passes on what it had to say.
+///
+/// # Panics
+/// If it does not end with 0.
+pub(crate) fn expect_success(child: Child) {
+    expect_code(child, 0);
+}
+
+/// As [`expect_success`], with another exit code.
+pub(crate) fn expect_code(mut child: Child, code: i32) {
+    let deadline = Instant::now() + PATIENCE;
+    let outputs = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let readers = [read_all(outputs.0), read_all(outputs.1)];
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            break child.wait().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let [output, errors] = readers.map(|reader| reader.join().unwrap());
+    assert_eq!(status.code(), Some(code), "the child ended with {status}\n{output}\n{errors}");
+    let said = output.lines().filter(|line| line.starts_with("  "));
+    said.for_each(|line| println!("{line}"));
+}
+
+fn read_all(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        from.read_to_end(&mut text).unwrap();
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
+/// Bytes of a line of `/proc/self/status`, as `VmRSS`; allocates nothing that stays.
+pub(crate) fn status_bytes(name: &str) -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+    let kib = line.split_whitespace().nth(1).unwrap();
+    kib.parse::<usize>().unwrap() * KIB
+}
+
+/// Resident memory.
+pub(crate) fn resident_bytes() -> usize {
+    status_bytes("VmRSS:")
+}
+
+/// Resident memory at its highest.
+pub(crate) fn peak_resident_bytes() -> usize {
+    status_bytes("VmHWM:")
+}
+
+/// Address space.
+pub(crate) fn address_space_bytes() -> usize {
+    status_bytes("VmSize:")
+}
+
+/// Sets the soft limit of a resource.
+pub(crate) fn limit(resource: libc::__rlimit_resource_t, bytes: usize) {
+    let limit = libc::rlimit { rlim_cur: bytes as libc::rlim_t, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: reads the value that it is given.
+    let done = unsafe { libc::setrlimit(resource, &raw const limit) };
+    assert_eq!(done, 0);
+}
+
+/// Whether this test was built without optimisation: then it does less.
+pub(crate) fn is_unoptimised() -> bool {
+    std::env::current_exe().is_ok_and(|path| path.components().any(|part| part.as_os_str() == "debug"))
+}
