@@ -95,14 +95,16 @@ impl Registry {
     }
 
     fn claim(&self) -> Option<&'static Cache> {
-        let cache = self.slabs.iter().find_map(|place| {
+        for place in &self.slabs {
+            // Without memory for a slab, none is made further on: who looks for a slab stops at the first empty place.
             let slab = Self::slab(place).or_else(|| Self::add_slab(place))?;
-            let slot = slab.free.claim_lowest()?;
-            Some(&slab.caches[slot as usize])
-        })?;
-        self.live.add(1);
-        self.ever.add(1);
-        Some(cache)
+            if let Some(slot) = slab.free.claim_lowest() {
+                self.live.add(1);
+                self.ever.add(1);
+                return Some(&slab.caches[slot as usize]);
+            }
+        }
+        None
     }
 
     fn release(&self, cache: &'static Cache) {
