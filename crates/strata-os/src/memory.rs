@@ -182,7 +182,8 @@ pub unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool 
 
 /// Moves the pages of a range, without copying, to `new` committed bytes at a multiple of `align`.
 ///
-/// `Some`: the old range is released, and the bytes behind `old` read as zero. `None`: the old range is as it was.
+/// `Some`: the old range is released, and the bytes behind `old` read as zero. `None`: the old range is as it was, and up
+/// to `new` bytes of addresses, without memory, may be lost for good; so do not insist.
 ///
 /// # Safety
 /// - `ptr .. ptr + old` is committed or purged, came from one [`map`], and the caller holds it.

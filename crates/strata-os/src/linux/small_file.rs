@@ -45,7 +45,13 @@ fn fill(file: c_int, buffer: &mut [u8]) -> Option<usize> {
 
 /// The decimal number that a text consists of, white space around it aside.
 pub(super) fn number(text: &[u8]) -> Option<u64> {
-    core::str::from_utf8(text).ok()?.trim().parse().ok()
+    let digits = text.trim_ascii();
+    let (first, rest) = digits.split_first()?;
+    rest.iter().try_fold(digit(*first)?, |number, byte| number.checked_mul(10)?.checked_add(digit(*byte)?))
+}
+
+fn digit(byte: u8) -> Option<u64> {
+    byte.is_ascii_digit().then(|| u64::from(byte - b'0'))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!  ldr  v, [t, x]
 //! ```
 //!
-//! Compiled and linked, not yet run: no machine was at hand.
+//! Run so far in an emulator only, in a static executable, where the linker did make it `movz`, `movk`.
 
 /// Makes a module with `get` and `set` of a word per thread; the page of [`tls`](crate::tls) has the contract.
 #[macro_export]

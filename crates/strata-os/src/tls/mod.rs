@@ -14,7 +14,7 @@
 //! T1  The word belongs to its thread: no other thread reads or writes it.
 //! T2  It holds the address of the initial static, or what its thread last set.
 //!
-//! | file       | for                               | first read in a thread                   |
+//! | file       | for                               | a read, in an executable                 |
 //! |------------|-----------------------------------|------------------------------------------|
 //! | `x86_64`   | Linux on x86-64                   | two instructions (one constant, one load)|
 //! | `aarch64`  | Linux on aarch64                  | four instructions                        |
