@@ -179,7 +179,7 @@ fn forget_child() -> bool {
 
 unsafe extern "C" fn run_in_child() {
     // Relaxed: the handler is code, as in `after_fork_in_child`.
-    let handler = CHILD.load(Ordering::Acquire);
+    let handler = CHILD.load(Ordering::Relaxed);
     if !handler.is_null() {
         // SAFETY: only `after_fork_in_child` writes the word, and it writes a `fn()`.
         let handler = unsafe { mem::transmute::<*mut (), fn()>(handler) };
