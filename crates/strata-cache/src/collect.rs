@@ -1,7 +1,7 @@
 //! Keeping house: partial pools in bounds, remote frees taken in, chains posted, memory looked after.
 //!
-//! I1  A cache keeps at most [`PARTIAL_FLOOR`] partial pools (16 MiB of address space), or its even share of all pools in
-//!     use if that is more; when it would keep another, the oldest of that class becomes nobody's. So what a sleeping
+//! I1  A cache keeps at most [`PARTIAL_FLOOR`] partial pools (16 MiB of address space), or its even share of all pools
+//!     committed if that is more; when it would keep another, the oldest of that class becomes nobody's. So what a sleeping
 //!     thread holds back is bounded, whatever it did before, and a program with one thread never gives up its own.
 //!
 //! Does not know: clocks; the segment layer looks at those.
@@ -36,10 +36,10 @@ impl Cache {
         self.partial_pools.set(self.partial_pools.get() - 1);
     }
 
-    /// Pools in use, divided by the number of caches.
+    /// Pools committed, divided by the number of caches.
     fn even_share(&self) -> u64 {
         let caches = self.runtime().map_or(1, |runtime| runtime.registry.live()).max(1);
-        self.directory().pools_in_use() / caches
+        self.directory().committed_pools() / caches
     }
 
     #[cold]

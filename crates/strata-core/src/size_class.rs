@@ -40,6 +40,17 @@ const SMALL_CLASSES: [u8; SMALL_BYTES >> GRANULE_SHIFT] = {
     classes
 };
 
+/// The block size of each class: the slow paths ask often, and the closed form divides.
+const BLOCK_BYTES: [u32; CLASS_COUNT] = {
+    let mut bytes = [0; CLASS_COUNT];
+    let mut index = 0;
+    while index < CLASS_COUNT {
+        bytes[index] = SizeClass::from_index(index).computed_block_bytes() as u32;
+        index += 1;
+    }
+    bytes
+};
+
 /// The index of a size class, below [`CLASS_COUNT`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(transparent)]
@@ -85,6 +96,10 @@ impl SizeClass {
     /// Bytes of a block of this class.
     #[inline]
     pub const fn block_bytes(self) -> usize {
+        BLOCK_BYTES[self.index()] as usize
+    }
+
+    const fn computed_block_bytes(self) -> usize {
         let index = self.0 as u32;
         let steps = 1 << STEPS_SHIFT;
         if index < 2 * steps {

@@ -7,8 +7,8 @@
 
 use crate::claim::bits_of;
 use crate::directory::Directory;
-use strata_core::address::PoolIndex;
-use strata_core::layout::USABLE_POOLS;
+use strata_core::address::{ArenaPtr, PoolIndex};
+use strata_core::layout::{POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::{Format, LIVE_WHILE_CURRENT, Pool};
 use strata_core::size_class::CLASS_COUNT;
 
@@ -70,8 +70,8 @@ impl Directory {
             used_pools: 0,
             dirty_pools: 0,
             clean_pools: 0,
-            large_blocks: numbers.large_blocks.get(),
-            large_bytes: numbers.large_bytes.get(),
+            large_blocks: 0,
+            large_bytes: 0,
             huge_blocks: numbers.huge_blocks.get(),
             huge_bytes: numbers.huge_bytes.get(),
             huge_kept_bytes: self.huge_shelf.kept_bytes(),
@@ -87,23 +87,25 @@ impl Directory {
                 census.used_pools += u64::from((USABLE_POOLS & !free).count_ones());
                 census.dirty_pools += u64::from(dirty.count_ones());
                 census.clean_pools += u64::from((free & !dirty).count_ones());
-                self.count_pools(segment.arena(arena), USABLE_POOLS & !free, &mut census.classes);
+                census.count_pools(segment.arena(arena), USABLE_POOLS & !free);
             }
         }
         census
     }
+}
 
-    fn count_pools(
-        &self,
-        arena: strata_core::address::ArenaPtr,
-        used: u64,
-        classes: &mut [ClassCensus; CLASS_COUNT],
-    ) {
+impl Census {
+    fn count_pools(&mut self, arena: ArenaPtr, used: u64) {
         for index in bits_of(used).filter_map(|bit| PoolIndex::new(bit as usize)) {
             // SAFETY: an arena that is counted as committed was initialised or is being so; its header is mapped.
             let pool = unsafe { arena.pool(index) };
-            if let Format::Blocks(class) = pool.glance_format() {
-                count_pool(pool, &mut classes[class.index()]);
+            match pool.glance_format() {
+                Format::Blocks(class) => count_pool(pool, &mut self.classes[class.index()]),
+                Format::Run(pools) => {
+                    self.large_blocks += 1;
+                    self.large_bytes += u64::from(pools) * POOL_BYTES as u64;
+                }
+                Format::Idle => {}
             }
         }
     }

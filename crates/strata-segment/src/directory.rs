@@ -13,11 +13,11 @@
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
-use crate::huge::HugeShelf;
+use crate::huge_shelf::HugeShelf;
 use crate::purge::PurgeClock;
 use crate::segment::Segment;
 use strata_core::counters::Counter;
-use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
+use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
 use strata_core::sync::mutation::{PUBLISH, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
@@ -52,9 +52,7 @@ pub(crate) struct Numbers {
     pub(crate) reserved_bytes: Counter,
     pub(crate) committed_bytes: Counter,
     pub(crate) segments: Counter,
-    pub(crate) pools_in_use: Counter,
-    pub(crate) large_blocks: Counter,
-    pub(crate) large_bytes: Counter,
+    pub(crate) arenas: Counter,
     pub(crate) huge_blocks: Counter,
     pub(crate) huge_bytes: Counter,
     pub(crate) purged_bytes: Counter,
@@ -81,9 +79,7 @@ impl Directory {
                     reserved_bytes: Counter::zero(),
                     committed_bytes: Counter::zero(),
                     segments: Counter::zero(),
-                    pools_in_use: Counter::zero(),
-                    large_blocks: Counter::zero(),
-                    large_bytes: Counter::zero(),
+                    arenas: Counter::zero(),
                     huge_blocks: Counter::zero(),
                     huge_bytes: Counter::zero(),
                     purged_bytes: Counter::zero(),
@@ -108,10 +104,15 @@ impl Directory {
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
         if self.segments().any(Segment::add_arena) {
-            self.numbers.committed_bytes.add(ARENA_BYTES as u64);
+            self.count_arena();
             return true;
         }
         self.add_segment()
+    }
+
+    fn count_arena(&self) {
+        self.numbers.arenas.add(1);
+        self.numbers.committed_bytes.add(ARENA_BYTES as u64);
     }
 
     fn add_segment(&self) -> bool {
@@ -141,7 +142,7 @@ impl Directory {
             if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok() {
                 self.numbers.segments.add(1);
                 self.numbers.reserved_bytes.add(segment.bytes() as u64);
-                self.numbers.committed_bytes.add(ARENA_BYTES as u64);
+                self.count_arena();
             } else {
                 // SAFETY: it was never published.
                 unsafe { segment.discard() };
@@ -153,10 +154,10 @@ impl Directory {
         false
     }
 
-    /// Pools in use, for blocks or in runs.
+    /// Pools of all committed arenas, in use or not.
     #[inline]
-    pub fn pools_in_use(&self) -> u64 {
-        self.numbers.pools_in_use.get()
+    pub fn committed_pools(&self) -> u64 {
+        self.numbers.arenas.get() * (POOLS_PER_ARENA as u64 - 1)
     }
 
     /// Bytes given back to the OS since the start.

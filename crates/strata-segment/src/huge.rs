@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The header table in front is all zero but for slot 0, so that the slot of any payload address reads as "no owner".
-//! Growing tries to extend in place, then moves pages instead of bytes. A freed mapping waits on a shelf for a request of
-//! nearly its size, within a bound of bytes and, by the purge pass, of time.
+//! Growing tries to extend in place, then moves pages instead of bytes. A freed mapping waits on a shelf (`huge_shelf`) for
+//! the next request.
 //!
 //! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
 
@@ -16,30 +16,8 @@ use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaHead;
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
-use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use strata_core::sync::Ordering::Relaxed;
 use strata_os::{machine, memory};
-
-/// Mappings that may wait for reuse at a time.
-const SHELF_SLOTS: usize = if cfg!(strata_loom) { 1 } else { 16 };
-
-/// How many times as large as the request a reused mapping may be.
-///
-/// Its pages are resident anyway, and what asks for a huge block is often a vector that will double: then the slack is
-/// room to grow in. A tighter fit (one eighth) made growing vectors fault in fresh pages beside kept ones (decision 0006).
-const MOST_TIMES: usize = 2;
-
-/// Freed mappings between two uses.
-///
-/// A slot holds null or a mapping that is nobody's; taking and putting is one exchange of the pointer.
-#[derive(Debug)]
-pub(crate) struct HugeShelf {
-    slots: [AtomicPtr<ArenaHead>; SHELF_SLOTS],
-    /// Sizes beside the slots: hints, so that a search touches no mapping.
-    sizes: [AtomicU64; SHELF_SLOTS],
-    /// Which slots were full at the last look: a hint.
-    aged: AtomicU64,
-    kept_bytes: AtomicU64,
-}
 
 /// What came of a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +44,7 @@ impl Directory {
         let ordinary = align <= HEADER_TABLE_BYTES;
         if ordinary
             && !want_zero
-            && let Some(head) = self.huge_shelf.take(mapped)
+            && let Some(head) = self.reuse_huge(mapped)
         {
             return Some((self.count_in(head), false));
         }
@@ -76,6 +54,41 @@ impl Directory {
             None => return None,
         };
         Some((self.count_in(head), true))
+    }
+
+    /// A kept mapping that is large enough, or the largest that is not, made longer: its pages are warm.
+    fn reuse_huge(&self, mapped: usize) -> Option<NonNull<ArenaHead>> {
+        let head = self.huge_shelf.take(mapped)?;
+        let old = mapped_bytes(head);
+        if old >= mapped {
+            return Some(head);
+        }
+        // SAFETY: one mapping, ours.
+        match unsafe { self.extend(head, old, mapped) } {
+            Some(head) => Some(head),
+            None => {
+                // SAFETY: ours, and of no use.
+                unsafe { self.unmap_huge(head) };
+                None
+            }
+        }
+    }
+
+    /// Makes a mapping longer where it is or, by moving its pages, elsewhere. `None`: it is as it was.
+    ///
+    /// # Safety
+    /// - The mapping is the caller's, `old` bytes long and aligned to an arena; `new` is more.
+    unsafe fn extend(&self, head: NonNull<ArenaHead>, old: usize, new: usize) -> Option<NonNull<ArenaHead>> {
+        let start = mapping_start(head);
+        // SAFETY: one mapping, ours.
+        let extended = if unsafe { memory::grow_in_place(start, old, new) } {
+            head
+        } else {
+            // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
+            unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
+        };
+        self.note_length(extended, old, new);
+        Some(extended)
     }
 
     fn map_huge(&self, mapped: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
@@ -92,8 +105,7 @@ impl Directory {
     }
 
     fn count_in(&self, head: NonNull<ArenaHead>) -> NonNull<u8> {
-        // SAFETY: ours, initialised.
-        let mapped = unsafe { head.as_ref() }.mapped_bytes;
+        let mapped = mapped_bytes(head);
         self.numbers.huge_blocks.add(1);
         self.numbers.huge_bytes.add(mapped as u64);
         payload(head)
@@ -106,29 +118,27 @@ impl Directory {
     pub unsafe fn free_huge(&self, pointer: UserPtr) {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
-        // SAFETY: as above.
-        let (mapped, offset) = {
-            let head = unsafe { head.as_ref() };
-            (head.mapped_bytes, head.payload_offset)
-        };
+        let (mapped, offset) = (mapped_bytes(head), mapping_offset(head));
         self.numbers.huge_blocks.subtract(1);
         self.numbers.huge_bytes.subtract(mapped as u64);
         // Relaxed: a number that stands alone.
         let keep = self.tuning.huge_keep_bytes.load(Relaxed);
         let ordinary = offset == HEADER_TABLE_BYTES && !pointer.is_arena_aligned();
-        if ordinary && self.huge_shelf.put(head, mapped as u64, keep) {
-            self.schedule_purge();
-        } else {
+        if !ordinary || mapped as u64 > keep {
             // SAFETY: the caller's promise.
-            unsafe { self.unmap_huge(head) };
+            return unsafe { self.unmap_huge(head) };
         }
+        self.huge_shelf.put(head, mapped as u64, keep, |displaced| {
+            // SAFETY: the shelf handed it over; nobody else knows it.
+            unsafe { self.unmap_huge(displaced) };
+        });
+        self.schedule_purge();
     }
 
     /// # Safety
     /// - The mapping is the caller's, who does not use it again.
     pub(crate) unsafe fn unmap_huge(&self, head: NonNull<ArenaHead>) {
-        // SAFETY: ours.
-        let mapped = unsafe { head.as_ref() }.mapped_bytes;
+        let mapped = mapped_bytes(head);
         self.numbers.reserved_bytes.subtract(mapped as u64);
         self.numbers.committed_bytes.subtract(mapped as u64);
         self.numbers.purged_bytes.add(mapped as u64);
@@ -151,11 +161,7 @@ impl Directory {
     ) -> Resized {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
-        // SAFETY: as above.
-        let (old, offset) = {
-            let head = unsafe { head.as_ref() };
-            (head.mapped_bytes, head.payload_offset)
-        };
+        let (old, offset) = (mapped_bytes(head), mapping_offset(head));
         let Some(new) =
             bytes.checked_add(offset).and_then(|sum| sum.checked_next_multiple_of(machine::page_size()))
         else {
@@ -171,26 +177,34 @@ impl Directory {
             self.note_resize(head, old, new);
             return Resized::InPlace;
         }
-        // SAFETY: one mapping, ours.
-        if unsafe { memory::grow_in_place(start, old, new) } {
-            self.note_resize(head, old, new);
-            return Resized::InPlace;
-        }
         if align >= ARENA_BYTES {
-            return Resized::Refused;
-        }
-        // SAFETY: one mapping, ours; the caller uses the old addresses no more if it moves.
-        match unsafe { memory::relocate(start, old, new, ARENA_BYTES) } {
-            Some(moved) => {
-                let head = moved.cast::<ArenaHead>();
+            // SAFETY: one mapping, ours.
+            return if unsafe { memory::grow_in_place(start, old, new) } {
                 self.note_resize(head, old, new);
-                Resized::Moved(payload(head))
+                Resized::InPlace
+            } else {
+                Resized::Refused
+            };
+        }
+        // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
+        match unsafe { self.extend(head, old, new) } {
+            Some(extended) => {
+                self.numbers.huge_bytes.add((new - old) as u64);
+                if extended == head { Resized::InPlace } else { Resized::Moved(payload(extended)) }
             }
             None => Resized::Refused,
         }
     }
 
+    /// A live allocation's mapping has another length now.
     fn note_resize(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
+        self.note_length(head, old, new);
+        self.numbers.huge_bytes.add(new as u64);
+        self.numbers.huge_bytes.subtract(old as u64);
+    }
+
+    /// A mapping has another length now.
+    fn note_length(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
         let payload_offset = mapping_offset(head);
         // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
         unsafe { head.write(ArenaHead::of_huge(new, payload_offset)) };
@@ -236,6 +250,11 @@ unsafe fn huge_head(pointer: UserPtr) -> NonNull<ArenaHead> {
     pointer.arena().head_place()
 }
 
+fn mapped_bytes(head: NonNull<ArenaHead>) -> usize {
+    // SAFETY: initialised by `map_huge`.
+    unsafe { head.as_ref() }.mapped_bytes
+}
+
 fn mapping_offset(head: NonNull<ArenaHead>) -> usize {
     // SAFETY: initialised by `map_huge`.
     unsafe { head.as_ref() }.payload_offset
@@ -265,104 +284,4 @@ fn map_behind_boundary(mapped: usize, page: usize, align: usize) -> Option<NonNu
     let head = start.as_ptr().wrapping_byte_add(align - HEADER_TABLE_BYTES).cast();
     // SAFETY: within the mapping, hence not null.
     Some(unsafe { NonNull::new_unchecked(head) })
-}
-
-impl HugeShelf {
-    strata_core::const_unless_loom! {
-        pub(crate) fn new() -> Self {
-            Self {
-                slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SHELF_SLOTS),
-                sizes: strata_core::each_slot!(AtomicU64::new(0); SHELF_SLOTS),
-                aged: AtomicU64::new(0),
-                kept_bytes: AtomicU64::new(0),
-            }
-        }
-    }
-
-    /// Takes a mapping of `mapped` bytes or slightly more.
-    fn take(&self, mapped: usize) -> Option<NonNull<ArenaHead>> {
-        let (least, most) = (mapped as u64, mapped.saturating_mul(MOST_TIMES) as u64);
-        for (slot, size) in self.slots.iter().zip(&self.sizes) {
-            // Relaxed: a hint; the size is read again from the mapping once it is ours.
-            if !(least..=most).contains(&size.load(Relaxed)) {
-                continue;
-            }
-            // Acquire: sees the mapping's head; pairs with Release in huge.rs::put.
-            let Some(head) = NonNull::new(slot.swap(core::ptr::null_mut(), AcqRel)) else { continue };
-            // SAFETY: ours since the swap.
-            let bytes = unsafe { head.as_ref() }.mapped_bytes as u64;
-            if (least..=most).contains(&bytes) {
-                // Relaxed: a sum for the bound only.
-                self.kept_bytes.fetch_sub(bytes, Relaxed);
-                return Some(head);
-            }
-            // Another mapping by now; if the slot was filled meanwhile, this one serves although it does not fit well.
-            if slot.compare_exchange(core::ptr::null_mut(), head.as_ptr(), AcqRel, Relaxed).is_err() {
-                // Relaxed: as above.
-                self.kept_bytes.fetch_sub(bytes, Relaxed);
-                if bytes >= least {
-                    return Some(head);
-                }
-                // SAFETY: ours, and too small.
-                unsafe { memory::release(mapping_start(head), bytes as usize) };
-            }
-        }
-        None
-    }
-
-    /// Keeps a mapping, if a slot and the bound allow.
-    fn put(&self, head: NonNull<ArenaHead>, bytes: u64, keep: u64) -> bool {
-        // Relaxed: a bound that may be missed by one mapping per thread.
-        if self.kept_bytes.fetch_add(bytes, Relaxed) + bytes <= keep {
-            for (index, slot) in self.slots.iter().enumerate() {
-                // Relaxed: the exchange tests again.
-                if !slot.load(Relaxed).is_null() {
-                    continue;
-                }
-                // Relaxed: hints.
-                self.sizes[index].store(bytes, Relaxed);
-                self.aged.fetch_and(!(1 << index), Relaxed);
-                // Release: publishes the head; pairs with Acquire in huge.rs::take.
-                if slot.compare_exchange(core::ptr::null_mut(), head.as_ptr(), AcqRel, Relaxed).is_ok() {
-                    return true;
-                }
-            }
-        }
-        // Relaxed: as above.
-        self.kept_bytes.fetch_sub(bytes, Relaxed);
-        false
-    }
-
-    /// Hands over what waited for a whole delay (or everything); whether something still waits.
-    pub(crate) fn age(&self, all: bool, mut unmap: impl FnMut(NonNull<ArenaHead>)) -> bool {
-        // Relaxed: a hint.
-        let aged = self.aged.load(Relaxed);
-        let mut waiting = 0;
-        for (index, slot) in self.slots.iter().enumerate() {
-            // Acquire: as in `take`.
-            if slot.load(Acquire).is_null() {
-                continue;
-            }
-            if !all && aged >> index & 1 == 0 {
-                waiting |= 1 << index;
-                continue;
-            }
-            if let Some(head) = NonNull::new(slot.swap(core::ptr::null_mut(), AcqRel)) {
-                // SAFETY: ours since the swap.
-                let bytes = unsafe { head.as_ref() }.mapped_bytes as u64;
-                // Relaxed: as above.
-                self.kept_bytes.fetch_sub(bytes, Relaxed);
-                unmap(head);
-            }
-        }
-        // Relaxed: a hint.
-        self.aged.store(waiting, Relaxed);
-        waiting != 0
-    }
-
-    /// Bytes that wait for reuse.
-    pub(crate) fn kept_bytes(&self) -> u64 {
-        // Relaxed: a statistic.
-        self.kept_bytes.load(Relaxed)
-    }
 }

@@ -18,6 +18,7 @@ mod census;
 mod claim;
 mod directory;
 mod huge;
+mod huge_shelf;
 #[cfg(strata_loom)]
 mod model;
 mod purge;

@@ -31,8 +31,6 @@ impl Directory {
             return;
         };
         first.close_run();
-        self.numbers.large_blocks.subtract(1);
-        self.numbers.large_bytes.subtract(u64::from(pools) * POOL_BYTES as u64);
         // SAFETY: closed; the caller's promise.
         unsafe { self.release_run(first, pools) };
     }
@@ -48,7 +46,6 @@ impl Directory {
             return;
         }
         first.open_run(new);
-        self.numbers.large_bytes.subtract(u64::from(old - new) * POOL_BYTES as u64);
         let start = first.index().get() as u32 + new;
         debug_assert!(start < POOLS_PER_ARENA as u32);
         // SAFETY: the tail's headers are idle: only the first pool of a run has a format.
@@ -60,7 +57,6 @@ impl Directory {
     /// # Safety
     /// - The run of `pools` idle pools from `first` on is the caller's, who does not use it again.
     unsafe fn release_run(&self, first: &Pool, pools: u32) {
-        self.numbers.pools_in_use.subtract(u64::from(pools));
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
         let mask = run_mask(first.index().get() as u32, pools);

@@ -31,7 +31,7 @@ pub use remote::{AtomicRemote, Disowned, Pushed, RemoteState, RemoteWord, Taken}
 
 use crate::block::FreeList;
 use crate::layout::{HEADER_BYTES, POOL_BYTES};
-use crate::size_class::SizeClass;
+use crate::size_class::{CLASS_COUNT, SizeClass};
 use crate::sync::{AtomicPtr, Ordering::Relaxed, OwnedPtr, OwnedU32};
 
 /// What a pool is used for, packed into the header's `format` word.
@@ -53,6 +53,17 @@ pub enum Memory {
     /// It may hold anything.
     Used,
 }
+
+/// Blocks that a pool of each class holds.
+const CAPACITIES: [u16; CLASS_COUNT] = {
+    let mut capacities = [0; CLASS_COUNT];
+    let mut index = 0;
+    while index < CLASS_COUNT {
+        capacities[index] = (POOL_BYTES / SizeClass::from_index(index).block_bytes()) as u16;
+        index += 1;
+    }
+    capacities
+};
 
 const RUN_BIT: u32 = 1 << 31;
 
@@ -163,7 +174,7 @@ impl Pool {
     /// Blocks of `class` that a pool holds.
     #[inline]
     pub const fn capacity(class: SizeClass) -> u32 {
-        (POOL_BYTES / class.block_bytes()) as u32
+        CAPACITIES[class.index()] as u32
     }
 
     /// The remote word.
