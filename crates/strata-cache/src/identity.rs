@@ -147,6 +147,16 @@ impl Registry {
         Self::slab(place)
     }
 
+    /// Gives all slabs back, in models.
+    ///
+    /// # Safety
+    /// - Nobody uses a cache of theirs again.
+    #[cfg(strata_loom)]
+    pub(crate) unsafe fn dismantle(&self) {
+        let bytes = size_of::<Slab>().next_multiple_of(machine::page_size());
+        self.published().for_each(|slab| Self::unmap(NonNull::from(slab).cast(), bytes));
+    }
+
     fn unmap(slab: NonNull<u8>, bytes: usize) {
         // SAFETY: it was never published.
         unsafe { memory::release(slab, bytes) };

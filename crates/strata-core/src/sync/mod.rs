@@ -18,6 +18,8 @@ use native as imp;
 
 pub use core::sync::atomic::Ordering;
 pub use imp::{AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, fence, init_fresh, spin_hint};
+#[cfg(strata_loom)]
+pub use model::{alone, one_more_thread};
 
 pub mod mutation;
 

@@ -2,7 +2,12 @@
 //!
 //! Does not know: the shipped layout; loom's types are larger, so `layout.rs` has other numbers here.
 
-pub use loom::sync::atomic::{AtomicPtr, AtomicU64, fence};
+mod atomic;
+mod readers;
+
+pub use atomic::{AtomicPtr, AtomicU64};
+pub use loom::sync::atomic::fence;
+pub use readers::{alone, one_more_thread};
 
 use loom::cell::UnsafeCell;
 

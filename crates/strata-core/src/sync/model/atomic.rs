@@ -1,0 +1,71 @@
+//! Loom's atomics with the marks of their readers, under the names and the few operations that the shipped ones use.
+//!
+//! Does not know: why reads are marked; `readers` does.
+
+use super::readers::Readers;
+use core::sync::atomic::Ordering;
+use loom::sync::atomic;
+
+/// A pointer that all threads may change.
+#[derive(Debug)]
+pub struct AtomicPtr<T> {
+    word: atomic::AtomicPtr<T>,
+    readers: Readers,
+}
+
+/// A number that all threads may change.
+#[derive(Debug)]
+pub struct AtomicU64 {
+    word: atomic::AtomicU64,
+    readers: Readers,
+}
+
+macro_rules! operations {
+    ($value:ty: $($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
+        #[doc = concat!("As in `core`: ", stringify!($name), ".")]
+        pub fn $name(&self, $($argument: $type),*) -> $result {
+            self.readers.look();
+            self.word.$name($($argument),*)
+        }
+    )*
+
+        #[doc = "As in `core`: load."]
+        pub fn load(&self, order: Ordering) -> $value {
+            let value = self.word.load(order);
+            self.readers.touch();
+            value
+        }
+    };
+}
+
+impl<T> AtomicPtr<T> {
+    /// A word with this value.
+    pub fn new(value: *mut T) -> Self {
+        Self { word: atomic::AtomicPtr::new(value), readers: Readers::none() }
+    }
+
+    operations! {
+        *mut T:
+        store(value: *mut T, order: Ordering) -> ();
+        swap(value: *mut T, order: Ordering) -> *mut T;
+        compare_exchange(seen: *mut T, new: *mut T, success: Ordering, failure: Ordering) -> Result<*mut T, *mut T>;
+    }
+}
+
+impl AtomicU64 {
+    /// A word with this value.
+    pub fn new(value: u64) -> Self {
+        Self { word: atomic::AtomicU64::new(value), readers: Readers::none() }
+    }
+
+    operations! {
+        u64:
+        store(value: u64, order: Ordering) -> ();
+        swap(value: u64, order: Ordering) -> u64;
+        compare_exchange(seen: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
+        fetch_add(value: u64, order: Ordering) -> u64;
+        fetch_sub(value: u64, order: Ordering) -> u64;
+        fetch_or(value: u64, order: Ordering) -> u64;
+        fetch_and(value: u64, order: Ordering) -> u64;
+    }
+}

@@ -1,0 +1,160 @@
+//! A whole runtime for one execution, and threads that allocate from it as a program would.
+//!
+//! Everything that an actor does goes the way of the shipped build: `Cache::alloc`, `Cache::free`, refills, outboxes, remote
+//! words, arenas, the simulated OS. A block's contents are a [`payload`].
+//!
+//! Does not know: which handshake is on trial.
+
+use crate::{alone, payload};
+use std::ptr::NonNull;
+use std::thread::panicking;
+use strata_cache::{Cache, Runtime};
+use strata_core::address::UserPtr;
+use strata_core::size_class::SizeClass;
+use strata_core::sync::Ordering::Relaxed;
+
+/// Two blocks to a pool.
+pub const HALF: SizeClass = SizeClass::of(4096);
+/// Four blocks to a pool, carved two at a time.
+pub const QUARTER: SizeClass = SizeClass::of(2048);
+
+/// A runtime of this execution's own.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    runtime: &'static Runtime,
+}
+
+/// A thread's view: the cache that it would find in its thread word.
+#[derive(Debug)]
+pub struct Actor {
+    cache: &'static Cache,
+}
+
+/// A block in the hands of the program, with what the program wrote into it.
+#[derive(Debug)]
+#[must_use = "a dropped block is lost memory"]
+pub struct Block {
+    place: NonNull<u8>,
+    class: SizeClass,
+    mark: u64,
+}
+
+// SAFETY: memory is handed from thread to thread all the time; that this is sound is what the models check.
+unsafe impl Send for Block {}
+
+impl World {
+    /// A runtime without memory. Nothing is purged unless a model asks for it: time must not steer an execution.
+    pub fn new() -> Self {
+        let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()));
+        runtime.directory.tuning.purge_delay_ms.store(u64::MAX, Relaxed);
+        Self { runtime }
+    }
+
+    /// What everybody shares.
+    pub fn runtime(self) -> &'static Runtime {
+        self.runtime
+    }
+
+    /// A thread starts.
+    pub fn enter(self) -> Actor {
+        self.try_enter().expect("the registry has room")
+    }
+
+    /// A thread starts, unless the registry is full or memory is refused.
+    pub fn try_enter(self) -> Option<Actor> {
+        self.runtime.enter().map(|cache| Actor { cache })
+    }
+
+    /// A thread ends.
+    pub fn leave(self, actor: Actor) {
+        // SAFETY: the actor's own cache, which it gives up here.
+        unsafe { self.runtime.leave(actor.cache) };
+    }
+
+    /// The program is over: all threads leave, nothing may be left behind, and the memory goes back.
+    ///
+    /// # Panics
+    /// If a pool is still in use although every block was freed: a free was lost.
+    pub fn end(self, actors: impl IntoIterator<Item = Actor>) {
+        alone();
+        actors.into_iter().for_each(|actor| self.leave(actor));
+        let directory = &self.runtime.directory;
+        assert_eq!(directory.census().used_pools, 0, "every block was freed, but pools are still in use");
+        assert_eq!(self.runtime.registry.live(), 0);
+        self.dismantle();
+    }
+
+    /// The memory goes back, whatever is in use.
+    pub fn dismantle(self) {
+        if panicking() {
+            return;
+        }
+        // SAFETY: the model is over: its threads are joined.
+        unsafe { self.runtime.dismantle() };
+        let runtime = std::ptr::from_ref(self.runtime).cast_mut();
+        // SAFETY: from `Box::leak` in `new`; nobody uses it any more.
+        drop(unsafe { Box::from_raw(runtime) });
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Actor {
+    /// A thread that has no cache and gets none: it is ending, or memory was refused.
+    ///
+    /// The stand-in is leaked: it is one for each execution.
+    pub fn without_cache(place: &'static Cache) -> Self {
+        Self { cache: place }
+    }
+
+    /// The cache itself.
+    pub fn cache(&self) -> &'static Cache {
+        self.cache
+    }
+
+    /// Allocates, and writes into the block.
+    pub fn alloc(&self, class: SizeClass) -> Block {
+        self.try_alloc(class).expect("the simulated OS has memory")
+    }
+
+    /// Allocates, unless memory is refused, and writes into the block.
+    pub fn try_alloc(&self, class: SizeClass) -> Option<Block> {
+        // SAFETY: the actor's own cache.
+        let place = unsafe { self.cache.alloc(class) }?.as_non_null();
+        let mark = payload::new_mark();
+        payload::write(place, mark);
+        Some(Block { place, class, mark })
+    }
+
+    /// Looks at what the block holds, and frees it.
+    pub fn free(&self, block: Block) {
+        payload::give_up(block.place, block.mark);
+        // SAFETY: the actor's own cache; the block is the program's, which gives it back.
+        unsafe { self.cache.free(UserPtr::new(block.place), block.class) };
+    }
+
+    /// Posts what waits in the outbox, and takes in what others gave back.
+    pub fn collect(&self) {
+        // SAFETY: the actor's own cache.
+        unsafe { self.cache.collect() };
+    }
+}
+
+impl Block {
+    /// Its address.
+    pub fn place(&self) -> NonNull<u8> {
+        self.place
+    }
+
+    /// The program looks at its block.
+    ///
+    /// # Panics
+    /// If it does not hold what was written.
+    pub fn expect_intact(&self) {
+        payload::expect(self.place, self.mark);
+    }
+}
