@@ -5,7 +5,21 @@
 extern crate std;
 
 mod global;
+mod lines;
+mod options;
 mod realloc;
+mod report;
+mod short;
+mod stats;
 mod unpooled;
+mod upkeep;
 
 pub use global::Strata;
+pub use options::{OptionError, Options};
+pub use stats::{ClassStats, Stats};
+pub use strata_os::CallCounts;
+
+#[doc(hidden)]
+pub use options::register;
+#[doc(hidden)]
+pub use strata_os::at_load;

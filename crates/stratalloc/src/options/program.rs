@@ -1,0 +1,177 @@
+//! The options that a program chooses for its users: a constant, because nobody can set variables before `main`.
+//!
+//! Does not know: what the user says; `settings` lets him have the last word.
+
+use super::parse::{NEVER, Syntax};
+use super::table::{Id, OPTION_COUNT, TABLE};
+use super::{CHOSEN_BY_USER, obey};
+use strata_core::sync::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// A program's choice of options, for [`options!`](crate::options!); what is not named keeps its default.
+///
+/// ```
+/// use stratalloc::Options;
+///
+/// const PATIENT: Options = Options::new().purge_delay_ms(10_000).huge_keep_bytes(256 << 20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "options do nothing until `options!` or `apply` gets them"]
+pub struct Options {
+    values: [Option<u64>; OPTION_COUNT],
+}
+
+impl Options {
+    /// For [`purge_delay_ms`](Self::purge_delay_ms): free memory is kept.
+    pub const NEVER: u64 = NEVER;
+
+    /// The defaults.
+    pub const fn new() -> Self {
+        Self { values: [None; OPTION_COUNT] }
+    }
+
+    /// Option `purge_delay`: how many milliseconds memory lies free before it goes back to the system.
+    pub const fn purge_delay_ms(self, milliseconds: u64) -> Self {
+        self.with(Id::PurgeDelay, milliseconds)
+    }
+
+    /// Option `segment_size`: addresses reserved at a time. From 4 MiB to 256 MiB in steps of 4 MiB; another number is
+    /// taken for the nearest of those, or the one below it.
+    pub const fn segment_size_bytes(self, bytes: u64) -> Self {
+        self.with(Id::SegmentSize, nearest(&TABLE[Id::SegmentSize as usize].syntax, bytes))
+    }
+
+    /// Option `huge_keep`: how many bytes of freed huge blocks are kept for reuse, at most.
+    pub const fn huge_keep_bytes(self, bytes: u64) -> Self {
+        self.with(Id::HugeKeep, bytes)
+    }
+
+    /// Option `stats`: print statistics on standard error when the program ends.
+    pub const fn stats(self) -> Self {
+        self.with(Id::Stats, 1)
+    }
+
+    /// Option `show_options`: print all options on standard error when the program starts.
+    pub const fn show_options(self) -> Self {
+        self.with(Id::ShowOptions, 1)
+    }
+
+    /// Makes these options hold from now on, except those that the user chose in the environment.
+    ///
+    /// For programs that learn what they want only as they run, or cannot use [`options!`](crate::options!) because they
+    /// forbid unsafe code. What has started already stays: segments keep their size.
+    ///
+    /// ```
+    /// stratalloc::Options::new().purge_delay_ms(1000).apply();
+    /// ```
+    pub fn apply(&self) {
+        // Relaxed: a number that stands alone, written before `main`.
+        let theirs = CHOSEN_BY_USER.load(Relaxed);
+        for row in &TABLE {
+            if let Some(value) = self.get(row.id)
+                && theirs >> row.id as u32 & 1 == 0
+            {
+                obey(row.id, value);
+            }
+        }
+    }
+
+    pub(super) fn get(&self, id: Id) -> Option<u64> {
+        self.values[id as usize]
+    }
+
+    const fn with(mut self, id: Id, value: u64) -> Self {
+        self.values[id as usize] = Some(value);
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The accepted number that comes closest to what was asked for, steps being rounded down.
+const fn nearest(syntax: &Syntax, asked: u64) -> u64 {
+    match *syntax {
+        Syntax::Bytes { least, .. } if asked < least => least,
+        Syntax::Bytes { most, .. } if asked > most => most,
+        Syntax::Bytes { step, .. } => asked & !(step - 1),
+        Syntax::Milliseconds | Syntax::Switch => asked,
+    }
+}
+
+static NONE: Options = Options::new();
+static PROGRAM: AtomicPtr<Options> = AtomicPtr::new((&raw const NONE).cast_mut());
+
+/// What [`options!`](crate::options!) has the loader call; the first one counts.
+#[doc(hidden)]
+pub fn register(options: &'static Options) {
+    let (none, mine) = ((&raw const NONE).cast_mut(), core::ptr::from_ref(options).cast_mut());
+    // Release: publishes the options; pairs with Acquire in program.rs::registered. Relaxed: another's stay unread here.
+    let _ = PROGRAM.compare_exchange(none, mine, Release, Relaxed);
+}
+
+pub(super) fn registered() -> &'static Options {
+    // Acquire: sees the options; pairs with Release in program.rs::register.
+    let options = PROGRAM.load(Acquire);
+    // SAFETY: the word holds the address of `NONE` or what `register` made of a `&'static Options`.
+    unsafe { &*options }
+}
+
+/// Chooses options for the program that says it, once, at the top level: a constant [`Options`].
+///
+/// ```
+/// use stratalloc::{Options, Strata};
+///
+/// #[global_allocator]
+/// static GLOBAL: Strata = Strata;
+///
+/// stratalloc::options!(Options::new().purge_delay_ms(1000).huge_keep_bytes(16 << 20));
+///
+/// fn main() {}
+/// ```
+///
+/// They hold before `main` and before what other languages' constructors allocate; an environment variable
+/// `STRATA_<OPTION>` still overrules them. For programs: a library leaves the choice to the program that uses it. Of
+/// several in one program, which one counts is up to the linker.
+#[macro_export]
+macro_rules! options {
+    ($options:expr) => {
+        const _: () = {
+            static OPTIONS: $crate::Options = $options;
+            extern "C" fn register() {
+                $crate::register(&OPTIONS);
+            }
+            $crate::at_load! { first register }
+        };
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_size_is_brought_into_bounds() {
+        for (asked, taken) in [(0, 4), (4, 4), (7, 4), (8, 8), (255, 252), (256, 256), (1 << 30, 256)] {
+            let options = Options::new().segment_size_bytes(asked << 20);
+            assert_eq!(options.get(Id::SegmentSize), Some(taken << 20), "{asked}M");
+        }
+    }
+
+    #[test]
+    fn each_verb_sets_its_option_to_a_value_that_is_accepted() {
+        let all = Options::new()
+            .purge_delay_ms(Options::NEVER)
+            .segment_size_bytes(1)
+            .huge_keep_bytes(0)
+            .stats()
+            .show_options();
+        for row in &TABLE {
+            let value = all.get(row.id).expect(row.name);
+            assert_eq!(row.syntax.accept(value), Some(value), "{}", row.name);
+            assert_eq!(Options::new().get(row.id), None);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! All options, each one line of a table: what the parser, the book and `STRATA_SHOW_OPTIONS=1` say comes from here.
+//!
+//! Does not know: which value holds; `settings` does.
+
+use super::parse::Syntax;
+use core::ffi::CStr;
+use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
+
+/// Which option; also its place in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Id {
+    PurgeDelay,
+    SegmentSize,
+    HugeKeep,
+    Stats,
+    ShowOptions,
+}
+
+/// One option.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) id: Id,
+    pub(crate) name: &'static str,
+    pub(crate) variable: &'static CStr,
+    pub(crate) syntax: Syntax,
+    pub(crate) default: u64,
+    /// What `syntax` accepts, in words.
+    pub(crate) accepted: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+/// Options.
+pub(crate) const OPTION_COUNT: usize = 5;
+
+/// All options, in the order of [`Id`].
+pub(crate) static TABLE: [Row; OPTION_COUNT] = [
+    Row {
+        id: Id::PurgeDelay,
+        name: "purge_delay",
+        variable: c"STRATA_PURGE_DELAY",
+        syntax: Syntax::Milliseconds,
+        default: 250,
+        accepted: "milliseconds, or `never`",
+        meaning: "how long memory lies free before it goes back to the system",
+    },
+    Row {
+        id: Id::SegmentSize,
+        name: "segment_size",
+        variable: c"STRATA_SEGMENT_SIZE",
+        syntax: Syntax::Bytes {
+            least: ARENA_BYTES as u64,
+            most: (ARENA_BYTES * ARENAS_PER_SEGMENT) as u64,
+            step: ARENA_BYTES as u64,
+        },
+        default: (ARENA_BYTES * ARENAS_PER_SEGMENT) as u64,
+        accepted: "bytes from 4M to 256M, also with K, M or G",
+        meaning: "addresses reserved at a time, rounded down to a multiple of 4M",
+    },
+    Row {
+        id: Id::HugeKeep,
+        name: "huge_keep",
+        variable: c"STRATA_HUGE_KEEP",
+        syntax: Syntax::Bytes { least: 0, most: u64::MAX, step: 1 },
+        default: 64 << 20,
+        accepted: "bytes, also with K, M or G",
+        meaning: "how much of freed huge blocks is kept for reuse, at most",
+    },
+    Row {
+        id: Id::Stats,
+        name: "stats",
+        variable: c"STRATA_STATS",
+        syntax: Syntax::Switch,
+        default: 0,
+        accepted: "1 or 0",
+        meaning: "print statistics on standard error when the program ends",
+    },
+    Row {
+        id: Id::ShowOptions,
+        name: "show_options",
+        variable: c"STRATA_SHOW_OPTIONS",
+        syntax: Syntax::Switch,
+        default: 0,
+        accepted: "1 or 0",
+        meaning: "print all options on standard error when the program starts",
+    },
+];
+
+/// The option with this name.
+pub(crate) fn named(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+    use std::string::String;
+    use strata_core::sync::Ordering::Relaxed;
+    use strata_segment::Directory;
+
+    #[test]
+    fn every_option_is_at_its_place() {
+        assert!(TABLE.iter().enumerate().all(|(index, row)| row.id as usize == index));
+    }
+
+    #[test]
+    fn a_variable_is_the_name_in_upper_case() {
+        for row in &TABLE {
+            assert_eq!(row.variable.to_str(), Ok(&*format!("STRATA_{}", row.name.to_uppercase())));
+            assert_eq!(named(row.name).map(|row| row.id), Some(row.id));
+        }
+        assert!(named("purge").is_none());
+    }
+
+    #[test]
+    fn every_default_is_accepted_as_it_is_written() {
+        for row in &TABLE {
+            let written = format!("{}", row.syntax.written(row.default));
+            assert_eq!(row.syntax.parse(written.as_bytes()), Some(row.default), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_directory_that_nobody_tuned_has_the_defaults() {
+        static FRESH: Directory = Directory::new();
+        let default = |id: Id| TABLE[id as usize].default;
+        let tuning = &FRESH.tuning;
+        assert_eq!(tuning.purge_delay_ms.load(Relaxed), default(Id::PurgeDelay));
+        assert_eq!(tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64, default(Id::SegmentSize));
+        assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeKeep));
+    }
+
+    /// The cells of a table's line, without the white space that aligns them.
+    fn cells(line: &str) -> String {
+        line.split('|').map(str::trim).collect::<std::vec::Vec<_>>().join("|")
+    }
+
+    #[test]
+    fn the_book_has_every_option_as_it_is_here() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/options.md");
+        let page = std::fs::read_to_string(page).expect("docs/options.md can be read");
+        let lines: std::vec::Vec<String> = page.lines().map(cells).collect();
+        for row in &TABLE {
+            let default = row.syntax.written(row.default);
+            let variable = row.variable.to_str().unwrap();
+            let expected =
+                format!("|`{}`|`{variable}`|`{default}`|{}|{}|", row.name, row.accepted, row.meaning);
+            assert!(lines.contains(&expected), "docs/options.md lacks this line:\n{expected}");
+        }
+        let described = lines.iter().filter(|line| line.contains("|`STRATA_")).count();
+        assert_eq!(described, OPTION_COUNT, "docs/options.md has an option that is none");
+    }
+}

@@ -1,0 +1,176 @@
+//! What the allocator holds and how it is used, by layer and size class.
+//!
+//! Read by walking headers while everybody goes on working: nothing is locked, nobody waits, every figure is one word.
+//! When the program is quiet the figures are exact; while it works, two of them may stem from either side of an event.
+//! What programs asked for is not counted: that would cost the fast path more than the rest of it.
+//!
+//! ```text
+//!   live = carved − on the pool's list − given back remotely (census) − ready in a cache − posted by a cache
+//! ```
+//!
+//! Does not know: how a report looks; `report` does.
+
+use crate::global::Strata;
+use strata_cache::current::RUNTIME;
+use strata_core::layout::POOL_BYTES;
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+use strata_os::CallCounts;
+use strata_segment::Census;
+
+/// One size class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassStats {
+    /// Bytes of a block.
+    pub block_bytes: u64,
+    /// Pools in use for the class.
+    pub pools: u64,
+    /// Blocks that exist: the rest of their pools has not been touched.
+    pub carved_blocks: u64,
+    /// Blocks that the program has.
+    pub live_blocks: u64,
+}
+
+/// The allocator at one moment: [`Strata::stats`].
+///
+/// Its `Display` is a report for human readers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Address space held.
+    pub reserved_bytes: u64,
+    /// Of that, what may be touched.
+    pub committed_bytes: u64,
+    /// Of that, what may be in memory: everything in use and everything free that was not given back yet. Pages that
+    /// nobody touched yet are counted, too.
+    pub resident_bytes: u64,
+    /// Bytes given back to the system since the start.
+    pub purged_bytes: u64,
+    /// Calls that gave memory of free pools back.
+    pub purges: u64,
+
+    /// Segments: 256 MiB of addresses, or fewer.
+    pub segments: u64,
+    /// Arenas of 4 MiB that are in use.
+    pub arenas: u64,
+    /// Pools of 64 KiB in use, for blocks or in large allocations.
+    pub used_pools: u64,
+    /// Free pools that may still be in memory.
+    pub dirty_pools: u64,
+    /// Free pools that have no memory.
+    pub clean_pools: u64,
+    /// Blocks of all size classes that the program has.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Large allocations: more than 32 KiB, in pools of their own.
+    pub large_blocks: u64,
+    /// The bytes of their pools.
+    pub large_bytes: u64,
+    /// Huge allocations: more than 2 MiB, in mappings of their own.
+    pub huge_blocks: u64,
+    /// The bytes of their mappings.
+    pub huge_bytes: u64,
+    /// Bytes of freed mappings that wait for reuse.
+    pub huge_kept_bytes: u64,
+
+    /// Thread caches in use.
+    pub caches: u64,
+    /// Thread caches handed out since the start: one for each thread that ever allocated or freed.
+    pub caches_ever: u64,
+    /// Blocks that thread caches have ready for their threads.
+    pub ready_blocks: u64,
+    /// Blocks that thread caches are about to give back to other threads.
+    pub posted_blocks: u64,
+
+    /// System calls on memory since the start.
+    pub calls: CallCounts,
+    /// By size class, smallest first.
+    pub classes: [ClassStats; CLASS_COUNT],
+}
+
+impl Strata {
+    /// Counts everything: some microseconds for each arena and thread.
+    ///
+    /// ```
+    /// use stratalloc::Strata;
+    ///
+    /// #[global_allocator]
+    /// static GLOBAL: Strata = Strata;
+    ///
+    /// fn main() {
+    ///     let before = Strata::stats();
+    ///     let pages = [0; 10].map(|_| Box::new([0_u8; 4096]));
+    ///     let after = Strata::stats();
+    ///     assert_eq!(after.live_blocks - before.live_blocks, 10);
+    ///     assert_eq!(after.live_bytes - before.live_bytes, 10 * 4096);
+    ///     println!("{after}");
+    ///     drop(pages);
+    /// }
+    /// ```
+    pub fn stats() -> Stats {
+        let census = RUNTIME.directory.census();
+        let mut stats = Stats::of_census(&census);
+        for cache in RUNTIME.registry.caches() {
+            for class in SizeClass::all() {
+                stats.ready_blocks += stats.take_out(class, cache.ready_blocks(class));
+            }
+            for (class, count) in cache.glance_posted() {
+                stats.posted_blocks += stats.take_out(class, count);
+            }
+        }
+        stats.live_blocks = stats.classes.iter().map(|class| class.live_blocks).sum();
+        stats.live_bytes = stats.classes.iter().map(|class| class.live_blocks * class.block_bytes).sum();
+        stats
+    }
+}
+
+impl Stats {
+    /// All but what thread caches know.
+    fn of_census(census: &Census) -> Self {
+        let mut stats = Self {
+            reserved_bytes: census.reserved_bytes,
+            committed_bytes: census.committed_bytes,
+            // Each arena's first pool holds its metadata.
+            resident_bytes: (census.arenas + census.used_pools + census.dirty_pools) * POOL_BYTES as u64
+                + census.huge_bytes
+                + census.huge_kept_bytes,
+            purged_bytes: census.purged_bytes,
+            purges: census.purge_calls,
+            segments: census.segments,
+            arenas: census.arenas,
+            used_pools: census.used_pools,
+            dirty_pools: census.dirty_pools,
+            clean_pools: census.clean_pools,
+            live_blocks: 0,
+            live_bytes: 0,
+            large_blocks: census.large_blocks,
+            large_bytes: census.large_bytes,
+            huge_blocks: census.huge_blocks,
+            huge_bytes: census.huge_bytes,
+            huge_kept_bytes: census.huge_kept_bytes,
+            caches: RUNTIME.registry.live(),
+            caches_ever: RUNTIME.registry.ever(),
+            ready_blocks: 0,
+            posted_blocks: 0,
+            calls: strata_os::calls(),
+            classes: [ClassStats::default(); CLASS_COUNT],
+        };
+        for ((class, counted), place) in SizeClass::all().zip(&census.classes).zip(&mut stats.classes) {
+            *place = ClassStats {
+                block_bytes: class.block_bytes() as u64,
+                pools: counted.pools,
+                carved_blocks: counted.carved_blocks,
+                live_blocks: counted.live_blocks,
+            };
+        }
+        stats
+    }
+
+    /// Counts blocks that a cache has out of those that seem to live; how many that were.
+    fn take_out(&mut self, class: SizeClass, count: u32) -> u64 {
+        let Some(place) = self.classes.get_mut(class.index()) else { return 0 };
+        let count = u64::from(count).min(place.live_blocks);
+        place.live_blocks -= count;
+        count
+    }
+}

@@ -1,0 +1,120 @@
+//! Options from outside: this test starts itself with an environment and reads what the allocator says on stderr.
+
+use std::process::Command;
+
+use stratalloc::{OptionError, Options, Strata};
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+stratalloc::options!(Options::new().huge_keep_bytes(32 << 20));
+
+/// What a program that does next to nothing says under these variables.
+fn stderr(variables: &[(&str, &str)]) -> String {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.arg("--list");
+    for name in ["PURGE_DELAY", "SEGMENT_SIZE", "HUGE_KEEP", "STATS", "SHOW_OPTIONS"] {
+        program.env_remove(format!("STRATA_{name}"));
+    }
+    let output = program.envs(variables.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The first words of the line about an option: value, default, who set it.
+fn shown(text: &str, option: &str) -> [String; 3] {
+    let line = text.lines().find(|line| line.starts_with(&format!("strata: {option} "))).expect(text);
+    let mut words = line.split_whitespace().skip(2).map(str::to_owned);
+    std::array::from_fn(|_| words.next().expect(line))
+}
+
+#[test]
+fn without_variables_nothing_is_said() {
+    assert_eq!(stderr(&[]), "");
+    assert_eq!(stderr(&[("STRATA_STATS", ""), ("STRATA_SHOW_OPTIONS", "0")]), "");
+}
+
+#[test]
+fn options_are_shown_with_value_default_and_who_set_them() {
+    let text = stderr(&[("STRATA_SHOW_OPTIONS", "1"), ("STRATA_PURGE_DELAY", "Never")]);
+    assert_eq!(text.lines().count(), 6, "{text}");
+    assert!(text.lines().all(|line| line.starts_with("strata: ")), "{text}");
+    assert_eq!(shown(&text, "purge_delay"), ["never", "250", "environment"]);
+    assert_eq!(shown(&text, "segment_size"), ["256M", "256M", "default"]);
+    assert_eq!(shown(&text, "huge_keep"), ["32M", "64M", "program"]);
+    assert_eq!(shown(&text, "show_options"), ["1", "0", "environment"]);
+    assert!(text.contains("how long memory lies free before it goes back to the system"), "{text}");
+}
+
+#[test]
+fn the_environment_overrules_the_program() {
+    let text = stderr(&[("STRATA_SHOW_OPTIONS", "yes"), ("STRATA_HUGE_KEEP", "1024k")]);
+    assert_eq!(shown(&text, "huge_keep"), ["1M", "64M", "environment"]);
+}
+
+#[test]
+fn a_bad_value_gets_one_line_and_what_held_stays() {
+    let long = "9".repeat(100);
+    let cases = [
+        ("STRATA_PURGE_DELAY", "soon", "milliseconds, or `never`", "250"),
+        ("STRATA_SEGMENT_SIZE", "1M", "bytes from 4M to 256M, also with K, M or G", "256M"),
+        ("STRATA_HUGE_KEEP", "64 MB", "bytes, also with K, M or G", "32M"),
+        ("STRATA_STATS", "maybe", "1 or 0", "0"),
+        ("STRATA_SHOW_OPTIONS", "-1", "1 or 0", "0"),
+    ];
+    for (variable, value, accepted, stays) in cases {
+        let expected = format!("strata: {variable}={value} is not accepted ({accepted}); {stays} stays\n");
+        assert_eq!(stderr(&[(variable, value)]), expected);
+    }
+    let text = stderr(&[("STRATA_HUGE_KEEP", &long)]);
+    assert!(text.starts_with("strata: STRATA_HUGE_KEEP=999") && text.ends_with("; 32M stays\n"), "{text}");
+    assert_eq!(stderr(&cases.map(|(variable, value, ..)| (variable, value))).lines().count(), cases.len());
+}
+
+#[test]
+fn statistics_are_printed_at_exit() {
+    let text = stderr(&[("STRATA_STATS", "1")]);
+    for word in
+        ["reserved", "committed", "purged", "segments", "blocks", "caches", "OS calls", "class", "process"]
+    {
+        let line = text.lines().find(|line| line.starts_with(&format!("strata: {word} ")));
+        assert!(line.is_some(), "no line about {word} in\n{text}");
+    }
+    assert!(text.ends_with("resident\n"), "{text}");
+}
+
+#[test]
+fn segments_are_as_large_as_the_environment_says() {
+    let text = stderr(&[("STRATA_STATS", "1"), ("STRATA_SEGMENT_SIZE", "8M")]);
+    let number = |word: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("strata: {word} "))).expect(&text);
+        line.split_whitespace().nth(2).and_then(|number| number.parse::<f64>().ok()).expect(&text)
+    };
+    assert!(number("segments") >= 1.0);
+    assert_eq!(number("reserved"), 8.0 * number("segments"), "{text}");
+}
+
+#[test]
+fn an_option_may_be_changed_while_the_program_runs() {
+    assert_eq!(Strata::set_option("purge_delay", "1000"), Ok(()));
+    assert_eq!(Strata::set_option("huge_keep", "0"), Ok(()));
+    // More than any request beside it, so that only its own mapping is looked at.
+    const BYTES: usize = 200 << 20;
+    drop(vec![0_u8; BYTES]);
+    assert!(Strata::stats().huge_kept_bytes < BYTES as u64);
+    Strata::set_huge_keep_bytes(1 << 30);
+    drop(vec![0_u8; BYTES]);
+    assert!(Strata::stats().huge_kept_bytes >= BYTES as u64);
+    Options::new().huge_keep_bytes(0).purge_delay_ms(0).apply();
+    Strata::set_purge_delay_ms(Options::NEVER);
+    assert!(Strata::trim() >= BYTES as u64);
+    assert_eq!(Strata::stats().huge_kept_bytes, 0);
+}
+
+#[test]
+fn an_option_that_is_refused_says_why() {
+    assert_eq!(Strata::set_option("segment_size", "3M").unwrap_err().to_string().matches("4M").count(), 1);
+    assert_eq!(Strata::set_option("show_options", "1"), Err(OptionError::OnlyAtStart));
+    assert_eq!(Strata::set_option("show_options", "2"), Err(OptionError::NotAccepted("1 or 0")));
+    assert_eq!(Strata::set_option("STRATA_STATS", "1"), Err(OptionError::Unknown));
+}

@@ -1,0 +1,239 @@
+//! Statistics against what a test knows to be true: exact when it is quiet, sane while threads work.
+//!
+//! The tests take turns, and use classes that the harness between them has no use for.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::hint::black_box;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+
+use stratalloc::{ClassStats, Strata};
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+static TURN: Mutex<()> = Mutex::new(());
+
+fn my_turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// What the statistics say of the class that serves blocks of `bytes`.
+fn class(bytes: usize) -> ClassStats {
+    let classes = Strata::stats().classes;
+    *classes.iter().find(|class| class.block_bytes >= bytes as u64).expect("a class")
+}
+
+fn blocks(count: usize, bytes: usize) -> Vec<Box<[u8]>> {
+    (0..count).map(|_| vec![1; bytes].into_boxed_slice()).collect()
+}
+
+#[test]
+fn live_blocks_are_counted_exactly_and_all_come_back() {
+    let _turn = my_turn();
+    for (bytes, count) in
+        [(208, 1), (208, 313), (3072, 1000), (5000, 7), (9000, 33), (20_000, 12), (32_768, 5)]
+    {
+        let before = class(bytes).live_blocks;
+        let live = blocks(count, bytes);
+        let during = class(bytes);
+        assert_eq!(during.live_blocks - before, count as u64, "{bytes}");
+        assert!(during.carved_blocks >= during.live_blocks && during.pools > 0);
+        drop(black_box(live));
+        assert_eq!(class(bytes).live_blocks, before, "{bytes}");
+    }
+}
+
+#[test]
+fn live_blocks_are_exact_whatever_list_the_free_ones_are_on() {
+    let _turn = my_turn();
+    const BYTES: usize = 1700;
+    let before = class(BYTES).live_blocks;
+    let mut live = blocks(500, BYTES);
+    // Holes in many pools, then some of them filled again.
+    let mut index = 0;
+    live.retain(|_| {
+        index += 1;
+        index % 3 != 0
+    });
+    assert_eq!(class(BYTES).live_blocks - before, 334);
+    live.extend(blocks(41, BYTES));
+    assert_eq!(class(BYTES).live_blocks - before, 375);
+}
+
+#[test]
+fn blocks_on_their_way_to_another_thread_are_not_live() {
+    let _turn = my_turn();
+    const BYTES: usize = 2500;
+    let before = class(BYTES).live_blocks;
+    let live = blocks(203, BYTES);
+    let (freed, is_freed) = channel();
+    let (end, may_end) = channel::<()>();
+    let freer = thread::spawn(move || {
+        drop(live);
+        freed.send(()).unwrap();
+        let _ = may_end.recv();
+    });
+    is_freed.recv().unwrap();
+    // The freeing thread still holds a part of them back.
+    let stats = Strata::stats();
+    assert!(stats.posted_blocks > 0);
+    assert_eq!(class(BYTES).live_blocks, before);
+    end.send(()).unwrap();
+    freer.join().unwrap();
+    assert_eq!(class(BYTES).live_blocks, before);
+    Strata::collect();
+    assert_eq!(class(BYTES).live_blocks, before);
+}
+
+#[test]
+fn blocks_outlive_their_thread_in_the_count() {
+    let _turn = my_turn();
+    const BYTES: usize = 1100;
+    let before = class(BYTES).live_blocks;
+    let live = thread::spawn(|| blocks(100, BYTES)).join().unwrap();
+    assert_eq!(class(BYTES).live_blocks - before, 100);
+    drop(live);
+    assert_eq!(class(BYTES).live_blocks, before);
+}
+
+#[test]
+fn totals_are_the_sum_of_the_classes() {
+    let _turn = my_turn();
+    let _live = blocks(10, 12_345);
+    let stats = Strata::stats();
+    assert_eq!(stats.live_blocks, stats.classes.iter().map(|class| class.live_blocks).sum());
+    let bytes = stats.classes.iter().map(|class| class.live_blocks * class.block_bytes).sum();
+    assert_eq!(stats.live_bytes, bytes);
+    assert!(stats.resident_bytes >= stats.live_bytes, "{stats}");
+    assert!(stats.resident_bytes <= stats.committed_bytes, "{stats}");
+    assert!(stats.committed_bytes <= stats.reserved_bytes);
+    assert_eq!(stats.used_pools + stats.dirty_pools + stats.clean_pools, stats.arenas * 63);
+    assert!(stats.segments > 0 && stats.calls.map > 0);
+}
+
+#[test]
+fn large_and_huge_blocks_are_counted_with_their_bytes() {
+    let _turn = my_turn();
+    // Mappings that wait for reuse may be larger than what is asked for.
+    Strata::trim();
+    let before = Strata::stats();
+    let live = (blocks(3, 100_000), blocks(2, 5 << 20));
+    let during = Strata::stats();
+    assert_eq!(during.large_blocks - before.large_blocks, 3);
+    assert_eq!(during.large_bytes - before.large_bytes, 3 * (128 << 10));
+    assert_eq!(during.huge_blocks - before.huge_blocks, 2);
+    let huge_bytes = during.huge_bytes - before.huge_bytes;
+    assert!((10 << 20..11 << 20).contains(&huge_bytes), "{huge_bytes}");
+    drop(live);
+    let after = Strata::stats();
+    assert_eq!((after.large_blocks, after.huge_blocks), (before.large_blocks, before.huge_blocks));
+    assert_eq!((after.large_bytes, after.huge_bytes), (before.large_bytes, before.huge_bytes));
+    assert!(after.huge_kept_bytes > 0);
+    Strata::trim();
+    assert_eq!(Strata::stats().huge_kept_bytes, 0);
+}
+
+#[test]
+fn each_thread_that_allocates_has_a_cache_until_it_ends() {
+    let _turn = my_turn();
+    let before = Strata::stats().caches_ever;
+    let (end, may_end) = channel::<()>();
+    let thread = thread::spawn(move || {
+        drop(black_box(Box::new(1)));
+        let _ = may_end.recv();
+    });
+    drop(end);
+    thread.join().unwrap();
+    let after = Strata::stats();
+    assert!(after.caches_ever > before && after.caches >= 1 && after.caches <= after.caches_ever);
+}
+
+#[test]
+fn trim_gives_back_what_lies_free_and_says_how_much() {
+    let _turn = my_turn();
+    drop(blocks(2000, 15_000));
+    let before = Strata::stats();
+    let bytes = Strata::trim();
+    let after = Strata::stats();
+    assert!(bytes >= 2000 * 15_000 * 9 / 10, "{bytes}");
+    assert!(after.purged_bytes - before.purged_bytes >= bytes);
+    assert!(after.dirty_pools < 64 && after.resident_bytes < before.resident_bytes, "{after}");
+    let again = Strata::trim();
+    assert!(again < 4 << 20, "{again}");
+}
+
+#[test]
+fn a_reader_is_never_held_up_and_never_counts_more_live_than_there_are() {
+    let _turn = my_turn();
+    const BYTES: usize = 700;
+    let before = class(BYTES).live_blocks;
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (give, take) = channel::<Vec<Box<[u8]>>>();
+        let freer = scope.spawn(move || take.into_iter().for_each(drop));
+        let makers = [0; 3].map(|_| {
+            let (give, stop) = (give.clone(), &stop);
+            scope.spawn(move || {
+                while !stop.load(Relaxed) {
+                    let mut live = blocks(300, BYTES);
+                    live.truncate(150);
+                    give.send(live).unwrap();
+                    thread::spawn(|| drop(blocks(20, BYTES))).join().unwrap();
+                }
+            })
+        });
+        drop(give);
+        for _ in 0..300 {
+            let stats = Strata::stats();
+            for class in &stats.classes {
+                assert!(class.live_blocks <= class.carved_blocks, "{class:?}");
+            }
+            assert!(stats.live_bytes <= stats.committed_bytes);
+            assert!(stats.to_string().lines().count() > 10);
+        }
+        stop.store(true, Relaxed);
+        makers.into_iter().for_each(|maker| maker.join().unwrap());
+        freer.join().unwrap();
+    });
+    assert_eq!(class(BYTES).live_blocks, before);
+}
+
+#[test]
+fn a_usable_size_is_at_least_what_was_asked_for_and_may_be_written() {
+    let _turn = my_turn();
+    for size in (1..40).map(|step| step * step * step * 61) {
+        for align in [1, 64, 4096, 1 << 17] {
+            let layout = Layout::from_size_align(size, align).unwrap();
+            // SAFETY: the layout has a size.
+            let block = NonNull::new(unsafe { Strata.alloc(layout) }).unwrap();
+            // SAFETY: allocated just now.
+            let usable = unsafe { Strata::usable_size(block) };
+            assert!(usable >= size, "{size} {align}: {usable}");
+            // SAFETY: as many bytes as may be used.
+            unsafe { block.as_ptr().write_bytes(0xA5, usable) };
+            let whole = Layout::from_size_align(usable, align).unwrap();
+            // SAFETY: the block, with the layout that its usable size allows.
+            unsafe { Strata.dealloc(block.as_ptr(), whole) };
+        }
+    }
+}
+
+#[test]
+fn the_report_is_a_table_without_classes_that_are_not_used() {
+    let _turn = my_turn();
+    let live = blocks(4, 28_000);
+    let stats = Strata::stats();
+    let text = stats.to_string();
+    drop(live);
+    let used = stats.classes.iter().filter(|class| class.pools > 0).count();
+    let (head, classes) = text.split_once("\nclass ").expect(&text);
+    assert_eq!(head.lines().count(), 12, "{text}");
+    assert_eq!(classes.lines().count(), used + 1, "{text}");
+    assert!(classes.lines().skip(1).all(|line| line.contains(" B ")), "{text}");
+    let widths: Vec<usize> = classes.lines().skip(1).map(str::len).collect();
+    assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+}
