@@ -19,6 +19,8 @@ pub(crate) const MIB: usize = 1 << 20;
 /// If the child does not end well.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     if std::env::var_os(CHILD).is_some_and(|child| child == name) {
+        // Ends the line that the harness began, so that what the body says starts one.
+        println!();
         return body();
     }
     expect_success(child_for(name).spawn().unwrap());
