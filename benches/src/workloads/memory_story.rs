@@ -33,13 +33,14 @@ const PERIOD: Duration = Duration::from_millis(10);
 const MOMENTS: usize = 4_096;
 
 /// What the workers do, one after another, all of them together.
-const PHASES: [(&str, Phase); 6] = [
+const PHASES: [(&str, Phase); 7] = [
     ("grow", |worker| worker.grow(4.0..11.0)),
     ("free 7 of 8", Worker::free_most),
     ("idle", |_| thread::sleep(IDLE)),
     ("free all", |worker| worker.alive.clear()),
     ("idle", |_| thread::sleep(IDLE)),
     ("regrow", |worker| worker.grow(6.0..14.0)),
+    ("idle", |_| thread::sleep(IDLE / 3)),
 ];
 
 type Phase = fn(&mut Worker);
@@ -83,7 +84,8 @@ struct Stage {
     meet: Barrier,
     /// Sum over the workers after each phase.
     live: [AtomicU64; PHASES.len()],
-    ends: Mutex<Vec<u64>>,
+    /// (milliseconds, resident bytes), read while everybody waits for the next phase.
+    ends: Mutex<Vec<(u64, u64)>>,
     over: AtomicBool,
 }
 
@@ -120,7 +122,8 @@ fn play(stage: &Stage, number: usize, limit: usize) {
         phase(&mut worker);
         stage.live[index].fetch_add(worker.bytes() as u64, Ordering::Relaxed);
         if stage.meet.wait().is_leader() {
-            stage.ends.lock().unwrap_or_else(PoisonError::into_inner).push(milliseconds(stage.start));
+            let now = (milliseconds(stage.start), resident_pages() * page_bytes());
+            stage.ends.lock().unwrap_or_else(PoisonError::into_inner).push(now);
         }
     }
 }
@@ -158,9 +161,9 @@ fn tell(stage: &Stage, resident: Vec<(u64, u64)>) -> Outcome {
         |end: u64| resident.iter().rev().find(|(time, _)| *time <= end).map_or(0, |(_, bytes)| *bytes);
     let moments = PHASES.iter().zip(ends.iter()).zip(&stage.live).map(|(((name, _), end), live)| Moment {
         phase: (*name).to_owned(),
-        end_ms: *end,
+        end_ms: end.0,
         live_bytes: live.load(Ordering::Relaxed),
-        resident_bytes: at_end(*end),
+        resident_bytes: end.1,
     });
     let phases: Vec<Moment> = moments.collect();
     let checksum = phases.iter().map(|moment| moment.live_bytes).sum();

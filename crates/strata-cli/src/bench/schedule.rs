@@ -27,6 +27,7 @@ pub(crate) fn run(results: &mut Results, cases: &[Case], binaries: &Binaries) {
         if !fits(effort.budget, start.elapsed(), number) {
             let done = format!("stopped after {number} of {} rounds to stay in time", effort.repetitions);
             round.bar.println(done);
+            round.results.effort.repetitions = number;
             break;
         }
         round.run(number);

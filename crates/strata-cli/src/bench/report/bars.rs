@@ -1,4 +1,4 @@
-//! Bars: a group for each workload, a bar for each allocator, as ratios to the baseline.
+//! Bars: a group for each workload, a bar for each allocator.
 
 use anyhow::Result;
 use plotters::prelude::{ChartBuilder, PathElement, Rectangle, Text};
@@ -12,19 +12,78 @@ use crate::bench::plan::Case;
 use crate::bench::results::Results;
 
 /// Higher bars are cut off and tell their value.
-const HIGHEST: f64 = 2.5;
+const HIGHEST_RATIO: f64 = 2.5;
 /// The part of a group's width that its bars take.
 const FILLED: f64 = 0.8;
+
+/// What the height of a bar means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Axis {
+    /// Multiples of the baseline.
+    Ratio,
+    /// The value itself, as its decimal logarithm: where the baseline is a handful, a ratio says little.
+    Logarithm,
+}
+
+impl Axis {
+    fn of(metric: Metric) -> Self {
+        match metric {
+            Metric::Time | Metric::PeakMemory => Self::Ratio,
+            Metric::Faults => Self::Logarithm,
+        }
+    }
+
+    fn height(self, value: f64, baseline: f64) -> f64 {
+        match self {
+            Self::Ratio => value / baseline,
+            Self::Logarithm => value.max(1.0).log10(),
+        }
+    }
+
+    /// Where the plot ends, given its highest bar.
+    fn top(self, highest: f64) -> f64 {
+        match self {
+            Self::Ratio => highest.clamp(1.2, HIGHEST_RATIO) * 1.06,
+            Self::Logarithm => highest.max(1.0) * 1.06,
+        }
+    }
+
+    fn label(self, metric: Metric, height: f64) -> String {
+        match self {
+            Self::Ratio => format!("{height:.1}×"),
+            Self::Logarithm => metric.format(10_f64.powf(height)),
+        }
+    }
+}
 
 /// One bar.
 #[derive(Debug, Clone, Copy)]
 struct Bar {
     left: f64,
     right: f64,
-    ratio: f64,
+    height: f64,
     /// The middle half of the runs.
     spread: (f64, f64),
     allocator: usize,
+}
+
+impl Bar {
+    fn middle(&self) -> f64 {
+        f64::midpoint(self.left, self.right)
+    }
+
+    fn shape(&self, top: f64) -> Rectangle<(f64, f64)> {
+        Rectangle::new(
+            [(self.left, 0.0), (self.right, self.height.min(top))],
+            series(self.allocator).filled(),
+        )
+    }
+
+    fn whisker(&self, top: f64) -> PathElement<(f64, f64)> {
+        let (low, high) = self.spread;
+        let ends = vec![(self.middle(), low.min(top)), (self.middle(), high.min(top))];
+        PathElement::new(ends, ShapeStyle::from(INK).stroke_width(1))
+    }
 }
 
 /// The plot of one metric.
@@ -33,13 +92,14 @@ pub(super) fn of(results: &Results, cases: &[Case], metric: Metric) -> Result<St
 }
 
 fn paint(canvas: &Canvas<'_>, results: &Results, cases: &[Case], metric: Metric) -> Result<()> {
-    let bars = bars(results, cases, metric);
-    let top = bars.iter().map(|bar| bar.spread.1).fold(1.2, f64::max).min(HIGHEST) * 1.06;
+    let (axis, bars) = (Axis::of(metric), bars(results, cases, metric));
+    let top = axis.top(bars.iter().map(|bar| bar.spread.1).fold(0.0, f64::max));
+    let end = cases.len() as f64;
     let mut chart = ChartBuilder::on(canvas)
         .margin(8)
         .x_label_area_size(28)
-        .y_label_area_size(48)
-        .build_cartesian_2d(0.0..cases.len() as f64, 0.0..top)
+        .y_label_area_size(56)
+        .build_cartesian_2d(0.0..end, 0.0..top)
         .map_err(failed)?;
     chart
         .configure_mesh()
@@ -50,39 +110,24 @@ fn paint(canvas: &Canvas<'_>, results: &Results, cases: &[Case], metric: Metric)
         .light_line_style(GRID.mix(0.0))
         .axis_style(GRID)
         .label_style(letters())
-        .y_label_formatter(&|ratio| format!("{ratio:.1}×"))
+        .y_label_formatter(&|height| axis.label(metric, *height))
         .draw()
         .map_err(failed)?;
-    let shapes = bars.iter().map(|bar| {
-        Rectangle::new([(bar.left, 0.0), (bar.right, bar.ratio.min(top))], series(bar.allocator).filled())
-    });
-    chart.draw_series(shapes).map_err(failed)?;
-    chart.draw_series(bars.iter().map(|bar| whisker(bar, top))).map_err(failed)?;
-    let one = PathElement::new(
-        vec![(0.0, 1.0), (cases.len() as f64, 1.0)],
-        ShapeStyle::from(NEUTRAL).stroke_width(1),
-    );
-    chart.draw_series([one]).map_err(failed)?;
-    let above = letters().pos(Pos::new(HPos::Center, VPos::Top));
-    let cut = bars.iter().filter(|bar| bar.ratio > top);
-    let values =
-        cut.map(|bar| Text::new(short(bar.ratio), ((bar.left + bar.right) / 2.0, top), above.clone()));
+    chart.draw_series(bars.iter().map(|bar| bar.shape(top))).map_err(failed)?;
+    chart.draw_series(bars.iter().map(|bar| bar.whisker(top))).map_err(failed)?;
+    let centred = letters().pos(Pos::new(HPos::Center, VPos::Top));
+    let cut = bars.iter().filter(|bar| bar.height > top);
+    let values = cut.map(|bar| Text::new(format!("{:.1}", bar.height), (bar.middle(), top), centred.clone()));
     chart.draw_series(values).map_err(failed)?;
-    let below = letters().pos(Pos::new(HPos::Center, VPos::Top));
-    let names = cases.iter().enumerate().map(|(index, case)| {
-        let place = chart.backend_coord(&(index as f64 + 0.5, 0.0));
-        Text::new(case.workload.clone(), (place.0, place.1 + 8), below.clone())
-    });
-    names.into_iter().try_for_each(|name| canvas.draw(&name)).map_err(failed)
-}
-
-fn whisker(bar: &Bar, top: f64) -> PathElement<(f64, f64)> {
-    let middle = (bar.left + bar.right) / 2.0;
-    let (low, high) = bar.spread;
-    PathElement::new(
-        vec![(middle, low.min(top)), (middle, high.min(top))],
-        ShapeStyle::from(INK).stroke_width(1),
-    )
+    if axis == Axis::Ratio {
+        let one = PathElement::new(vec![(0.0, 1.0), (end, 1.0)], ShapeStyle::from(NEUTRAL).stroke_width(1));
+        chart.draw_series([one]).map_err(failed)?;
+    }
+    for (index, case) in cases.iter().enumerate() {
+        let (x, y) = chart.backend_coord(&(index as f64 + 0.5, 0.0));
+        canvas.draw(&Text::new(case.workload.clone(), (x, y + 8), centred.clone())).map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn bars(results: &Results, cases: &[Case], metric: Metric) -> Vec<Bar> {
@@ -91,25 +136,39 @@ fn bars(results: &Results, cases: &[Case], metric: Metric) -> Vec<Bar> {
     for (group, case) in cases.iter().enumerate() {
         for (allocator, name) in results.allocators.iter().enumerate() {
             let left = group as f64 + (1.0 - FILLED) / 2.0 + width * allocator as f64;
-            bars.extend(height(results, case, name, metric).map(|(ratio, spread)| Bar {
-                left,
-                right: left + width * 0.94,
-                ratio,
-                spread,
-                allocator,
-            }));
+            let right = left + width * 0.94;
+            let heights = heights(results, case, name, metric);
+            bars.extend(heights.map(|(height, spread)| Bar { left, right, height, spread, allocator }));
         }
     }
     bars
 }
 
-fn height(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Option<(f64, (f64, f64))> {
-    let ratio = results.ratio(case, allocator, metric)?;
+/// The median and the middle half, in the plot's units.
+fn heights(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Option<(f64, (f64, f64))> {
     let summary = results.series(case, allocator)?.summary(metric)?;
-    let scale = ratio / summary.median;
-    Some((ratio, (summary.first_quartile * scale, summary.third_quartile * scale)))
+    let baseline = results.series(case, results.baseline())?.summary(metric)?.median;
+    let height = |value| Axis::of(metric).height(value, baseline);
+    let heights = (height(summary.median), (height(summary.first_quartile), height(summary.third_quartile)));
+    heights.0.is_finite().then_some(heights)
 }
 
-fn short(ratio: f64) -> String {
-    if ratio < 10.0 { format!("{ratio:.1}") } else { format!("{ratio:.0}") }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::results::tests::results;
+    use crate::bench::sample::Kind;
+
+    #[test]
+    fn a_bar_that_is_cut_off_says_how_high_it_is() {
+        let results = results(&[("json", "strata", &[700]), ("json", "mimalloc", &[100])]);
+        let plot = of(&results, &results.cases(Kind::Real), Metric::Time).unwrap();
+        assert!(plot.contains("\n7.0\n"), "{plot}");
+    }
+
+    #[test]
+    fn a_logarithm_of_nothing_is_drawn_as_nothing() {
+        assert_eq!(Axis::Logarithm.height(0.0, 0.0), 0.0);
+        assert_eq!(Axis::Logarithm.label(Metric::Faults, 4.0), "10 k");
+    }
 }

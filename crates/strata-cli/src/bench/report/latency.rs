@@ -1,8 +1,8 @@
 //! Curves: how long the slowest operations take, over how rare they are; both axes logarithmic.
 
 use anyhow::Result;
-use plotters::prelude::{ChartBuilder, IntoLogRange, LineSeries};
-use plotters::style::{Color, RGBColor, ShapeStyle};
+use plotters::prelude::{ChartBuilder, DashedLineSeries, IntoLogRange, LineSeries};
+use plotters::style::{Color, ShapeStyle};
 
 use super::palette::{GRID, NEUTRAL, series};
 use super::plot::{Canvas, HALF, failed, letters, svg};
@@ -23,18 +23,14 @@ pub(super) fn of(results: &Results, case: &Case, operation: Operation) -> Result
 }
 
 fn paint(canvas: &Canvas<'_>, results: &Results, case: &Case, operation: Operation) -> Result<()> {
-    let mut curves: Vec<(RGBColor, Vec<(f64, f64)>)> = Vec::new();
-    curves.extend(
-        curve(results, case, results.baseline(), |latency| &latency.clock).map(|curve| (NEUTRAL, curve)),
-    );
-    for (index, allocator) in results.allocators.iter().enumerate().rev() {
-        curves.extend(curve(results, case, allocator, operation).map(|curve| (series(index), curve)));
-    }
-    let points = || curves.iter().flat_map(|(_, curve)| curve);
-    let (low, high) = (
-        points().map(|point| point.1).fold(10.0, f64::min),
-        points().map(|point| point.1).fold(1e4, f64::max),
-    );
+    let allocators = results.allocators.iter().enumerate().rev();
+    let curves: Vec<(usize, Vec<(f64, f64)>)> = allocators
+        .filter_map(|(index, allocator)| Some((index, curve(results, case, allocator, operation)?)))
+        .collect();
+    let clock = curve(results, case, results.baseline(), |latency| &latency.clock).unwrap_or_default();
+    let points = || curves.iter().flat_map(|(_, curve)| curve).chain(&clock);
+    let low = points().map(|point| point.1).fold(10.0, f64::min);
+    let high = points().map(|point| point.1).fold(1e4, f64::max);
     let rarest = points().map(|point| point.0).fold(1.0, f64::max);
     let mut chart = ChartBuilder::on(canvas)
         .margin(8)
@@ -54,9 +50,12 @@ fn paint(canvas: &Canvas<'_>, results: &Results, case: &Case, operation: Operati
         .y_label_formatter(&|nanoseconds| time(*nanoseconds))
         .draw()
         .map_err(failed)?;
-    for (color, curve) in curves {
-        chart.draw_series(LineSeries::new(curve, ShapeStyle::from(color).stroke_width(2))).map_err(failed)?;
+    for (index, curve) in &curves {
+        let style = ShapeStyle::from(series(*index)).stroke_width(2);
+        chart.draw_series(LineSeries::new(curve.clone(), style)).map_err(failed)?;
     }
+    let style = ShapeStyle::from(NEUTRAL).stroke_width(2);
+    chart.draw_series(DashedLineSeries::new(clock, 5, 5, style)).map_err(failed)?;
     Ok(())
 }
 

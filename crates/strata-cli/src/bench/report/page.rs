@@ -1,7 +1,7 @@
 //! The page: head, legend, a section for each kind of workload, plots above their tables.
 
 use anyhow::Result;
-use comfy_table::Table;
+use comfy_table::{Row, Table};
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -74,7 +74,10 @@ fn real(results: &Results) -> Result<Markup> {
     }
     Ok(html! {
         h2 { "Real work" }
-        p { "As ratios to " (results.baseline()) ": lower is better. Thin lines are the middle half of the runs." }
+        p {
+            "Lower is better; times and memory as ratios to " (results.baseline()) ", page faults on a logarithmic scale. "
+            "Thin lines are the middle half of the runs."
+        }
         @for (metric, plot, table) in parts {
             h3 { (metric.title()) }
             figure { (PreEscaped(plot)) }
@@ -127,7 +130,7 @@ fn latency(results: &Results) -> Result<Markup> {
         h2 { "Single operations" }
         p {
             "All but one in so many operations were faster than the curve; all cores allocate meanwhile. "
-            "The thin end of each curve is the machine's own interruptions: the grey one times nothing at all."
+            "The dashed curve times nothing at all: the clock's own cost, and at its end the machine's interruptions."
         }
         div.row {
             figure { h3 { "Allocate" } (PreEscaped(allocate)) }
@@ -144,7 +147,7 @@ fn story(results: &Results) -> Result<Markup> {
         h2 { "Memory over time" }
         p {
             "Four threads of a pool grow, free seven blocks of eight, idle, free the rest, idle, and grow again with other sizes. "
-            "The thin grey line is what the program itself holds; the rest is the allocator's."
+            "The dashed line is what the program itself holds; the rest is the allocator's."
         }
         figure { (PreEscaped(story::of(results, case)?)) }
         p { "Resident at the end of each phase, and as a multiple of what the program holds." }
@@ -166,10 +169,14 @@ fn tabulated(table: &Table) -> Markup {
         div.scroll {
             table {
                 thead { tr { @for cell in head { th { (cell.content()) } } } }
-                tbody { @for row in table.row_iter() { tr { @for cell in row.cell_iter() { td { (value(&cell.content())) } } } } }
+                tbody { @for row in table.row_iter() { tr.foot[is_mean(row)] { @for cell in row.cell_iter() { td { (value(&cell.content())) } } } } }
             }
         }
     }
+}
+
+fn is_mean(row: &Row) -> bool {
+    row.cell_iter().next().is_some_and(|cell| cell.content() == "geometric mean")
 }
 
 /// A ratio after two spaces steps back behind the value.

@@ -19,7 +19,7 @@ pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Text on axes.
 pub(super) fn letters() -> TextStyle<'static> {
-    (FontFamily::SansSerif, 13).into_font().color(&INK)
+    (FontFamily::SansSerif, 15).into_font().color(&INK)
 }
 
 /// The SVG that `paint` draws.

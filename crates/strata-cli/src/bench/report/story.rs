@@ -1,7 +1,7 @@
 //! Lines: resident memory over time, and what the program itself held.
 
 use anyhow::Result;
-use plotters::prelude::{ChartBuilder, LineSeries};
+use plotters::prelude::{ChartBuilder, DashedLineSeries, LineSeries};
 use plotters::style::{Color, ShapeStyle};
 
 use super::palette::{GRID, NEUTRAL, series};
@@ -53,7 +53,8 @@ fn paint(canvas: &Canvas<'_>, results: &Results, case: &Case) -> Result<()> {
         chart.draw_series(LineSeries::new(resident(story), style)).map_err(failed)?;
     }
     let held = stories.first().map(|(_, story)| held(story)).unwrap_or_default();
-    chart.draw_series(LineSeries::new(held, ShapeStyle::from(NEUTRAL).stroke_width(1))).map_err(failed)?;
+    let style = ShapeStyle::from(NEUTRAL).stroke_width(2);
+    chart.draw_series(DashedLineSeries::new(held, 5, 5, style)).map_err(failed)?;
     Ok(())
 }
 

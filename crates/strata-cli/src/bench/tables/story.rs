@@ -15,7 +15,7 @@ pub(crate) fn of(results: &Results, case: &Case) -> Table {
         results.series.iter().find(|series| series.case == *case).and_then(|series| series.samples.first());
     let phases = phases.and_then(Sample::story).map(|story| story.phases.as_slice()).unwrap_or_default();
     for (index, phase) in phases.iter().enumerate() {
-        let name = format!("{}, {} held", phase.phase, Metric::PeakMemory.format(phase.live_bytes as f64));
+        let name = format!("{}, {} held", phase.phase, held(phase));
         let cells = results.allocators.iter().map(|allocator| {
             let resident = results.series(case, allocator).and_then(|series| {
                 series.median_of(|sample| moment(sample, index).map(|moment| moment.resident_bytes))
@@ -25,6 +25,14 @@ pub(crate) fn of(results: &Results, case: &Case) -> Table {
         table.add_row(std::iter::once(Cell::new(name)).chain(cells));
     }
     align(table)
+}
+
+fn held(phase: &Moment) -> String {
+    if phase.live_bytes == 0 {
+        "nothing".to_owned()
+    } else {
+        Metric::PeakMemory.format(phase.live_bytes as f64)
+    }
 }
 
 fn moment(sample: &Sample, index: usize) -> Option<&Moment> {
