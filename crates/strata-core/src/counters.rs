@@ -5,6 +5,7 @@
 //!
 //! Does not know: what is counted.
 
+use crate::sync::mutation::COUNTER_EXCHANGES;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// A count of events or bytes that may also shrink.
@@ -24,7 +25,11 @@ impl Counter {
     #[inline]
     pub fn add(&self, amount: u64) {
         // Relaxed: nothing is inferred from a counter about other memory.
-        self.0.fetch_add(amount, Relaxed);
+        if COUNTER_EXCHANGES {
+            self.0.fetch_add(amount, Relaxed);
+        } else {
+            self.0.store(self.0.load(Relaxed).wrapping_add(amount), Relaxed);
+        }
     }
 
     /// Counts `amount` less. Transiently it may wrap when another thread's `add` is still on its way; see `get`.

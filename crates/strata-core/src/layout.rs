@@ -9,7 +9,7 @@
 //! | `HEADER_SHIFT`      | 6         | 9         | a pool's header is one cache line                              |
 //!
 //! Does not know: page sizes (a run-time fact of the OS layer).
-//! Decisions: 0002 (geometry), 0003 (size classes).
+//! Decisions: 0002 (geometry), 0007 (size classes).
 
 #[cfg(strata_loom)]
 mod choices {

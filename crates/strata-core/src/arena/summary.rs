@@ -12,8 +12,8 @@
 //!
 //! Does not know: what lies below. Model: `loom-tests/tests/p10_summary.rs`.
 
-use crate::sync::mutation::{SUMMARY_RAISE, SUMMARY_RECHECK};
-use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
+use crate::sync::mutation::{SUMMARY_CLEAR, SUMMARY_RAISE, SUMMARY_RECHECK};
+use crate::sync::{AtomicU64, Ordering::Acquire};
 
 /// A word of hints.
 #[repr(transparent)]
@@ -48,8 +48,8 @@ impl Summary {
         if !is_empty() {
             return;
         }
-        // AcqRel: sees what a raise before it set below (I1); pairs with Release in summary.rs::raise.
-        self.0.fetch_and(!(1 << index), AcqRel);
+        // AcqRel (SUMMARY_CLEAR): sees what a raise before it set below (I1); pairs with Release in summary.rs::raise.
+        self.0.fetch_and(!(1 << index), SUMMARY_CLEAR);
         if SUMMARY_RECHECK && !is_empty() {
             self.raise(index);
         }

@@ -28,8 +28,8 @@
 use super::Pool;
 use crate::block::{Chain, Link};
 use crate::sync::mutation::{
-    CLAIM_POOL, DISOWN, DISOWN_CHECKS_PENDING, PUSH_CLAIM, PUSH_CLAIMS_UNOWNED, PUSH_LINKS_TAIL, REMOTE_PUSH,
-    REMOTE_TAKE,
+    CLAIM_POOL, DISOWN, DISOWN_CHECKS_PENDING, PUSH_CLAIM, PUSH_CLAIMS_UNOWNED, PUSH_COUNTS_ALL, PUSH_LINKS_TAIL,
+    REMOTE_PUSH, REMOTE_TAKE, TAKE_EXCHANGES,
 };
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
@@ -184,10 +184,21 @@ impl AtomicRemote {
         if self.glance().count() == 0 {
             return None;
         }
+        let word = self.empty();
+        Some(Taken { head: pool.block_at_granule(word.head_granule()).as_link(), count: word.count() })
+    }
+
+    #[inline(always)]
+    fn empty(&self) -> RemoteWord {
+        if !TAKE_EXCHANGES {
+            let word = RemoteWord(self.0.load(REMOTE_TAKE));
+            // Relaxed: a seeded fault.
+            self.0.store(RemoteWord::OWNED.0, Relaxed);
+            return word;
+        }
         // Acquire (REMOTE_TAKE): sees the links; pairs with Release in remote.rs::push, through the release sequence of
         // the pushes in between.
-        let word = RemoteWord(self.0.swap(RemoteWord::OWNED.0, REMOTE_TAKE));
-        Some(Taken { head: pool.block_at_granule(word.head_granule()).as_link(), count: word.count() })
+        RemoteWord(self.0.swap(RemoteWord::OWNED.0, REMOTE_TAKE))
     }
 
     /// Gives a chain back to the owner, or makes the caller the owner.
@@ -210,7 +221,8 @@ impl AtomicRemote {
                 };
                 // SAFETY: the tail is the caller's until the exchange succeeds.
                 unsafe { chain.tail.set_next(older) };
-                let new = RemoteWord::owned_with(head, seen.count() + chain.count);
+                let count = if PUSH_COUNTS_ALL { chain.count } else { 1 };
+                let new = RemoteWord::owned_with(head, seen.count() + count);
                 // Release (REMOTE_PUSH): publishes the links (I1); pairs with Acquire in remote.rs::take_all.
                 self.exchange(seen, new, REMOTE_PUSH).map(|()| Pushed::Queued)
             };

@@ -46,6 +46,42 @@ sites! {
     SUMMARY_RECHECK: bool = true, mutant "summary_no_recheck" = false;
     /// `arena/summary.rs::raise`: orders the detail before the summary.
     SUMMARY_RAISE: Ordering = Ordering::AcqRel, mutant "summary_raise_relaxed" = Ordering::Relaxed;
+    /// `arena/summary.rs::clear_if`: sees what was set below before an earlier raise.
+    SUMMARY_CLEAR: Ordering = Ordering::AcqRel, mutant "summary_clear_relaxed" = Ordering::Relaxed;
+    /// `pool/remote.rs::take_all`: takes the chain and empties the word in one step.
+    TAKE_EXCHANGES: bool = true, mutant "take_loads_and_stores" = false;
+    /// `pool/remote.rs::push`: counts all blocks of the chain.
+    PUSH_COUNTS_ALL: bool = true, mutant "push_counts_one" = false;
+    /// `counters.rs::add`: counts in one step.
+    COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
+    /// `segment/directory.rs::publish`: takes a slot only if it is empty.
+    PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
+    /// `segment/segment.rs::add_arena`: gives the bit back when memory is refused.
+    COMMIT_ROLLS_BACK: bool = true, mutant "refused_commit_keeps_the_bit" = false;
+    /// `segment/claim.rs::claim`: asks whether the memory is dirty once the pools are its own.
+    DIRTY_READ_AFTER_CLAIM: bool = true, mutant "dirty_read_before_claim" = false;
+    /// `segment/claim.rs::adopt`: becomes the owner before it looks at the pool.
+    ADOPT_CLAIMS: bool = true, mutant "adopt_without_claim" = false;
+    /// `segment/claim.rs::adopt`: looks whether the offer still holds.
+    ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_offer" = false;
+    /// `segment/release.rs::release_pool`: the header is idle before the bit is given back.
+    CLOSE_BEFORE_RELEASE: bool = true, mutant "pool_closed_late" = false;
+    /// `segment/release.rs::give_up`: the owner's name is gone before the pool is anybody's.
+    OWNER_CLEARED_FIRST: bool = true, mutant "owner_cleared_late" = false;
+    /// `segment/release.rs::give_up`: the pool is nobody's before it is offered.
+    OFFER_AFTER_DISOWN: bool = true, mutant "offered_before_disowned" = false;
+    /// `segment/huge.rs::put`: publishes the mapping, and what its last user did.
+    HUGE_PUT: Ordering = Ordering::AcqRel, mutant "huge_put_relaxed" = Ordering::Relaxed;
+    /// `segment/huge.rs::take`: sees the mapping, and what its last user did.
+    HUGE_TAKE: Ordering = Ordering::AcqRel, mutant "huge_take_relaxed" = Ordering::Relaxed;
+    /// `cache/identity.rs::leave`: the cache is empty before its slot is free.
+    LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
+    /// `cache/abandon.rs::abandon`: posts what waits in the outbox.
+    ABANDON_POSTS: bool = true, mutant "abandon_forgets_the_outbox" = false;
+    /// `cache/outbox.rs::post`: posts the chain that is in the way of another pool's.
+    OUTBOX_EVICTS: bool = true, mutant "outbox_overwrites" = false;
+    /// `cache/free.rs::settle_without_cache`: leaves the pool that it became the owner of.
+    SETTLE_LEAVES: bool = true, mutant "settled_pool_kept" = false;
     /// `segment/directory.rs::publish`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
     /// `segment/directory.rs::segments`: sees the complete segment.
