@@ -1,6 +1,9 @@
 //! Options from outside: this test starts itself with an environment and reads what the allocator says on stderr.
 
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread::sleep;
+use std::time::Duration;
 
 use stratalloc::{OptionError, Options, Strata};
 
@@ -8,6 +11,9 @@ use stratalloc::{OptionError, Options, Strata};
 static GLOBAL: Strata = Strata;
 
 stratalloc::options!(Options::new().huge_keep_bytes(32 << 20));
+
+/// Held by the tests that change options of this process.
+static CHANGING: Mutex<()> = Mutex::new(());
 
 /// What a program that does next to nothing says under these variables.
 fn stderr(variables: &[(&str, &str)]) -> String {
@@ -96,6 +102,7 @@ fn segments_are_as_large_as_the_environment_says() {
 
 #[test]
 fn an_option_may_be_changed_while_the_program_runs() {
+    let _changing = CHANGING.lock();
     assert_eq!(Strata::set_option("purge_delay", "1000"), Ok(()));
     assert_eq!(Strata::set_option("huge_keep", "0"), Ok(()));
     // More than any request beside it, so that only its own mapping is looked at.
@@ -109,6 +116,25 @@ fn an_option_may_be_changed_while_the_program_runs() {
     Strata::set_purge_delay_ms(Options::NEVER);
     assert!(Strata::trim() >= BYTES as u64);
     assert_eq!(Strata::stats().huge_kept_bytes, 0);
+}
+
+#[test]
+fn a_shorter_delay_counts_for_memory_that_lies_free_already() {
+    let _changing = CHANGING.lock();
+    Strata::set_purge_delay_ms(Options::NEVER);
+    drop([1_u8; 100].map(|byte| Box::new([byte; 30_000])));
+    let waits = |rounds: u32| {
+        (0..rounds).for_each(|_| {
+            sleep(Duration::from_millis(20));
+            Strata::collect();
+        });
+        Strata::stats().purged_bytes
+    };
+    let kept = waits(3);
+    assert_eq!(waits(3), kept);
+    Strata::set_purge_delay_ms(1);
+    // One look marks what is free, the next gives it back.
+    assert!(waits(5) - kept >= 40 * 65_536);
 }
 
 #[test]
