@@ -53,7 +53,7 @@ fn allocate_until(stop: &AtomicBool, seed: u64, shared: &Mutex<Vec<Patterned>>) 
 
 /// What the child does; it must not touch a lock of the standard library that somebody may have held.
 fn live_as_child(inherited: Vec<Patterned>, number: u64) {
-    if number % 16 == 0 {
+    if number.is_multiple_of(16) {
         churn(number);
     }
     inherited.into_iter().for_each(Patterned::free);

@@ -305,7 +305,7 @@ fn handlers_after_main_may_allocate_while_other_threads_go_on() {
         return expect_code(child_for(name).spawn().unwrap(), GOOD_END);
     }
     for thread in 0..2 {
-        std::thread::spawn(move || (0..).for_each(|round| churn(thread << 32 | round)));
+        std::thread::spawn(move || (0..u64::MAX / 4).for_each(|round| churn(thread << 32 | round)));
     }
     // SAFETY: the handler asks nothing.
     let registered = unsafe { libc::atexit(at_exit) };
@@ -318,7 +318,7 @@ fn short_life(number: usize, left: &Mutex<Vec<Patterned>>) {
     let size = |index: usize| 1 + (number * 37 + index * 411) % 20_000;
     let mut blocks: Vec<_> =
         (0..12).filter_map(|index| Patterned::new(layout(size(index), 8), number as u64)).collect();
-    if number % 100 == 0 {
+    if number.is_multiple_of(100) {
         churn(number as u64);
     }
     let mine = blocks.pop();

@@ -94,12 +94,15 @@ pub(crate) fn address_space_bytes() -> usize {
     status_bytes("VmSize:")
 }
 
-/// Sets the soft limit of a resource.
-pub(crate) fn limit(resource: libc::__rlimit_resource_t, bytes: usize) {
-    let limit = libc::rlimit { rlim_cur: bytes as libc::rlim_t, rlim_max: libc::RLIM_INFINITY };
+/// Sets the soft limit of a resource; `None`: as high as it goes.
+pub(crate) fn limit(resource: libc::__rlimit_resource_t, bytes: Option<usize>) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes the value that it is given.
+    let known = unsafe { libc::getrlimit(resource, &raw mut limit) };
+    limit.rlim_cur = bytes.map_or(limit.rlim_max, |bytes| bytes as libc::rlim_t);
     // SAFETY: reads the value that it is given.
     let done = unsafe { libc::setrlimit(resource, &raw const limit) };
-    assert_eq!(done, 0);
+    assert_eq!((known, done), (0, 0));
 }
 
 /// Whether this test was built without optimisation: then it does less.
