@@ -13,6 +13,7 @@
 
 use crate::cache::Cache;
 use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::ABANDON_POSTS;
 
 impl Cache {
     /// Empties the cache.
@@ -23,7 +24,9 @@ impl Cache {
         if self.runtime().is_none() {
             return;
         }
-        self.flush_outbox();
+        if ABANDON_POSTS {
+            self.flush_outbox();
+        }
         for class in SizeClass::all() {
             self.abandon_current(class);
             while let Some(pool) = self.queue(class).first() {

@@ -19,6 +19,7 @@ use strata_core::arena::ArenaKind;
 use strata_core::block::{BlockPtr, Chain};
 use strata_core::pool::{Format, Freed, Pool, Pushed};
 use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::SETTLE_LEAVES;
 
 impl Cache {
     /// Frees a block of `class`.
@@ -175,7 +176,9 @@ unsafe fn settle_without_cache(pool: &'static Pool, block: BlockPtr) {
         pool.reset_sink();
         // SAFETY: claimed just now: pool and chain are ours.
         let _ = unsafe { pool.accept_chain(chain) };
-        // SAFETY: ours, current nowhere.
-        unsafe { current::shared_directory().leave_pool(pool) };
+        if SETTLE_LEAVES {
+            // SAFETY: ours, current nowhere.
+            unsafe { current::shared_directory().leave_pool(pool) };
+        }
     }
 }

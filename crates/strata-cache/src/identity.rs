@@ -18,7 +18,7 @@ use crate::cache::Cache;
 use core::ptr::NonNull;
 use strata_core::arena::PoolBits;
 use strata_core::counters::Counter;
-use strata_core::sync::mutation::{PUBLISH, PUBLISH_READ};
+use strata_core::sync::mutation::{LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
 use strata_segment::Directory;
@@ -57,9 +57,14 @@ impl Runtime {
     /// # Safety
     /// - `cache` came from [`enter`](Self::enter) of this runtime, and nobody uses it any more.
     pub unsafe fn leave(&'static self, cache: &'static Cache) {
+        if !LEAVE_EMPTIES_FIRST {
+            self.registry.release(cache);
+        }
         // SAFETY: the caller's promise.
         unsafe { cache.abandon() };
-        self.registry.release(cache);
+        if LEAVE_EMPTIES_FIRST {
+            self.registry.release(cache);
+        }
     }
 }
 

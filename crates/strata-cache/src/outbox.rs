@@ -17,6 +17,7 @@ use strata_core::block::{BlockPtr, Chain, Link};
 use strata_core::layout::HEADER_SHIFT;
 use strata_core::pool::{Format, Pool, Pushed};
 use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::OUTBOX_EVICTS;
 use strata_core::sync::{OwnedPtr, OwnedU32};
 
 /// Chains at a time.
@@ -99,7 +100,9 @@ impl Cache {
             slot.head.set(block.as_link());
             slot.count.set(slot.count.get() + 1);
         } else {
-            self.flush_slot(slot);
+            if OUTBOX_EVICTS {
+                self.flush_slot(slot);
+            }
             slot.start(pool, block);
         }
         if slot.count.get() >= chain_limit(class) {

@@ -97,7 +97,7 @@ impl Directory {
 impl Census {
     fn count_pools(&mut self, arena: ArenaPtr, used: u64) {
         for index in bits_of(used).filter_map(|bit| PoolIndex::new(bit as usize)) {
-            // SAFETY: an arena that is counted as committed was initialised or is being so; its header is mapped.
+            // SAFETY: an arena that is counted as committed was initialised, and is never unmapped.
             let pool = unsafe { arena.pool(index) };
             match pool.glance_format() {
                 Format::Blocks(class) => count_pool(pool, &mut self.classes[class.index()]),

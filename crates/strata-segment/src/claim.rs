@@ -12,6 +12,7 @@ use strata_core::arena::{self, PoolBits};
 use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::{ADOPT_CLAIMS, ADOPT_LOOKS, DIRTY_READ_AFTER_CLAIM};
 
 /// Consecutive pools that are the caller's now.
 #[derive(Clone, Copy, Debug)]
@@ -91,9 +92,11 @@ impl Segment {
             let arena =
                 if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
             let bits = &self.pools[arena as usize];
+            let dirty_before = if DIRTY_READ_AFTER_CLAIM { 0 } else { self.dirty(arena) };
             if let Some(start) = bits.claim_run(pools, step) {
                 self.open.clear_if(arena, || bits.glance() == 0);
-                let dirty = (self.dirty(arena) >> start) & (u64::MAX >> (64 - pools));
+                let dirty = if DIRTY_READ_AFTER_CLAIM { self.dirty(arena) } else { dirty_before };
+                let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { self.arena(arena).pool(pool_index(start)) };
                 return Some(ClaimedRun { first, dirty });
@@ -125,8 +128,8 @@ impl Segment {
             while let Some(offer) = shelf.take(class) {
                 // SAFETY: a pool of an initialised arena; its header is never unmapped.
                 let pool = unsafe { place.pool(offer) };
-                if pool.remote().claim() {
-                    if pool.format() == Format::Blocks(class) && pool.has_room(class) {
+                if !ADOPT_CLAIMS || pool.remote().claim() {
+                    if !ADOPT_LOOKS || pool.format() == Format::Blocks(class) && pool.has_room(class) {
                         return Some(pool);
                     }
                     // The offer was stale: the pool was taken, filled and left since, or serves another class by now.

@@ -18,7 +18,7 @@ use crate::purge::PurgeClock;
 use crate::segment::Segment;
 use strata_core::counters::Counter;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
-use strata_core::sync::mutation::{PUBLISH, PUBLISH_READ};
+use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 /// Slots for segments: 1 TiB of full-size ones.
@@ -137,6 +137,10 @@ impl Directory {
             // Relaxed: the exchange tests again.
             if !slot.load(Relaxed).is_null() {
                 continue;
+            }
+            if !PUBLISH_EXCHANGES {
+                slot.store(place, PUBLISH);
+                return true;
             }
             // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
             if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok() {

@@ -14,7 +14,8 @@
 
 use core::ptr::NonNull;
 use strata_core::arena::ArenaHead;
-use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use strata_core::sync::mutation::{HUGE_PUT, HUGE_TAKE};
+use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 /// Mappings that may wait for reuse at a time.
 const SLOT_COUNT: usize = if cfg!(strata_loom) { 1 } else { 16 };
@@ -88,8 +89,9 @@ impl HugeShelf {
         self.kept_bytes.fetch_add(bytes, Relaxed);
         self.sizes[slot].store(bytes, Relaxed);
         self.aged.fetch_and(!(1 << slot), Relaxed);
-        // AcqRel: publishes the head, and sees that of what was there; pairs with Acquire in huge_shelf.rs::take_slot.
-        if let Some(other) = NonNull::new(self.slots[slot].swap(head.as_ptr(), AcqRel)) {
+        // AcqRel (HUGE_PUT): publishes the head and the end of its use, and sees those of what was there; pairs with Acquire
+        // in huge_shelf.rs::take_slot.
+        if let Some(other) = NonNull::new(self.slots[slot].swap(head.as_ptr(), HUGE_PUT)) {
             self.discount(other);
             displaced(other);
         }
@@ -125,8 +127,8 @@ impl HugeShelf {
     fn take_slot(&self, slot: usize) -> Option<NonNull<ArenaHead>> {
         // Relaxed: a hint; stored before the swap so that a mapping put afterwards keeps its size.
         self.sizes[slot].store(0, Relaxed);
-        // Acquire: sees the mapping's head; pairs with Release in huge_shelf.rs::put.
-        let head = NonNull::new(self.slots[slot].swap(core::ptr::null_mut(), AcqRel))?;
+        // Acquire (HUGE_TAKE): sees the mapping's head and the end of its use; pairs with Release in huge_shelf.rs::put.
+        let head = NonNull::new(self.slots[slot].swap(core::ptr::null_mut(), HUGE_TAKE))?;
         self.discount(head);
         Some(head)
     }

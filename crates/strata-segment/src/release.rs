@@ -8,7 +8,9 @@ use crate::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
 use strata_core::pool::{Disowned, Format, Freed, Pool};
-use strata_core::sync::mutation::DIRTY_BEFORE_RELEASE;
+use strata_core::sync::mutation::{
+    CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, OFFER_AFTER_DISOWN, OWNER_CLEARED_FIRST,
+};
 
 impl Directory {
     /// Gives an empty pool back.
@@ -16,9 +18,14 @@ impl Directory {
     /// # Safety
     /// - The caller owns the pool, none of whose blocks is live, and does not use it again.
     pub unsafe fn release_pool(&self, pool: &Pool) {
-        pool.close();
+        if CLOSE_BEFORE_RELEASE {
+            pool.close();
+        }
         // SAFETY: closed; the caller's promise.
         unsafe { self.release_run(pool, 1) };
+        if !CLOSE_BEFORE_RELEASE {
+            pool.close();
+        }
     }
 
     /// Gives a large allocation back.
@@ -102,14 +109,25 @@ unsafe fn give_up(pool: &Pool) -> Freed {
     let (segment, index) = unsafe { Segment::of(pool) };
     // SAFETY: as above.
     let shelf = unsafe { arena::shelf(pool.arena()) };
+    let offer = || {
+        shelf.offer(class, pool.index());
+        segment.shelf_summary(class).raise(index);
+    };
     loop {
         let has_room = pool.has_room(class);
-        pool.set_owner(core::ptr::null_mut());
+        if OWNER_CLEARED_FIRST {
+            pool.set_owner(core::ptr::null_mut());
+        }
+        if !OFFER_AFTER_DISOWN && has_room {
+            offer();
+        }
         match pool.remote().disown() {
             Disowned::Done => {
-                if has_room {
-                    shelf.offer(class, pool.index());
-                    segment.shelf_summary(class).raise(index);
+                if OFFER_AFTER_DISOWN && has_room {
+                    offer();
+                }
+                if !OWNER_CLEARED_FIRST {
+                    pool.set_owner(core::ptr::null_mut());
                 }
                 return Freed::StillLive;
             }

@@ -9,6 +9,7 @@
 //! | word         | bit set means                                            | changed by                  |
 //! |--------------|----------------------------------------------------------|-----------------------------|
 //! | `arenas`     | the arena was never claimed: only reserved               | `claim`                     |
+//! | `ready`      | the arena is committed and its headers are initialised   | `init_arena`                |
 //! | `open`       | (hint) the arena has free pools                          | `claim`, `release`          |
 //! | `pools[a]`   | the pool is free                                         | `claim`, `release`, `purge` |
 //! | `dirty[a]`   | the pool's memory may hold something                     | `release`, `purge`          |
@@ -25,6 +26,7 @@ use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
+use strata_core::sync::mutation::COMMIT_ROLLS_BACK;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use strata_os::memory;
 
@@ -34,6 +36,7 @@ pub(crate) struct Segment {
     base: ArenaPtr,
     arena_count: u32,
     pub(crate) arenas: PoolBits,
+    ready: Summary,
     pub(crate) open: Summary,
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
     dirty: [AtomicU64; ARENAS_PER_SEGMENT],
@@ -77,6 +80,7 @@ impl Segment {
             base,
             arena_count,
             arenas,
+            ready: Summary::none(),
             open: Summary::none(),
             pools: core::array::from_fn(|_| PoolBits::none()),
             dirty: core::array::from_fn(|_| AtomicU64::new(0)),
@@ -99,7 +103,9 @@ impl Segment {
         let Some(index) = self.arenas.claim_lowest() else { return false };
         // SAFETY: reserved with the segment, and the claim of its bit makes it ours.
         if !unsafe { memory::commit(self.arena(index).as_non_null(), ARENA_BYTES) } {
-            self.arenas.release(1 << index);
+            if COMMIT_ROLLS_BACK {
+                self.arenas.release(1 << index);
+            }
             return false;
         }
         // SAFETY: committed and zero; the claim of its bit makes it ours.
@@ -113,6 +119,7 @@ impl Segment {
         let head = ArenaHead::of_pools(core::ptr::from_ref(self).cast(), index);
         // SAFETY: the caller's promise.
         unsafe { arena::init(self.arena(index), head) };
+        self.ready.raise(index);
         self.pools[index as usize].release(USABLE_POOLS);
         self.open.raise(index);
     }
@@ -165,10 +172,9 @@ impl Segment {
         self.arena_count as usize * ARENA_BYTES
     }
 
-    /// The indices of all arenas ever claimed.
+    /// The indices of all arenas whose headers may be read: not those that are just being committed.
     pub(crate) fn committed_arenas(&self) -> impl Iterator<Item = u32> {
-        let reserved_only = self.arenas.glance();
-        (0..self.arena_count).filter(move |arena| reserved_only >> arena & 1 == 0)
+        crate::claim::bits_of(self.ready.hints())
     }
 
     /// Whether `address` lies in this segment.

@@ -70,9 +70,9 @@ sites! {
     OWNER_CLEARED_FIRST: bool = true, mutant "owner_cleared_late" = false;
     /// `segment/release.rs::give_up`: the pool is nobody's before it is offered.
     OFFER_AFTER_DISOWN: bool = true, mutant "offered_before_disowned" = false;
-    /// `segment/huge.rs::put`: publishes the mapping, and what its last user did.
+    /// `segment/huge_shelf.rs::put`: publishes the mapping, and what its last user did.
     HUGE_PUT: Ordering = Ordering::AcqRel, mutant "huge_put_relaxed" = Ordering::Relaxed;
-    /// `segment/huge.rs::take`: sees the mapping, and what its last user did.
+    /// `segment/huge_shelf.rs::take_slot`: sees the mapping, and what its last user did.
     HUGE_TAKE: Ordering = Ordering::AcqRel, mutant "huge_take_relaxed" = Ordering::Relaxed;
     /// `cache/identity.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
