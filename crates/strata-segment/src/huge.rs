@@ -208,8 +208,7 @@ impl Directory {
         let payload_offset = mapping_offset(head);
         // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
         unsafe { head.write(ArenaHead::of_huge(new, payload_offset)) };
-        for counter in [&self.numbers.reserved_bytes, &self.numbers.committed_bytes, &self.numbers.huge_bytes]
-        {
+        for counter in [&self.numbers.reserved_bytes, &self.numbers.committed_bytes] {
             counter.add(new as u64);
             counter.subtract(old as u64);
         }

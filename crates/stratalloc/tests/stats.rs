@@ -138,7 +138,6 @@ fn large_and_huge_blocks_are_counted_with_their_bytes() {
 }
 
 #[test]
-#[ignore = "strata-segment counts the growth of a huge block twice: `note_length` in huge.rs must leave `huge_bytes` alone"]
 fn huge_blocks_that_grow_and_shrink_are_counted_as_they_are() {
     let _turn = my_turn();
     Strata::trim();
