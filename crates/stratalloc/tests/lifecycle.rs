@@ -329,8 +329,6 @@ fn short_life(number: usize, left: &Mutex<Vec<Patterned>>) {
 #[test]
 fn a_hundred_thousand_short_lived_threads_leave_no_growth() {
     alone("a_hundred_thousand_short_lived_threads_leave_no_growth", || {
-        // SAFETY: asks the C library's own allocator to reserve no 64 MiB for each thread that uses it.
-        unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
         let left = &Mutex::new(Vec::new());
         let run = |numbers: std::ops::Range<usize>| {
             numbers.step_by(2).for_each(|number| {

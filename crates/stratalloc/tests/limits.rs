@@ -124,14 +124,14 @@ fn cramped(name: &str, bytes: usize, body: impl FnOnce()) {
         return alone(name, body);
     }
     let mut command = child_for(name);
-    // SAFETY: one system call between fork and exec.
-    unsafe {
-        command.pre_exec(move || {
-            let limit = libc::rlimit { rlim_cur: bytes as u64, rlim_max: bytes as u64 };
-            libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
-            Ok(())
-        })
+    let cramp = move || {
+        let limit = libc::rlimit { rlim_cur: bytes as u64, rlim_max: bytes as u64 };
+        // SAFETY: reads the value that it is given.
+        let done = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+        if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
     };
+    // SAFETY: one system call between fork and exec.
+    unsafe { command.pre_exec(cramp) };
     expect_success(command.spawn().unwrap());
 }
 

@@ -30,6 +30,8 @@ pub(crate) fn alone(name: &str, body: impl FnOnce()) {
 pub(crate) fn child_for(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"]);
+    // The C library's own allocator would reserve 64 MiB for each thread that uses it.
+    command.env("MALLOC_ARENA_MAX", "1");
     command.env(CHILD, name).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
