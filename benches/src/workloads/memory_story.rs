@@ -126,6 +126,8 @@ fn play(stage: &Stage, number: usize, limit: usize) {
             stage.ends.lock().unwrap_or_else(PoisonError::into_inner).push(now);
         }
     }
+    // Nobody frees before the last number is read.
+    stage.meet.wait();
 }
 
 fn milliseconds(since: Instant) -> u64 {
@@ -157,8 +159,6 @@ fn resident_pages() -> u64 {
 
 fn tell(stage: &Stage, resident: Vec<(u64, u64)>) -> Outcome {
     let ends = stage.ends.lock().unwrap_or_else(PoisonError::into_inner);
-    let at_end =
-        |end: u64| resident.iter().rev().find(|(time, _)| *time <= end).map_or(0, |(_, bytes)| *bytes);
     let moments = PHASES.iter().zip(ends.iter()).zip(&stage.live).map(|(((name, _), end), live)| Moment {
         phase: (*name).to_owned(),
         end_ms: end.0,

@@ -17,6 +17,9 @@ use super::metric::Metric;
 use super::results::Results;
 use super::sample::Kind;
 
+/// With more allocators than this, only one number fits into a cell.
+const ROOMY: usize = 5;
+
 /// Every table for which there are numbers.
 pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
     let mut tables = Vec::new();

@@ -2,14 +2,11 @@
 
 use comfy_table::{Attribute, Cell, Color, Table};
 
-use super::{align, bold, empty, ratio_cell};
+use super::{ROOMY, align, bold, empty, ratio_cell};
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
 use crate::bench::statistics::geometric_mean;
-
-/// With more allocators than this, only ratios fit on a line.
-const ROOMY: usize = 5;
 
 pub(crate) fn of(results: &Results, cases: &[Case], metric: Metric) -> Table {
     let mut table = empty(results);
@@ -29,8 +26,10 @@ fn cell(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell
     };
     let value = metric.format(summary.median);
     let spread = match metric {
-        Metric::Time => format!(" ±{:.0}%", summary.relative_spread() * 100.0),
-        Metric::PeakMemory | Metric::Faults => String::new(),
+        Metric::Time if results.allocators.len() <= ROOMY => {
+            format!(" ±{:.0}%", summary.relative_spread() * 100.0)
+        }
+        _ => String::new(),
     };
     match results.ratio(case, allocator, metric).filter(|_| allocator != results.baseline()) {
         Some(ratio) if results.allocators.len() > ROOMY => ratio_cell(String::new(), ratio),

@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, Color, Table};
 
-use super::{align, empty, ratio_cell};
+use super::{ROOMY, align, empty, ratio_cell};
 use crate::bench::metric::{Metric, time};
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
@@ -23,6 +23,7 @@ fn pair(results: &Results, case: &Case, allocator: &str) -> Cell {
         return Cell::new("failed").fg(Color::Red);
     };
     match results.ratio(case, allocator, Metric::Time).filter(|_| allocator != results.baseline()) {
+        Some(_) if results.allocators.len() > ROOMY => Cell::new(time(each)),
         Some(ratio) => ratio_cell(format!("{}  ", time(each)), ratio),
         None => Cell::new(time(each)),
     }

@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, Table};
 
-use super::{align, empty};
+use super::{ROOMY, align, empty};
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
@@ -20,7 +20,7 @@ pub(crate) fn of(results: &Results, case: &Case) -> Table {
             let resident = results.series(case, allocator).and_then(|series| {
                 series.median_of(|sample| moment(sample, index).map(|moment| moment.resident_bytes))
             });
-            Cell::new(resident.map_or_else(|| "–".to_owned(), |bytes| cell(bytes, phase)))
+            Cell::new(resident.map_or_else(|| "–".to_owned(), |bytes| cell(results, bytes, phase)))
         });
         table.add_row(std::iter::once(Cell::new(name)).chain(cells));
     }
@@ -40,7 +40,7 @@ fn moment(sample: &Sample, index: usize) -> Option<&Moment> {
 }
 
 /// Resident over held is what fragmentation and retention cost together.
-fn cell(bytes: f64, phase: &Moment) -> String {
+fn cell(results: &Results, bytes: f64, phase: &Moment) -> String {
     let resident = Metric::PeakMemory.format(bytes);
     if phase.live_bytes == 0 {
         resident
