@@ -42,9 +42,6 @@ fn moment(sample: &Sample, index: usize) -> Option<&Moment> {
 /// Resident over held is what fragmentation and retention cost together.
 fn cell(results: &Results, bytes: f64, phase: &Moment) -> String {
     let resident = Metric::PeakMemory.format(bytes);
-    if phase.live_bytes == 0 {
-        resident
-    } else {
-        format!("{resident}  {:.2}×", bytes / phase.live_bytes as f64)
-    }
+    let wanted = phase.live_bytes > 0 && results.allocators.len() <= ROOMY;
+    if wanted { format!("{resident}  {:.2}×", bytes / phase.live_bytes as f64) } else { resident }
 }
