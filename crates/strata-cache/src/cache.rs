@@ -78,6 +78,9 @@ pub struct Cache {
     pub(crate) outbox: Outbox,
     pub(crate) partial_pools: OwnedU32,
     pub(crate) refills: OwnedU32,
+    pub(crate) refills_before: OwnedU32,
+    pub(crate) foreign_frees: OwnedU32,
+    pub(crate) only_frees: OwnedU32,
     pub(crate) exit_rounds: OwnedU32,
     runtime: OwnedPtr<Runtime>,
 }
@@ -95,6 +98,9 @@ impl Cache {
                 outbox: Outbox::new(),
                 partial_pools: OwnedU32::zero(),
                 refills: OwnedU32::zero(),
+                refills_before: OwnedU32::zero(),
+                foreign_frees: OwnedU32::zero(),
+                only_frees: OwnedU32::zero(),
                 exit_rounds: OwnedU32::zero(),
                 runtime: OwnedPtr::null(),
             }

@@ -1,8 +1,9 @@
 //! Keeping house: partial pools in bounds, remote frees taken in, chains posted, memory looked after.
 //!
 //! I1  A cache keeps at most [`PARTIAL_FLOOR`] partial pools (16 MiB of address space), or its even share of all pools
-//!     committed if that is more; when it would keep another, the oldest of that class becomes nobody's. So what a sleeping
-//!     thread holds back is bounded, whatever it did before, and a program with one thread never gives up its own.
+//!     committed if that is more and it has allocated lately; when it would keep another, the oldest of that class becomes
+//!     nobody's. So what a thread holds back that sleeps or only frees is bounded, whatever it did before. A program with
+//!     one thread never gives up its own.
 //!
 //! Does not know: clocks; the segment layer looks at those.
 
@@ -16,6 +17,9 @@ const PARTIAL_FLOOR: u32 = 256;
 /// Refills between two rounds of housekeeping.
 const ROUND: u32 = 64;
 
+/// Frees of other pools' blocks between two rounds, on a thread that hardly allocates.
+const FOREIGN_ROUND: u32 = 1024;
+
 /// Pools of each class looked after in one round.
 const POOLS_A_ROUND: u32 = 4;
 
@@ -25,7 +29,7 @@ impl Cache {
         self.queue(class).push_back(pool);
         let count = self.partial_pools.get() + 1;
         self.partial_pools.set(count);
-        if count > PARTIAL_FLOOR && u64::from(count) > self.even_share() {
+        if count > PARTIAL_FLOOR && u64::from(count) > self.partial_limit() {
             self.evict(class);
         }
     }
@@ -36,10 +40,13 @@ impl Cache {
         self.partial_pools.set(self.partial_pools.get() - 1);
     }
 
-    /// Pools committed, divided by the number of caches.
-    fn even_share(&self) -> u64 {
-        let caches = self.runtime().map_or(1, |runtime| runtime.registry.live()).max(1);
-        self.directory().committed_pools() / caches
+    /// How many partial pools this cache may keep at the moment, at least the floor (I1).
+    fn partial_limit(&self) -> u64 {
+        match self.runtime().map_or(1, |runtime| runtime.registry.live()) {
+            0 | 1 => u64::MAX,
+            _ if self.only_frees.get() != 0 => u64::from(PARTIAL_FLOOR),
+            caches => (self.directory().committed_pools() / caches).max(PARTIAL_FLOOR.into()),
+        }
     }
 
     #[cold]
@@ -73,9 +80,23 @@ impl Cache {
         }
     }
 
+    /// Every so many frees of blocks of other pools, a round: a thread that only frees has no refills.
+    #[inline]
+    pub(crate) fn note_foreign_free(&self) {
+        let count = self.foreign_frees.get().wrapping_add(1);
+        self.foreign_frees.set(count);
+        if count.is_multiple_of(FOREIGN_ROUND) {
+            self.round();
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn round(&self) {
+        let refills = self.refills.get();
+        self.only_frees.set(u32::from(refills == self.refills_before.get()));
+        self.refills_before.set(refills);
+        self.trim_partial();
         self.flush_outbox();
         for class in SizeClass::all() {
             self.look_after_some(class, POOLS_A_ROUND);
@@ -83,10 +104,26 @@ impl Cache {
         self.directory().tick();
     }
 
+    /// Brings the partial pools within the limit, which may have become lower.
+    fn trim_partial(&self) {
+        let limit = self.partial_limit();
+        for class in SizeClass::all() {
+            while u64::from(self.partial_pools.get()) > limit && self.queue(class).first().is_some() {
+                self.evict(class);
+            }
+        }
+    }
+
+    /// Looks after the oldest `limit` pools of a class, each once.
     fn look_after_some(&self, class: SizeClass, limit: u32) {
+        let mut kept_first: Option<&Pool> = None;
         for _ in 0..limit {
             let Some(pool) = self.queue(class).first() else { return };
+            if kept_first.is_some_and(|first| core::ptr::eq(first, pool)) {
+                return;
+            }
             if self.look_after(class, pool) {
+                kept_first.get_or_insert(pool);
                 self.queue(class).rotate();
             }
         }

@@ -14,7 +14,8 @@
 //! I1  `EMPTY` and `DEAD` are never written: their lists are empty and they own nothing, so every write is behind a test
 //!     that sends them away (`Cache::runtime`).
 //! I2  The word is set before the key is armed: arming may allocate (glibc does, for keys above 31), and then finds a cache.
-//! I3  The destructor asks to be called again twice: destructors of other keys may still allocate, and run in rounds.
+//! I3  The destructor asks to be called once more: destructors of other keys may still allocate, and run in rounds. (Not
+//!     more often: a thread whose first allocation is in a late round would have no round left.)
 //!
 //! Does not know: what a cache does.
 
@@ -39,7 +40,7 @@ strata_os::thread_word! {
 }
 
 /// Rounds of destructors that the cache sits out (I3), of the four that POSIX promises.
-const ROUNDS_TO_WAIT: u32 = 2;
+const ROUNDS_TO_WAIT: u32 = 1;
 
 /// The calling thread's cache, or a stand-in that owns nothing.
 #[inline(always)]
@@ -72,12 +73,7 @@ pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
         // SAFETY: the cache is this thread's own.
         return unsafe { cache.alloc(class) };
     }
-    let guest = RUNTIME.enter()?;
-    // SAFETY: nobody else has the guest cache.
-    let block = unsafe { guest.alloc(class) };
-    // SAFETY: as above; it is not used again.
-    unsafe { RUNTIME.leave(guest) };
-    block
+    RUNTIME.alloc_as_guest(class)
 }
 
 /// Gives the calling thread a cache, unless it is ending.
@@ -95,10 +91,21 @@ fn enter() -> Option<&'static Cache> {
     let identity = NonNull::from(cache).cast::<()>();
     // SAFETY: a cache of the registry, claimed for this thread.
     unsafe { word::set(identity.as_ptr()) };
-    if let Some(key) = lifecycle::on_thread_exit(leave) {
-        key.arm(identity);
+    if lifecycle::on_thread_exit(leave).is_some_and(|key| key.arm(identity)) {
+        return Some(cache);
     }
-    Some(cache)
+    // Nobody would tell us when the thread ends: it gets a guest's service, slow but without a trace.
+    retire(cache);
+    None
+}
+
+/// Takes the calling thread's cache away from it for good.
+fn retire(cache: &'static Cache) {
+    let dead = (&raw const DEAD).cast_mut().cast::<()>();
+    // SAFETY: DEAD owns nothing and is never written (I1).
+    unsafe { word::set(dead) };
+    // SAFETY: the thread's own cache, which the word no longer leads to.
+    unsafe { RUNTIME.leave(cache) };
 }
 
 /// The pthread key's destructor.
@@ -114,9 +121,5 @@ unsafe extern "C" fn leave(value: *mut c_void) {
             return;
         }
     }
-    let dead = (&raw const DEAD).cast_mut().cast::<()>();
-    // SAFETY: DEAD owns nothing and is never written (I1).
-    unsafe { word::set(dead) };
-    // SAFETY: the thread's own cache, which the word no longer leads to.
-    unsafe { RUNTIME.leave(cache) };
+    retire(cache);
 }

@@ -1,24 +1,42 @@
 //! The current thread's cache, in models: there is no thread word; every actor holds its cache in its hand.
 //!
-//! Does not know: stand-ins: a model never calls with one.
+//! A stand-in (a cache that was never entered) is that of a thread that is ending, as `DEAD` is in the shipped build.
+//!
+//! Does not know: which thread calls.
 
 use crate::cache::Cache;
+use crate::identity::Runtime;
+use core::cell::Cell;
 use strata_core::block::BlockPtr;
 use strata_core::size_class::SizeClass;
 use strata_segment::Directory;
+
+std::thread_local! {
+    // All threads of a model are one thread of the system; a model has one runtime at a time.
+    static SHARED: Cell<Option<&'static Runtime>> = const { Cell::new(None) };
+}
+
+/// Says what stands where the shipped build has its one static runtime.
+pub fn share(runtime: &'static Runtime) {
+    SHARED.set(Some(runtime));
+}
+
+fn shared() -> &'static Runtime {
+    SHARED.get().expect("the model has shared its runtime")
+}
 
 pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     cache.runtime().map(|_| cache)
 }
 
-pub(crate) fn directory(cache: &Cache) -> &'static Directory {
-    cache.directory()
+pub(crate) fn directory(_cache: &Cache) -> &'static Directory {
+    &shared().directory
 }
 
 pub(crate) fn shared_directory() -> &'static Directory {
-    unreachable!("models have no threads without a cache")
+    &shared().directory
 }
 
-pub(crate) fn alloc_without_cache(_class: SizeClass) -> Option<BlockPtr> {
-    unreachable!("models have no threads without a cache")
+pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
+    shared().alloc_as_guest(class)
 }

@@ -100,6 +100,7 @@ impl Cache {
             // SAFETY: the caller's block.
             unsafe { self.post(pool, class, block) };
         }
+        self.note_foreign_free();
     }
 
     /// A pool of nobody's became ours with the first free after it was left: keep it as a partial one.

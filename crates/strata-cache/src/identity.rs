@@ -17,7 +17,9 @@
 use crate::cache::Cache;
 use core::ptr::NonNull;
 use strata_core::arena::PoolBits;
+use strata_core::block::BlockPtr;
 use strata_core::counters::Counter;
+use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
@@ -50,6 +52,16 @@ impl Runtime {
         let cache = self.registry.claim()?;
         cache.join(self);
         Some(cache)
+    }
+
+    /// A block for a thread that has no cache and gets none: it enters, and leaves again.
+    pub(crate) fn alloc_as_guest(&'static self, class: SizeClass) -> Option<BlockPtr> {
+        let guest = self.enter()?;
+        // SAFETY: nobody else has the guest cache.
+        let block = unsafe { guest.alloc(class) };
+        // SAFETY: as above; it is not used again.
+        unsafe { self.leave(guest) };
+        block
     }
 
     /// Empties the cache of a thread that ends, and frees its slot.

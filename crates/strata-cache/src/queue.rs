@@ -70,4 +70,20 @@ impl Queue {
             self.first.set(first.queue_links().0.get());
         }
     }
+
+    /// The oldest pool that `wanted` accepts.
+    pub(crate) fn find(&self, wanted: impl Fn(&Pool) -> bool) -> Option<&'static Pool> {
+        let first = self.first()?;
+        let mut pool = first;
+        loop {
+            if wanted(pool) {
+                return Some(pool);
+            }
+            // SAFETY: the ring of a queue that is not empty.
+            pool = unsafe { &*pool.queue_links().0.get() };
+            if core::ptr::eq(pool, first) {
+                return None;
+            }
+        }
+    }
 }

@@ -4,9 +4,9 @@
 //!   1  what others gave back to the current pool
 //!   2  a partial pool of ours with enough room, the fullest of those looked at
 //!   3  carve more of the current pool
-//!   4  any partial pool of ours that can be carved
-//!   5  adopt a pool of nobody's
-//!   6  claim a fresh pool
+//!   4  adopt a pool of nobody's
+//!   5  claim a fresh pool
+//!   6  if there is none: any free block of ours, however few its pool has
 //! ```
 //!
 //! Used memory first, untouched memory later, the OS last.
@@ -70,7 +70,7 @@ impl Cache {
                 pool
             }
             None => {
-                let run = self.directory().claim_pool()?;
+                let Some(run) = self.directory().claim_pool() else { return self.refill_from_own(class) };
                 let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
                 run.first.open(class, self.identity(), memory);
                 run.first
@@ -81,6 +81,23 @@ impl Cache {
         if list.is_empty() {
             // SAFETY: the current pool is ours and of this class.
             list.replace(unsafe { pool.carve(class) }?);
+        }
+        Some(())
+    }
+
+    /// The OS has no more: whatever is ours will do, even a pool with one free block.
+    #[cold]
+    fn refill_from_own(&self, class: SizeClass) -> Option<()> {
+        // SAFETY: the caller of `refill` is the thread whose cache this is.
+        unsafe { self.collect() };
+        let list = &self.list(class).free;
+        if list.is_empty() {
+            let pool = self.queue(class).find(|pool| pool.room(class) > 0)?;
+            self.turn_to(class, pool);
+        }
+        if list.is_empty() {
+            // SAFETY: the pool turned to is ours and of this class.
+            list.replace(unsafe { self.list(class).pool()?.carve(class) }?);
         }
         Some(())
     }

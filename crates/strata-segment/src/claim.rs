@@ -13,6 +13,10 @@ use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{ADOPT_CLAIMS, ADOPT_LOOKS, DIRTY_READ_AFTER_CLAIM};
+use strata_core::sync::spin_hint;
+
+/// How often a thread that the OS refuses more memory looks at what there is.
+const LAST_LOOKS: u32 = if cfg!(strata_loom) { 1 } else { 100 };
 
 /// Consecutive pools that are the caller's now.
 #[derive(Clone, Copy, Debug)]
@@ -41,17 +45,28 @@ impl Directory {
             }
             let grown = self.grow() || (self.release_kept_memory() && self.grow());
             if !grown {
-                return None;
+                return self.look_again(pools, step);
             }
         }
+    }
+
+    /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
+    #[cold]
+    fn look_again(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        (0..LAST_LOOKS).find_map(|_| {
+            let run = self.claim_existing(pools, step);
+            if run.is_none() {
+                spin_hint();
+            }
+            run
+        })
     }
 
     fn claim_existing(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         self.segments().find_map(|segment| segment.claim(pools, step))
     }
 
-    /// Allocates `bytes` (above the largest class, at most [`LARGEST_RUN_POOLS`] pools) at a multiple of `align` (at most
-    /// as large). The bit mask says which pools, from bit 0 on, may hold something.
+    /// Allocates `bytes` (at most [`LARGEST_RUN_POOLS`] pools) at a multiple of `align` (at most as many). The bit mask says which pools, from bit 0 on, may hold something.
     pub fn allocate_large(&self, bytes: usize, align: usize) -> Option<(NonNull<u8>, u64)> {
         let pools = bytes.div_ceil(POOL_BYTES) as u32;
         let step = (align / POOL_BYTES).max(1) as u32;

@@ -8,8 +8,9 @@
 //! I1  Slots fill from the front and never empty, so a reader stops at the first empty one.
 //! I2  A segment is complete before it is published, and is never unmapped afterwards.
 //!
-//! A thread that loses the race for a slot gives its own segment back and uses the winner's: a hundred threads that start
-//! at once reserve one segment, not a hundred.
+//! A thread publishes into the slot that was the first empty one when it found more memory to be needed. If another thread
+//! has filled it since, the latecomer gives its own segment back and uses that one: a hundred threads that start at once
+//! keep one segment, not a hundred.
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
@@ -103,11 +104,15 @@ impl Directory {
     ///
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
-        if self.segments().any(Segment::add_arena) {
-            self.count_arena();
-            return true;
+        let mut seen = 0;
+        for segment in self.segments() {
+            if segment.add_arena() {
+                self.count_arena();
+                return true;
+            }
+            seen += 1;
         }
-        self.add_segment()
+        self.add_segment(seen)
     }
 
     fn count_arena(&self) {
@@ -115,12 +120,15 @@ impl Directory {
         self.numbers.committed_bytes.add(ARENA_BYTES as u64);
     }
 
-    fn add_segment(&self) -> bool {
+    /// Makes a segment for slot `place`, the first that was empty when more memory was found to be needed.
+    fn add_segment(&self, place: usize) -> bool {
+        let Some(slot) = self.slots.get(place) else { return false };
         // Relaxed: a number that stands alone.
         let mut arenas = self.tuning.segment_arenas.load(Relaxed).clamp(1, ARENAS_PER_SEGMENT as u64) as u32;
         loop {
             if let Some(segment) = Segment::reserve(arenas) {
-                return self.publish(segment);
+                self.publish(segment, slot);
+                return true;
             }
             // Where 256 MiB of addresses are not to be had, 64, 16 and 4 MiB are tried.
             if arenas == 1 {
@@ -130,32 +138,21 @@ impl Directory {
         }
     }
 
-    /// Whether the caller may try to claim again: by its own segment or by the one that came first.
-    fn publish(&self, segment: &'static Segment) -> bool {
+    /// Puts a segment into its slot, or gives it back if another thread was faster: either way there is more memory now.
+    fn publish(&self, segment: &'static Segment, slot: &AtomicPtr<Segment>) {
         let place = core::ptr::from_ref(segment).cast_mut();
-        for slot in &self.slots {
-            // Relaxed: the exchange tests again.
-            if !slot.load(Relaxed).is_null() {
-                continue;
-            }
-            if !PUBLISH_EXCHANGES {
-                slot.store(place, PUBLISH);
-                return true;
-            }
-            // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
-            if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok() {
-                self.numbers.segments.add(1);
-                self.numbers.reserved_bytes.add(segment.bytes() as u64);
-                self.count_arena();
-            } else {
-                // SAFETY: it was never published.
-                unsafe { segment.discard() };
-            }
-            return true;
+        if !PUBLISH_EXCHANGES {
+            return slot.store(place, PUBLISH);
         }
-        // SAFETY: it was never published: all slots are taken.
-        unsafe { segment.discard() };
-        false
+        // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
+        if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok() {
+            self.numbers.segments.add(1);
+            self.numbers.reserved_bytes.add(segment.bytes() as u64);
+            self.count_arena();
+        } else {
+            // SAFETY: it was never published.
+            unsafe { segment.discard() };
+        }
     }
 
     /// Pools of all committed arenas, in use or not.

@@ -177,7 +177,7 @@ impl Directory {
             self.note_resize(head, old, new);
             return Resized::InPlace;
         }
-        if align >= ARENA_BYTES {
+        if align >= ARENA_BYTES || pointer.is_arena_aligned() {
             // SAFETY: one mapping, ours.
             return if unsafe { memory::grow_in_place(start, old, new) } {
                 self.note_resize(head, old, new);

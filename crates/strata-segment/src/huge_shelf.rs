@@ -87,7 +87,6 @@ impl HugeShelf {
         let slot = empty.unwrap_or_else(|| self.next_turn());
         // Relaxed: a sum and hints.
         self.kept_bytes.fetch_add(bytes, Relaxed);
-        self.sizes[slot].store(bytes, Relaxed);
         self.aged.fetch_and(!(1 << slot), Relaxed);
         // AcqRel (HUGE_PUT): publishes the head and the end of its use, and sees those of what was there; pairs with Acquire
         // in huge_shelf.rs::take_slot.
@@ -95,6 +94,8 @@ impl HugeShelf {
             self.discount(other);
             displaced(other);
         }
+        // Relaxed: a hint, which goes stale when another thread uses the slot at the same time; the taker looks for itself.
+        self.sizes[slot].store(bytes, Relaxed);
     }
 
     /// Hands over what waited for a whole delay (or everything); whether something still waits.

@@ -26,6 +26,7 @@ impl Directory {
         if !CLOSE_BEFORE_RELEASE {
             pool.close();
         }
+        self.tick();
     }
 
     /// Gives a large allocation back.
