@@ -84,6 +84,7 @@ pub fn give_up(place: NonNull<u8>, mark: u64) {
 /// The OS takes the contents of a range: an access like any other.
 fn purged(start: NonNull<u8>, bytes: usize) {
     let range = start.addr().get()..start.addr().get() + bytes;
-    let cells: Vec<_> = CELLS.with_borrow(|cells| cells.range(range).map(|(_, cell)| Rc::clone(cell)).collect());
+    let cells: Vec<_> =
+        CELLS.with_borrow(|cells| cells.range(range).map(|(_, cell)| Rc::clone(cell)).collect());
     cells.iter().for_each(|cell| put(cell, ZERO));
 }

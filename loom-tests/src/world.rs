@@ -8,7 +8,7 @@
 use crate::{alone, payload};
 use std::ptr::NonNull;
 use std::thread::panicking;
-use strata_cache::{Cache, Runtime};
+use strata_cache::{Cache, Runtime, current};
 use strata_core::address::UserPtr;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Ordering::Relaxed;
@@ -22,6 +22,7 @@ pub const QUARTER: SizeClass = SizeClass::of(2048);
 #[derive(Clone, Copy, Debug)]
 pub struct World {
     runtime: &'static Runtime,
+    stand_in: &'static Cache,
 }
 
 /// A thread's view: the cache that it would find in its thread word.
@@ -47,7 +48,8 @@ impl World {
     pub fn new() -> Self {
         let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()));
         runtime.directory.tuning.purge_delay_ms.store(u64::MAX, Relaxed);
-        Self { runtime }
+        current::share(runtime);
+        Self { runtime, stand_in: Box::leak(Box::new(Cache::new())) }
     }
 
     /// What everybody shares.
@@ -63,6 +65,11 @@ impl World {
     /// A thread starts, unless the registry is full or memory is refused.
     pub fn try_enter(self) -> Option<Actor> {
         self.runtime.enter().map(|cache| Actor { cache })
+    }
+
+    /// A thread that is ending: it has no cache any more, and gets none.
+    pub fn without_cache(self) -> Actor {
+        Actor { cache: self.stand_in }
     }
 
     /// A thread ends.
@@ -94,6 +101,9 @@ impl World {
         let runtime = std::ptr::from_ref(self.runtime).cast_mut();
         // SAFETY: from `Box::leak` in `new`; nobody uses it any more.
         drop(unsafe { Box::from_raw(runtime) });
+        let stand_in = std::ptr::from_ref(self.stand_in).cast_mut();
+        // SAFETY: as above.
+        drop(unsafe { Box::from_raw(stand_in) });
     }
 }
 
@@ -104,13 +114,6 @@ impl Default for World {
 }
 
 impl Actor {
-    /// A thread that has no cache and gets none: it is ending, or memory was refused.
-    ///
-    /// The stand-in is leaked: it is one for each execution.
-    pub fn without_cache(place: &'static Cache) -> Self {
-        Self { cache: place }
-    }
-
     /// The cache itself.
     pub fn cache(&self) -> &'static Cache {
         self.cache
