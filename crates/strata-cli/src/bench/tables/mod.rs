@@ -20,6 +20,9 @@ use super::sample::Kind;
 /// With more allocators than this, only one number fits into a cell.
 const ROOMY: usize = 5;
 
+/// Columns that a table takes even where there are fewer.
+const NARROWEST: u16 = 76;
+
 /// Every table for which there are numbers.
 pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
     let mut tables = Vec::new();
@@ -52,6 +55,10 @@ pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
 
 fn empty(results: &Results) -> Table {
     let mut table = Table::new();
+    // A terminal that says it has no columns has lost count, and below these a table is confetti.
+    if let Some(columns) = table.width() {
+        table.set_width(columns.max(NARROWEST));
+    }
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
     table.set_header(std::iter::once(bold("")).chain(results.allocators.iter().map(|name| bold(name))));
