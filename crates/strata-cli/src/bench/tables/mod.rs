@@ -105,7 +105,7 @@ mod tests {
         let text = printed(&[
             ("json", "strata", &[50, 51, 52]),
             ("json", "mimalloc", &[102]),
-            ("trees", "strata", &[200]),
+            ("trees", "strata", &[200, 200]),
             ("trees", "mimalloc", &[100]),
         ]);
         assert!(text.contains("51.0 ms ±1%  0.50×"), "{text}");

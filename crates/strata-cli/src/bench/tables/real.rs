@@ -20,13 +20,13 @@ pub(crate) fn of(results: &Results, cases: &[Case], metric: Metric) -> Table {
 }
 
 fn cell(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell {
-    let summary = results.series(case, allocator).and_then(|series| series.summary(metric));
-    let Some(summary) = summary else {
+    let series = results.series(case, allocator);
+    let Some((series, summary)) = series.and_then(|series| Some((series, series.summary(metric)?))) else {
         return Cell::new("failed").fg(Color::Red);
     };
     let value = metric.format(summary.median);
     let spread = match metric {
-        Metric::Time if results.allocators.len() <= ROOMY => {
+        Metric::Time if results.allocators.len() <= ROOMY && series.samples.len() > 1 => {
             format!(" ±{:.0}%", summary.relative_spread() * 100.0)
         }
         _ => String::new(),
