@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 use std::thread::panicking;
 use strata_cache::{Cache, Runtime, current};
 use strata_core::address::UserPtr;
+use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Ordering::Relaxed;
 
@@ -114,9 +115,14 @@ impl Default for World {
 }
 
 impl Actor {
-    /// The cache itself.
-    pub fn cache(&self) -> &'static Cache {
-        self.cache
+    /// Whether both are the same slot of the registry.
+    pub fn is_in_the_slot_of(&self, other: usize) -> bool {
+        self.slot() == other
+    }
+
+    /// The slot of the registry, as a number to compare.
+    pub fn slot(&self) -> usize {
+        std::ptr::from_ref(self.cache).addr()
     }
 
     /// Allocates, and writes into the block.
@@ -131,6 +137,19 @@ impl Actor {
         let mark = payload::new_mark();
         payload::write(place, mark);
         Some(Block { place, class, mark })
+    }
+
+    /// Allocates as for zeroed memory: what is said to be zero must be, and nobody else may be writing there.
+    pub fn alloc_zeroable(&self, class: SizeClass) -> Block {
+        // SAFETY: the actor's own cache.
+        let (block, memory) =
+            unsafe { self.cache.alloc_zeroable(class) }.expect("the simulated OS has memory");
+        let (place, mark) = (block.as_non_null(), payload::new_mark());
+        if memory == Memory::Zero {
+            payload::expect(place, payload::ZERO);
+        }
+        payload::write(place, mark);
+        Block { place, class, mark }
     }
 
     /// Looks at what the block holds, and frees it.

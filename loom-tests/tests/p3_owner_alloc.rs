@@ -25,8 +25,26 @@ fn allocating_against_a_free_of_the_current_pool() {
 }
 
 #[test]
+fn two_allocations_against_a_chain_of_two() {
+    model("two_allocations_against_a_chain_of_two", None, || {
+        let world = World::new();
+        let (ours, theirs) = (world.enter(), world.enter());
+        let given = [ours.alloc(HALF), ours.alloc(HALF)];
+        let other = spawn(move || {
+            given.into_iter().for_each(|block| theirs.free(block));
+            theirs
+        });
+        let taken = [ours.alloc(HALF), ours.alloc(HALF)];
+        let theirs = join(other);
+        taken.iter().for_each(|block| block.expect_intact());
+        taken.into_iter().for_each(|block| ours.free(block));
+        world.end([ours, theirs]);
+    });
+}
+
+#[test]
 fn two_allocations_against_two_frees() {
-    model("two_allocations_against_two_frees", None, || {
+    model("two_allocations_against_two_frees", Some(3), || {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let given = [ours.alloc(HALF), ours.alloc(HALF)];

@@ -60,7 +60,7 @@ fn leaving_against_two_freeing_threads() {
 
 #[test]
 fn both_threads_leave_at_once_with_a_block_of_the_other() {
-    model("both_threads_leave_at_once_with_a_block_of_the_other", None, || {
+    model("both_threads_leave_at_once_with_a_block_of_the_other", Some(3), || {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let (our_block, their_block) = (ours.alloc(HALF), theirs.alloc(HALF));

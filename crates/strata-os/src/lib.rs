@@ -60,5 +60,8 @@ use simulated::memory as imp;
 
 pub use counters::{CallCounts, calls};
 pub use lifecycle::{ThreadExitKey, abort, after_fork_in_child, on_thread_exit};
+#[cfg(not(strata_loom))]
 pub use linux::clock;
+#[cfg(strata_loom)]
+pub use simulated::clock;
 pub use stderr::Line;

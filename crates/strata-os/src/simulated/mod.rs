@@ -18,6 +18,8 @@ use core::mem;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+#[cfg(strata_loom)]
+pub mod clock;
 mod faults;
 #[cfg(strata_loom)]
 mod heap;

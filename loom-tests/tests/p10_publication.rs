@@ -1,0 +1,73 @@
+//! P10: a segment is complete before anybody finds it; of two that are made at once one is used and the other given back.
+#![cfg(strata_loom)]
+
+use strata_loom_tests::{Block, HALF, World, join, model, spawn};
+
+fn expect_found(world: World, block: &Block) {
+    block.expect_intact();
+    assert!(
+        world.runtime().directory.contains(block.place().addr().get()),
+        "the segment of a live block was lost"
+    );
+}
+
+#[test]
+fn two_first_allocations() {
+    model("two_first_allocations", Some(3), || {
+        let world = World::new();
+        let (ours, theirs) = (world.enter(), world.enter());
+        let other = spawn(move || {
+            let block = theirs.alloc(HALF);
+            expect_found(world, &block);
+            (theirs, block)
+        });
+        let block = ours.alloc(HALF);
+        expect_found(world, &block);
+        let (theirs, their_block) = join(other);
+        expect_found(world, &block);
+        expect_found(world, &their_block);
+        ours.free(their_block);
+        theirs.free(block);
+        world.end([ours, theirs]);
+    });
+}
+
+#[test]
+fn a_look_up_while_the_first_segment_comes() {
+    model("a_look_up_while_the_first_segment_comes", None, || {
+        let world = World::new();
+        let actor = world.enter();
+        let other = spawn(move || {
+            let census = world.runtime().directory.census();
+            assert!(census.used_pools <= 1 && census.arenas <= 1);
+        });
+        let block = actor.alloc(HALF);
+        join(other);
+        expect_found(world, &block);
+        actor.free(block);
+        world.end([actor]);
+    });
+}
+
+#[test]
+fn two_take_the_last_pool_and_add_an_arena() {
+    model("two_take_the_last_pool_and_add_an_arena", Some(2), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let held = [(); 2].map(|()| directory.claim_pool().expect("the simulated OS has memory").first);
+        let (ours, theirs) = (world.enter(), world.enter());
+        let other = spawn(move || {
+            let block = theirs.alloc(HALF);
+            (theirs, block)
+        });
+        let block = ours.alloc(HALF);
+        let (theirs, their_block) = join(other);
+        expect_found(world, &block);
+        expect_found(world, &their_block);
+        ours.free(their_block);
+        theirs.free(block);
+        // SAFETY: claimed, idle, and not used again.
+        held.into_iter().for_each(|pool| unsafe { directory.release_pool(pool) });
+        world.end([ours, theirs]);
+    });
+}

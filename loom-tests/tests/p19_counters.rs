@@ -1,0 +1,60 @@
+//! P19: numbers that everybody counts: exact when quiet, never torn or negative while everybody counts.
+#![cfg(strata_loom)]
+
+use std::sync::Arc;
+use strata_core::counters::Counter;
+use strata_loom_tests::{HALF, World, join, model, spawn};
+
+#[test]
+fn two_count_while_one_reads() {
+    model("two_count_while_one_reads", None, || {
+        let counter = Arc::new(Counter::zero());
+        let threads = [1, 2].map(|amount| {
+            let there = Arc::clone(&counter);
+            spawn(move || {
+                there.add(amount + 10);
+                there.subtract(10);
+            })
+        });
+        assert!(counter.get() <= 23, "more than was ever counted, or a number below zero");
+        threads.into_iter().for_each(join);
+        assert_eq!(counter.get(), 3, "a count was lost");
+    });
+}
+
+#[test]
+fn what_was_counted_elsewhere_may_be_taken_off_first() {
+    model("what_was_counted_elsewhere_may_be_taken_off_first", None, || {
+        let counter = Arc::new(Counter::zero());
+        let there = Arc::clone(&counter);
+        let other = spawn(move || there.add(5));
+        let here = Arc::clone(&counter);
+        let another = spawn(move || here.subtract(5));
+        assert!(counter.get() <= 5, "a number below zero");
+        join(other);
+        join(another);
+        assert_eq!(counter.get(), 0);
+    });
+}
+
+#[test]
+fn a_census_while_a_pool_comes_and_goes() {
+    model("a_census_while_a_pool_comes_and_goes", Some(2), || {
+        let world = World::new();
+        let actor = world.enter();
+        let kept = actor.alloc(HALF);
+        let reader = spawn(move || {
+            let census = world.runtime().directory.census();
+            assert_eq!(census.arenas, 1);
+            assert!((1..=2).contains(&census.used_pools), "{} pools", census.used_pools);
+            assert_eq!(census.used_pools + census.dirty_pools + census.clean_pools, 3);
+            assert!(world.runtime().registry.live() == 1);
+        });
+        let block = [actor.alloc(HALF), actor.alloc(HALF)];
+        block.into_iter().for_each(|block| actor.free(block));
+        actor.collect();
+        join(reader);
+        actor.free(kept);
+        world.end([actor]);
+    });
+}

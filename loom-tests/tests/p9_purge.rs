@@ -1,0 +1,116 @@
+//! P9: memory goes back to the OS only while the purger holds the claim; what is said to be zero is; and a pool that was
+//! freed during a look is looked for again.
+//!
+//! A purge is an access to every payload in its range, so a purge of memory that somebody uses is a race that loom reports.
+#![cfg(strata_loom)]
+
+use strata_core::layout::POOL_BYTES;
+use strata_core::sync::Ordering::Relaxed;
+use strata_loom_tests::{Actor, HALF, World, alone, join, model, payload, spawn};
+
+/// Uses a pool and gives it back, dirty.
+fn cycle(actor: &Actor) {
+    let block = actor.alloc(HALF);
+    actor.free(block);
+    actor.collect();
+}
+
+/// The same, if the memory is said to be zero, it must be.
+fn cycle_zeroed(actor: &Actor) {
+    let block = actor.alloc_zeroable(HALF);
+    actor.free(block);
+    actor.collect();
+}
+
+#[test]
+fn purging_against_an_allocation() {
+    model("purging_against_an_allocation", Some(3), || {
+        let world = World::new();
+        let actor = world.enter();
+        cycle(&actor);
+        let purger = spawn(move || world.runtime().directory.purge_all());
+        cycle_zeroed(&actor);
+        join(purger);
+        cycle_zeroed(&actor);
+        world.end([actor]);
+    });
+}
+
+#[test]
+fn purging_against_purging() {
+    model("purging_against_purging", Some(3), || {
+        let world = World::new();
+        let actor = world.enter();
+        cycle(&actor);
+        let other = spawn(move || world.runtime().directory.purge_all());
+        let bytes = world.runtime().directory.purge_all() + join(other);
+        assert_eq!(world.runtime().directory.census().dirty_pools, 0);
+        assert!(bytes >= POOL_BYTES as u64, "nobody purged");
+        cycle_zeroed(&actor);
+        world.end([actor]);
+    });
+}
+
+#[test]
+fn two_purge_while_one_allocates() {
+    model("two_purge_while_one_allocates", Some(1), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let actor = world.enter();
+        cycle(&actor);
+        let purgers = [(); 2].map(|()| spawn(move || world.runtime().directory.purge_all()));
+        let run = directory.claim_pool().expect("the simulated OS has memory");
+        let (start, mark) = (run.first.base(), payload::new_mark());
+        if run.dirty == 0 {
+            payload::expect(start, payload::ZERO);
+        }
+        payload::write(start, mark);
+        let _bytes = purgers.map(join);
+        payload::give_up(start, mark);
+        // SAFETY: claimed, idle, and not used again.
+        unsafe { directory.release_pool(run.first) };
+        world.end([actor]);
+    });
+}
+
+#[test]
+fn untouched_memory_against_somebody_who_dirties_it() {
+    model("untouched_memory_against_somebody_who_dirties_it", Some(3), || {
+        let world = World::new();
+        let (ours, theirs) = (world.enter(), world.enter());
+        // There is an arena, all of whose pools are clean.
+        cycle(&ours);
+        world.runtime().directory.purge_all();
+        let other = spawn(move || {
+            cycle(&theirs);
+            theirs
+        });
+        cycle_zeroed(&ours);
+        world.end([ours, join(other)]);
+    });
+}
+
+#[test]
+fn a_pool_freed_during_a_look_is_looked_for_again() {
+    model("a_pool_freed_during_a_look_is_looked_for_again", None, || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        // Every tick is a look.
+        directory.tuning.purge_delay_ms.store(0, Relaxed);
+        let actor = world.enter();
+        let early = directory.claim_pool().expect("the simulated OS has memory").first;
+        let late = directory.claim_pool().expect("the simulated OS has memory").first;
+        // SAFETY: claimed, idle, and not used again.
+        unsafe { directory.release_pool(early) };
+        // The first look finds it free, the second one purges it.
+        directory.tick();
+        let looker = spawn(move || world.runtime().directory.tick());
+        // SAFETY: as above.
+        unsafe { directory.release_pool(late) };
+        join(looker);
+        alone();
+        (0..3).for_each(|_| directory.tick());
+        assert_eq!(directory.census().dirty_pools, 0, "nobody looks for memory that lies free");
+        world.end([actor]);
+    });
+}
