@@ -4,18 +4,16 @@
 //!   round:  N threads start ─► each allocates, resizes, frees, trades with the market ─► half of what it has left goes to
 //!           the market, the rest is freed ─► they end; the next round's threads find the blocks of the dead
 //! ```
-//!
-//! The market is behind a spin lock and not a `Mutex`, half of which is in the standard library, where ThreadSanitizer does
-//! not see it.
 
+mod market;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
 mod random;
 
+use market::Market;
 use patterned::{Patterned, layout};
 use random::Random;
-use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use stratalloc::Strata;
 
@@ -55,27 +53,6 @@ fn any_align(random: &mut Random) -> usize {
         0 => 1 << random.between(8, 16),
         1..8 => 1 << random.between(5, 8),
         _ => 1 << random.below(5),
-    }
-}
-
-/// Blocks that wait for another thread.
-struct Market {
-    is_taken: AtomicBool,
-    blocks: UnsafeCell<Vec<Patterned>>,
-}
-
-// SAFETY: the blocks are touched only by whoever set `is_taken`.
-unsafe impl Sync for Market {}
-
-impl Market {
-    fn with<R>(&self, deal: impl FnOnce(&mut Vec<Patterned>) -> R) -> R {
-        while self.is_taken.swap(true, Ordering::Acquire) {
-            std::thread::yield_now();
-        }
-        // SAFETY: we set `is_taken`.
-        let result = deal(unsafe { &mut *self.blocks.get() });
-        self.is_taken.store(false, Ordering::Release);
-        result
     }
 }
 
@@ -171,7 +148,7 @@ impl Life<'_> {
 }
 
 fn stress(threads: usize) {
-    let market = Market { is_taken: AtomicBool::new(false), blocks: UnsafeCell::new(Vec::new()) };
+    let market = Market::new();
     let (start, rounds) = (Instant::now(), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let (market, rounds) = (&market, &rounds);
