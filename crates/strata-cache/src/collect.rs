@@ -36,6 +36,7 @@ impl Cache {
 
     /// Takes a pool out of its queue.
     pub(crate) fn drop_partial(&self, class: SizeClass, pool: &Pool) {
+        debug_assert!(pool.is_owned_by(self.identity()), "a pool in a queue is signed by its owner");
         self.queue(class).remove(pool);
         self.partial_pools.set(self.partial_pools.get() - 1);
     }
@@ -161,5 +162,101 @@ impl Cache {
             Freed::Empty => unsafe { self.directory().release_pool(pool) },
             Freed::StillLive => self.make_current(class, pool),
         }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use crate::identity::Runtime;
+    use std::vec::Vec;
+    use strata_core::address::UserPtr;
+    use strata_core::layout::LARGEST_CLASS_BYTES;
+
+    fn new(cache: &Cache, class: SizeClass) -> UserPtr {
+        // SAFETY: the caches of a test have one user.
+        UserPtr::new(unsafe { cache.alloc(class) }.unwrap().as_non_null())
+    }
+
+    fn free(cache: &Cache, block: UserPtr, class: SizeClass) {
+        // SAFETY: as in `new`; the test gives the block back once.
+        unsafe { cache.free(block, class) };
+    }
+
+    /// Fills pools of two blocks each and frees the second of each: as many partial pools, if the cache keeps them.
+    fn make_partial_pools(cache: &Cache, count: u32) -> Vec<UserPtr> {
+        let class = SizeClass::of(LARGEST_CLASS_BYTES);
+        let blocks: Vec<_> = (0..2 * count + 2).map(|_| new(cache, class)).collect();
+        let (kept, freed): (Vec<_>, Vec<_>) = blocks.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
+        freed.into_iter().for_each(|block| free(cache, block, class));
+        kept
+    }
+
+    #[test]
+    fn a_cache_among_others_keeps_no_more_partial_pools_than_the_floor_or_its_share() {
+        static RUNTIME: Runtime = Runtime::new();
+        let [cache, _, _] = core::array::from_fn(|_| RUNTIME.enter().unwrap());
+        make_partial_pools(cache, PARTIAL_FLOOR + 50);
+        assert_eq!(cache.partial_pools.get(), PARTIAL_FLOOR);
+    }
+
+    #[test]
+    fn a_cache_alone_keeps_all_of_its_partial_pools() {
+        static RUNTIME: Runtime = Runtime::new();
+        let cache = RUNTIME.enter().unwrap();
+        make_partial_pools(cache, PARTIAL_FLOOR + 50);
+        assert!(cache.partial_pools.get() >= PARTIAL_FLOOR + 50);
+    }
+
+    #[test]
+    fn a_cache_that_is_alone_no_longer_comes_down_to_its_limit_in_the_next_round() {
+        static RUNTIME: Runtime = Runtime::new();
+        let cache = RUNTIME.enter().unwrap();
+        make_partial_pools(cache, PARTIAL_FLOOR + 50);
+        let _others: [&Cache; 2] = core::array::from_fn(|_| RUNTIME.enter().unwrap());
+        cache.round();
+        assert!(u64::from(cache.partial_pools.get()) <= cache.partial_limit());
+    }
+
+    #[test]
+    fn a_thread_that_only_frees_has_no_share_beyond_the_floor() {
+        static RUNTIME: Runtime = Runtime::new();
+        let [cache, _] = core::array::from_fn(|_| RUNTIME.enter().unwrap());
+        make_partial_pools(cache, 4 * PARTIAL_FLOOR);
+        assert!(cache.partial_limit() > PARTIAL_FLOOR.into());
+        // A round without a refill before it.
+        cache.round();
+        cache.round();
+        assert_eq!(cache.partial_limit(), PARTIAL_FLOOR.into());
+        assert!(cache.partial_pools.get() <= PARTIAL_FLOOR);
+    }
+
+    #[test]
+    fn a_partial_pool_whose_last_blocks_others_freed_is_given_back_when_it_is_looked_after() {
+        static RUNTIME: Runtime = Runtime::new();
+        let (owner, other) = (RUNTIME.enter().unwrap(), RUNTIME.enter().unwrap());
+        let class = SizeClass::of(LARGEST_CLASS_BYTES);
+        let kept = make_partial_pools(owner, 3);
+        let before = owner.partial_pools.get();
+        free(other, kept[0], class);
+        other.flush_outbox();
+        assert_eq!(owner.partial_pools.get(), before);
+        owner.look_after_some(class, u32::MAX);
+        assert_eq!(owner.partial_pools.get(), before - 1);
+    }
+
+    #[test]
+    fn collecting_leaves_no_pool_in_use_when_no_block_is() {
+        static RUNTIME: Runtime = Runtime::new();
+        let (cache, other) = (RUNTIME.enter().unwrap(), RUNTIME.enter().unwrap());
+        let blocks: Vec<_> = SizeClass::all().map(|class| (new(cache, class), class)).collect();
+        for (index, (block, class)) in blocks.into_iter().enumerate() {
+            free(if index % 2 == 0 { cache } else { other }, block, class);
+        }
+        // SAFETY: the caches of a test have one user.
+        unsafe { other.collect() };
+        // SAFETY: as above.
+        unsafe { cache.collect() };
+        assert_eq!(RUNTIME.directory.census().used_pools, 0);
     }
 }

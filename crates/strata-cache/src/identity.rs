@@ -210,3 +210,39 @@ impl Registry {
         size_of::<Cache>()
     }
 }
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn threads_one_after_the_other_use_the_same_slot() {
+        static RUNTIME: Runtime = Runtime::new();
+        let first = RUNTIME.enter().unwrap();
+        for _ in 0..1000 {
+            // SAFETY: the cache is used no more.
+            unsafe { RUNTIME.leave(first) };
+            assert!(core::ptr::eq(RUNTIME.enter().unwrap(), first));
+        }
+        assert_eq!((RUNTIME.registry.live(), RUNTIME.registry.ever()), (1, 1001));
+    }
+
+    #[test]
+    fn caches_beyond_a_slab_are_found_and_freed_in_the_next_one() {
+        static RUNTIME: Runtime = Runtime::new();
+        let caches: Vec<_> = (0..3 * CACHES_PER_SLAB).map(|_| RUNTIME.enter().unwrap()).collect();
+        let mut addresses: Vec<_> = caches.iter().map(|cache| core::ptr::from_ref(*cache).addr()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        assert_eq!(addresses.len(), 3 * CACHES_PER_SLAB);
+        assert_eq!(RUNTIME.registry.caches().count(), 3 * CACHES_PER_SLAB);
+        for cache in &caches {
+            // SAFETY: the cache is used no more.
+            unsafe { RUNTIME.leave(cache) };
+        }
+        assert_eq!((RUNTIME.registry.live(), RUNTIME.registry.caches().count()), (0, 0));
+        let again = RUNTIME.enter().unwrap();
+        assert!(core::ptr::eq(again, caches[0]));
+    }
+}

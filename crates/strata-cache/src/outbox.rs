@@ -159,4 +159,77 @@ mod tests {
             assert!(limit == 1 || limit * class.block_bytes() <= CHAIN_BYTES);
         }
     }
+
+    use crate::identity::Runtime;
+    use std::vec::Vec;
+    use strata_core::address::UserPtr;
+
+    /// A block of `bytes` from `cache`.
+    fn new(cache: &Cache, class: SizeClass) -> UserPtr {
+        // SAFETY: the caches of a test have one user.
+        UserPtr::new(unsafe { cache.alloc(class) }.unwrap().as_non_null())
+    }
+
+    fn free(cache: &Cache, block: UserPtr, class: SizeClass) {
+        // SAFETY: as in `new`; the test gives the block back once.
+        unsafe { cache.free(block, class) };
+    }
+
+    fn pool_of(block: UserPtr) -> &'static Pool {
+        // SAFETY: a block of a pool.
+        unsafe { block.pool() }
+    }
+
+    #[test]
+    fn a_chain_waits_until_it_is_worth_the_exchange() {
+        static RUNTIME: Runtime = Runtime::new();
+        let (owner, other) = (RUNTIME.enter().unwrap(), RUNTIME.enter().unwrap());
+        let class = SizeClass::of(1024);
+        let limit = chain_limit(class);
+        let blocks: Vec<_> = (0..limit).map(|_| new(owner, class)).collect();
+        let pool = pool_of(blocks[0]);
+        for (index, block) in blocks.into_iter().enumerate() {
+            assert_eq!((other.posted_blocks(), pool.remote().glance().count()), (index as u32, 0));
+            free(other, block, class);
+        }
+        assert_eq!((other.posted_blocks(), pool.remote().glance().count()), (0, limit));
+    }
+
+    #[test]
+    fn a_chain_for_another_pool_in_the_same_slot_is_posted_first() {
+        static RUNTIME: Runtime = Runtime::new();
+        let (owner, other) = (RUNTIME.enter().unwrap(), RUNTIME.enter().unwrap());
+        // Twenty pools of sixteen blocks: more pools than slots.
+        let class = SizeClass::of(4096);
+        let blocks: Vec<_> = (0..20 * 16).map(|_| new(owner, class)).collect();
+        let slot = |block: &UserPtr| core::ptr::from_ref(other.outbox.slot_of(pool_of(*block))).addr();
+        let first = *blocks.last().unwrap();
+        let same_slot = |block: &&UserPtr| {
+            slot(block) == slot(&first) && !core::ptr::eq(pool_of(**block), pool_of(first))
+        };
+        let second = *blocks.iter().find(same_slot).unwrap();
+        free(other, first, class);
+        assert_eq!(pool_of(first).remote().glance().count(), 0);
+        // SAFETY: ours to give back.
+        let block = unsafe { second.block() };
+        // SAFETY: a block of this pool, of this class.
+        unsafe { other.post(pool_of(second), class, block) };
+        assert_eq!(pool_of(first).remote().glance().count(), 1);
+        assert_eq!(other.posted_blocks(), 1);
+    }
+
+    #[test]
+    fn a_chain_for_a_pool_that_was_left_meanwhile_makes_the_poster_its_owner() {
+        static RUNTIME: Runtime = Runtime::new();
+        let (owner, other) = (RUNTIME.enter().unwrap(), RUNTIME.enter().unwrap());
+        let class = SizeClass::of(1024);
+        let (stays, goes) = (new(owner, class), new(owner, class));
+        free(other, goes, class);
+        // SAFETY: the test uses the owner's cache no more.
+        unsafe { RUNTIME.leave(owner) };
+        assert!(!pool_of(stays).is_owned_by(other.identity()));
+        other.flush_outbox();
+        assert!(pool_of(stays).is_owned_by(other.identity()));
+        assert_eq!((pool_of(stays).live(), other.partial_pools.get()), (1, 1));
+    }
 }

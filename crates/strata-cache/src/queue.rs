@@ -87,3 +87,65 @@ impl Queue {
         }
     }
 }
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use strata_segment::Directory;
+
+    /// Pools that nobody else knows.
+    fn pools<const COUNT: usize>(directory: &'static Directory) -> [&'static Pool; COUNT] {
+        core::array::from_fn(|_| directory.claim_pool().unwrap().first)
+    }
+
+    /// What is in a queue, oldest first; it is empty afterwards.
+    fn drained(queue: &Queue) -> Vec<usize> {
+        core::iter::from_fn(|| queue.first().inspect(|pool| queue.remove(pool)))
+            .map(|pool| pool.index().get())
+            .collect()
+    }
+
+    fn filled(pools: &[&'static Pool]) -> Queue {
+        let queue = Queue::new();
+        pools.iter().for_each(|pool| queue.push_back(pool));
+        queue
+    }
+
+    #[test]
+    fn pools_leave_in_the_order_in_which_they_came() {
+        static DIRECTORY: Directory = Directory::new();
+        let pools = pools::<4>(&DIRECTORY);
+        let indices: Vec<_> = pools.iter().map(|pool| pool.index().get()).collect();
+        let queue = filled(&pools);
+        assert_eq!(drained(&queue), indices);
+        assert!(queue.first().is_none());
+    }
+
+    #[test]
+    fn a_turn_makes_the_oldest_the_newest() {
+        static DIRECTORY: Directory = Directory::new();
+        let [a, b, c] = pools(&DIRECTORY);
+        let queue = filled(&[a, b, c]);
+        queue.rotate();
+        assert_eq!(drained(&queue), [b, c, a].map(|pool| pool.index().get()));
+        // Neither an empty queue nor one of a single pool minds.
+        queue.rotate();
+        queue.push_back(a);
+        queue.rotate();
+        assert_eq!(drained(&queue), [a.index().get()]);
+    }
+
+    #[test]
+    fn whichever_pool_is_taken_out_the_others_keep_their_order() {
+        static DIRECTORY: Directory = Directory::new();
+        let pools = pools::<4>(&DIRECTORY);
+        for out in 0..4 {
+            let queue = filled(&pools);
+            queue.remove(pools[out]);
+            let others = pools.iter().enumerate().filter(|(index, _)| *index != out);
+            let others: Vec<_> = others.map(|(_, pool)| pool.index().get()).collect();
+            assert_eq!(drained(&queue), others);
+        }
+    }
+}

@@ -171,3 +171,137 @@ pub(crate) fn bits_of(mut word: u64) -> impl Iterator<Item = u32> {
 pub(crate) const fn run_mask(start: u32, length: u32) -> u64 {
     if length == 0 { 0 } else { (u64::MAX >> (64 - length)) << start }
 }
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
+    use strata_core::pool::Memory;
+
+    const USABLE: usize = USABLE_POOLS.count_ones() as usize;
+
+    fn claim(directory: &Directory, pools: u32, step: u32) -> &'static Pool {
+        let run = directory.claim(pools, step).unwrap();
+        run.first.open_run(pools);
+        run.first
+    }
+
+    fn free(directory: &Directory, first: &Pool) {
+        // SAFETY: the runs of a test have one user, who gives each back once.
+        unsafe { directory.free_large(first) };
+    }
+
+    fn arena_of(pool: &Pool) -> usize {
+        pool.base().addr().get() & !(ARENA_BYTES - 1)
+    }
+
+    #[test]
+    fn single_pools_come_from_the_fullest_arena_so_that_others_drain() {
+        static DIRECTORY: Directory = Directory::new();
+        let pools: Vec<_> = (0..2 * USABLE).map(|_| claim(&DIRECTORY, 1, 1)).collect();
+        let (first, second) = pools.split_at(USABLE);
+        assert_ne!(arena_of(first[0]), arena_of(second[0]));
+        first[..30].iter().chain(&second[..10]).for_each(|pool| free(&DIRECTORY, pool));
+        assert!((0..10).all(|_| arena_of(claim(&DIRECTORY, 1, 1)) == arena_of(second[0])));
+        assert_eq!(arena_of(claim(&DIRECTORY, 1, 1)), arena_of(first[0]));
+    }
+
+    #[test]
+    fn a_run_starts_at_a_multiple_of_its_step() {
+        static DIRECTORY: Directory = Directory::new();
+        for step in [1, 2, 4, 8, 16, 32] {
+            for pools in [1, 3, step] {
+                let first = claim(&DIRECTORY, pools, step);
+                assert_eq!(first.index().get() % step as usize, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_grows_over_free_neighbours_only() {
+        static DIRECTORY: Directory = Directory::new();
+        let first = claim(&DIRECTORY, 2, 1);
+        let behind = claim(&DIRECTORY, 1, 1);
+        let grow = |pools: usize| {
+            // SAFETY: the runs of a test have one user.
+            unsafe { DIRECTORY.grow_large(first, pools * POOL_BYTES) }
+        };
+        assert!(!grow(3));
+        free(&DIRECTORY, behind);
+        assert!(grow(3));
+        assert_eq!(first.format(), Format::Run(3));
+        assert!(grow(LARGEST_RUN_POOLS));
+        assert!(!grow(LARGEST_RUN_POOLS + 1));
+    }
+
+    #[test]
+    fn no_run_grows_beyond_its_arena() {
+        static DIRECTORY: Directory = Directory::new();
+        let pools: Vec<_> = (0..USABLE).map(|_| claim(&DIRECTORY, 1, 1)).collect();
+        let last = *pools.iter().max_by_key(|pool| pool.index().get()).unwrap();
+        pools.iter().filter(|pool| !core::ptr::eq(**pool, last)).for_each(|pool| free(&DIRECTORY, pool));
+        // SAFETY: the runs of a test have one user.
+        assert!(!unsafe { DIRECTORY.grow_large(last, 2 * POOL_BYTES) });
+    }
+
+    #[test]
+    fn the_tail_of_a_run_that_shrinks_is_free_for_others_and_counts_as_used_before() {
+        static DIRECTORY: Directory = Directory::new();
+        let first = claim(&DIRECTORY, 8, 1);
+        // SAFETY: the runs of a test have one user, who uses the tail no more.
+        unsafe { DIRECTORY.shrink_large(first, 3 * POOL_BYTES) };
+        assert_eq!(first.format(), Format::Run(3));
+        let tail = DIRECTORY.claim(5, 1).unwrap();
+        assert_eq!(tail.first.index().get(), first.index().get() + 3);
+        assert_eq!(tail.dirty, 0b11111);
+    }
+
+    /// A pool of `class` with as many live blocks as `live`, owned by nobody.
+    fn leave_pool_with(directory: &Directory, class: SizeClass, live: u32) -> &'static Pool {
+        let pool = directory.claim_pool().unwrap().first;
+        pool.open(class, core::ptr::without_provenance_mut(1), Memory::Zero);
+        for _ in 0..live {
+            // SAFETY: opened just now: ours, and of this class.
+            let _ = unsafe { pool.carve_untouched(class) };
+        }
+        // SAFETY: ours, current nowhere, and used no more.
+        unsafe { directory.leave_pool(pool) };
+        pool
+    }
+
+    #[test]
+    fn a_pool_with_room_that_was_left_is_adopted_once() {
+        static DIRECTORY: Directory = Directory::new();
+        let class = SizeClass::of(1000);
+        let left = leave_pool_with(&DIRECTORY, class, 5);
+        assert!(DIRECTORY.adopt(SizeClass::of(2000)).is_none());
+        assert!(core::ptr::eq(DIRECTORY.adopt(class).unwrap(), left));
+        assert!(DIRECTORY.adopt(class).is_none());
+    }
+
+    #[test]
+    fn a_full_pool_that_was_left_is_not_offered() {
+        static DIRECTORY: Directory = Directory::new();
+        let class = SizeClass::of(1000);
+        let left = leave_pool_with(&DIRECTORY, class, Pool::capacity(class));
+        assert!(DIRECTORY.adopt(class).is_none());
+        assert!(left.remote().claim(), "it is nobody's all the same");
+    }
+
+    #[test]
+    fn an_empty_pool_that_was_left_is_free() {
+        static DIRECTORY: Directory = Directory::new();
+        leave_pool_with(&DIRECTORY, SizeClass::of(1000), 0);
+        assert_eq!(DIRECTORY.census().used_pools, 0);
+    }
+
+    #[test]
+    fn an_offer_that_somebody_else_took_meanwhile_is_passed_over() {
+        static DIRECTORY: Directory = Directory::new();
+        let class = SizeClass::of(1000);
+        let (taken, other) = (leave_pool_with(&DIRECTORY, class, 5), leave_pool_with(&DIRECTORY, class, 6));
+        assert!(taken.remote().claim());
+        assert!(core::ptr::eq(DIRECTORY.adopt(class).unwrap(), other));
+    }
+}

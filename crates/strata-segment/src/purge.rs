@@ -183,3 +183,86 @@ fn full_fence() {
         fence(SeqCst);
     }
 }
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::pool::Pool;
+
+    /// Dirties one pool and frees it; whether a claim of it found it clean.
+    fn dirty_a_pool(directory: &Directory) -> bool {
+        let (start, dirty) = directory.allocate_large(POOL_BYTES, 1).unwrap();
+        // SAFETY: allocated just now.
+        unsafe { start.write_bytes(0xa5, POOL_BYTES) };
+        // SAFETY: the base of a pool of an arena.
+        let pool = unsafe { Pool::of_base(start) };
+        // SAFETY: ours, and used no more.
+        unsafe { directory.free_large(pool) };
+        dirty == 0
+    }
+
+    fn dirty_pools(directory: &Directory) -> u64 {
+        directory.census().dirty_pools
+    }
+
+    #[test]
+    fn a_pool_is_purged_when_it_was_free_at_two_looks() {
+        static DIRECTORY: Directory = Directory::new();
+        assert!(dirty_a_pool(&DIRECTORY));
+        assert_eq!(dirty_pools(&DIRECTORY), 1);
+        assert!(DIRECTORY.pass(Which::Aged), "something is left for the second look");
+        assert_eq!(dirty_pools(&DIRECTORY), 1);
+        assert!(!DIRECTORY.pass(Which::Aged), "nothing is left");
+        assert_eq!(dirty_pools(&DIRECTORY), 0);
+        assert!(dirty_a_pool(&DIRECTORY), "a purged pool is known to be zero");
+    }
+
+    #[test]
+    fn a_pool_in_use_at_the_second_look_is_not_purged() {
+        static DIRECTORY: Directory = Directory::new();
+        dirty_a_pool(&DIRECTORY);
+        DIRECTORY.pass(Which::Aged);
+        let (start, dirty) = DIRECTORY.allocate_large(POOL_BYTES, 1).unwrap();
+        assert_eq!(dirty, 1);
+        assert!(!DIRECTORY.pass(Which::Aged));
+        // SAFETY: allocated above; `dirty_a_pool` filled it, and nobody zeroed it.
+        assert_eq!(unsafe { start.read() }, 0xa5);
+        assert_eq!(DIRECTORY.census().purge_calls, 0);
+    }
+
+    #[test]
+    fn everything_that_is_free_goes_at_once_when_asked_for() {
+        static DIRECTORY: Directory = Directory::new();
+        let (start, _) = DIRECTORY.allocate_large(5 * POOL_BYTES, 1).unwrap();
+        // SAFETY: the base of a pool of an arena.
+        let pool = unsafe { Pool::of_base(start) };
+        // SAFETY: ours, and used no more.
+        unsafe { DIRECTORY.free_large(pool) };
+        assert_eq!(DIRECTORY.purge_all(), 5 * POOL_BYTES as u64);
+        assert_eq!(
+            (DIRECTORY.purge_all(), DIRECTORY.census().purge_calls),
+            (0, 1),
+            "neighbours go by one call"
+        );
+    }
+
+    #[test]
+    fn a_look_before_the_delay_is_over_purges_nothing() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_delay(u64::MAX);
+        dirty_a_pool(&DIRECTORY);
+        (0..10).for_each(|_| DIRECTORY.tick());
+        assert_eq!(dirty_pools(&DIRECTORY), 1);
+        DIRECTORY.set_purge_delay(0);
+        (0..3).for_each(|_| DIRECTORY.tick());
+        assert_eq!(dirty_pools(&DIRECTORY), 0);
+    }
+
+    #[test]
+    fn nothing_is_due_when_nothing_was_freed() {
+        static DIRECTORY: Directory = Directory::new();
+        let _ = DIRECTORY.allocate_large(POOL_BYTES, 1);
+        assert_eq!(DIRECTORY.purge_clock.due.load(Relaxed), 0);
+        assert!(!DIRECTORY.pass(Which::Aged));
+    }
+}
