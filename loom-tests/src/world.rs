@@ -134,9 +134,7 @@ impl Actor {
     pub fn try_alloc(&self, class: SizeClass) -> Option<Block> {
         // SAFETY: the actor's own cache.
         let place = unsafe { self.cache.alloc(class) }?.as_non_null();
-        let mark = payload::new_mark();
-        payload::write(place, mark);
-        Some(Block { place, class, mark })
+        Some(Block::written(place, class))
     }
 
     /// Allocates as for zeroed memory: what is said to be zero must be, and nobody else may be writing there.
@@ -144,17 +142,15 @@ impl Actor {
         // SAFETY: the actor's own cache.
         let (block, memory) =
             unsafe { self.cache.alloc_zeroable(class) }.expect("the simulated OS has memory");
-        let (place, mark) = (block.as_non_null(), payload::new_mark());
         if memory == Memory::Zero {
-            payload::expect(place, payload::ZERO);
+            pieces(block.as_non_null(), class).for_each(|piece| payload::expect(piece, payload::ZERO));
         }
-        payload::write(place, mark);
-        Block { place, class, mark }
+        Block::written(block.as_non_null(), class)
     }
 
     /// Looks at what the block holds, and frees it.
     pub fn free(&self, block: Block) {
-        payload::give_up(block.place, block.mark);
+        pieces(block.place, block.class).for_each(|piece| payload::give_up(piece, block.mark));
         // SAFETY: the actor's own cache; the block is the program's, which gives it back.
         unsafe { self.cache.free(UserPtr::new(block.place), block.class) };
     }
@@ -166,7 +162,20 @@ impl Actor {
     }
 }
 
+/// The payloads of a block: one at every place where a block could start.
+fn pieces(place: NonNull<u8>, class: SizeClass) -> impl Iterator<Item = NonNull<u8>> {
+    let step = QUARTER.block_bytes();
+    (0..class.block_bytes() / step)
+        .map(move |piece| place.map_addr(|start| start.saturating_add(piece * step)))
+}
+
 impl Block {
+    fn written(place: NonNull<u8>, class: SizeClass) -> Self {
+        let mark = payload::new_mark();
+        pieces(place, class).for_each(|piece| payload::write(piece, mark));
+        Self { place, class, mark }
+    }
+
     /// Its address.
     pub fn place(&self) -> NonNull<u8> {
         self.place
@@ -177,6 +186,6 @@ impl Block {
     /// # Panics
     /// If it does not hold what was written.
     pub fn expect_intact(&self) {
-        payload::expect(self.place, self.mark);
+        pieces(self.place, self.class).for_each(|piece| payload::expect(piece, self.mark));
     }
 }

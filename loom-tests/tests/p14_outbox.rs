@@ -2,23 +2,41 @@
 //! comes in its way or its thread ends.
 #![cfg(strata_loom)]
 
-use strata_loom_tests::{HALF, World, join, model, spawn};
+use strata_loom_tests::{HALF, QUARTER, World, join, model, spawn};
 
 #[test]
 fn a_chain_of_two_against_the_owners_round() {
     model("a_chain_of_two_against_the_owners_round", None, || {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
+        // The pool is the current one still, so it has an owner, and the second free posts both.
         let given = [ours.alloc(HALF), ours.alloc(HALF)];
-        let current = ours.alloc(HALF);
         let other = spawn(move || {
             given.into_iter().for_each(|block| theirs.free(block));
             theirs
         });
         ours.collect();
-        current.expect_intact();
-        ours.free(current);
         world.end([ours, join(other)]);
+    });
+}
+
+#[test]
+fn a_chain_of_two_against_allocations() {
+    model("a_chain_of_two_against_allocations", None, || {
+        let world = World::new();
+        let (ours, theirs) = (world.enter(), world.enter());
+        let [kept, first, second, third] = [(); 4].map(|()| ours.alloc(QUARTER));
+        let other = spawn(move || {
+            [first, second].into_iter().for_each(|block| theirs.free(block));
+            theirs
+        });
+        let taken = [ours.alloc(QUARTER), ours.alloc(QUARTER)];
+        let theirs = join(other);
+        [kept, third].into_iter().chain(taken).for_each(|block| {
+            block.expect_intact();
+            ours.free(block);
+        });
+        world.end([ours, theirs]);
     });
 }
 
@@ -27,19 +45,17 @@ fn blocks_of_two_pools_share_one_slot() {
     model("blocks_of_two_pools_share_one_slot", None, || {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
-        // One block of the first pool, of which another is kept; one of the second.
-        let (kept, first) = (ours.alloc(HALF), ours.alloc(HALF));
-        let (second, own) = (theirs.alloc(HALF), theirs.alloc(HALF));
-        let third = world.without_cache();
+        let (half, quarter) = (ours.alloc(HALF), ours.alloc(QUARTER));
         let other = spawn(move || {
-            theirs.free(first);
-            theirs.free(own);
+            theirs.free(half);
+            theirs.free(quarter);
             world.leave(theirs);
         });
-        third.free(second);
+        let next = ours.alloc(HALF);
+        ours.collect();
         join(other);
-        kept.expect_intact();
-        ours.free(kept);
+        next.expect_intact();
+        ours.free(next);
         world.end([ours]);
     });
 }

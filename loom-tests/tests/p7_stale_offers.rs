@@ -61,16 +61,39 @@ fn a_stale_offer_of_another_class_is_seen_through() {
         let live = gone.alloc(HALF);
         world.leave(gone);
         let (ours, theirs) = (world.enter(), world.enter());
-        // The offer for HALF stays on the shelf while the pool comes to serve QUARTER and is nobody's again.
+        // The offer for HALF stays on the shelf while the pool comes to serve QUARTER and is nobody's again, with holes.
         theirs.free(live);
-        let quarter = theirs.alloc(QUARTER);
+        let [first, hole, third, last] = [(); 4].map(|()| theirs.alloc(QUARTER));
+        [last, hole].into_iter().for_each(|block| theirs.free(block));
         world.leave(theirs);
         let freeing = world.without_cache();
-        let other = spawn(move || freeing.free(quarter));
+        let other = spawn(move || freeing.free(first));
         let block = ours.alloc(HALF);
         join(other);
+        third.expect_intact();
         block.expect_intact();
-        ours.free(block);
+        [third, block].into_iter().for_each(|block| ours.free(block));
+        world.end([ours]);
+    });
+}
+
+#[test]
+fn an_offer_is_followed_while_the_pool_changes_hands() {
+    model("an_offer_is_followed_while_the_pool_changes_hands", Some(3), || {
+        let world = World::new();
+        let gone = world.enter();
+        let (first, second) = (gone.alloc(QUARTER), gone.alloc(QUARTER));
+        world.leave(gone);
+        let (ours, theirs) = (world.enter(), world.enter());
+        let other = spawn(move || {
+            // Becomes the owner by a free and leaves: the offer of the first owner leads to what this one did.
+            theirs.free(first);
+            world.leave(theirs);
+        });
+        let adopted = ours.alloc(QUARTER);
+        join(other);
+        second.expect_intact();
+        [second, adopted].into_iter().for_each(|block| ours.free(block));
         world.end([ours]);
     });
 }

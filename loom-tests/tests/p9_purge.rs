@@ -8,17 +8,17 @@ use strata_core::layout::POOL_BYTES;
 use strata_core::sync::Ordering::Relaxed;
 use strata_loom_tests::{Actor, HALF, World, alone, join, model, payload, spawn};
 
-/// Uses a pool and gives it back, dirty.
+/// Uses a whole pool and gives it back, dirty.
 fn cycle(actor: &Actor) {
-    let block = actor.alloc(HALF);
-    actor.free(block);
+    let blocks = [actor.alloc(HALF), actor.alloc(HALF)];
+    blocks.into_iter().for_each(|block| actor.free(block));
     actor.collect();
 }
 
-/// The same, if the memory is said to be zero, it must be.
+/// The same; the second block is carved as it is, so if it is said to be zero, it must be.
 fn cycle_zeroed(actor: &Actor) {
-    let block = actor.alloc_zeroable(HALF);
-    actor.free(block);
+    let blocks = [actor.alloc(HALF), actor.alloc_zeroable(HALF)];
+    blocks.into_iter().for_each(|block| actor.free(block));
     actor.collect();
 }
 

@@ -73,9 +73,6 @@ impl Program {
     pub(super) fn command(&self, root: &Path, filter: Option<&str>) -> Command {
         let mut command = Command::new(&self.path);
         command.current_dir(root.join("loom-tests")).arg("--nocapture").args(filter);
-        if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
-            command.env("LOOM_MAX_PREEMPTIONS", "2");
-        }
         command.env("RUST_BACKTRACE", "0");
         command
     }
