@@ -8,7 +8,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::time::Instant;
-use strata_gil::{ClassicPymalloc, CurrentPymalloc, Gil};
+use strata_gil::{Classic, ClassicPymalloc, Current, CurrentPymalloc, Gil, LibcPath, Unlocked};
 
 const PAIRS: u32 = 2_000_000;
 const ROUNDS: u32 = 9;
@@ -16,6 +16,10 @@ const LAYOUT: Layout = Layout::new::<[u64; 6]>();
 
 static CLASSIC: ClassicPymalloc = ClassicPymalloc::new();
 static CURRENT: CurrentPymalloc = CurrentPymalloc::new();
+// SAFETY: this program has one thread.
+static CLASSIC_ALONE: Unlocked<Classic> = unsafe { Unlocked::one_thread(LibcPath) };
+// SAFETY: as above.
+static CURRENT_ALONE: Unlocked<Current> = unsafe { Unlocked::one_thread(LibcPath) };
 static GIL: Gil<System> = Gil::new(System);
 
 fn main() {
@@ -24,6 +28,8 @@ fn main() {
     row("gil of system", &GIL);
     row("classic", &CLASSIC);
     row("current", &CURRENT);
+    row("classic, no lock", &CLASSIC_ALONE);
+    row("current, no lock", &CURRENT_ALONE);
     println!("\n{}", CURRENT.stats());
 }
 

@@ -7,6 +7,7 @@
 //! pymalloc/mod.rs   pymalloc as a GlobalAlloc: alloc, dealloc, realloc
 //!   heap.rs         one allocation and one free through the three layers, without the lock
 //!   parameters.rs   the free choices: Classic and Current
+//!   exclusion.rs    behind the lock, or for one thread without it
 //!   class.rs        request size <-> size class
 //!   pool.rs         blocks of one class: take, give, carve
 //!   used.rs         the partial pools of each class
@@ -33,6 +34,6 @@ mod pymalloc;
 
 pub use gil::Gil;
 pub use pymalloc::{
-    ClassStats, Classic, ClassicPymalloc, Current, CurrentPymalloc, LibcPath, MapNodes, Parameters, Pymalloc,
-    PymallocStats,
+    ClassStats, Classic, ClassicPymalloc, Current, CurrentPymalloc, Exclusion, LibcPath, Locked, MapNodes,
+    OneThread, Parameters, Pymalloc, PymallocStats, Unlocked,
 };

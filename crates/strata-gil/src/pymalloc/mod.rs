@@ -8,15 +8,16 @@
 //!          └► foreign: stays foreign, however small
 //! ```
 //!
-//! All heaps of a process share one lock (`fork.rs` says why).
+//! All heaps of a process share one lock (`fork.rs` says why), except those made for one thread (`exclusion.rs`).
 //!
-//! I1  `heap` is touched with `HEAP` held only; the system path is never called with it held.
+//! I1  `heap` is touched with `HEAP` held only, or by the one thread; the system path is never called with it held.
 //!
 //! Idea: CPython's obmalloc (Vladimir Marangozov, 2000; Tim Peters, Neil Schemenauer and others since). Facts only.
 
 mod address;
 mod arena;
 mod class;
+mod exclusion;
 mod heap;
 mod libc_path;
 mod parameters;
@@ -30,15 +31,15 @@ mod usable;
 mod used;
 
 pub use address::MapNodes;
+pub use exclusion::{Exclusion, Locked, OneThread};
 pub use libc_path::LibcPath;
 pub use parameters::{Classic, Current, Parameters};
 pub use stats::{ClassStats, PymallocStats};
 
-use crate::fork::HEAP;
-use crate::lock::Held;
 use class::ClassIndex;
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
@@ -51,6 +52,9 @@ pub type ClassicPymalloc = Pymalloc<Classic>;
 /// The design of today: 1 MiB arenas, 16 KiB pools, 32 classes of 16 bytes.
 pub type CurrentPymalloc = Pymalloc<Current>;
 
+/// A heap without the lock, for programs of one thread: see [`Pymalloc::one_thread`].
+pub type Unlocked<P, A = LibcPath> = Pymalloc<P, A, OneThread>;
+
 /// pymalloc with a set of parameters, in front of an allocator for everything else.
 ///
 /// ```
@@ -61,20 +65,21 @@ pub type CurrentPymalloc = Pymalloc<Current>;
 /// ```
 ///
 /// A value that is dropped leaves its arenas mapped, since blocks of it may still be in use.
-pub struct Pymalloc<P: Parameters, A = LibcPath> {
+pub struct Pymalloc<P: Parameters, A = LibcPath, X: Exclusion = Locked> {
     heap: UnsafeCell<Heap<P>>,
     /// Blocks that went the system path.
     system_blocks: AtomicUsize,
     system: A,
+    exclusion: PhantomData<X>,
 }
 
 // SAFETY: I1 for the heap; the system path is used from several threads at once, so it must be `Sync` itself.
-unsafe impl<P: Parameters, A: Sync> Sync for Pymalloc<P, A> {}
+unsafe impl<P: Parameters, A: Sync, X: Exclusion> Sync for Pymalloc<P, A, X> {}
 
-/// The heap, with the lock held.
-struct LockedHeap<'a, P: Parameters> {
+/// The heap, with nobody else inside.
+struct EnteredHeap<'a, P: Parameters, X: Exclusion> {
     heap: &'a mut Heap<P>,
-    _held: Held<'static>,
+    _inside: X::Inside,
 }
 
 impl<P: Parameters> Pymalloc<P> {
@@ -93,14 +98,41 @@ impl<P: Parameters> Default for Pymalloc<P> {
 impl<P: Parameters, A> Pymalloc<P, A> {
     /// An empty heap in front of `system`, which gets requests of 0 or more than 512 bytes or of strict alignment.
     pub const fn with_system(system: A) -> Self {
-        Self { heap: UnsafeCell::new(Heap::NEW), system_blocks: AtomicUsize::new(0), system }
+        Self::empty(system)
+    }
+}
+
+impl<P: Parameters, A> Unlocked<P, A> {
+    /// An empty heap in front of `system` that nothing protects: pymalloc's time without any lock.
+    ///
+    /// ```
+    /// use strata_gil::{Current, LibcPath, Unlocked};
+    /// // SAFETY: this program has one thread.
+    /// #[global_allocator]
+    /// static GLOBAL: Unlocked<Current> = unsafe { Unlocked::one_thread(LibcPath) };
+    /// assert_eq!(vec![1, 2, 3].len(), 3);
+    /// ```
+    ///
+    /// # Safety
+    /// - No call on the value, and none of its methods, begins before the one before it has ended: one thread at a time,
+    ///   and what one did happens before what the next one does. A global allocator is called by every thread of the
+    ///   program, those of libraries included.
+    pub const unsafe fn one_thread(system: A) -> Self {
+        Self::empty(system)
+    }
+}
+
+impl<P: Parameters, A, X: Exclusion> Pymalloc<P, A, X> {
+    const fn empty(system: A) -> Self {
+        let heap = UnsafeCell::new(Heap::NEW);
+        Self { heap, system_blocks: AtomicUsize::new(0), system, exclusion: PhantomData }
     }
 
     /// Where every byte of the arenas is now. Walks all pools with the lock held; allocates nothing.
     pub fn stats(&self) -> PymallocStats {
         // Relaxed: a number for people.
         let system_blocks = self.system_blocks.load(Relaxed);
-        self.lock().heap.stats(system_blocks)
+        self.enter().heap.stats(system_blocks)
     }
 
     /// The length of the block at `ptr` if a pool of this heap holds it, none if it went the system path.
@@ -108,15 +140,15 @@ impl<P: Parameters, A> Pymalloc<P, A> {
     /// # Safety
     /// - `ptr` is a block in use, of this allocator.
     pub unsafe fn pool_block_size(&self, ptr: NonNull<u8>) -> Option<usize> {
-        self.lock().heap.usable_size(ptr)
+        self.enter().heap.usable_size(ptr)
     }
 
     #[inline]
-    fn lock(&self) -> LockedHeap<'_, P> {
-        let held = HEAP.acquire();
-        // SAFETY: I1, the lock is held until the reference is gone.
+    fn enter(&self) -> EnteredHeap<'_, P, X> {
+        let inside = X::enter();
+        // SAFETY: I1, nobody else gets in until the reference is gone.
         let heap = unsafe { &mut *self.heap.get() };
-        LockedHeap { heap, _held: held }
+        EnteredHeap { heap, _inside: inside }
     }
 
     /// The class that serves `layout`, unless it takes the system path.
@@ -130,15 +162,14 @@ impl<P: Parameters, A> Pymalloc<P, A> {
 
     #[inline]
     fn allocate_small(&self, class: ClassIndex) -> *mut u8 {
-        let block = self.lock().heap.allocate(class);
+        let block = self.enter().heap.allocate(class);
         block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
     }
 
     /// Counts what the system path gave.
     fn counted(&self, block: *mut u8) -> *mut u8 {
         if !block.is_null() {
-            // Relaxed: a number for people.
-            self.system_blocks.fetch_add(1, Relaxed);
+            X::add(&self.system_blocks, 1);
         }
         block
     }
@@ -149,13 +180,13 @@ impl<P: Parameters, A> Pymalloc<P, A> {
     unsafe fn free_if_ours(&self, ptr: *mut u8) -> Freed {
         let Some(block) = NonNull::new(ptr) else { return Freed::Ours };
         // SAFETY: the caller gives the block up.
-        unsafe { self.lock().heap.free(block) }
+        unsafe { self.enter().heap.free(block) }
     }
 }
 
 // SAFETY: blocks of a class are at least as long and as aligned as asked, and two are never the same while in use (pool.rs).
 // Everything else is the system path's promise. Nothing unwinds.
-unsafe impl<P: Parameters, A: GlobalAlloc> GlobalAlloc for Pymalloc<P, A> {
+unsafe impl<P: Parameters, A: GlobalAlloc, X: Exclusion> GlobalAlloc for Pymalloc<P, A, X> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match Self::class(layout) {
@@ -169,8 +200,7 @@ unsafe impl<P: Parameters, A: GlobalAlloc> GlobalAlloc for Pymalloc<P, A> {
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller gives the block up.
         if unsafe { self.free_if_ours(ptr) } == Freed::Foreign {
-            // Relaxed: a number for people.
-            self.system_blocks.fetch_sub(1, Relaxed);
+            X::add(&self.system_blocks, -1);
             // SAFETY: not of a pool, so the system path gave it.
             unsafe { self.system.dealloc(ptr, layout) };
         }
@@ -191,7 +221,7 @@ unsafe impl<P: Parameters, A: GlobalAlloc> GlobalAlloc for Pymalloc<P, A> {
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let Some(block) = NonNull::new(ptr) else { return ptr };
-        let held_bytes = self.lock().heap.usable_size(block);
+        let held_bytes = self.enter().heap.usable_size(block);
         match held_bytes {
             // SAFETY: not of a pool, so the system path gave it. It stays there.
             None => unsafe { self.system.realloc(ptr, layout, new_size) },
@@ -202,7 +232,24 @@ unsafe impl<P: Parameters, A: GlobalAlloc> GlobalAlloc for Pymalloc<P, A> {
     }
 }
 
-impl<P: Parameters, A: GlobalAlloc> Pymalloc<P, A> {
+impl<P: Parameters, A: GlobalAlloc, X: Exclusion> Pymalloc<P, A, X> {
+    /// Gives a block back without its layout, as C's `free` must: `measure` tells the length of one that no pool holds.
+    ///
+    /// # Safety
+    /// - `ptr` is a block in use, of this allocator, which the caller gives up.
+    /// - The system path can do with the length that `measure` tells, aligned to 1.
+    #[inline]
+    pub unsafe fn dealloc_unsized(&self, ptr: NonNull<u8>, measure: impl FnOnce(NonNull<u8>) -> usize) {
+        // SAFETY: the caller gives the block up.
+        if unsafe { self.free_if_ours(ptr.as_ptr()) } == Freed::Foreign {
+            X::add(&self.system_blocks, -1);
+            // SAFETY: what is allocated is no longer than a layout may be.
+            let layout = unsafe { Layout::from_size_align_unchecked(measure(ptr), 1) };
+            // SAFETY: not of a pool, so the system path gave it, and it can do with the layout.
+            unsafe { self.system.dealloc(ptr.as_ptr(), layout) };
+        }
+    }
+
     /// # Safety
     /// - As `GlobalAlloc::realloc`.
     unsafe fn move_to(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::boxed::Box;
+use std::vec::Vec;
 
 fn layout(size: usize, alignment: usize) -> Layout {
     Layout::from_size_align(size, alignment).unwrap()
@@ -148,5 +149,59 @@ fn an_impossible_request_gets_null_and_counts_nothing() {
     let block = alloc(&allocator, layout(isize::MAX as usize - 8191, 1));
     // Seen from outside, or the optimiser drops the call and assumes success.
     assert!(core::hint::black_box(block).is_null());
+    assert_eq!(allocator.stats().blocks_in_use(), 0);
+}
+
+/// The same work on a heap with and without the lock; what each answers and counts.
+fn history<P: Parameters, X: Exclusion>(
+    allocator: &Pymalloc<P, LibcPath, X>,
+) -> (Vec<Option<usize>>, PymallocStats) {
+    let sizes = (0..3_000).map(|number: usize| 1 + number * 37 % 700);
+    let blocks: Vec<_> = sizes.map(|size| (size, fresh(allocator, size))).collect();
+    // SAFETY: live blocks.
+    let lengths = blocks.iter().map(|&(_, block)| unsafe { allocator.pool_block_size(block) }).collect();
+    let stats = allocator.stats();
+    for (size, block) in blocks {
+        // SAFETY: freed once, as allocated.
+        unsafe { allocator.dealloc(block.as_ptr(), layout(size, 1)) };
+    }
+    assert_eq!(allocator.stats().blocks_in_use(), 0);
+    (lengths, stats)
+}
+
+fn fresh(allocator: &impl GlobalAlloc, size: usize) -> NonNull<u8> {
+    // SAFETY: tests use no empty layout.
+    NonNull::new(unsafe { allocator.alloc(layout(size, 1)) }).unwrap()
+}
+
+fn one_thread<P: Parameters>() -> Box<Unlocked<P>> {
+    // SAFETY: it stays with the test's thread.
+    Box::new(unsafe { Unlocked::one_thread(LibcPath) })
+}
+
+#[test]
+fn without_the_lock_the_same_happens_as_with_it() {
+    assert_eq!(history(&*one_thread::<Classic>()), history(&ClassicPymalloc::new()));
+    assert_eq!(history(&*one_thread::<Current>()), history(&*current()));
+}
+
+#[test]
+fn one_thread_is_not_kept_out_by_the_lock() {
+    let allocator = one_thread::<Classic>();
+    let _held = crate::fork::HEAP.acquire();
+    let block = fresh(&*allocator, 40);
+    // SAFETY: the block just allocated.
+    unsafe { allocator.dealloc(block.as_ptr(), layout(40, 1)) };
+}
+
+#[test]
+fn a_block_is_given_back_without_its_layout() {
+    let allocator = current();
+    let [small, large] = [40, 4_000].map(|size| fresh(&*allocator, size));
+    // SAFETY: given up here; the C library needs no length.
+    unsafe { allocator.dealloc_unsized(small, |_| unreachable!("a pool knows")) };
+    assert_eq!(allocator.stats().blocks_in_use(), 1);
+    // SAFETY: as above.
+    unsafe { allocator.dealloc_unsized(large, |_| 4_000) };
     assert_eq!(allocator.stats().blocks_in_use(), 0);
 }
