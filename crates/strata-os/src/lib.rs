@@ -29,22 +29,25 @@
 //!
 //! The feature `simulated` (or `--cfg strata_loom`) puts the `simulated` module under the same names.
 //!
+//! The system is Linux, or else plain POSIX (`--cfg strata_unix` takes that on Linux, too, so that it can be tested).
+//!
 //! Does not know: arenas, pools, size classes, options, policy.
 
 #[cfg(any(test, strata_loom))]
 extern crate std;
 
-#[cfg(not(target_os = "linux"))]
-compile_error!(
-    "strata-os speaks Linux only so far: a port is a sibling of src/linux with the same functions"
-);
+#[cfg(not(unix))]
+compile_error!("strata-os speaks Unix only so far: a port is a sibling of src/unix with the same functions");
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("Strata packs addresses and counters into 64-bit words");
 
+#[cfg_attr(strata_loom, allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel"))]
+mod call;
 #[cfg_attr(strata_loom, allow(dead_code, reason = "under loom nothing is counted"))]
 pub mod counters;
 pub mod lifecycle;
-#[cfg_attr(strata_loom, allow(dead_code, reason = "under loom no memory comes from the kernel"))]
+#[cfg(all(target_os = "linux", not(strata_unix)))]
+#[cfg_attr(strata_loom, allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel"))]
 mod linux;
 pub mod machine;
 pub mod memory;
@@ -52,16 +55,32 @@ pub mod memory;
 pub mod simulated;
 pub mod stderr;
 pub mod tls;
+#[cfg(any(test, strata_unix, not(target_os = "linux")))]
+#[cfg_attr(
+    any(test, strata_loom),
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        reason = "on Linux only tests use it, and under loom nobody"
+    )
+)]
+mod unix;
 
-#[cfg(not(any(feature = "simulated", strata_loom)))]
-use linux::memory as imp;
+#[cfg(all(target_os = "linux", not(strata_unix)))]
+use linux as system;
+#[cfg(any(strata_unix, not(target_os = "linux")))]
+use unix as system;
+
 #[cfg(any(feature = "simulated", strata_loom))]
 use simulated::memory as imp;
+#[cfg(not(any(feature = "simulated", strata_loom)))]
+use system::memory as imp;
 
 pub use counters::{CallCounts, calls};
 pub use lifecycle::{ThreadExitKey, abort, after_fork_in_child, on_thread_exit};
-#[cfg(not(strata_loom))]
-pub use linux::clock;
 #[cfg(strata_loom)]
 pub use simulated::clock;
 pub use stderr::Line;
+#[cfg(not(strata_loom))]
+pub use system::clock;

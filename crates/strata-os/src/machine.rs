@@ -1,14 +1,53 @@
 //! What this machine and this process are like: pages, processors, limits, environment.
 //!
-//! Does not know: how it is found out (`linux/machine.rs`, `linux/cgroup.rs`), nor what anyone concludes from it.
+//! Does not know: how it is found out (`machine.rs` and `cgroup.rs` of each system), nor what anyone concludes from it.
 
-pub use crate::linux::cgroup::{cgroup_memory_limit, cgroup_memory_usage};
-pub use crate::linux::machine::{
-    address_space_limit, environment, physical_memory, processors, resident_bytes,
-};
+use crate::system::machine::has_foreign_rights;
+use core::ffi::{CStr, c_char};
+use core::ptr::NonNull;
+
+pub use crate::system::cgroup::{cgroup_memory_limit, cgroup_memory_usage};
+pub use crate::system::machine::{address_space_limit, physical_memory, processors, resident_bytes};
 
 /// Bytes of a page: 4 KiB on x86-64; 4, 16 or 64 KiB on aarch64, as the kernel was built; never a constant.
 #[inline]
 pub fn page_size() -> usize {
     crate::imp::page_size()
+}
+
+/// The value of an environment variable, copied into `buffer`; its length is the answer.
+///
+/// A length beyond `buffer.len()` means that the buffer holds only the beginning. `None`: not set, or the program runs
+/// with the rights of another user (set-user-ID), who must not be steered from outside. Works before `main`, once the C
+/// library has found the environment. As always in C, no other thread may be changing the environment meanwhile.
+pub fn environment(name: &CStr, buffer: &mut [u8]) -> Option<usize> {
+    if has_foreign_rights() {
+        return None;
+    }
+    // SAFETY: `name` ends in a zero byte.
+    let value: *mut c_char = unsafe { libc::getenv(name.as_ptr()) };
+    let value = NonNull::new(value)?;
+    // SAFETY: a value ends in a zero byte, and nobody changes the environment meanwhile.
+    let value = unsafe { CStr::from_ptr(value.as_ptr()) }.to_bytes();
+    for (place, byte) in buffer.iter_mut().zip(value) {
+        *place = *byte;
+    }
+    Some(value.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_copied_as_far_as_it_fits() {
+        // cargo sets it for every test.
+        let mut buffer = [0; 64];
+        let length = environment(c"CARGO_PKG_NAME", &mut buffer).unwrap();
+        assert_eq!(buffer.get(..length), Some(&b"strata-os"[..]));
+        let mut short = [0; 3];
+        assert_eq!(environment(c"CARGO_PKG_NAME", &mut short), Some(length));
+        assert_eq!(&short, b"str");
+        assert_eq!(environment(c"STRATA_NO_SUCH_VARIABLE", &mut buffer), None);
+    }
 }

@@ -16,7 +16,7 @@
 //! M2  Memory that was never touched, or was purged (not lazily) and not touched since, reads as zero.
 //! M3  Only the holder of a range moves it, so no two calls work on the same page at a time.
 //!
-//! Does not know: how (`linux/`), nor who checks (`simulated/`).
+//! Does not know: how (`linux/`, `unix/`), nor who checks (`simulated/`).
 
 use crate::imp;
 use core::ffi::CStr;
@@ -75,7 +75,8 @@ pub unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
 /// reserved, committed or purged → released: addresses and memory go back.
 ///
 /// May cut a range out of a larger one. `false`: the kernel kept the addresses (it has a limit on the number of
-/// mappings, and a hole makes one more); their memory went back, and nobody will use them again.
+/// mappings, and a hole makes one more); their memory went back (outside Linux, as by [`purge_lazily`]), and nobody will
+/// use them again.
 ///
 /// # Safety
 /// - The caller holds the whole range, and nobody uses its contents or its addresses any more.
@@ -87,7 +88,8 @@ pub unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
 
 /// committed → purged: the memory goes back at once, and the range reads as zero.
 ///
-/// `false`: part of the range may have kept its contents (locked pages do).
+/// `false`: part of the range may have kept its contents (locked pages do). Outside Linux a touch may fault then, if the
+/// kernel has a limit on promised memory and no longer keeps its promise.
 ///
 /// # Safety
 /// - The whole range is committed or purged, the caller holds it, and nobody uses its contents any more.

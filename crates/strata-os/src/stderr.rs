@@ -11,7 +11,7 @@
 //!
 //! Does not know: what happened.
 
-use crate::linux::Errno;
+use crate::call::Errno;
 use core::fmt;
 
 const LINE_BYTES: usize = 512;

@@ -11,7 +11,7 @@
 //!
 //! Does not know: what is worth giving back (`strata-segment` does).
 
-use super::call::{self, Errno};
+use crate::call::{self, Errno};
 use crate::counters::Call;
 use core::ffi::{CStr, c_int, c_ulong};
 use core::ptr::NonNull;

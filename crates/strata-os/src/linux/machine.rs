@@ -5,11 +5,9 @@
 //!
 //! Does not know: what anyone concludes from it.
 
-use super::call::Errno;
 use super::small_file;
-use core::ffi::{CStr, c_char};
+use crate::call::Errno;
 use core::mem::size_of_val;
-use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// More than any kernel supports today (8192 on x86-64).
@@ -88,24 +86,9 @@ fn resident_pages(statm: &[u8]) -> Option<u64> {
     small_file::number(statm.split(|byte| *byte == b' ').nth(1)?)
 }
 
-/// The value of an environment variable, copied into `buffer`; its length is the answer.
-///
-/// A length beyond `buffer.len()` means that the buffer holds only the beginning. `None`: not set, or the program runs
-/// with the rights of another user (set-user-ID), who must not be steered from outside. Works before `main`, once the C
-/// library has found the environment. As always in C, no other thread may be changing the environment meanwhile.
-pub fn environment(name: &CStr, buffer: &mut [u8]) -> Option<usize> {
-    if auxiliary(libc::AT_SECURE) != 0 {
-        return None;
-    }
-    // SAFETY: `name` ends in a zero byte.
-    let value: *mut c_char = unsafe { libc::getenv(name.as_ptr()) };
-    let value = NonNull::new(value)?;
-    // SAFETY: a value ends in a zero byte, and nobody changes the environment meanwhile.
-    let value = unsafe { CStr::from_ptr(value.as_ptr()) }.to_bytes();
-    for (place, byte) in buffer.iter_mut().zip(value) {
-        *place = *byte;
-    }
-    Some(value.len())
+/// Whether the program runs with the rights of another user than the one who started it.
+pub(crate) fn has_foreign_rights() -> bool {
+    auxiliary(libc::AT_SECURE) != 0
 }
 
 #[cfg(test)]
@@ -137,18 +120,6 @@ mod tests {
     fn a_running_process_is_resident_in_physical_memory() {
         assert!(resident_bytes() > 0);
         assert!(resident_bytes() <= physical_memory());
-    }
-
-    #[test]
-    fn the_environment_is_copied_as_far_as_it_fits() {
-        // cargo sets it for every test.
-        let mut buffer = [0; 64];
-        let length = environment(c"CARGO_PKG_NAME", &mut buffer).unwrap();
-        assert_eq!(buffer.get(..length), Some(&b"strata-os"[..]));
-        let mut short = [0; 3];
-        assert_eq!(environment(c"CARGO_PKG_NAME", &mut short), Some(length));
-        assert_eq!(&short, b"str");
-        assert_eq!(environment(c"STRATA_NO_SUCH_VARIABLE", &mut buffer), None);
     }
 
     #[test]

@@ -20,8 +20,8 @@
 //! Does not know: who asks, nor the states (`crate::memory` has the contract).
 
 use super::advise::purge;
-use super::call;
 use super::machine::page_size;
+use crate::call;
 use crate::counters::Call;
 use core::ffi::c_int;
 use core::ptr::{self, NonNull};

@@ -2,7 +2,6 @@
 //!
 //! | file          | what                                                            |
 //! |---------------|-----------------------------------------------------------------|
-//! | `call`        | one system call: counted, judged, `errno` kept                  |
 //! | `map`         | addresses: taken aligned, made usable, given back               |
 //! | `remap`       | addresses: grown, cut and moved with their pages                |
 //! | `advise`      | memory: given back, taken early, in pages of which size         |
@@ -12,7 +11,6 @@
 //! | `clock`       | milliseconds                                                    |
 
 mod advise;
-mod call;
 pub(crate) mod cgroup;
 pub mod clock;
 pub(crate) mod machine;
@@ -20,7 +18,7 @@ mod map;
 mod remap;
 mod small_file;
 
-pub(crate) use call::Errno;
+pub(crate) use libc::__errno_location as errno_location;
 
 /// What `crate::memory` calls when nothing is simulated.
 #[cfg_attr(strata_loom, allow(unused_imports, reason = "under loom no memory comes from the kernel"))]

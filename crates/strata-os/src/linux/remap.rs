@@ -8,8 +8,8 @@
 //!
 //! Does not know: when moving pays (`stratalloc` does).
 
-use super::call;
 use super::map::{release, reserve};
+use crate::call;
 use crate::counters::Call;
 use core::ptr::NonNull;
 

@@ -2,7 +2,7 @@
 //!
 //! Does not know: what the numbers mean.
 
-use super::call::Errno;
+use crate::call::Errno;
 use core::ffi::{CStr, c_int};
 
 /// The beginning of a file, as far as it fits; `None` if it cannot be read.

@@ -3,7 +3,7 @@
 //! ```text
 //!  crate::memory ──► memory   ── may the call succeed? ──► faults
 //!                       │  ── is the move legal? ────────► table
-//!                       └──── memory to back it ─────────► linux, or under loom `heap`
+//!                       └──── memory to back it ─────────► system, or under loom `heap`
 //! ```
 //!
 //! Its own state is plain atomics of `core`, invisible to loom, never held across a call, and shared by the process:
@@ -27,7 +27,7 @@ pub(crate) mod memory;
 mod table;
 
 #[cfg(not(strata_loom))]
-use crate::linux::memory as backing;
+use crate::system::memory as backing;
 #[cfg(strata_loom)]
 use heap as backing;
 

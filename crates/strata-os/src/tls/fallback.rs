@@ -1,14 +1,26 @@
-//! The thread word by a key of POSIX, for processors without a file of their own, and for Miri.
+//! The thread word by a key of POSIX, for systems and processors without a file of their own, and for Miri.
 //!
-//! Slower by a call, and weaker in one point: the C library may allocate when a thread sets its word first (beyond the
-//! first 32 keys of a process), and if that or the key itself fails, the word stays as it was.
+//! Slower by a call, and weaker in one point: the C library may allocate when a thread sets its word first. If the program
+//! has Strata for its `malloc`, that allocation finds the initial word still, sets it in its turn, and so on without end.
+//! Therefore the key is made at load, before the program makes any:
 //!
-//! The key is made on first use and published by compare-and-swap; a thread that loses the race deletes its own.
+//! | C library     | setting a word allocates                                   | the key made at load      |
+//! |---------------|------------------------------------------------------------|---------------------------|
+//! | musl, Apple's | never                                                      | costs nothing             |
+//! | FreeBSD's     | a table per thread; not by `malloc`, in newer versions     | no help in older versions |
+//! | glibc         | a table per thread, for keys above the first 32            | is among the first 32     |
+//! | OpenBSD's     | an entry per key and thread                                | no help                   |
+//!
+//! (A library that is opened late, behind 32 other keys, is no program's `malloc`.) If setting the word or making the key
+//! fails, the word stays as it was.
+//!
+//! The key is published by compare-and-swap, as the threads of another constructor may come before it is made at load;
+//! whoever loses the race deletes its own.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use libc::pthread_key_t;
 
-/// A word per thread, known by a key that is made on first use.
+/// A word per thread, known by a key that is made at load or on first use.
 #[derive(Debug)]
 pub struct KeyedWord {
     /// 0, or the key plus one.
@@ -38,6 +50,11 @@ impl KeyedWord {
         }
     }
 
+    /// Makes the key, if nobody has.
+    pub fn prepare(&self) {
+        let _ = self.key();
+    }
+
     fn key(&self) -> Option<pthread_key_t> {
         // Acquire: the C library's entry for the key; pairs with the Release in `make_key`.
         match self.key.load(Ordering::Acquire) {
@@ -53,7 +70,7 @@ impl KeyedWord {
         if unsafe { libc::pthread_key_create(&raw mut key, None) } != 0 {
             return None;
         }
-        let mine = u64::from(key) + 1;
+        let mine = key as u64 + 1;
         // Release: publishes the C library's entry; pairs with Acquire in `key`, and here for the winner's.
         let Err(winner) = self.key.compare_exchange(0, mine, Ordering::Release, Ordering::Acquire) else {
             return Some(key);
@@ -65,7 +82,12 @@ impl KeyedWord {
 }
 
 /// Makes a module with `get` and `set` of a word per thread; the page of [`tls`](crate::tls) has the contract.
-#[cfg(any(miri, not(target_os = "linux"), not(any(target_arch = "aarch64", target_arch = "x86_64"))))]
+#[cfg(any(
+    miri,
+    strata_unix,
+    not(target_os = "linux"),
+    not(any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
 #[macro_export]
 macro_rules! thread_word {
     ($(#[$attribute:meta])* $visibility:vis mod $name:ident { initial = $initial:path }) => {
@@ -76,6 +98,11 @@ macro_rules! thread_word {
             use super::*;
 
             static WORD: $crate::tls::fallback::KeyedWord = $crate::tls::fallback::KeyedWord::new();
+
+            extern "C" fn prepare() {
+                WORD.prepare();
+            }
+            $crate::at_load!(first prepare);
 
             /// The calling thread's word: what it last set, or else the address of the initial static.
             pub fn get() -> *mut () {

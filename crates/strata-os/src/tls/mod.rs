@@ -12,13 +12,13 @@
 //! whatever it is linked into. The C library keeps a reserve of that for libraries opened late.
 //!
 //! T1  The word belongs to its thread: no other thread reads or writes it.
-//! T2  It holds the address of the initial static, or what its thread last set.
+//! T2  It holds the address of the initial static, or what its thread last set, which is not null.
 //!
-//! | file       | for                               | a read, in an executable                 |
-//! |------------|-----------------------------------|------------------------------------------|
-//! | `x86_64`   | Linux on x86-64                   | two instructions (one constant, one load)|
-//! | `aarch64`  | Linux on aarch64                  | four instructions                        |
-//! | `fallback` | other processors, and under Miri  | a call to the C library                  |
+//! | file       | for                                        | a read, in an executable                 |
+//! |------------|--------------------------------------------|------------------------------------------|
+//! | `x86_64`   | Linux on x86-64                            | two instructions (one constant, one load)|
+//! | `aarch64`  | Linux on aarch64                           | four instructions                        |
+//! | `fallback` | other systems and processors, under Miri   | a call to the C library                  |
 //!
 //! Each of them defines the macro [`thread_word!`](crate::thread_word) with the same interface:
 //!
@@ -45,12 +45,18 @@
 //!
 //! Does not know: what the word means.
 
-#[cfg(all(target_arch = "aarch64", target_os = "linux", not(miri)))]
+#[cfg(all(target_arch = "aarch64", target_os = "linux", not(any(miri, strata_unix))))]
 mod aarch64;
-#[cfg(any(test, miri, not(target_os = "linux"), not(any(target_arch = "aarch64", target_arch = "x86_64"))))]
+#[cfg(any(
+    test,
+    miri,
+    strata_unix,
+    not(target_os = "linux"),
+    not(any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
 #[doc(hidden)]
 pub mod fallback;
-#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(any(miri, strata_unix))))]
 mod x86_64;
 
 /// The symbol of a word, as a string literal: see the module's page.

@@ -6,11 +6,12 @@
 //! Does not know: what the call does.
 
 use crate::counters::Call;
+use crate::system::errno_location;
 use core::ffi::{c_int, c_void};
 use core::ptr::NonNull;
 
 /// Makes a call that answers zero when done.
-pub(super) fn is_done(kind: Call, call: impl FnOnce() -> c_int) -> bool {
+pub(crate) fn is_done(kind: Call, call: impl FnOnce() -> c_int) -> bool {
     let errno = Errno::now();
     let done = call() == 0;
     judge(kind, done, errno);
@@ -18,7 +19,7 @@ pub(super) fn is_done(kind: Call, call: impl FnOnce() -> c_int) -> bool {
 }
 
 /// Makes a call that answers an address, or `MAP_FAILED`.
-pub(super) fn address(kind: Call, call: impl FnOnce() -> *mut c_void) -> Option<NonNull<u8>> {
+pub(crate) fn address(kind: Call, call: impl FnOnce() -> *mut c_void) -> Option<NonNull<u8>> {
     let errno = Errno::now();
     let answer = call();
     let done = answer != libc::MAP_FAILED;
@@ -41,14 +42,14 @@ pub(crate) struct Errno(c_int);
 impl Errno {
     pub(crate) fn now() -> Self {
         // SAFETY: the C library answers an address that is valid as long as this thread lives.
-        let place = unsafe { libc::__errno_location() };
+        let place = unsafe { errno_location() };
         // SAFETY: as above, and no other thread writes it.
         Errno(unsafe { *place })
     }
 
     pub(crate) fn restore(self) {
         // SAFETY: as in `now`.
-        let place = unsafe { libc::__errno_location() };
+        let place = unsafe { errno_location() };
         // SAFETY: as in `now`.
         unsafe { *place = self.0 };
     }

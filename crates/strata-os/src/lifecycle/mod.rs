@@ -15,9 +15,22 @@
 //!
 //! A key does not run its destructor for the thread that returns from `main`, nor in threads that `exit` finds running.
 //!
+//! | file    | for                    | load and exit                                   |
+//! |---------|------------------------|-------------------------------------------------|
+//! | `elf`   | all but Apple's        | two sections that the loader reads              |
+//! | `mach_o`| Apple's systems        | one, and the C library's list of exit functions |
+//!
+//! Each of them defines the macros [`at_load!`](crate::at_load) and [`at_exit!`](crate::at_exit).
+//!
 //! Does not know: what a thread leaves behind (`strata-cache` does).
 
-use crate::linux::Errno;
+#[cfg(not(target_vendor = "apple"))]
+mod elf;
+#[cfg(target_vendor = "apple")]
+#[doc(hidden)]
+pub mod mach_o;
+
+use crate::call::Errno;
 use core::ffi::c_void;
 use core::mem;
 use core::ptr::{self, NonNull};
@@ -87,12 +100,15 @@ impl KeyWord {
     const CLOSED: KeyWord = KeyWord(u64::MAX);
 
     fn of(key: pthread_key_t) -> Self {
-        KeyWord(u64::from(key) + 1)
+        // A small number in all systems, whose types differ in width and sign.
+        KeyWord(key as u64 + 1)
     }
 
     fn key(self) -> Option<ThreadExitKey> {
-        let key = self.0.checked_sub(1)?;
-        pthread_key_t::try_from(key).ok().map(ThreadExitKey)
+        match self {
+            KeyWord::NONE | KeyWord::CLOSED => None,
+            KeyWord(word) => Some(ThreadExitKey((word - 1) as pthread_key_t)),
+        }
     }
 }
 
@@ -136,36 +152,6 @@ extern "C" fn close() {
 
 crate::at_exit!(close);
 
-/// Has the loader call a safe `extern "C" fn()` when the program starts, before `main`, or when the library is loaded.
-///
-/// Of one executable or library, all that say `first` come before all that say `then`, and both before what other
-/// languages' constructors do. The environment and the C library are there; Rust's standard library may not be.
-#[macro_export]
-macro_rules! at_load {
-    (first $function:path) => {
-        $crate::at_load!(@ ".init_array.00101" $function);
-    };
-    (then $function:path) => {
-        $crate::at_load!(@ ".init_array.00102" $function);
-    };
-    (@ $section:literal $function:path) => {
-        const _: () = {
-            #[used]
-            #[unsafe(link_section = $section)]
-            static LISTED: extern "C" fn() = $function;
-        };
-    };
-}
-
-/// Has the loader call a safe `extern "C" fn()` when the program ends by `exit` or by returning from `main`, or when the
-/// library is unloaded. Nothing is registered, so nothing is allocated; other threads may still be running.
-#[macro_export]
-macro_rules! at_exit {
-    ($function:path) => {
-        $crate::at_load!(@ ".fini_array" $function);
-    };
-}
-
 fn register_child() -> bool {
     // SAFETY: the handler is there as long as this library is, and the C library forgets it with the library.
     unsafe { libc::pthread_atfork(None, None, Some(run_in_child)) == 0 }
@@ -195,7 +181,7 @@ mod tests {
     fn a_key_word_is_nothing_a_key_or_closed() {
         assert_eq!(KeyWord::NONE.key(), None);
         assert_eq!(KeyWord::CLOSED.key(), None);
-        for key in [0, 1, 1023, pthread_key_t::MAX] {
+        for key in [0, 1, 1023, 0x7fff_ffff] {
             assert_eq!(KeyWord::of(key).key(), Some(ThreadExitKey(key)));
         }
     }

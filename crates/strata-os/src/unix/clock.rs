@@ -1,0 +1,26 @@
+//! Time that is good enough to decide what has been idle.
+
+use libc::{CLOCK_MONOTONIC, timespec};
+
+/// Milliseconds since some moment before the program; never runs backwards. Whether it goes on while the machine sleeps
+/// is the system's choice.
+///
+/// No system call on most: some tens of nanoseconds.
+pub fn milliseconds() -> u64 {
+    let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes the value that it is given; if it fails, the value stays zero.
+    unsafe { libc::clock_gettime(CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::milliseconds;
+
+    #[test]
+    fn it_goes_forward() {
+        let before = milliseconds();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!((20..10_000).contains(&(milliseconds() - before)));
+    }
+}

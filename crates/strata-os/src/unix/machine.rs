@@ -1,0 +1,113 @@
+//! What the system says of this machine and this process.
+//!
+//! The page size never changes and is remembered; everything else is asked each time, as it may change while the
+//! program runs, and is asked rarely.
+//!
+//! Does not know: what anyone concludes from it.
+
+use crate::call::Errno;
+use core::ffi::c_int;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+// OpenBSD has no limit on addresses; that on data counts private mappings.
+#[cfg(not(target_os = "openbsd"))]
+use libc::RLIMIT_AS as ADDRESS_SPACE;
+#[cfg(target_os = "openbsd")]
+use libc::RLIMIT_DATA as ADDRESS_SPACE;
+
+const SMALLEST_PAGE_BYTES: u64 = 4096;
+
+/// Bytes of a page: 4 KiB on most processors, 16 KiB on Apple's.
+#[inline]
+pub(crate) fn page_size() -> usize {
+    // Relaxed: every thread that finds zero computes the same value.
+    match PAGE_SIZE.load(Ordering::Relaxed) {
+        0 => ask_page_size(),
+        known => known,
+    }
+}
+
+static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
+
+#[cold]
+fn ask_page_size() -> usize {
+    let size = ask(libc::_SC_PAGESIZE).max(SMALLEST_PAGE_BYTES) as usize;
+    // Relaxed: as in `page_size`.
+    PAGE_SIZE.store(size, Ordering::Relaxed);
+    size
+}
+
+/// A number that the C library knows; 0 if it does not.
+fn ask(what: c_int) -> u64 {
+    let errno = Errno::now();
+    // SAFETY: asks nothing of the caller; -1 for what it does not know.
+    let answer = unsafe { libc::sysconf(what) };
+    errno.restore();
+    u64::try_from(answer).unwrap_or(0)
+}
+
+/// The number of processors of the machine that are on, whichever of them this thread may run on; at least 1.
+pub fn processors() -> usize {
+    ask(libc::_SC_NPROCESSORS_ONLN).max(1) as usize
+}
+
+/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
+#[allow(clippy::unnecessary_cast, reason = "a signed number on some systems, never below zero")]
+pub fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: writes the value that it is given; cannot fail for this kind.
+    unsafe { libc::getrlimit(ADDRESS_SPACE, &raw mut limit) };
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
+}
+
+/// Bytes of memory of the machine, whatever part of it this process may use; 0 if the system does not say.
+pub fn physical_memory() -> u64 {
+    ask(libc::_SC_PHYS_PAGES) * page_size() as u64
+}
+
+/// Bytes of memory that this process occupies now: 0, as each system has its own way to say it, or none.
+/// (`getrusage` knows the highest number so far only.)
+pub fn resident_bytes() -> u64 {
+    0
+}
+
+/// Whether the program runs with the rights of another user than the one who started it.
+///
+/// Asked before the program gives such rights up, as it does no sooner than in `main`.
+pub(crate) fn has_foreign_rights() -> bool {
+    // SAFETY: these four ask nothing of the caller, and cannot fail.
+    let (user, effective_user) = (unsafe { libc::getuid() }, unsafe { libc::geteuid() });
+    // SAFETY: as above.
+    let (group, effective_group) = (unsafe { libc::getgid() }, unsafe { libc::getegid() });
+    user != effective_user || group != effective_group
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_size_is_a_power_of_two_and_stays() {
+        let size = page_size();
+        assert!(size.is_power_of_two() && size as u64 >= SMALLEST_PAGE_BYTES);
+        assert_eq!(size, page_size());
+    }
+
+    #[test]
+    fn the_machine_has_processors_and_memory() {
+        assert!(processors() >= std::thread::available_parallelism().unwrap().get());
+        assert!(physical_memory() > 1 << 20);
+    }
+
+    #[test]
+    fn a_question_that_nobody_knows_is_zero_and_leaves_errno() {
+        let errno = std::io::Error::last_os_error().raw_os_error();
+        assert_eq!(ask(-1), 0);
+        assert_eq!(std::io::Error::last_os_error().raw_os_error(), errno);
+    }
+
+    #[test]
+    fn an_address_space_without_limit_is_none() {
+        assert!(address_space_limit().is_none_or(|bytes| bytes > 1 << 20));
+    }
+}

@@ -1,0 +1,40 @@
+//! Any Unix but Linux, by what POSIX promises and a little more.
+//!
+//! | file          | what                                                            |
+//! |---------------|-----------------------------------------------------------------|
+//! | `map`         | addresses: taken aligned, made usable, given back               |
+//! | `remap`       | addresses: cut; nothing grows or moves                          |
+//! | `advise`      | memory: given back; most hints are unknown                      |
+//! | `machine`     | page size, processors, limits                                   |
+//! | `cgroup`      | no container's limit                                            |
+//! | `clock`       | milliseconds                                                    |
+//!
+//! Compiled for FreeBSD and macOS, but run on Linux only, by the tests and with `--cfg strata_unix`. A further system
+//! needs a line below: where its C library keeps `errno`.
+
+mod advise;
+pub(crate) mod cgroup;
+pub mod clock;
+pub(crate) mod machine;
+mod map;
+mod remap;
+
+#[cfg(any(target_os = "solaris", target_os = "illumos"))]
+pub(crate) use libc::___errno as errno_location;
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+pub(crate) use libc::__errno as errno_location;
+#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
+pub(crate) use libc::__errno_location as errno_location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+pub(crate) use libc::__error as errno_location;
+
+/// What `crate::memory` calls when nothing is simulated.
+#[cfg_attr(strata_loom, allow(unused_imports, reason = "under loom no memory comes from the kernel"))]
+pub(crate) mod memory {
+    pub(crate) use super::advise::{
+        advise_huge_pages, advise_small_pages, collapse, name, populate, purge, purge_lazily,
+    };
+    pub(crate) use super::machine::page_size;
+    pub(crate) use super::map::{commit, decommit, map, release, reserve};
+    pub(crate) use super::remap::{grow_in_place, relocate, shrink_in_place};
+}
