@@ -1,7 +1,6 @@
 //! P8: bits are claimed by one at a time, all of a run or none, and whoever claims sees what the last user did.
 #![cfg(strata_loom)]
 
-use std::num::NonZero;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use strata_core::address::UserPtr;
@@ -11,7 +10,7 @@ use strata_loom_tests::{Actor, HALF, World, join, model, payload, spawn};
 
 /// What bit `index` stands for: a payload under a made-up address.
 fn place(index: u32) -> NonNull<u8> {
-    NonNull::without_provenance(NonZero::<usize>::MIN.saturating_add(index as usize * 64))
+    NonNull::new(std::ptr::without_provenance_mut(1 + index as usize * 64)).expect("not null")
 }
 
 /// Uses what the bits of `mask` stand for, and gives it back.
@@ -125,5 +124,33 @@ fn a_large_block_against_a_pool_of_small_ones() {
         });
         large(world);
         world.end([ours, join(other)]);
+    });
+}
+
+#[test]
+fn a_large_block_grows_while_others_claim() {
+    model("a_large_block_grows_while_others_claim", Some(3), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let theirs = world.enter();
+        let (start, _) = directory.allocate_large(POOL_BYTES, 16).expect("the simulated OS has memory");
+        let other = spawn(move || {
+            small(&theirs);
+            theirs
+        });
+        // SAFETY: a large allocation: its first byte leads to its first pool.
+        let first = unsafe { UserPtr::new(start).pool() };
+        // SAFETY: ours.
+        if unsafe { directory.grow_large(first, 2 * POOL_BYTES) } {
+            let (tail, mark) =
+                (start.map_addr(|address| address.saturating_add(POOL_BYTES)), payload::new_mark());
+            payload::write(tail, mark);
+            payload::give_up(tail, mark);
+            // SAFETY: ours, and the tail is not used again.
+            unsafe { directory.shrink_large(first, POOL_BYTES) };
+        }
+        // SAFETY: ours, and not used again.
+        unsafe { directory.free_large(first) };
+        world.end([join(other)]);
     });
 }

@@ -3,7 +3,7 @@
 //! Each counter is one word, so no reading is torn; a reader that adds several may see one before and one after an event
 //! that touches both. Quiet counters are exact.
 //!
-//! Does not know: what is counted.
+//! Does not know: what is counted. Model: `loom-tests/tests/p19_counters.rs`.
 
 use crate::sync::mutation::COUNTER_EXCHANGES;
 use crate::sync::{AtomicU64, Ordering::Relaxed};

@@ -5,7 +5,8 @@
 //!
 //! I1  A pool is disowned before its bit is set, so that whoever sees the bit can claim the pool.
 //!
-//! Does not know: who adopts. Idea: abandoned-page bitmaps (mimalloc 3).
+//! Does not know: who adopts. Models: `loom-tests/tests/p5_adopt.rs`, `p7_stale_offers.rs`.
+//! Idea: abandoned-page bitmaps (mimalloc 3).
 
 use crate::address::PoolIndex;
 use crate::size_class::{CLASS_COUNT, SizeClass};
