@@ -41,13 +41,19 @@ compile_error!("strata-os speaks Unix only so far: a port is a sibling of src/un
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("Strata packs addresses and counters into 64-bit words");
 
-#[cfg_attr(strata_loom, allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel"))]
+#[cfg_attr(
+    strata_loom,
+    allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")
+)]
 mod call;
 #[cfg_attr(strata_loom, allow(dead_code, reason = "under loom nothing is counted"))]
 pub mod counters;
 pub mod lifecycle;
 #[cfg(all(target_os = "linux", not(strata_unix)))]
-#[cfg_attr(strata_loom, allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel"))]
+#[cfg_attr(
+    strata_loom,
+    allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")
+)]
 mod linux;
 pub mod machine;
 pub mod memory;

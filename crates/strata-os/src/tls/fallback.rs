@@ -7,37 +7,57 @@
 //! | C library     | setting a word allocates                                   | the key made at load      |
 //! |---------------|------------------------------------------------------------|---------------------------|
 //! | musl, Apple's | never                                                      | costs nothing             |
-//! | FreeBSD's     | a table per thread; not by `malloc`, in newer versions     | no help in older versions |
 //! | glibc         | a table per thread, for keys above the first 32            | is among the first 32     |
 //! | OpenBSD's     | an entry per key and thread                                | no help                   |
 //!
 //! (A library that is opened late, behind 32 other keys, is no program's `malloc`.) If setting the word or making the key
 //! fails, the word stays as it was.
 //!
-//! The key is published by compare-and-swap, as the threads of another constructor may come before it is made at load;
-//! whoever loses the race deletes its own.
+//! When a thread ends, the C library takes a key's value away and calls its destructor, in four rounds; ours puts the
+//! value back, so that the destructors of other keys find it in every round.
+//!
+//! | the key  | who may leave it | to      | by                                                              |
+//! |----------|------------------|---------|-----------------------------------------------------------------|
+//! | not made | any thread       | made    | `make_key`, at load or on first use: CAS; a loser deletes its   |
+//! | not made | the loader       | closed  | `close`, swap                                                   |
+//! | made     | the loader       | closed  | `close`, swap, at unload or at the end of the process           |
+//! | closed   | nobody           |         | the word is the initial one for all                             |
+//!
+//! K1  The key in the word was made by it, and nobody deletes it but `close`.
 
+use core::ffi::c_void;
 use core::sync::atomic::{AtomicU64, Ordering};
 use libc::pthread_key_t;
+
+/// Puts a value back that the C library has taken away.
+pub type Keeper = unsafe extern "C" fn(*mut c_void);
 
 /// A word per thread, known by a key that is made at load or on first use.
 #[derive(Debug)]
 pub struct KeyedWord {
-    /// 0, or the key plus one.
+    /// `NOT_MADE`, `CLOSED`, or the key plus one.
     key: AtomicU64,
+    keeper: Keeper,
 }
 
+/// Miri calls destructors until none sets a value any more; and a key without one keeps its values there.
+#[cfg(miri)]
+const NEEDS_KEEPER: bool = false;
+#[cfg(not(miri))]
+const NEEDS_KEEPER: bool = true;
+const NOT_MADE: u64 = 0;
+const CLOSED: u64 = u64::MAX;
+
 impl KeyedWord {
-    /// A word that no thread has set.
-    #[expect(clippy::new_without_default, reason = "only a static makes sense")]
-    pub const fn new() -> Self {
-        KeyedWord { key: AtomicU64::new(0) }
+    /// A word that no thread has set, with a function that sets it.
+    pub const fn new(keeper: Keeper) -> Self {
+        KeyedWord { key: AtomicU64::new(NOT_MADE), keeper }
     }
 
     /// What the calling thread last set, or else `initial`.
     pub fn get(&self, initial: *mut ()) -> *mut () {
         let Some(key) = self.key() else { return initial };
-        // SAFETY: the key was made below, and nobody deletes it.
+        // SAFETY: K1: the key exists.
         let word = unsafe { libc::pthread_getspecific(key) }.cast::<()>();
         if word.is_null() { initial } else { word }
     }
@@ -45,7 +65,7 @@ impl KeyedWord {
     /// Sets the calling thread's word, if the C library can.
     pub fn set(&self, word: *mut ()) {
         if let Some(key) = self.key() {
-            // SAFETY: the key was made below, and nobody deletes it.
+            // SAFETY: K1: the key exists.
             unsafe { libc::pthread_setspecific(key, word.cast()) };
         }
     }
@@ -55,37 +75,53 @@ impl KeyedWord {
         let _ = self.key();
     }
 
+    /// Deletes the key: the code of the keeper goes away.
+    pub fn close(&self) {
+        // Acquire: the C library's entry for the key; pairs with the Release in `make_key`.
+        if let Some(key) = known(self.key.swap(CLOSED, Ordering::Acquire)) {
+            // SAFETY: K1, and the swap gives the key to one caller only.
+            unsafe { libc::pthread_key_delete(key) };
+        }
+    }
+
     fn key(&self) -> Option<pthread_key_t> {
         // Acquire: the C library's entry for the key; pairs with the Release in `make_key`.
         match self.key.load(Ordering::Acquire) {
-            0 => self.make_key(),
-            known => Some((known - 1) as pthread_key_t),
+            NOT_MADE => self.make_key(),
+            word => known(word),
         }
     }
 
     #[cold]
     fn make_key(&self) -> Option<pthread_key_t> {
-        let mut key = 0;
+        let (mut key, keeper) = (0, NEEDS_KEEPER.then_some(self.keeper));
         // SAFETY: writes the key that it is given.
-        if unsafe { libc::pthread_key_create(&raw mut key, None) } != 0 {
+        if unsafe { libc::pthread_key_create(&raw mut key, keeper) } != 0 {
             return None;
         }
         let mine = key as u64 + 1;
         // Release: publishes the C library's entry; pairs with Acquire in `key`, and here for the winner's.
-        let Err(winner) = self.key.compare_exchange(0, mine, Ordering::Release, Ordering::Acquire) else {
-            return Some(key);
-        };
-        // SAFETY: made a moment ago, and nobody has seen it.
-        unsafe { libc::pthread_key_delete(key) };
-        Some((winner - 1) as pthread_key_t)
+        match self.key.compare_exchange(NOT_MADE, mine, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => Some(key),
+            Err(winner) => {
+                // SAFETY: made a moment ago, and nobody has seen it.
+                unsafe { libc::pthread_key_delete(key) };
+                known(winner)
+            }
+        }
     }
+}
+
+/// The key in a word, if there is one.
+fn known(word: u64) -> Option<pthread_key_t> {
+    (word != NOT_MADE && word != CLOSED).then(|| (word - 1) as pthread_key_t)
 }
 
 /// Makes a module with `get` and `set` of a word per thread; the page of [`tls`](crate::tls) has the contract.
 #[cfg(any(
     miri,
     strata_unix,
-    not(target_os = "linux"),
+    not(any(target_os = "linux", target_os = "freebsd")),
     not(any(target_arch = "aarch64", target_arch = "x86_64"))
 ))]
 #[macro_export]
@@ -97,12 +133,21 @@ macro_rules! thread_word {
             #[allow(unused_imports, reason = "the initial static may be named by a full path")]
             use super::*;
 
-            static WORD: $crate::tls::fallback::KeyedWord = $crate::tls::fallback::KeyedWord::new();
+            static WORD: $crate::tls::fallback::KeyedWord = $crate::tls::fallback::KeyedWord::new(keep);
 
             extern "C" fn prepare() {
                 WORD.prepare();
             }
             $crate::at_load!(first prepare);
+
+            extern "C" fn close() {
+                WORD.close();
+            }
+            $crate::at_exit!(close);
+
+            unsafe extern "C" fn keep(word: *mut ::core::ffi::c_void) {
+                WORD.set(word.cast());
+            }
 
             /// The calling thread's word: what it last set, or else the address of the initial static.
             pub fn get() -> *mut () {
@@ -122,9 +167,13 @@ macro_rules! thread_word {
 
 #[cfg(test)]
 mod tests {
-    use super::KeyedWord;
+    use super::*;
 
-    static WORD: KeyedWord = KeyedWord::new();
+    static WORD: KeyedWord = KeyedWord::new(keep);
+
+    unsafe extern "C" fn keep(word: *mut c_void) {
+        WORD.set(word.cast());
+    }
 
     #[test]
     fn each_thread_starts_with_the_initial_word_and_keeps_its_own() {

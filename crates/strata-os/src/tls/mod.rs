@@ -16,9 +16,12 @@
 //!
 //! | file       | for                                        | a read, in an executable                 |
 //! |------------|--------------------------------------------|------------------------------------------|
-//! | `x86_64`   | Linux on x86-64                            | two instructions (one constant, one load)|
-//! | `aarch64`  | Linux on aarch64                           | four instructions                        |
+//! | `x86_64`   | Linux and FreeBSD on x86-64                | two instructions (one constant, one load)|
+//! | `aarch64`  | Linux and FreeBSD on aarch64               | four instructions                        |
 //! | `fallback` | other systems and processors, under Miri   | a call to the C library                  |
+//!
+//! On FreeBSD it was assembled so far, but never run. There the fallback would do, too, but for a line on the standard
+//! error output at each thread's end, since it leaves a value behind.
 //!
 //! Each of them defines the macro [`thread_word!`](crate::thread_word) with the same interface:
 //!
@@ -45,18 +48,26 @@
 //!
 //! Does not know: what the word means.
 
-#[cfg(all(target_arch = "aarch64", target_os = "linux", not(any(miri, strata_unix))))]
+#[cfg(all(
+    target_arch = "aarch64",
+    any(target_os = "linux", target_os = "freebsd"),
+    not(any(miri, strata_unix))
+))]
 mod aarch64;
 #[cfg(any(
     test,
     miri,
     strata_unix,
-    not(target_os = "linux"),
+    not(any(target_os = "linux", target_os = "freebsd")),
     not(any(target_arch = "aarch64", target_arch = "x86_64"))
 ))]
 #[doc(hidden)]
 pub mod fallback;
-#[cfg(all(target_arch = "x86_64", target_os = "linux", not(any(miri, strata_unix))))]
+#[cfg(all(
+    target_arch = "x86_64",
+    any(target_os = "linux", target_os = "freebsd"),
+    not(any(miri, strata_unix))
+))]
 mod x86_64;
 
 /// The symbol of a word, as a string literal: see the module's page.
