@@ -79,6 +79,7 @@ fn grow_untouched(start: *mut u8, old: usize, size: usize) -> *mut u8 {
 }
 
 #[test]
+#[cfg_attr(strata_unix, ignore = "only Linux moves pages")]
 fn a_huge_block_grows_by_moving_pages_and_not_bytes() {
     const OLD: usize = 64 * MIB;
     alone("a_huge_block_grows_by_moving_pages_and_not_bytes", || {
