@@ -16,7 +16,9 @@ pub(crate) enum Request {
         /// The name, as `--list` prints it.
         workload: String,
         /// How much of it.
-        settings: Settings,
+        scale: f64,
+        /// On how many threads, where that can be chosen.
+        threads: usize,
     },
 }
 
@@ -36,7 +38,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             other => return Err(explain(other.unexpected())),
         }
     }
-    workload.map(|workload| Request::Run { workload, settings }).ok_or_else(|| USAGE.to_owned())
+    let Settings { scale, threads, .. } = settings;
+    workload.map(|workload| Request::Run { workload, scale, threads }).ok_or_else(|| USAGE.to_owned())
 }
 
 fn positive(parser: &mut Parser) -> Result<f64, String> {
@@ -67,14 +70,13 @@ mod tests {
 
     #[test]
     fn a_workload_runs_at_full_scale_on_one_thread_by_default() {
-        let settings = Settings { scale: 1.0, threads: 1 };
-        assert_eq!(parsed("json"), Ok(Request::Run { workload: "json".into(), settings }));
+        let request = Request::Run { workload: "json".into(), scale: 1.0, threads: 1 };
+        assert_eq!(parsed("json"), Ok(request));
     }
 
     #[test]
     fn scale_and_threads_are_taken_in_any_order() {
-        let settings = Settings { scale: 0.25, threads: 4 };
-        let request = Request::Run { workload: "independent".into(), settings };
+        let request = Request::Run { workload: "independent".into(), scale: 0.25, threads: 4 };
         assert_eq!(parsed("--threads 4 independent --scale 0.25"), Ok(request));
     }
 

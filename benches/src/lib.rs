@@ -1,6 +1,6 @@
 //! Real work for allocators: what each `bench-<allocator>` binary runs, measures and prints.
 //!
-//! A binary sets its `#[global_allocator]` and calls [`run`]; everything else is the same code for all of them, compiled
+//! A binary sets its `#[global_allocator]` and calls [`Subject::run`](subject::Subject::run); everything else is the same code for all of them, compiled
 //! into each with fat LTO, so that inlining counts as it does for users.
 //!
 //!   bench-mimalloc json --scale 0.5   ──►  one line of JSON: a [`sample::Sample`]
@@ -13,16 +13,17 @@ pub mod checksum;
 pub mod data;
 pub mod measure;
 pub mod sample;
+pub mod subject;
 pub mod workloads;
 
 use std::process::ExitCode;
 
 use arguments::Request;
+use subject::Subject;
+use workloads::{Settings, Workload};
 
-/// Does what the command line asks for and prints one line of JSON.
-#[must_use]
-pub fn run() -> ExitCode {
-    match arguments::parse(std::env::args_os().skip(1)).and_then(answer) {
+fn run(subject: Subject) -> ExitCode {
+    match arguments::parse(std::env::args_os().skip(1)).and_then(|request| answer(request, subject)) {
         Ok(line) => {
             println!("{line}");
             ExitCode::SUCCESS
@@ -34,11 +35,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn answer(request: Request) -> Result<String, String> {
+fn answer(request: Request, subject: Subject) -> Result<String, String> {
     let line = match request {
-        Request::List => serde_json::to_string(workloads::ALL),
-        Request::Run { workload, settings } => {
-            let job = (workloads::find(&workload)?.prepare)(&settings);
+        Request::List => serde_json::to_string(&workloads::offered(subject).collect::<Vec<&Workload>>()),
+        Request::Run { workload, scale, threads } => {
+            let settings = Settings { scale, threads, usable_size: subject.usable_size };
+            let job = (workloads::find(&workload, subject)?.prepare)(&settings);
             serde_json::to_string(&measure::measure(&workload, &settings, job))
         }
     };

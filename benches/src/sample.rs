@@ -48,6 +48,8 @@ pub enum Details {
     Latency(Latency),
     /// Memory over time.
     Story(Story),
+    /// Memory beyond what was asked for.
+    Fragmentation(Fragmentation),
 }
 
 /// How long single operations took, the clock's own cost included.
@@ -87,6 +89,26 @@ pub struct Story {
     pub phases: Vec<Moment>,
     /// (milliseconds since the start, resident bytes), every few milliseconds.
     pub resident: Vec<(u64, u64)>,
+}
+
+/// Memory that nobody asked for: inside of blocks, and between them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fragmentation {
+    /// By range of sizes.
+    pub inside: Vec<Inside>,
+    /// After each step; resident since before the first block.
+    pub outside: Vec<Moment>,
+}
+
+/// A mixture of sizes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inside {
+    /// From the smallest to the largest.
+    pub sizes: String,
+    /// The sum of what was asked for.
+    pub asked_bytes: u64,
+    /// The sum of what could be used; not known of every allocator.
+    pub usable_bytes: Option<u64>,
 }
 
 /// The end of a phase.

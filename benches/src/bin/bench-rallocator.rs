@@ -4,5 +4,5 @@
 static GLOBAL: rallocator::Rallocator = rallocator::Rallocator;
 
 fn main() -> std::process::ExitCode {
-    strata_benches::run()
+    strata_benches::subject::Subject::PLAIN.run()
 }

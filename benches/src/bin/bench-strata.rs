@@ -4,5 +4,5 @@
 static GLOBAL: stratalloc::Strata = stratalloc::Strata;
 
 fn main() -> std::process::ExitCode {
-    strata_benches::run()
+    strata_benches::subject::Subject::with_usable_size(stratalloc::Strata::usable_size).run()
 }

@@ -5,12 +5,13 @@
 
 use std::hint::black_box;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "box_pair",
     stands_for: "a box of 48 bytes, allocated and freed by the same thread",
     kind: Kind::Micro,
+    threads: Threads::One,
     prepare,
 };
 

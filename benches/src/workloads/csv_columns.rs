@@ -8,7 +8,7 @@ use std::fmt::Write;
 use csv::{ReaderBuilder, StringRecord};
 use rand::RngExt;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::{Words, random};
 
@@ -16,6 +16,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "csv_columns",
     stands_for: "an analytics job: load a table into growing columns, filter, group (csv)",
     kind: Kind::Real,
+    threads: Threads::One,
     prepare,
 };
 

@@ -8,7 +8,7 @@ use std::hash::BuildHasherDefault;
 use http::{Request, Response};
 use rand::RngExt;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::{Words, random};
 
@@ -16,6 +16,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "http_service",
     stands_for: "a web server: parse a request, route it, format the answer, log it (httparse, http)",
     kind: Kind::Real,
+    threads: Threads::One,
     prepare,
 };
 

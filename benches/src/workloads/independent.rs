@@ -6,13 +6,26 @@ use std::hint::black_box;
 
 use rand::RngExt;
 
-use super::{Job, Kind, Outcome, Settings, Workload, together};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload, together};
 use crate::data::random;
+
+/// The same loop on the calling thread, for allocators of one thread.
+pub(super) const ALONE: Workload = Workload {
+    name: "window",
+    stands_for: "one thread that replaces blocks of 16 to 512 bytes in a window of 256",
+    kind: Kind::Micro,
+    threads: Threads::One,
+    prepare: |settings| {
+        let (plan, pairs) = (plan(), settings.count(PAIRS_PER_THREAD));
+        Box::new(move || Outcome::new(replace(&plan, pairs), pairs))
+    },
+};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "independent",
     stands_for: "threads that allocate and free each for itself, 16 to 512 bytes",
     kind: Kind::Scaling,
+    threads: Threads::Many,
     prepare,
 };
 
@@ -27,14 +40,18 @@ struct Step {
     bytes: u16,
 }
 
-fn prepare(settings: &Settings) -> Job {
+fn plan() -> Vec<Step> {
     let mut random = random(7);
-    let plan: Vec<Step> = (0..PLAN)
+    (0..PLAN)
         .map(|_| Step {
             slot: random.random_range(0..WINDOW as u16),
             bytes: 16 + random.random_range(0..=62) * 8,
         })
-        .collect();
+        .collect()
+}
+
+fn prepare(settings: &Settings) -> Job {
+    let plan = plan();
     let (threads, pairs) = (settings.threads, settings.count(PAIRS_PER_THREAD));
     Box::new(move || work(&plan, threads, pairs))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::Words;
 
@@ -12,6 +12,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "inverted_index",
     stands_for: "a search engine: index text in hash maps of strings, then answer queries (std)",
     kind: Kind::Real,
+    threads: Threads::One,
     prepare,
 };
 

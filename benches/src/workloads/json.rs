@@ -9,7 +9,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::{Words, random};
 
@@ -17,6 +17,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "json",
     stands_for: "an API gateway: parse and re-serialise JSON documents (serde_json)",
     kind: Kind::Real,
+    threads: Threads::One,
     prepare,
 };
 

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use hdrhistogram::Histogram;
 use rand::RngExt;
 
-use super::{Job, Kind, Outcome, Settings, Workload, together};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload, together};
 use crate::data::random;
 use crate::sample::{Details, Latency, Percentiles};
 
@@ -19,6 +19,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "latency",
     stands_for: "single allocations and frees, timed one by one while all cores allocate",
     kind: Kind::Latency,
+    threads: Threads::Many,
     prepare,
 };
 

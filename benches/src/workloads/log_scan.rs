@@ -7,7 +7,7 @@ use std::hash::BuildHasherDefault;
 use rand::RngExt;
 use regex::{Captures, Regex};
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::{Words, random};
 
@@ -15,6 +15,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "log_scan",
     stands_for: "a log analyser: match, mask and group lines (regex)",
     kind: Kind::Real,
+    threads: Threads::One,
     prepare,
 };
 

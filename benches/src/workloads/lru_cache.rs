@@ -10,7 +10,7 @@ use lru::LruCache;
 use rand::RngExt;
 use rand_distr::{Distribution, Zipf};
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::random;
 
@@ -18,6 +18,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "lru_cache",
     stands_for: "a cache server under churn, values of 16 B to 8 KiB (lru)",
     kind: Kind::Real,
+    threads: Threads::One,
     prepare,
 };
 

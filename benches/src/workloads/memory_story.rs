@@ -4,25 +4,24 @@
 //! milliseconds, without allocating; beside it stands what the program itself holds, so that the difference is what the
 //! allocator keeps.
 
-use std::fs::File;
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::{SysconfVar, sysconf};
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::data::random;
+use crate::measure::resident_bytes_quietly;
 use crate::sample::{Details, Moment, Story};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "memory_story",
     stands_for: "a service that grows, frees, idles and grows again: what stays resident",
     kind: Kind::Story,
+    threads: Threads::Many,
     prepare,
 };
 
@@ -122,7 +121,7 @@ fn play(stage: &Stage, number: usize, limit: usize) {
         phase(&mut worker);
         stage.live[index].fetch_add(worker.bytes() as u64, Ordering::Relaxed);
         if stage.meet.wait().is_leader() {
-            let now = (milliseconds(stage.start), resident_pages() * page_bytes());
+            let now = (milliseconds(stage.start), resident_bytes_quietly());
             stage.ends.lock().unwrap_or_else(PoisonError::into_inner).push(now);
         }
     }
@@ -136,25 +135,11 @@ fn milliseconds(since: Instant) -> u64 {
 
 fn sample(stage: &Stage) -> Vec<(u64, u64)> {
     let mut moments = Vec::with_capacity(MOMENTS);
-    let page = page_bytes();
     while !stage.over.load(Ordering::Relaxed) && moments.len() < MOMENTS {
-        moments.push((milliseconds(stage.start), resident_pages() * page));
+        moments.push((milliseconds(stage.start), resident_bytes_quietly()));
         thread::sleep(PERIOD);
     }
     moments
-}
-
-/// What `statm` counts in.
-fn page_bytes() -> u64 {
-    sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|bytes| bytes.try_into().ok()).unwrap_or(4_096)
-}
-
-/// Without allocating: the sampler must not take part in what it watches.
-fn resident_pages() -> u64 {
-    let mut text = [0_u8; 128];
-    let length = File::open("/proc/self/statm").and_then(|mut file| file.read(&mut text)).unwrap_or(0);
-    let field = text[..length].split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-    field.iter().fold(0, |number, digit| number * 10 + u64::from(digit.wrapping_sub(b'0')))
 }
 
 fn tell(stage: &Stage, resident: Vec<(u64, u64)>) -> Outcome {
@@ -182,10 +167,5 @@ mod tests {
         assert_eq!(live.len(), PHASES.len());
         assert!(live[1] < live[0] / 4 && live[1] > 0 && live[4] == 0 && live[5] > live[1], "{live:?}");
         assert!(story.resident.len() > 100 && story.resident.is_sorted_by_key(|(time, _)| *time));
-    }
-
-    #[test]
-    fn resident_pages_are_read_without_an_allocation() {
-        assert!(resident_pages() > 100);
     }
 }

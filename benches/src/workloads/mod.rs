@@ -6,9 +6,13 @@ use serde::Serialize;
 
 use crate::checksum::Checksum;
 use crate::sample::Details;
+use crate::subject::{Subject, UsableSize};
+
+pub use crate::subject::Threads;
 
 mod box_pair;
 mod csv_columns;
+mod fragmentation;
 mod http_service;
 mod independent;
 mod inverted_index;
@@ -25,17 +29,19 @@ mod transfer;
 mod trees;
 
 /// How much work, on how many threads.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Factor on the amount of work; 1.0 is half a second to one and a half on an ordinary core.
     pub scale: f64,
     /// Threads of a workload that scales; the others choose for themselves.
     pub threads: usize,
+    /// Asks the allocator how long a block is, where it can tell.
+    pub usable_size: Option<UsableSize>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { scale: 1.0, threads: 1 }
+        Self { scale: 1.0, threads: 1, usable_size: None }
     }
 }
 
@@ -91,6 +97,8 @@ pub enum Kind {
     Latency,
     /// Memory over time.
     Story,
+    /// Memory beyond what was asked for.
+    Fragmentation,
 }
 
 /// A workload of the suite.
@@ -102,6 +110,9 @@ pub struct Workload {
     pub stands_for: &'static str,
     /// Where its numbers are shown.
     pub kind: Kind,
+    /// Whether it ever starts a thread.
+    #[serde(skip)]
+    pub threads: Threads,
     /// Makes the input and returns the work.
     #[serde(skip)]
     pub prepare: fn(&Settings) -> Job,
@@ -120,20 +131,27 @@ pub static ALL: &[Workload] = &[
     log_scan::WORKLOAD,
     csv_columns::WORKLOAD,
     box_pair::WORKLOAD,
+    independent::ALONE,
     independent::WORKLOAD,
     transfer::PRODUCER_CONSUMER,
     transfer::ALL_TO_ALL,
     latency::WORKLOAD,
     memory_story::WORKLOAD,
+    fragmentation::WORKLOAD,
 ];
+
+/// Those that may run on `subject`.
+pub fn offered(subject: Subject) -> impl Iterator<Item = &'static Workload> {
+    ALL.iter().filter(move |workload| subject.takes(workload.threads))
+}
 
 /// The workload called `name`.
 ///
 /// # Errors
-/// When there is none; the message lists all.
-pub fn find(name: &str) -> Result<&'static Workload, String> {
-    ALL.iter().find(|workload| workload.name == name).ok_or_else(|| {
-        let names: Vec<_> = ALL.iter().map(|workload| workload.name).collect();
+/// When `subject` is not offered such a one; the message lists those that it is.
+pub fn find(name: &str, subject: Subject) -> Result<&'static Workload, String> {
+    offered(subject).find(|workload| workload.name == name).ok_or_else(|| {
+        let names: Vec<_> = offered(subject).map(|workload| workload.name).collect();
         format!("no workload is called {name:?}; choose from {}", names.join(", "))
     })
 }
@@ -142,7 +160,7 @@ pub fn find(name: &str) -> Result<&'static Workload, String> {
 mod tests {
     use super::*;
 
-    const TINY: Settings = Settings { scale: 0.002, threads: 2 };
+    const TINY: Settings = Settings { scale: 0.002, threads: 2, usable_size: None };
 
     #[test]
     fn every_workload_computes_the_same_twice() {
@@ -155,18 +173,30 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for workload in ALL {
-            assert!(std::ptr::eq(find(workload.name).unwrap(), workload), "{}", workload.name);
+            assert!(
+                std::ptr::eq(find(workload.name, Subject::PLAIN).unwrap(), workload),
+                "{}",
+                workload.name
+            );
         }
     }
 
     #[test]
+    fn an_allocator_for_one_thread_is_offered_nothing_that_starts_more() {
+        let offered: Vec<_> =
+            offered(Subject::PLAIN.for_one_thread()).map(|workload| workload.name).collect();
+        assert!(offered.contains(&"box_pair") && !offered.contains(&"independent"), "{offered:?}");
+        assert!(find("rayon_sort", Subject::PLAIN.for_one_thread()).is_err());
+    }
+
+    #[test]
     fn an_unknown_name_gets_the_list() {
-        assert!(find("jsn").unwrap_err().contains("json, inverted_index"));
+        assert!(find("jsn", Subject::PLAIN).unwrap_err().contains("json, inverted_index"));
     }
 
     #[test]
     fn the_smallest_scale_still_does_something() {
-        assert_eq!(Settings { scale: 1e-9, threads: 1 }.count(1000), 1);
-        assert_eq!(Settings { scale: 0.25, threads: 1 }.count(1000), 250);
+        assert_eq!(Settings { scale: 1e-9, ..TINY }.count(1000), 1);
+        assert_eq!(Settings { scale: 0.25, ..TINY }.count(1000), 250);
     }
 }

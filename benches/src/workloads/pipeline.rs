@@ -8,7 +8,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rand::RngExt;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::random;
 
@@ -16,6 +16,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "pipeline",
     stands_for: "an ingestion service: the consumer frees what the producer allocated (crossbeam-channel)",
     kind: Kind::Real,
+    threads: Threads::Many,
     prepare,
 };
 

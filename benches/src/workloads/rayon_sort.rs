@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::Words;
 
@@ -12,6 +12,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "rayon_sort",
     stands_for: "a data-processing job on all cores: map, sort and reduce (rayon)",
     kind: Kind::Real,
+    threads: Threads::Many,
     prepare,
 };
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::Words;
 
@@ -13,6 +13,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "short_threads",
     stands_for: "a server with a thread per request; answers outlive their threads (std::thread)",
     kind: Kind::Real,
+    threads: Threads::Many,
     prepare,
 };
 

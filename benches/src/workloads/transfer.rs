@@ -7,12 +7,13 @@ use std::hint::black_box;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::{Job, Kind, Outcome, Settings, Workload, together};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload, together};
 
 pub(super) const PRODUCER_CONSUMER: Workload = Workload {
     name: "producer_consumer",
     stands_for: "pairs of threads: one allocates, the other frees",
     kind: Kind::Scaling,
+    threads: Threads::Many,
     prepare: |settings| prepare(settings, producer_consumer),
 };
 
@@ -20,6 +21,7 @@ pub(super) const ALL_TO_ALL: Workload = Workload {
     name: "all_to_all",
     stands_for: "threads that send blocks to all others in turn",
     kind: Kind::Scaling,
+    threads: Threads::Many,
     prepare: |settings| prepare(settings, all_to_all),
 };
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 
-use super::{Job, Kind, Outcome, Settings, Workload};
+use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::random;
 
@@ -12,6 +12,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     name: "trees",
     stands_for: "a compiler or an in-memory database: trees of boxes and B-trees built, changed, dropped (std)",
     kind: Kind::Real,
+    threads: Threads::One,
     prepare,
 };
 

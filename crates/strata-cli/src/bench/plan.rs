@@ -29,7 +29,7 @@ impl Case {
 pub(crate) struct Effort {
     pub(crate) repetitions: usize,
     pub(crate) scale: f64,
-    /// A story takes as long as it takes; it is told in the first rounds only.
+    /// A story takes as long as it takes, as does a look at fragmentation: in the first rounds only.
     pub(crate) stories: usize,
     /// No round is begun that would probably end after this.
     pub(crate) budget: Option<Duration>,
@@ -55,7 +55,7 @@ pub(crate) fn cases(workloads: &[Workload], only: &[String], cores: usize) -> Re
 
 fn cases_of(workload: &Workload, cores: usize) -> Vec<Case> {
     let threads = match workload.kind {
-        Kind::Real | Kind::Micro | Kind::Latency | Kind::Story => vec![1],
+        Kind::Real | Kind::Micro | Kind::Latency | Kind::Story | Kind::Fragmentation => vec![1],
         Kind::Scaling => thread_counts(cores),
     };
     threads.into_iter().map(|threads| Case { workload: workload.name.clone(), threads }).collect()

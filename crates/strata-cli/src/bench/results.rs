@@ -82,6 +82,12 @@ impl Results {
         self.series.iter().find(|series| series.is(case, allocator))
     }
 
+    /// Whether `case` went wrong on `allocator`; otherwise a missing number was not asked for.
+    pub(crate) fn failed(&self, case: &Case, allocator: &str) -> bool {
+        let beginning = format!("{} on {allocator}:", case.title());
+        self.failures.iter().any(|failure| failure.starts_with(&beginning))
+    }
+
     /// The cases of one kind, in the order of the tables.
     pub(crate) fn cases(&self, kind: Kind) -> Vec<Case> {
         let mut cases: Vec<Case> = Vec::new();
@@ -145,8 +151,12 @@ impl Series {
 
     /// The median over the runs of something that their details tell.
     pub(crate) fn median_of(&self, tell: impl Fn(&Sample) -> Option<u64>) -> Option<f64> {
-        let values = self.samples.iter().filter_map(|sample| tell(sample).map(|value| value as f64));
-        Summary::of(values).map(|summary| summary.median)
+        self.median_ratio(|sample| tell(sample).map(|value| value as f64))
+    }
+
+    /// As [`median_of`](Self::median_of), of a ratio.
+    pub(crate) fn median_ratio(&self, tell: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+        Summary::of(self.samples.iter().filter_map(tell)).map(|summary| summary.median)
     }
 
     /// Median time of one operation.

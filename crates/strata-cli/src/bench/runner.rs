@@ -14,7 +14,7 @@ use super::sample::{Sample, Workload};
 /// A run that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Asks a binary which workloads it has.
+/// Asks a binary which workloads it has: an allocator for one thread has fewer.
 pub(crate) fn list(binary: &Path) -> Result<Vec<Workload>> {
     ask(Command::new(binary).arg("--list"))
 }

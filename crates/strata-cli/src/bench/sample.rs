@@ -31,6 +31,7 @@ pub(crate) struct Sample {
 pub(crate) enum Details {
     Latency(Latency),
     Story(Story),
+    Fragmentation(Fragmentation),
 }
 
 /// How long single operations took, the clock's own cost included.
@@ -62,6 +63,21 @@ pub(crate) struct Story {
     pub(crate) resident: Vec<(u64, u64)>,
 }
 
+/// Memory that nobody asked for: inside of blocks, and between them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fragmentation {
+    pub(crate) inside: Vec<Inside>,
+    pub(crate) outside: Vec<Moment>,
+}
+
+/// A mixture of sizes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Inside {
+    pub(crate) sizes: String,
+    pub(crate) asked_bytes: u64,
+    pub(crate) usable_bytes: Option<u64>,
+}
+
 /// The end of a phase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moment {
@@ -84,6 +100,28 @@ impl Sample {
             Some(Details::Story(story)) => Some(story),
             _ => None,
         }
+    }
+
+    pub(crate) fn fragmentation(&self) -> Option<&Fragmentation> {
+        match &self.details {
+            Some(Details::Fragmentation(fragmentation)) => Some(fragmentation),
+            _ => None,
+        }
+    }
+}
+
+impl Moment {
+    /// What is resident for each byte that the program holds.
+    pub(crate) fn overhead(&self) -> Option<f64> {
+        (self.live_bytes > 0).then(|| self.resident_bytes as f64 / self.live_bytes as f64)
+    }
+}
+
+impl Inside {
+    /// What can be used for each byte that was asked for.
+    pub(crate) fn overhead(&self) -> Option<f64> {
+        let usable = self.usable_bytes.filter(|_| self.asked_bytes > 0)?;
+        Some(usable as f64 / self.asked_bytes as f64)
     }
 }
 
@@ -109,4 +147,6 @@ pub(crate) enum Kind {
     Latency,
     /// Memory over time.
     Story,
+    /// Memory beyond what was asked for.
+    Fragmentation,
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::build::Binaries;
+use super::offers::Offers;
 use super::plan::Case;
 use super::results::Results;
 use super::runner;
@@ -17,9 +18,9 @@ use super::sample::Kind;
 
 /// Fills `results` with the rounds that its effort asks for. Failures are written down, not fatal: the other numbers
 /// were paid for.
-pub(crate) fn run(results: &mut Results, cases: &[Case], binaries: &Binaries) {
+pub(crate) fn run(results: &mut Results, cases: &[Case], binaries: &Binaries, offers: &Offers) {
     let mut round =
-        Round { results, cases, binaries, checksums: BTreeMap::new(), bar: ProgressBar::hidden() };
+        Round { results, cases, binaries, offers, checksums: BTreeMap::new(), bar: ProgressBar::hidden() };
     let effort = round.results.effort;
     round.bar = bar(round.runs());
     let start = Instant::now();
@@ -47,6 +48,7 @@ struct Round<'a> {
     results: &'a mut Results,
     cases: &'a [Case],
     binaries: &'a Binaries,
+    offers: &'a Offers,
     /// The first answer for each case and who gave it.
     checksums: BTreeMap<Case, (u64, String)>,
     bar: ProgressBar,
@@ -54,14 +56,19 @@ struct Round<'a> {
 
 impl Round<'_> {
     fn runs(&self) -> usize {
-        let rounds: usize = self.cases.iter().map(|case| self.rounds_of(case)).sum();
-        rounds * self.results.allocators.len()
+        self.cases.iter().map(|case| self.rounds_of(case) * self.takers(case).len()).sum()
+    }
+
+    /// The allocators that have this workload.
+    fn takers(&self, case: &Case) -> Vec<String> {
+        let names = self.results.allocators.iter();
+        names.filter(|name| self.offers.has(name, &case.workload)).cloned().collect()
     }
 
     fn rounds_of(&self, case: &Case) -> usize {
         let effort = self.results.effort;
         match self.results.kind(case) {
-            Some(Kind::Story) => effort.stories.min(effort.repetitions),
+            Some(Kind::Story | Kind::Fragmentation) => effort.stories.min(effort.repetitions),
             _ => effort.repetitions,
         }
     }
@@ -79,7 +86,7 @@ impl Round<'_> {
     }
 
     fn run_case(&mut self, number: usize, case: &Case) {
-        let mut order = self.results.allocators.clone();
+        let mut order = self.takers(case);
         let first = number % order.len().max(1);
         order.rotate_left(first);
         order.iter().for_each(|allocator| self.run_one(number, case, allocator));

@@ -7,10 +7,11 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::bench::machine::Machine;
+use crate::bench::offers::Offers;
 use crate::bench::plan::{self, Effort};
 use crate::bench::results::Results;
 use crate::bench::workspace::Workspace;
-use crate::bench::{build, compare, noise, report, runner, schedule, tables};
+use crate::bench::{build, compare, noise, report, schedule, tables};
 
 /// Compare Strata with other allocators on real work
 ///
@@ -92,15 +93,12 @@ fn measure(arguments: &Arguments) -> Result<Results> {
     let binaries = build::build(&workspace, &allocators)?;
     let machine = Machine::read();
     println!("{machine}\n");
-    let mut workloads = Vec::new();
-    // Asking all of them also brings all of them into the page cache.
-    for binary in binaries.values() {
-        workloads = runner::list(binary)?;
-    }
+    let offers = Offers::ask(&binaries)?;
+    let workloads = offers.workloads();
     let cases = plan::cases(&workloads, &arguments.only, machine.cores)?;
     let names = allocators.into_iter().map(|allocator| allocator.name).collect();
     let mut results = Results::new(machine, arguments.effort(), workloads, names);
-    schedule::run(&mut results, &cases, &binaries);
+    schedule::run(&mut results, &cases, &binaries, &offers);
     Ok(results)
 }
 

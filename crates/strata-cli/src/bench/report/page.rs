@@ -17,7 +17,14 @@ const STYLE: &str = include_str!("page.css");
 
 /// The whole page.
 pub(super) fn of(results: &Results) -> Result<Markup> {
-    let sections = [real(results)?, small(results), scaling(results)?, latency(results)?, story(results)?];
+    let sections = [
+        real(results)?,
+        small(results),
+        scaling(results)?,
+        latency(results)?,
+        story(results)?,
+        fragmentation(results),
+    ];
     Ok(html! {
         (DOCTYPE)
         html lang="en" {
@@ -153,6 +160,21 @@ fn story(results: &Results) -> Result<Markup> {
         p { "Resident at the end of each phase, and as a multiple of what the program holds." }
         (tabulated(&tables::story(results, case)))
     })
+}
+
+fn fragmentation(results: &Results) -> Markup {
+    let cases = results.cases(Kind::Fragmentation);
+    html! {
+        @if let Some(case) = cases.first() {
+            h2 { "Memory that nobody asked for" }
+            p {
+                "Inside blocks: what could be used for each byte asked for, where the allocator tells. Then what is resident for "
+                "each byte held, by one thread that fills a heap, frees seven blocks of eight at random, and fills it again with "
+                "other sizes."
+            }
+            (tabulated(&tables::fragmentation(results, case)))
+        }
+    }
 }
 
 fn workloads(results: &Results) -> Markup {

@@ -3,17 +3,20 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, TableComponent};
 
+mod fragmentation;
 mod latency;
 mod real;
 mod small;
 mod story;
 
+pub(crate) use fragmentation::of as fragmentation;
 pub(crate) use latency::of as latency;
 pub(crate) use real::of as real;
 pub(crate) use small::{efficiency, pairs};
 pub(crate) use story::of as story;
 
 use super::metric::Metric;
+use super::plan::Case;
 use super::results::Results;
 use super::sample::Kind;
 
@@ -50,6 +53,12 @@ pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
     if let Some(case) = results.cases(Kind::Story).first() {
         tables.push(("resident at the end of each phase".to_owned(), story(results, case)));
     }
+    if let Some(case) = results.cases(Kind::Fragmentation).first() {
+        tables.push((
+            "usable for each byte asked, then resident for each byte held".to_owned(),
+            fragmentation(results, case),
+        ));
+    }
     tables
 }
 
@@ -63,6 +72,11 @@ fn empty(results: &Results) -> Table {
     table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
     table.set_header(std::iter::once(bold("")).chain(results.allocators.iter().map(|name| bold(name))));
     table
+}
+
+/// Instead of a number: it went wrong, or the allocator is not offered such a workload.
+fn missing(results: &Results, case: &Case, allocator: &str) -> Cell {
+    if results.failed(case, allocator) { Cell::new("failed").fg(Color::Red) } else { Cell::new("–") }
 }
 
 fn align(mut table: Table) -> Table {

@@ -1,8 +1,8 @@
 //! Time, memory and faults of real work: a row for each workload, their geometric mean at the foot.
 
-use comfy_table::{Attribute, Cell, Color, Table};
+use comfy_table::{Attribute, Cell, Table};
 
-use super::{ROOMY, align, bold, empty, ratio_cell};
+use super::{ROOMY, align, bold, empty, missing, ratio_cell};
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
@@ -22,7 +22,7 @@ pub(crate) fn of(results: &Results, cases: &[Case], metric: Metric) -> Table {
 fn cell(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell {
     let series = results.series(case, allocator);
     let Some((series, summary)) = series.and_then(|series| Some((series, series.summary(metric)?))) else {
-        return Cell::new("failed").fg(Color::Red);
+        return missing(results, case, allocator);
     };
     let value = metric.format(summary.median);
     let spread = match metric {
@@ -38,7 +38,11 @@ fn cell(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell
     }
 }
 
+/// Of all cases: a mean of some would not compare with the others.
 fn mean(results: &Results, cases: &[Case], allocator: &str, metric: Metric) -> Cell {
+    if cases.iter().any(|case| results.series(case, allocator).is_none()) {
+        return Cell::new("–");
+    }
     let ratios = cases.iter().filter_map(|case| results.ratio(case, allocator, metric));
     match geometric_mean(ratios) {
         Some(mean) => ratio_cell(String::new(), mean).add_attribute(Attribute::Bold),

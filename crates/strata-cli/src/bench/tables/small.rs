@@ -1,8 +1,8 @@
 //! Small loops: nanoseconds for each allocation with its free, and what more threads add.
 
-use comfy_table::{Cell, Color, Table};
+use comfy_table::{Cell, Table};
 
-use super::{ROOMY, align, empty, ratio_cell};
+use super::{ROOMY, align, empty, missing, ratio_cell};
 use crate::bench::metric::{Metric, time};
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
@@ -20,7 +20,7 @@ pub(crate) fn pairs(results: &Results, cases: &[Case]) -> Table {
 fn pair(results: &Results, case: &Case, allocator: &str) -> Cell {
     let each = results.series(case, allocator).and_then(|series| series.nanoseconds_each());
     let Some(each) = each else {
-        return Cell::new("failed").fg(Color::Red);
+        return missing(results, case, allocator);
     };
     match results.ratio(case, allocator, Metric::Time).filter(|_| allocator != results.baseline()) {
         Some(_) if results.allocators.len() > ROOMY => Cell::new(time(each)),
