@@ -160,9 +160,9 @@ mod tests {
 
     fn put(shelf: &HugeShelf, bytes: u64, bound: u64) -> Vec<u64> {
         let mut displaced = Vec::new();
-        // SAFETY: heads of this test live for ever.
         shelf.put(mapping(bytes), bytes, bound, |head| {
-            displaced.push(unsafe { head.as_ref() }.mapped_bytes as u64)
+            // SAFETY: heads of this test live for ever.
+            displaced.push(unsafe { head.as_ref() }.mapped_bytes as u64);
         });
         displaced
     }
