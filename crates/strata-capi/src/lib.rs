@@ -1,1 +1,28 @@
-//! Placeholder.
+//! Strata under the names that C and C++ programs call: `libstrata.so` to preload, `libstrata.a` to link.
+//!
+//! | file         | names                                                                                        |
+//! |--------------|----------------------------------------------------------------------------------------------|
+//! | `malloc`     | `malloc calloc realloc reallocarray free cfree free_sized free_aligned_sized`, usable size    |
+//! | `aligned`    | `posix_memalign aligned_alloc memalign valloc pvalloc`                                       |
+//! | `cxx`        | `operator new` and `operator delete`, all twenty                                             |
+//! | `introspect` | `malloc_trim malloc_stats malloc_info mallinfo mallinfo2 mallopt`                            |
+//! | `strata_api` | `strata_…`, as in `include/strata.h`                                                         |
+//!
+//! `trust` says whose a pointer is, `errno` how to fail, `weak` what of others may or may not be there.
+//!
+//! Each exported function does one of three things: it stays within inlined fast paths (`malloc` and `free` of small blocks,
+//! thirteen and eighteen instructions), tail-calls a cold door, or asks a layer below. None allocates for itself, waits, or
+//! unwinds, except the throwing `operator new`, which lets the C++ library's exception pass.
+//!
+//! The standard library is linked for its panic machinery alone, which Rust's stable compiler demands of a shared library;
+//! nothing here calls it.
+
+mod aligned;
+mod cxx;
+mod errno;
+mod free;
+mod introspect;
+mod malloc;
+mod strata_api;
+mod trust;
+mod weak;

@@ -1,0 +1,241 @@
+//! C++'s `operator new` and `operator delete`, all twenty, under their names of the Itanium ABI.
+//!
+//! | form     | out of memory                                                                                       |
+//! |----------|-----------------------------------------------------------------------------------------------------|
+//! | throwing | calls the new-handler and tries again; without one, `std::bad_alloc`                                |
+//! | nothrow  | the same, but null instead of the exception, also if it is the handler that throws                   |
+//!
+//! Rust cannot throw a C++ exception, nor catch one. It lets one pass, though, through functions that say `C-unwind`: so
+//! the exception is thrown by the C++ library (`std::__throw_bad_alloc`) and caught by its own nothrow form, which calls
+//! our throwing one. Both are found weakly, since most programs that this library serves have no C++ library:
+//!
+//! 1. linked or loaded together with this one: the weak reference (also in static programs);
+//! 2. loaded later: a look at the libraries that are loaded now.
+//!
+//! Nothing found: the program that could not catch it is told in a line, and aborted. A static program that means to catch
+//! `bad_alloc` without having linked anything of the C++ library that throws it, adds `-Wl,-u,_ZSt17__throw_bad_allocv`.
+//!
+//! Does not know: what an exception is.
+
+use crate::free::{define_free, release};
+use crate::malloc::{allocate, allocate_aligned, release_sized};
+use crate::weak::weak_address;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::fmt::Write;
+use core::mem::transmute;
+use core::ptr::null_mut;
+use strata_core::layout::GRANULE_BYTES;
+use strata_core::size_class::padded;
+
+/// `std::nothrow`: only its type is meant.
+type Nothrow = *const c_void;
+type Handler = unsafe extern "C-unwind" fn();
+
+macro_rules! define_new {
+    ($($throwing:ident $nothrow:ident $throwing_aligned:ident $nothrow_aligned:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        extern "C-unwind" fn $throwing(size: usize) -> *mut c_void {
+            let block = allocate(size);
+            if block.is_null() { insist(size, GRANULE_BYTES) } else { block.cast() }
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C-unwind" fn $nothrow(size: usize, nothrow: Nothrow) -> *mut c_void {
+            let block = allocate(size);
+            if block.is_null() { ask_politely(size, nothrow) } else { block.cast() }
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C-unwind" fn $throwing_aligned(size: usize, align: usize) -> *mut c_void {
+            let block = allocate_for_type(size, align);
+            if block.is_null() { insist(size, align) } else { block.cast() }
+        }
+
+        #[unsafe(no_mangle)]
+        extern "C-unwind" fn $nothrow_aligned(size: usize, align: usize, nothrow: Nothrow) -> *mut c_void {
+            let block = allocate_for_type(size, align);
+            if block.is_null() { ask_politely_aligned(size, align, nothrow) } else { block.cast() }
+        }
+    )*};
+}
+
+define_new! {
+    _Znwm _ZnwmRKSt9nothrow_t _ZnwmSt11align_val_t _ZnwmSt11align_val_tRKSt9nothrow_t
+    _Znam _ZnamRKSt9nothrow_t _ZnamSt11align_val_t _ZnamSt11align_val_tRKSt9nothrow_t
+}
+
+define_free! { _ZdlPv _ZdaPv }
+
+macro_rules! define_delete {
+    ($($name:ident($($more:ident: $type:ty),+);)*) => {$(
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name(pointer: *mut c_void, $($more: $type),+) {
+            // SAFETY: C++'s contract is ours: null, or the caller's block.
+            unsafe { release(pointer.cast()) };
+        }
+    )*};
+}
+
+define_delete! {
+    _ZdlPvRKSt9nothrow_t(_nothrow: Nothrow);
+    _ZdaPvRKSt9nothrow_t(_nothrow: Nothrow);
+    _ZdlPvSt11align_val_t(_align: usize);
+    _ZdaPvSt11align_val_t(_align: usize);
+    _ZdlPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: Nothrow);
+    _ZdaPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: Nothrow);
+}
+
+macro_rules! define_sized_delete {
+    ($($sized:ident $sized_aligned:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $sized(pointer: *mut c_void, size: usize) {
+            // SAFETY: C++'s contract is ours: null, or the caller's block.
+            unsafe { release_sized(pointer.cast(), size) };
+        }
+
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $sized_aligned(pointer: *mut c_void, size: usize, align: usize) {
+            // SAFETY: as above.
+            unsafe { release_sized(pointer.cast(), padded(size, align)) };
+        }
+    )*};
+}
+
+define_sized_delete! {
+    _ZdlPvm _ZdlPvmSt11align_val_t
+    _ZdaPvm _ZdaPvmSt11align_val_t
+}
+
+/// Null also for an alignment that no type has.
+fn allocate_for_type(size: usize, align: usize) -> *mut u8 {
+    if align.is_power_of_two() { allocate_aligned(size.max(1), align) } else { null_mut() }
+}
+
+/// Asks the new-handler for memory until there is some, or throws.
+#[cold]
+#[inline(never)]
+extern "C-unwind" fn insist(size: usize, align: usize) -> *mut c_void {
+    loop {
+        match new_handler() {
+            // SAFETY: the program's own function, which may throw.
+            Some(handler) if align.is_power_of_two() => unsafe { handler() },
+            _ => throw_bad_alloc(size),
+        }
+        let block = allocate_for_type(size, align);
+        if !block.is_null() {
+            return block.cast();
+        }
+    }
+}
+
+/// Lets the C++ library's nothrow form call our throwing one and catch what comes; without it, only the handler is asked.
+#[cold]
+#[inline(never)]
+extern "C-unwind" fn ask_politely(size: usize, nothrow: Nothrow) -> *mut c_void {
+    // SAFETY: the name has this type.
+    let theirs = unsafe {
+        transmute::<*mut c_void, Option<extern "C-unwind" fn(usize, Nothrow) -> *mut c_void>>(look_up_next(
+            c"_ZnwmRKSt9nothrow_t",
+        ))
+    };
+    match theirs {
+        Some(theirs) => theirs(size, nothrow),
+        None => ask_handler(size, GRANULE_BYTES),
+    }
+}
+
+#[cold]
+#[inline(never)]
+extern "C-unwind" fn ask_politely_aligned(size: usize, align: usize, nothrow: Nothrow) -> *mut c_void {
+    // SAFETY: the name has this type.
+    let theirs = unsafe {
+        transmute::<*mut c_void, Option<extern "C-unwind" fn(usize, usize, Nothrow) -> *mut c_void>>(
+            look_up_next(c"_ZnwmSt11align_val_tRKSt9nothrow_t"),
+        )
+    };
+    match theirs {
+        Some(theirs) => theirs(size, align, nothrow),
+        None => ask_handler(size, align),
+    }
+}
+
+fn ask_handler(size: usize, align: usize) -> *mut c_void {
+    let mut block: *mut u8 = null_mut();
+    while block.is_null()
+        && align.is_power_of_two()
+        && let Some(handler) = new_handler()
+    {
+        // SAFETY: the program's own function.
+        unsafe { handler() };
+        block = allocate_for_type(size, align);
+    }
+    block.cast()
+}
+
+fn new_handler() -> Option<Handler> {
+    type GetNewHandler = unsafe extern "C" fn() -> Option<Handler>;
+    let address = either(weak_address!("_ZSt15get_new_handlerv"), c"_ZSt15get_new_handlerv");
+    // SAFETY: the name has this type.
+    let get = unsafe { transmute::<*mut c_void, Option<GetNewHandler>>(address) }?;
+    // SAFETY: asks nothing of the caller.
+    unsafe { get() }
+}
+
+fn throw_bad_alloc(size: usize) -> ! {
+    type Throw = unsafe extern "C-unwind" fn() -> !;
+    let address = either(weak_address!("_ZSt17__throw_bad_allocv"), c"_ZSt17__throw_bad_allocv");
+    // SAFETY: the name has this type.
+    if let Some(throw) = unsafe { transmute::<*mut c_void, Option<Throw>>(address) } {
+        // SAFETY: asks nothing of the caller; every frame above is `C-unwind` and has nothing to drop.
+        unsafe { throw() };
+    }
+    let mut line = strata_os::Line::new();
+    let _ =
+        write!(line, "strata: operator new({size}): out of memory, and no C++ library to throw bad_alloc");
+    line.emit();
+    strata_os::abort()
+}
+
+/// What was there at the start, or else a function of whatever is loaded by now.
+fn either(linked: *mut c_void, name: &CStr) -> *mut c_void {
+    if linked.is_null() { look_up_in(libc::RTLD_DEFAULT, name) } else { linked }
+}
+
+/// A function of those behind this library: not our own.
+fn look_up_next(name: &CStr) -> *mut c_void {
+    look_up_in(libc::RTLD_NEXT, name)
+}
+
+/// A function that `libraries` show to all, or else of a C++ library that was opened for few.
+fn look_up_in(libraries: *mut c_void, name: &CStr) -> *mut c_void {
+    type Dlsym = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+    type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+    let dlsym = weak_address!("dlsym");
+    // SAFETY: the name has this type.
+    let Some(dlsym) = (unsafe { transmute::<*mut c_void, Option<Dlsym>>(dlsym) }) else { return null_mut() };
+    // SAFETY: a name with its end.
+    let found = unsafe { dlsym(libraries, name.as_ptr()) };
+    if !found.is_null() {
+        return found;
+    }
+    // A static program that named `dlopen` would be warned of by its linker.
+    // SAFETY: as above.
+    let dlopen = unsafe { dlsym(libc::RTLD_DEFAULT, c"dlopen".as_ptr()) };
+    // SAFETY: the name has this type.
+    let Some(dlopen) = (unsafe { transmute::<*mut c_void, Option<Dlopen>>(dlopen) }) else {
+        return null_mut();
+    };
+    for library in [c"libstdc++.so.6", c"libc++.so.1", c"libc++abi.so.1"] {
+        // SAFETY: a name with its end; opens nothing that is not open.
+        let handle = unsafe { dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        if handle.is_null() {
+            continue;
+        }
+        // SAFETY: an open library; it is kept open, once more than needed.
+        let found = unsafe { dlsym(handle, name.as_ptr()) };
+        if !found.is_null() {
+            return found;
+        }
+    }
+    null_mut()
+}

@@ -1,0 +1,34 @@
+//! How a C function says why it failed.
+//!
+//! Does not know: who failed.
+
+use core::ffi::c_int;
+use core::ptr::null_mut;
+
+/// Sets the calling thread's `errno`.
+pub(crate) fn set(code: c_int) {
+    // SAFETY: the C library's place for this thread, always valid.
+    unsafe { *libc::__errno_location() = code };
+}
+
+/// The calling thread's `errno`.
+pub(crate) fn get() -> c_int {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Null, for want of memory.
+#[cold]
+#[inline(never)]
+pub(crate) fn no_memory<T>() -> *mut T {
+    set(libc::ENOMEM);
+    null_mut()
+}
+
+/// Null, for what cannot be asked for.
+#[cold]
+#[inline(never)]
+pub(crate) fn invalid<T>() -> *mut T {
+    set(libc::EINVAL);
+    null_mut()
+}

@@ -1,0 +1,120 @@
+//! What C programs may ask of Strata beyond `malloc`: the functions of `include/strata.h`, which says what they promise.
+//!
+//! Text goes in as strings with their end and comes out as constants. Structures carry no version: one that grows, grows at
+//! its end, and the caller says how much of it he knows.
+//!
+//! Does not know: how anything is done; `stratalloc` does.
+
+use crate::trust;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ptr::NonNull;
+use stratalloc::{OptionError, Stats, Strata, c_door};
+
+/// `struct strata_stats`; the fields mean what those of [`Stats`] with the same names mean.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct CStats {
+    reserved_bytes: u64,
+    committed_bytes: u64,
+    resident_bytes: u64,
+    purged_bytes: u64,
+    live_blocks: u64,
+    live_bytes: u64,
+    large_blocks: u64,
+    large_bytes: u64,
+    huge_blocks: u64,
+    huge_bytes: u64,
+    huge_kept_bytes: u64,
+    ready_blocks: u64,
+    posted_blocks: u64,
+    caches: u64,
+    segments: u64,
+    arenas: u64,
+    used_pools: u64,
+    dirty_pools: u64,
+    clean_pools: u64,
+    system_calls: u64,
+    system_calls_failed: u64,
+}
+
+impl CStats {
+    fn of(stats: &Stats) -> Self {
+        let calls = stats.calls;
+        Self {
+            reserved_bytes: stats.reserved_bytes,
+            committed_bytes: stats.committed_bytes,
+            resident_bytes: stats.resident_bytes,
+            purged_bytes: stats.purged_bytes,
+            live_blocks: stats.live_blocks,
+            live_bytes: stats.live_bytes,
+            large_blocks: stats.large_blocks,
+            large_bytes: stats.large_bytes,
+            huge_blocks: stats.huge_blocks,
+            huge_bytes: stats.huge_bytes,
+            huge_kept_bytes: stats.huge_kept_bytes,
+            ready_blocks: stats.ready_blocks,
+            posted_blocks: stats.posted_blocks,
+            caches: stats.caches,
+            segments: stats.segments,
+            arenas: stats.arenas,
+            used_pools: stats.used_pools,
+            dirty_pools: stats.dirty_pools,
+            clean_pools: stats.clean_pools,
+            system_calls: calls.map + calls.unmap + calls.protect + calls.advise + calls.remap,
+            system_calls_failed: calls.failed,
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn strata_version() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn strata_collect() {
+    Strata::collect();
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn strata_trim() -> usize {
+    Strata::trim() as usize
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strata_option_set(name: *const c_char, value: *const c_char) -> c_int {
+    if name.is_null() || value.is_null() {
+        return libc::EINVAL;
+    }
+    // SAFETY: strings with their end, by the header's contract.
+    let (name, value) = unsafe { (CStr::from_ptr(name), CStr::from_ptr(value)) };
+    let (Ok(name), Ok(value)) = (name.to_str(), value.to_str()) else { return libc::EINVAL };
+    match Strata::set_option(name, value) {
+        Ok(()) => 0,
+        Err(OptionError::Unknown) => libc::ENOENT,
+        Err(OptionError::NotAccepted(_)) => libc::EINVAL,
+        Err(OptionError::OnlyAtStart) => libc::EPERM,
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn strata_stats(place: *mut c_void, bytes: usize) -> usize {
+    if !place.is_null() {
+        let stats = CStats::of(&Strata::stats());
+        let known = bytes.min(size_of::<CStats>());
+        // SAFETY: the caller's place of at least this size, by the header's contract.
+        unsafe { (&raw const stats).cast::<u8>().copy_to_nonoverlapping(place.cast(), known) };
+    }
+    size_of::<CStats>()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn strata_stats_print() {
+    c_door::print_report();
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn strata_owns(pointer: *const c_void) -> c_int {
+    NonNull::new(pointer.cast_mut().cast()).map_or(0, |pointer| c_int::from(trust::owns(pointer)))
+}

@@ -1,0 +1,154 @@
+//! The library as users get it, and programs in C and C++ that are built and run on it.
+//!
+//! The library is built by cargo, in the release profile and a folder of its own: what `cargo test` built has no link-time
+//! optimisation, and may have been built for tests of other crates with features that change it.
+//!
+//! Does not know: what a program checks.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Longer than any program takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+/// How a program meets an allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Not at all: the C library's own. Shows that the program asks for what is promised.
+    System,
+    /// `LD_PRELOAD`.
+    Preloaded,
+    /// `-lstrata`.
+    Linked,
+    /// `-Wl,--whole-archive libstrata.a`, the C library as usual.
+    Archive,
+    /// The same with `-static`.
+    Static,
+}
+
+/// Where the two libraries and the programs are.
+pub struct Finished {
+    folder: PathBuf,
+}
+
+impl Finished {
+    /// Builds the libraries, once in each test program.
+    pub fn get() -> &'static Self {
+        static FINISHED: OnceLock<Finished> = OnceLock::new();
+        FINISHED.get_or_init(|| {
+            let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("finished");
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--quiet", "--release", "--package", "strata-capi", "--target-dir"]);
+            build.arg(&target).current_dir(env!("CARGO_MANIFEST_DIR"));
+            assert!(build.status().unwrap().success(), "the library does not build");
+            Self { folder: target.join("release") }
+        })
+    }
+
+    /// `libstrata.so`.
+    pub fn shared(&self) -> PathBuf {
+        self.folder.join("libstrata.so")
+    }
+
+    fn archive(&self) -> PathBuf {
+        self.folder.join("libstrata.a")
+    }
+
+    /// Compiles `source` (below tests/) and answers with a command that runs it. `None`, with a message: there is no such
+    /// compiler, or no static C library.
+    pub fn program(&self, source: &str, way: Way) -> Option<Command> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
+        let is_cxx = source.extension().is_some_and(|extension| extension == "cpp");
+        let compiler = if is_cxx { "c++" } else { "cc" };
+        if !runs(compiler) {
+            println!("skipped: {} needs {compiler}", source.display());
+            return None;
+        }
+        let name = format!("{}-{way:?}", source.file_stem()?.to_string_lossy());
+        let program = self.folder.join("programs").join(name);
+        std::fs::create_dir_all(program.parent()?).unwrap();
+        let mut compile = Command::new(compiler);
+        compile.args(if is_cxx { &["-std=c++17"][..] } else { &["-std=gnu11"] });
+        compile.args([
+            "-O1",
+            "-g",
+            "-Wall",
+            "-Wextra",
+            "-Wno-use-after-free",
+            "-fno-builtin",
+            "-pthread",
+            "-I",
+        ]);
+        compile.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"));
+        compile.arg(&source).arg("-o").arg(&program);
+        self.link(&mut compile, way);
+        let output = compile.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if way == Way::Static && !output.status.success() && said.contains("cannot find -l") {
+            println!("skipped: no static C library for {}", source.display());
+            return None;
+        }
+        assert!(output.status.success() && !said.contains("warning"), "{compile:?}\n{said}");
+        let mut run = Command::new(&program);
+        match way {
+            Way::Preloaded => run.env("LD_PRELOAD", self.shared()),
+            Way::Linked => run.env("LD_LIBRARY_PATH", &self.folder),
+            Way::System | Way::Archive | Way::Static => &mut run,
+        };
+        Some(run)
+    }
+
+    fn link(&self, compile: &mut Command, way: Way) {
+        match way {
+            Way::System | Way::Preloaded => {}
+            Way::Linked => {
+                compile.arg("-L").arg(&self.folder).arg("-lstrata");
+            }
+            Way::Archive | Way::Static => {
+                compile.args(if way == Way::Static { &["-static", "-DLINKED_STATICALLY"][..] } else { &[] });
+                compile.arg("-Wl,--whole-archive").arg(self.archive()).arg("-Wl,--no-whole-archive");
+            }
+        }
+        // Found before 2.34 in libraries of their own; empty ones since.
+        compile.args(["-ldl", "-lrt"]);
+    }
+}
+
+/// Whether there is a program of this name that can say its version.
+pub fn runs(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Compiles and runs a program that answers with 0 when everything is as promised.
+pub fn expect_good(source: &str, way: Way) {
+    if let Some(mut program) = Finished::get().program(source, way) {
+        let output = finish(&mut program);
+        assert!(output.status.success(), "{program:?}: {}\n{}", output.status, said(&output));
+    }
+}
+
+/// What it said on standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Waits for the end of a program, and ends one that hangs.
+pub fn finish(command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let watched = child.id();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let start = Instant::now();
+        if is_done.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            println!("{watched} still runs after {:?}", start.elapsed());
+            let _ = Command::new("kill").args(["-KILL", &watched.to_string()]).status();
+        }
+    });
+    let output = Child::wait_with_output(child).unwrap();
+    drop(done);
+    watch.join().unwrap();
+    output
+}

@@ -1,0 +1,92 @@
+//! Programs of this machine that know nothing of Strata, preloaded: they say what they say without it.
+
+mod finished;
+
+use std::path::Path;
+use std::process::Command;
+
+use finished::{Finished, finish, runs, said};
+
+/// Runs a command without and with the library; both must succeed and say the same.
+fn expect_same(program: &str, arguments: &[&str]) {
+    if !runs(program) && program != "/bin/sh" {
+        println!("skipped: no {program}");
+        return;
+    }
+    let command = || {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        command
+    };
+    let expected = finish(&mut command());
+    let output = finish(command().env("LD_PRELOAD", Finished::get().shared()));
+    assert!(expected.status.success(), "{program}: {}", said(&expected));
+    assert!(output.status.success(), "{program}: {}\n{}", output.status, said(&output));
+    assert_eq!(output.stdout, expected.stdout, "{program}");
+    assert_eq!(said(&output), said(&expected), "{program}");
+}
+
+#[test]
+fn sh_runs_pipes_and_functions() {
+    let script = "f() { for i in 1 2 3 4 5; do echo $i $1; done; }; f a | sort -r | while read x y; do echo \"$y$x\"; done; \
+                  x=$(printf %05000d 7); echo ${#x}; (exit 3) || echo $?";
+    expect_same("/bin/sh", &["-c", script]);
+}
+
+#[test]
+fn ls_lists() {
+    expect_same("ls", &["-lRa", "src", "tests"]);
+    expect_same("sort", &["src/malloc.rs"]);
+    expect_same("tar", &["cf", "-", "src"]);
+}
+
+#[test]
+fn python_computes() {
+    let script = "import json, re, threading, collections, subprocess, sys\n\
+        data = [{'k%d' % i: list(range(i % 50)), 's': 'x' * i} for i in range(2000)]\n\
+        assert json.loads(json.dumps(data)) == data\n\
+        out = []\n\
+        def work(n):\n\
+        \x20   d = collections.defaultdict(list)\n\
+        \x20   for i in range(20000): d[i % 997].append(str(i) * (i % 7))\n\
+        \x20   out.append(sum(len(s) for l in d.values() for s in l))\n\
+        ts = [threading.Thread(target=work, args=(i,)) for i in range(4)]\n\
+        [t.start() for t in ts]; [t.join() for t in ts]\n\
+        print(out, len(re.findall('x+', 'axbxx' * 10000)), 7 ** 5000 % 1000007)\n\
+        print(subprocess.run([sys.executable, '-c', 'print(1 + 1)'], capture_output=True, text=True).stdout)\n";
+    if runs("python3") {
+        expect_same("env", &["PYTHONMALLOC=malloc", "python3", "-c", script]);
+        let forks = "import multiprocessing as m\nif __name__ == '__main__':\n\
+            \x20   with m.get_context('fork').Pool(3) as p: print(sum(p.map(len, [[0] * i for i in range(500)])))\n";
+        expect_same("env", &["PYTHONMALLOC=malloc", "python3", "-c", forks]);
+    } else {
+        println!("skipped: no python3");
+    }
+}
+
+#[test]
+fn perl_computes() {
+    let script = "my %h; for my $i (1..100000) { $h{$i % 1009} .= \"$i,\"; } \
+        my $n = 0; for (sort keys %h) { $n += length $h{$_}; } print \"$n\\n\"; print `echo child`;";
+    expect_same("perl", &["-e", script]);
+}
+
+#[test]
+fn git_reads_a_repository() {
+    if !Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.git").exists() {
+        println!("skipped: no repository");
+        return;
+    }
+    expect_same("git", &["log", "--stat", "-n", "30", "--no-decorate"]);
+    expect_same("git", &["grep", "-n", "unsafe", "HEAD", "--", "*.rs"]);
+    expect_same("git", &["blame", "-n", "../../Cargo.toml"]);
+}
+
+#[test]
+fn a_compiler_compiles() {
+    if runs("c++") {
+        expect_same("c++", &["-std=c++17", "-O1", "-S", "-o", "-", "tests/cxx/new_delete.cpp"]);
+    } else {
+        println!("skipped: no c++");
+    }
+}
