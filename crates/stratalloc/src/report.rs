@@ -13,10 +13,15 @@ strata_os::at_exit!(report_if_wanted);
 
 extern "C" fn report_if_wanted() {
     if options::wants_stats() {
-        let mut out = Lines::default();
-        let _ = writeln!(out, "{}", Strata::stats());
-        let _ = writeln!(out, "process    {:>11} resident", Bytes(strata_os::machine::resident_bytes()));
+        print();
     }
+}
+
+/// Prints the statistics on standard error.
+pub fn print() {
+    let mut out = Lines::default();
+    let _ = writeln!(out, "{}", Strata::stats());
+    let _ = writeln!(out, "process    {:>11} resident", Bytes(strata_os::machine::resident_bytes()));
 }
 
 impl fmt::Display for Stats {

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(400);
 
 /// How a program meets an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// Not at all: the C library's own. Shows that the program asks for what is promised.
     System,
     /// `LD_PRELOAD`.
@@ -30,13 +30,13 @@ pub enum Way {
 }
 
 /// Where the two libraries and the programs are.
-pub struct Finished {
+pub(crate) struct Finished {
     folder: PathBuf,
 }
 
 impl Finished {
     /// Builds the libraries, once in each test program.
-    pub fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static FINISHED: OnceLock<Finished> = OnceLock::new();
         FINISHED.get_or_init(|| {
             let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("finished");
@@ -49,7 +49,7 @@ impl Finished {
     }
 
     /// `libstrata.so`.
-    pub fn shared(&self) -> PathBuf {
+    pub(crate) fn shared(&self) -> PathBuf {
         self.folder.join("libstrata.so")
     }
 
@@ -59,7 +59,7 @@ impl Finished {
 
     /// Compiles `source` (below tests/) and answers with a command that runs it. `None`, with a message: there is no such
     /// compiler, or no static C library.
-    pub fn program(&self, source: &str, way: Way) -> Option<Command> {
+    pub(crate) fn program(&self, source: &str, way: Way) -> Option<Command> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
         let is_cxx = source.extension().is_some_and(|extension| extension == "cpp");
         let compiler = if is_cxx { "c++" } else { "cc" };
@@ -118,12 +118,12 @@ impl Finished {
 }
 
 /// Whether there is a program of this name that can say its version.
-pub fn runs(program: &str) -> bool {
+pub(crate) fn runs(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// Compiles and runs a program that answers with 0 when everything is as promised.
-pub fn expect_good(source: &str, way: Way) {
+pub(crate) fn expect_good(source: &str, way: Way) {
     if let Some(mut program) = Finished::get().program(source, way) {
         let output = finish(&mut program);
         assert!(output.status.success(), "{program:?}: {}\n{}", output.status, said(&output));
@@ -131,12 +131,12 @@ pub fn expect_good(source: &str, way: Way) {
 }
 
 /// What it said on standard error.
-pub fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Waits for the end of a program, and ends one that hangs.
-pub fn finish(command: &mut Command) -> Output {
+pub(crate) fn finish(command: &mut Command) -> Output {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let watched = child.id();
     let (done, is_done) = std::sync::mpsc::channel::<()>();
