@@ -1,0 +1,133 @@
+//! What it costs to look at a whole heap while a thread works on it: Strata's census, and pymalloc's under its lock.
+//!
+//! 200 000 blocks are alive. One thread allocates and frees, each pair timed by itself; for the second half of the time
+//! another thread counts the whole heap a hundred times a second.
+//!
+//! Run with `cargo run --release -p strata-benches --example heap_walk`.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use strata_gil::{ClassicPymalloc, CurrentPymalloc};
+use stratalloc::Strata;
+
+const LIVE: usize = 200_000;
+const SPELL: Duration = Duration::from_secs(2);
+const BETWEEN_WALKS: Duration = Duration::from_millis(10);
+
+static CLASSIC: ClassicPymalloc = ClassicPymalloc::new();
+static CURRENT: CurrentPymalloc = CurrentPymalloc::new();
+
+struct Contender {
+    name: &'static str,
+    allocator: &'static (dyn GlobalAlloc + Sync),
+    /// Counts the heap; how many blocks are in use.
+    walk: fn() -> usize,
+}
+
+static CONTENDERS: [Contender; 3] = [
+    Contender { name: "strata", allocator: &Strata, walk: || Strata::stats().live_blocks as usize },
+    Contender { name: "pymalloc-classic", allocator: &CLASSIC, walk: || CLASSIC.stats().blocks_in_use() },
+    Contender { name: "pymalloc-current", allocator: &CURRENT, walk: || CURRENT.stats().blocks_in_use() },
+];
+
+fn main() {
+    println!(
+        "| allocator | walks | one walk, median | longest | pairs, p99.9 and p99.99: nobody walks | somebody walks |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|");
+    CONTENDERS.iter().for_each(row);
+}
+
+fn row(contender: &Contender) {
+    fill(contender.allocator);
+    assert!((contender.walk)() >= LIVE);
+    let (quiet, _) = spell(contender, None);
+    let (walked, walks) = spell(contender, Some(contender.walk));
+    let pairs = |seen: &Histogram<u64>| {
+        format!("{} / {}", time(seen.value_at_quantile(0.999)), time(seen.value_at_quantile(0.9999)))
+    };
+    println!(
+        "| {} | {} | {} | {} | {} | {} |",
+        contender.name,
+        walks.len(),
+        time(walks.value_at_quantile(0.5)),
+        time(walks.max()),
+        pairs(&quiet),
+        pairs(&walked)
+    );
+}
+
+/// Blocks of 16 to 512 bytes, never freed.
+fn fill(allocator: &dyn GlobalAlloc) {
+    for number in 0..LIVE {
+        let layout = layout(16 + number * 37 % 63 * 8);
+        // SAFETY: the layout is not empty.
+        let block = unsafe { allocator.alloc(layout) };
+        assert!(!black_box(block).is_null());
+    }
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 8).expect("a legal layout")
+}
+
+/// Both threads' times: of each pair, and of each walk.
+fn spell(contender: &Contender, walk: Option<fn() -> usize>) -> (Histogram<u64>, Histogram<u64>) {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| work(contender.allocator, &over));
+        let mut walks = histogram();
+        let start = Instant::now();
+        while start.elapsed() < SPELL {
+            if let Some(walk) = walk {
+                timed(&mut walks, || black_box(walk()));
+            }
+            thread::sleep(BETWEEN_WALKS);
+        }
+        over.store(true, Ordering::Relaxed);
+        (worker.join().expect("the worker does not panic"), walks)
+    })
+}
+
+fn work(allocator: &dyn GlobalAlloc, over: &AtomicBool) -> Histogram<u64> {
+    let mut pairs = histogram();
+    for number in 0_usize.. {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let layout = layout(16 + number % 63 * 8);
+        timed(&mut pairs, || pair(allocator, layout));
+    }
+    pairs
+}
+
+fn pair(allocator: &dyn GlobalAlloc, layout: Layout) {
+    // SAFETY: the layout is not empty.
+    let block = black_box(unsafe { allocator.alloc(layout) });
+    // SAFETY: the block just allocated.
+    unsafe { allocator.dealloc(block, layout) };
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 10_000_000_000, 3).expect("the bounds are in order")
+}
+
+fn timed<T>(times: &mut Histogram<u64>, operation: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = operation();
+    times.saturating_record(start.elapsed().as_nanos() as u64);
+    result
+}
+
+fn time(nanoseconds: u64) -> String {
+    if nanoseconds < 10_000 {
+        format!("{nanoseconds} ns")
+    } else {
+        format!("{:.0} µs", nanoseconds as f64 / 1e3)
+    }
+}
