@@ -8,7 +8,7 @@
 //! | `introspect` | `malloc_trim malloc_stats malloc_info mallinfo mallinfo2 mallopt`                            |
 //! | `strata_api` | `strata_…`, as in `include/strata.h`                                                         |
 //!
-//! `trust` says whose a pointer is, `errno` how to fail, `weak` what of others may or may not be there.
+//! `last_words` keeps a way to speak; `trust` says whose a pointer is, `errno` how to fail, `weak` what of others may or may not be there.
 //!
 //! Each exported function does one of three things: it stays within inlined fast paths (`malloc` and `free` of small blocks,
 //! thirteen and eighteen instructions), tail-calls a cold door, or asks a layer below. None allocates for itself, waits, or
@@ -22,6 +22,7 @@ mod cxx;
 mod errno;
 mod free;
 mod introspect;
+mod last_words;
 mod malloc;
 mod strata_api;
 mod trust;
