@@ -87,8 +87,10 @@ unsafe extern "C" fn strata_option_set(name: *const c_char, value: *const c_char
     if name.is_null() || value.is_null() {
         return libc::EINVAL;
     }
-    // SAFETY: strings with their end, by the header's contract.
-    let (name, value) = unsafe { (CStr::from_ptr(name), CStr::from_ptr(value)) };
+    // SAFETY: a string with its end, by the header's contract.
+    let name = unsafe { CStr::from_ptr(name) };
+    // SAFETY: as above.
+    let value = unsafe { CStr::from_ptr(value) };
     let (Ok(name), Ok(value)) = (name.to_str(), value.to_str()) else { return libc::EINVAL };
     match Strata::set_option(name, value) {
         Ok(()) => 0,

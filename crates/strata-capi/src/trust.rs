@@ -75,7 +75,7 @@ fn is_huge(pointer: NonNull<u8>) -> bool {
     } else {
         (pointer.as_ptr().map_addr(|address| address & ARENA_MASK), within)
     };
-    let is_place = offset >= HEADER_TABLE_BYTES && offset < ARENA_BYTES && offset.is_power_of_two();
+    let is_place = (HEADER_TABLE_BYTES..ARENA_BYTES).contains(&offset) && offset.is_power_of_two();
     // Nothing of ours is in the first arena of addresses, and the kernel takes null for no mask.
     is_place && !head.is_null() && is_readable(head) && says_huge(head, offset)
 }
@@ -84,9 +84,10 @@ fn is_huge(pointer: NonNull<u8>) -> bool {
 /// anything.
 fn says_huge(head: *const u8, offset: usize) -> bool {
     let word = |at: usize| {
-        // SAFETY: readable, and no word of a head crosses a page; 64-byte aligned, as `head` is.
-        unsafe { head.wrapping_byte_add(at).cast::<u64>().read_volatile() }
+        // SAFETY: readable, and no word of a head crosses a page.
+        unsafe { head.wrapping_byte_add(at).cast::<[u8; 8]>().read_volatile() }
     };
+    let word = |at| u64::from_ne_bytes(word(at));
     let kind = (ArenaKind::Huge as u64) << 32;
     word(0) == 0
         && word(offset_of!(ArenaHead, segment)) == 0
