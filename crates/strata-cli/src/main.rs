@@ -18,11 +18,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(commands::bench::Arguments),
+    Run(commands::run::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(arguments) => commands::bench::execute(&arguments),
+        Command::Run(arguments) => commands::run::execute(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,3 +1,4 @@
 //! What can be typed after `strata`: one file for each verb.
 
 pub(crate) mod bench;
+pub(crate) mod run;

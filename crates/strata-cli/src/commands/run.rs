@@ -1,0 +1,237 @@
+//! `strata run`: run any program on Strata, by preloading its library.
+//!
+//! The command replaces itself by the program, so signals, exit code, terminal and process id are the program's own.
+//!
+//! Does not know: what the library does. What it cannot do, a look at the program's file tells beforehand, because the
+//! loader would ignore the library in silence.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use object::Endianness;
+use object::elf::{FileHeader64, PT_INTERP};
+use object::read::elf::{FileHeader, ProgramHeader};
+use stratalloc::{OptionError, Strata};
+
+/// Run a program on Strata instead of its own malloc
+///
+/// The program needs no change: its dynamic loader is told to load libstrata.so first. Programs that it starts run on
+/// Strata, too.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Print Strata's statistics on standard error when the program ends
+    #[arg(long)]
+    stats: bool,
+    /// Set an option, such as purge_delay=1000; may be said again for another
+    #[arg(long = "option", short = 'o', value_name = "NAME=VALUE", value_parser = option)]
+    options: Vec<(String, String)>,
+    /// The program and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    program: Vec<OsString>,
+}
+
+/// An option that the library will accept.
+fn option(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("say it as NAME=VALUE, such as purge_delay=1000")?;
+    // This command's own copy of the allocator obeys; it has nothing to allocate with it.
+    match Strata::set_option(name, value) {
+        Ok(()) | Err(OptionError::OnlyAtStart) => Ok((name.to_owned(), value.to_owned())),
+        Err(why) => Err(format!("{why}; docs/options.md has them all")),
+    }
+}
+
+/// Runs the command: comes back only if it cannot.
+pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    let Some((program, rest)) = arguments.program.split_first() else { bail!("no program to run") };
+    let library = library()?;
+    let path = find(program, std::env::var_os("PATH").as_deref())
+        .with_context(|| format!("no program `{}` to be found", program.display()))?;
+    if let Some(obstacle) = obstacle(&path)? {
+        bail!("{} {obstacle}", path.display());
+    }
+    let mut command = Command::new(&path);
+    command.arg0(program).args(rest).env("LD_PRELOAD", preload(&library, std::env::var_os("LD_PRELOAD"))?);
+    for (name, value) in &arguments.options {
+        command.env(format!("STRATA_{}", name.to_uppercase()), value);
+    }
+    if arguments.stats {
+        command.env("STRATA_STATS", "1");
+    }
+    Err(command.exec()).with_context(|| format!("running {}", path.display()))
+}
+
+/// `libstrata.so`: beside this command, or in the `lib` beside its `bin`.
+fn library() -> Result<PathBuf> {
+    let command = std::env::current_exe().context("looking for this command's own file")?;
+    let folder = command.parent().unwrap_or(Path::new("/"));
+    let places = [folder.join("libstrata.so"), folder.join("../lib/libstrata.so")];
+    let found = places.iter().find(|place| place.is_file());
+    found.cloned().with_context(|| {
+        let [beside, installed] = places.each_ref().map(|place| place.display());
+        format!(
+            "no library at {beside} or {installed}: `cargo build --release` makes both it and this command"
+        )
+    })
+}
+
+/// What is preloaded: ours, and then what was to be preloaded anyway.
+fn preload(library: &Path, before: Option<OsString>) -> Result<OsString> {
+    let mut list = library.as_os_str().to_owned();
+    let separated = |byte: &u8| *byte == b':' || byte.is_ascii_whitespace();
+    ensure!(
+        !list.as_bytes().iter().any(separated),
+        "the loader would not understand the path {}: it must have no space and no colon",
+        library.display()
+    );
+    if let Some(before) = before.filter(|before| !before.is_empty()) {
+        list.push(":");
+        list.push(before);
+    }
+    Ok(list)
+}
+
+/// The file that a shell would run for `name`.
+fn find(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
+    if name.as_bytes().contains(&b'/') {
+        return Some(PathBuf::from(name)).filter(|file| file.is_file());
+    }
+    let folders = path.map(std::env::split_paths)?;
+    folders.map(|folder| folder.join(name)).find(|file| {
+        fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// Why nothing can be preloaded into the program, as the rest of a sentence about it.
+fn obstacle(program: &Path) -> Result<Option<String>> {
+    let metadata = fs::metadata(program).with_context(|| format!("reading {}", program.display()))?;
+    if changes_user(&metadata, &fs::metadata("/proc/self")?) {
+        return Ok(Some(
+            "runs with the rights of another user or group (setuid, setgid): the loader refuses to preload anything \
+             into it; run it as that user"
+                .to_owned(),
+        ));
+    }
+    let mut start = Vec::new();
+    let file = fs::File::open(program).with_context(|| format!("reading {}", program.display()))?;
+    // Headers and interpreter stand at the start; only debuggers need the rest.
+    file.take(1 << 20).read_to_end(&mut start).with_context(|| format!("reading {}", program.display()))?;
+    if let Some(interpreter) = interpreter_of_script(&start) {
+        let obstacle = if interpreter == program { None } else { obstacle(&interpreter)? };
+        return Ok(obstacle.map(|obstacle| format!("is a script, and {} {obstacle}", interpreter.display())));
+    }
+    Ok(obstacle_in(&start).map(str::to_owned))
+}
+
+/// Whether starting a file makes the process another user's than `process` is.
+fn changes_user(file: &fs::Metadata, process: &fs::Metadata) -> bool {
+    let mode = file.permissions().mode();
+    mode & 0o4000 != 0 && file.uid() != process.uid() || mode & 0o2000 != 0 && file.gid() != process.gid()
+}
+
+/// The program that runs a script.
+fn interpreter_of_script(start: &[u8]) -> Option<PathBuf> {
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?.trim_ascii();
+    let word = line.split(u8::is_ascii_whitespace).next()?;
+    Some(PathBuf::from(OsStr::from_bytes(word)))
+}
+
+/// The same for the first bytes of an executable.
+fn obstacle_in(start: &[u8]) -> Option<&'static str> {
+    if !start.starts_with(b"\x7fELF") {
+        // The kernel knows better what this is.
+        return None;
+    }
+    let Ok(header) = FileHeader64::<Endianness>::parse(start) else {
+        return Some("is a 32-bit program: the library is for 64 bits");
+    };
+    let Ok(endian) = header.endian() else { return None };
+    let own = if cfg!(target_arch = "aarch64") { object::elf::EM_AARCH64 } else { object::elf::EM_X86_64 };
+    if header.e_machine(endian) != own {
+        return Some("is for another processor than the library");
+    }
+    let segments = header.program_headers(endian, start).ok()?;
+    let Some(interpreter) = segments.iter().find(|segment| segment.p_type(endian) == PT_INTERP) else {
+        return Some(
+            "is linked statically: it has no loader that could preload anything; link it with libstrata.a instead",
+        );
+    };
+    let loader = interpreter.data(endian, start).unwrap_or_default();
+    let is_musl = loader.windows(4).any(|part| part == b"musl");
+    match (is_musl, cfg!(target_env = "musl")) {
+        (true, false) => Some("uses the C library musl, and the library was built for glibc"),
+        (false, true) => Some("uses glibc, and the library was built for musl"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_checked_before_anything_runs() {
+        assert_eq!(option("purge_delay=never"), Ok(("purge_delay".to_owned(), "never".to_owned())));
+        assert!(option("show_options=1").is_ok());
+        assert!(option("purge_delay").unwrap_err().contains("NAME=VALUE"));
+        assert!(option("colour=blue").unwrap_err().contains("no such option"));
+        assert!(option("huge_keep=much").unwrap_err().contains("bytes, also with K, M or G"));
+    }
+
+    #[test]
+    fn what_was_to_be_preloaded_still_is() {
+        let library = Path::new("/opt/strata/libstrata.so");
+        assert_eq!(preload(library, None).unwrap(), "/opt/strata/libstrata.so");
+        assert_eq!(preload(library, Some("".into())).unwrap(), "/opt/strata/libstrata.so");
+        assert_eq!(preload(library, Some("a.so:b.so".into())).unwrap(), "/opt/strata/libstrata.so:a.so:b.so");
+        assert!(preload(Path::new("/my programs/libstrata.so"), None).is_err());
+    }
+
+    #[test]
+    fn a_name_is_looked_up_as_a_shell_does() {
+        assert!(
+            find(OsStr::new("sh"), Some(OsStr::new("/nowhere:/bin")))
+                .is_some_and(|sh| sh == Path::new("/bin/sh"))
+        );
+        assert_eq!(find(OsStr::new("sh"), Some(OsStr::new("/nowhere"))), None);
+        assert_eq!(find(OsStr::new("/bin/sh"), None), Some(PathBuf::from("/bin/sh")));
+        assert_eq!(find(OsStr::new("/bin"), None), None, "a folder is no program");
+    }
+
+    #[test]
+    fn a_program_of_this_machine_has_no_obstacle() {
+        assert_eq!(obstacle(&std::env::current_exe().unwrap()).unwrap(), None);
+        assert_eq!(obstacle(Path::new("/bin/sh")).unwrap(), None);
+    }
+
+    /// A program without any segment, hence without a loader.
+    fn elf(class: u8, machine: u16) -> Vec<u8> {
+        let mut file = vec![0; 64];
+        file[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', class, 1, 1]);
+        file[16] = 2;
+        file[18..20].copy_from_slice(&machine.to_le_bytes());
+        file
+    }
+
+    #[test]
+    fn static_and_foreign_programs_are_named() {
+        let (own, other) = if cfg!(target_arch = "aarch64") { (183, 62) } else { (62, 183) };
+        assert!(obstacle_in(&elf(2, own)).unwrap().contains("linked statically"));
+        assert!(obstacle_in(&elf(2, other)).unwrap().contains("another processor"));
+        assert!(obstacle_in(&elf(1, 3)).unwrap().contains("32-bit"));
+        assert_eq!(obstacle_in(b"anything else"), None);
+    }
+
+    #[test]
+    fn a_script_is_as_good_as_its_interpreter() {
+        assert_eq!(interpreter_of_script(b"#! /usr/bin/env -S perl\nx"), Some(PathBuf::from("/usr/bin/env")));
+        assert_eq!(interpreter_of_script(b"\x7fELF"), None);
+    }
+}
