@@ -20,6 +20,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", clippy),
     ("documentation builds", documentation),
     ("tests (optimised, debug assertions on)", tests),
+    ("every call to the OS fails once", os_faults),
     ("models, the short set", models),
     ("instructions of the hot paths", instructions::run_if_possible),
 ];
@@ -77,6 +78,13 @@ fn tests(root: &Path) -> Result<()> {
         "--no-fail-fast",
     ]);
     succeed(&mut command)
+}
+
+/// The simulated OS replaces the real one by a feature, which must not reach the other tests.
+fn os_faults(root: &Path) -> Result<()> {
+    let mut command = cargo(root);
+    command.args(["test", "--package", "stratalloc", "--profile", "checked", "--features", "simulated"]);
+    succeed(command.args(["--test", "os_faults"]))
 }
 
 fn models(root: &Path) -> Result<()> {

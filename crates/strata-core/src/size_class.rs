@@ -189,7 +189,7 @@ mod tests {
                 }
                 let bytes = SizeClass::of(padded).block_bytes();
                 assert!(
-                    bytes >= size && bytes % align.min(POOL_BYTES) == 0 || align < GRANULE_BYTES,
+                    bytes >= size && bytes.is_multiple_of(align.min(POOL_BYTES)) || align < GRANULE_BYTES,
                     "{size} {align}"
                 );
             }

@@ -148,7 +148,7 @@ mod tests {
             }
         }
         assert_eq!(lowest_run(u64::MAX, 64, 1), u64::MAX);
-        assert_eq!(lowest_run(u64::MAX & !1, 32, 32), 0xffff_ffff_0000_0000);
+        assert_eq!(lowest_run(!1, 32, 32), 0xffff_ffff_0000_0000);
     }
 
     #[test]

@@ -107,8 +107,11 @@ const _: () = assert!(size_of::<Pool>() <= HEADER_BYTES, "a pool header is one c
 
 /// Where a free that is written in assembly finds `owner`, `sink` and `live`; what they hold are plain words.
 #[doc(hidden)]
-pub const FREE_OFFSETS: [usize; 3] =
-    [core::mem::offset_of!(Pool, owner), core::mem::offset_of!(Pool, sink), core::mem::offset_of!(Pool, live)];
+pub const FREE_OFFSETS: [usize; 3] = [
+    core::mem::offset_of!(Pool, owner),
+    core::mem::offset_of!(Pool, sink),
+    core::mem::offset_of!(Pool, live),
+];
 
 // SAFETY: every field is an atomic or an owned cell whose owner the table above names; ownership moves between threads by
 // the Release and Acquire of `remote.rs` and `arena/bits.rs`.
