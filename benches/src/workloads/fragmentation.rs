@@ -2,7 +2,7 @@
 //!
 //! *Internal*: blocks of a mixture of sizes, and how long each really is, where the allocator can be asked.
 //! *External*: a heap of 64 MiB is filled, seven blocks of eight are freed at random, then it is filled again with other
-//! sizes; after each step stands what is resident beside what is alive. The vector that holds the blocks is there before.
+//! sizes; after each step stands what is resident beside what is alive. The vector that holds the blocks is no part of it.
 //!
 //! One thread, so that what other threads' caches keep is not part of it: `memory_story` tells that.
 
@@ -41,12 +41,13 @@ const FIRST: Range<f64> = 4.0..10.0;
 const OTHER: Range<f64> = 6.0..12.0;
 
 fn prepare(settings: &Settings) -> Job {
-    // Less than a tenth of it would say nothing about an allocator.
-    let limit = (BYTES as f64 * settings.scale.clamp(0.1, 1.0)) as usize;
+    // Less than half of it would tell of the units that allocators take memory in.
+    let limit = (BYTES as f64 * settings.scale.clamp(0.5, 1.0)) as usize;
     let usable_size = settings.usable_size;
     Box::new(move || {
-        let inside = INSIDE.map(|(sizes, powers)| inside(sizes, powers, usable_size)).to_vec();
+        // First, on an allocator that kept nothing yet.
         let outside = Heap::new(limit).story();
+        let inside = INSIDE.map(|(sizes, powers)| inside(sizes, powers, usable_size)).to_vec();
         let checksum = outside.iter().map(|moment| moment.live_bytes).sum();
         let details = Details::Fragmentation(Fragmentation { inside, outside });
         Outcome { details: Some(details), ..Outcome::new(checksum, 0) }
@@ -86,10 +87,12 @@ struct Heap {
 
 impl Heap {
     fn new(limit: usize) -> Self {
-        // As many as can be needed, touched now.
-        let mut blocks = vec![Vec::new(); limit / 64];
+        let before = resident_bytes_quietly();
+        // More than can be needed (blocks of the first kind have 240 bytes on average), all of it touched now.
+        let mut blocks = vec![Vec::new(); limit / 160];
         black_box(&mut blocks).clear();
-        let (before, moments) = (resident_bytes_quietly(), Vec::with_capacity(8));
+        let (before, moments) =
+            (before + size_of_val(blocks.spare_capacity_mut()) as u64, Vec::with_capacity(8));
         Self { start: Instant::now(), blocks, live: 0, limit, before, random: random(22), moments }
     }
 
