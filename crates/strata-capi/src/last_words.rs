@@ -1,7 +1,8 @@
 //! A standard error output for the report at exit, in programs that close theirs.
 //!
 //! All of GNU coreutils close it in an exit handler of their own, to notice a full disk; the report that `STRATA_STATS=1`
-//! asks for comes after that. So whoever asks keeps a second descriptor, out of the program's way, and puts it back.
+//! asks for comes after that. So whoever asks keeps a second descriptor, out of the program's way, and puts it back. The
+//! loader walks the functions to call at exit from their end, where those without a number are: this one comes first.
 //!
 //! Does not know: what is reported.
 
@@ -13,7 +14,10 @@ static KEPT: AtomicU64 = AtomicU64::new(0);
 const LEAST_DESCRIPTOR: i32 = 1000;
 
 strata_os::at_load!(first keep);
-strata_os::at_exit!(bring_back);
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static BEFORE_THE_REPORT: extern "C" fn() = bring_back;
 
 extern "C" fn keep() {
     let mut value = [0; 2];

@@ -27,8 +27,8 @@ fn opened_for_all_it_leaves_pointers_of_others_alone() {
 #[test]
 fn options_come_from_the_environment() {
     // It closes its standard error before it ends, as all of GNU's small programs do.
-    let mut command = Command::new("true");
-    command.env("LD_PRELOAD", Finished::get().shared());
+    let mut command = Command::new("ls");
+    command.args(["-d", "."]).env("LD_PRELOAD", Finished::get().shared());
     let silent = finish(&mut command);
     assert!(silent.status.success() && silent.stderr.is_empty(), "{}", said(&silent));
     command.env("STRATA_STATS", "1").env("STRATA_SHOW_OPTIONS", "1").env("STRATA_HUGE_KEEP", "much");
