@@ -1,0 +1,78 @@
+//! `strata run`, beside a finished library as it is after `cargo build --release`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// A folder with the command and the library.
+fn installed() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        // The same place as that of strata-capi's tests, so that it is built once.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("finished");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--release", "--package", "strata-capi", "--target-dir"]);
+        assert!(build.arg(&target).status().unwrap().success(), "the library does not build");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(target.join("release/libstrata.so"), folder.join("libstrata.so")).unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_strata"), folder.join("strata")).unwrap();
+        folder
+    })
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(installed().join("strata")).arg("run").args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn output_and_exit_code_are_the_programs() {
+    let output = run(&["--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!((&*output.stdout, &*said(&output), output.status.code()), (&b"out\n"[..], "err\n", Some(7)));
+}
+
+#[test]
+fn a_signal_ends_the_program_itself() {
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(run(&["--", "sh", "-c", "kill -TERM $$"]).status.signal(), Some(15));
+}
+
+#[test]
+fn the_program_runs_on_strata_with_options() {
+    let output =
+        run(&["--stats", "--option", "purge_delay=7", "-o", "show_options=1", "--", "ls", "-d", "."]);
+    let said = said(&output);
+    assert!(output.status.success() && output.stdout == b".\n", "{said}");
+    for part in ["purge_delay   7 ", "environment", "strata: committed"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_said_in_a_line() {
+    let bad_option = run(&["-o", "huge_keep=much", "--", "ls"]);
+    assert!(said(&bad_option).contains("bytes, also with K, M or G"));
+    let missing = run(&["--", "no-program-of-this-name"]);
+    assert!(said(&missing).contains("no program `no-program-of-this-name`"));
+    assert!(!bad_option.status.success() && !missing.status.success());
+    let alone = Command::new(env!("CARGO_BIN_EXE_strata")).args(["run", "--", "ls"]).output().unwrap();
+    assert!(alone.status.success() || said(&alone).contains("cargo build --release"), "{}", said(&alone));
+}
+
+#[test]
+fn a_static_program_is_refused() {
+    let folder = installed();
+    let (source, program) = (folder.join("static.c"), folder.join("static"));
+    std::fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+    let compiled = Command::new("cc").arg("-static").arg(&source).arg("-o").arg(&program).output();
+    if !compiled.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no C compiler, or no static C library");
+        return;
+    }
+    let output = run(&["--", program.to_str().unwrap()]);
+    assert!(!output.status.success() && said(&output).contains("linked statically"), "{}", said(&output));
+}
