@@ -98,7 +98,7 @@ fn small(results: &Results) -> Markup {
     html! {
         @if !cases.is_empty() {
             h2 { "One allocation and its free" }
-            p { "Time of a pair, and its ratio to " (results.baseline()) "." }
+            p { "Time of a pair, and where there is room its ratio to " (results.baseline()) "." }
             (tabulated(&tables::pairs(results, &cases)))
         }
     }
@@ -157,7 +157,7 @@ fn story(results: &Results) -> Result<Markup> {
             "The dashed line is what the program itself holds; the rest is the allocator's."
         }
         figure { (PreEscaped(story::of(results, case)?)) }
-        p { "Resident at the end of each phase, and as a multiple of what the program holds." }
+        p { "Resident at the end of each phase, and where there is room as a multiple of what the program holds." }
         (tabulated(&tables::story(results, case)))
     })
 }
