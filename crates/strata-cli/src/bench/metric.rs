@@ -7,6 +7,8 @@ use super::sample::{Kind, Sample};
 pub(crate) enum Metric {
     /// From the work's start to its end.
     Time,
+    /// Spent by all threads, in the program and in the kernel: other programs disturb it less than they do the clock.
+    Processor,
     /// Most resident memory during the work.
     PeakMemory,
     /// Page faults.
@@ -14,11 +16,12 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    pub(crate) const ALL: [Self; 3] = [Self::Time, Self::PeakMemory, Self::Faults];
+    pub(crate) const ALL: [Self; 4] = [Self::Time, Self::Processor, Self::PeakMemory, Self::Faults];
 
     pub(crate) fn of(self, sample: &Sample) -> f64 {
         match self {
             Self::Time => sample.wall_ns as f64,
+            Self::Processor => (sample.user_ns + sample.system_ns) as f64,
             Self::PeakMemory => sample.rss_peak as f64,
             Self::Faults => (sample.minor_faults + sample.major_faults) as f64,
         }
@@ -27,7 +30,7 @@ impl Metric {
     /// Whether the number means something for such a workload.
     pub(crate) fn suits(self, kind: Kind) -> bool {
         match self {
-            Self::Time => matches!(kind, Kind::Real | Kind::Micro | Kind::Scaling),
+            Self::Time | Self::Processor => matches!(kind, Kind::Real | Kind::Micro | Kind::Scaling),
             Self::PeakMemory => matches!(kind, Kind::Real | Kind::Story),
             Self::Faults => kind == Kind::Real,
         }
@@ -36,6 +39,7 @@ impl Metric {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Time => "time",
+            Self::Processor => "processor time",
             Self::PeakMemory => "peak memory (RSS)",
             Self::Faults => "page faults",
         }
@@ -45,6 +49,7 @@ impl Metric {
     pub(crate) fn worse(self) -> &'static str {
         match self {
             Self::Time => "slower",
+            Self::Processor => "more processor time",
             Self::PeakMemory => "bigger",
             Self::Faults => "more page faults",
         }
@@ -54,6 +59,7 @@ impl Metric {
     pub(crate) fn better(self) -> &'static str {
         match self {
             Self::Time => "faster",
+            Self::Processor => "less processor time",
             Self::PeakMemory => "smaller",
             Self::Faults => "fewer page faults",
         }
@@ -61,7 +67,7 @@ impl Metric {
 
     pub(crate) fn format(self, value: f64) -> String {
         match self {
-            Self::Time => time(value),
+            Self::Time | Self::Processor => time(value),
             Self::PeakMemory => format!("{} MiB", three_digits(value / f64::from(1 << 20))),
             Self::Faults => count(value),
         }

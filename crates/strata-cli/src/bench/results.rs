@@ -159,9 +159,14 @@ impl Series {
         Summary::of(self.samples.iter().filter_map(tell)).map(|summary| summary.median)
     }
 
-    /// Median time of one operation.
+    /// Median time of one operation, on the clock.
     pub(crate) fn nanoseconds_each(&self) -> Option<f64> {
-        let each = |sample: &Sample| sample.wall_ns as f64 / sample.operations.max(1) as f64;
+        self.each(Metric::Time)
+    }
+
+    /// The median of a metric for each operation.
+    pub(crate) fn each(&self, metric: Metric) -> Option<f64> {
+        let each = |sample: &Sample| metric.of(sample) / sample.operations.max(1) as f64;
         Summary::of(self.samples.iter().map(each)).map(|summary| summary.median)
     }
 }

@@ -28,7 +28,7 @@ enum Axis {
 impl Axis {
     fn of(metric: Metric) -> Self {
         match metric {
-            Metric::Time | Metric::PeakMemory => Self::Ratio,
+            Metric::Time | Metric::Processor | Metric::PeakMemory => Self::Ratio,
             Metric::Faults => Self::Logarithm,
         }
     }

@@ -99,7 +99,9 @@ fn small(results: &Results) -> Markup {
         @if !cases.is_empty() {
             h2 { "One allocation and its free" }
             p { "Time of a pair, and where there is room its ratio to " (results.baseline()) "." }
-            (tabulated(&tables::pairs(results, &cases)))
+            (tabulated(&tables::pairs(results, &cases, Metric::Time)))
+            p { "The processor time of a pair, that of all threads together:" }
+            (tabulated(&tables::pairs(results, &cases, Metric::Processor)))
         }
     }
 }

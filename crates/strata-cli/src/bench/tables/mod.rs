@@ -40,8 +40,10 @@ pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
     }
     let small = [results.cases(Kind::Micro), results.cases(Kind::Scaling)].concat();
     if !small.is_empty() {
-        tables
-            .push((format!("time of one pair, and ratio to {}", results.baseline()), pairs(results, &small)));
+        for metric in [Metric::Time, Metric::Processor] {
+            let title = format!("{} of one pair, and ratio to {}", metric.title(), results.baseline());
+            tables.push((title, pairs(results, &small, metric)));
+        }
     }
     let scaling = results.cases(Kind::Scaling);
     if scaling.iter().any(|case| case.threads > 1) {
@@ -129,13 +131,19 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_series_says_so() {
-        let text = printed(&[
+    fn a_series_that_went_wrong_says_so_and_one_that_was_not_asked_for_has_a_dash() {
+        let mut results = results(&[
             ("json", "strata", &[50]),
             ("json", "mimalloc", &[100]),
             ("trees", "mimalloc", &[100]),
         ]);
-        assert!(text.lines().any(|line| line.contains("trees") && line.contains("failed")), "{text}");
+        let trees = |results: &Results| {
+            let text: String = all(results).iter().map(|(_, table)| format!("{table}\n")).collect();
+            text.lines().find(|line| line.contains("trees")).map(str::to_owned).unwrap()
+        };
+        assert!(trees(&results).contains('–') && !trees(&results).contains("failed"));
+        results.failures.push("trees on strata: crashed".to_owned());
+        assert!(trees(&results).contains("failed"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn cell(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell
     };
     let value = metric.format(summary.median);
     let spread = match metric {
-        Metric::Time if results.allocators.len() <= ROOMY && series.samples.len() > 1 => {
+        Metric::Time | Metric::Processor if results.allocators.len() <= ROOMY && series.samples.len() > 1 => {
             format!(" ±{:.0}%", summary.relative_spread() * 100.0)
         }
         _ => String::new(),

@@ -7,22 +7,22 @@ use crate::bench::metric::{Metric, time};
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
 
-/// Nanoseconds for one allocation with its free.
-pub(crate) fn pairs(results: &Results, cases: &[Case]) -> Table {
+/// Nanoseconds for one allocation with its free, by the clock or by the processor.
+pub(crate) fn pairs(results: &Results, cases: &[Case], metric: Metric) -> Table {
     let mut table = empty(results);
     for case in cases {
-        let cells = results.allocators.iter().map(|allocator| pair(results, case, allocator));
+        let cells = results.allocators.iter().map(|allocator| pair(results, case, allocator, metric));
         table.add_row(std::iter::once(Cell::new(case.title())).chain(cells));
     }
     align(table)
 }
 
-fn pair(results: &Results, case: &Case, allocator: &str) -> Cell {
-    let each = results.series(case, allocator).and_then(|series| series.nanoseconds_each());
+fn pair(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell {
+    let each = results.series(case, allocator).and_then(|series| series.each(metric));
     let Some(each) = each else {
         return missing(results, case, allocator);
     };
-    match results.ratio(case, allocator, Metric::Time).filter(|_| allocator != results.baseline()) {
+    match results.ratio(case, allocator, metric).filter(|_| allocator != results.baseline()) {
         Some(_) if results.allocators.len() > ROOMY => Cell::new(time(each)),
         Some(ratio) => ratio_cell(format!("{}  ", time(each)), ratio),
         None => Cell::new(time(each)),
