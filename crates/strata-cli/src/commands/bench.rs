@@ -15,7 +15,7 @@ use crate::bench::{build, compare, noise, report, schedule, tables};
 
 /// Compare Strata with other allocators on real work
 ///
-/// Builds one binary for each allocator, runs them in turns, and prints medians of time, peak memory and page faults
+/// Builds one binary for each allocator, runs them in turns, and prints medians of time, processor time, peak memory and page faults
 /// with ratios to mimalloc.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
