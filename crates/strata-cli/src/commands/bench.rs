@@ -15,8 +15,8 @@ use crate::bench::{build, compare, noise, report, schedule, tables};
 
 /// Compare Strata with other allocators on real work
 ///
-/// Builds one binary for each allocator, runs them in turns, and prints medians of time, processor time, peak memory and page faults
-/// with ratios to mimalloc.
+/// Builds one binary for each allocator, runs them in turns, and prints medians of time, processor time, peak memory and
+/// page faults with ratios to mimalloc.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Less work and fewer repetitions: under two minutes once everything is built
