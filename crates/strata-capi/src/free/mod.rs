@@ -8,12 +8,13 @@
 //!           onto the list that the header names; live − 1 = 0? ─► retire_pool
 //! ```
 //!
-//! | file       | for                                | instructions |
-//! |------------|------------------------------------|--------------|
-//! | `x86_64`   | x86-64: a naked function           | 17           |
-//! | `portable` | all others, and what `x86_64` means | 21          |
+//! | file       | for                                 | instructions             |
+//! |------------|-------------------------------------|--------------------------|
+//! | `x86_64`   | x86-64: a naked function            | 17                       |
+//! | `portable` | all others, and what `x86_64` means | 26, compiled for x86-64  |
 //!
-//! The difference is what LLVM does not do with relaxed atomics: use them as operands (owner, mask), and decrement in place.
+//! The difference: LLVM takes no relaxed atomic as an operand (owner, mask) and does not decrement one in place, and doors that
+//! might unwind, as far as it knows, want a frame.
 //!
 //! Does not know: sizes.
 
