@@ -7,7 +7,7 @@
 //!         └─► ArenaHead = header slot 0 (pool 0 is metadata, so no block ever has pool index 0)
 //! ```
 //!
-//! A [`UserPtr`] is what a program handed in: wild until its header slot was read. A [`BlockPtr`](crate::block::BlockPtr)
+//! A [`UserPtr`] is what a program handed in: wild until its header slot was read. A [`BlockPtr`]
 //! is tame.
 //!
 //! I1  Every arena and every huge mapping starts on an arena boundary with a header table in its first bytes, so the slot

@@ -1,7 +1,7 @@
 //! A block while nobody uses it: a link, on a free list or in a chain.
 //!
 //! A block's bytes are the program's from `alloc` until the last instruction of `free`; in between states its first word
-//! is a [`Link`](link::Link).
+//! is a [`Link`].
 //!
 //! Does not know: pools, owners, size classes.
 
