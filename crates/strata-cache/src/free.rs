@@ -10,7 +10,7 @@
 //!
 //! The class that the caller names only selects the list that is compared with; a wrong one costs time, not memory.
 //!
-//! Does not know: `Layout`. Decision 0004 compares this with a class list fed by all pools.
+//! Does not know: `Layout`. Decision 0004 compares four ways for a local free.
 
 use crate::cache::Cache;
 use crate::current;

@@ -215,18 +215,6 @@ impl Directory {
     }
 }
 
-/// Bytes that the program may use of a huge allocation.
-///
-/// # Safety
-/// - `pointer` is the start of a huge allocation of the caller's.
-pub(crate) unsafe fn usable_huge(pointer: UserPtr) -> usize {
-    // SAFETY: the caller's promise.
-    let head = unsafe { huge_head(pointer) };
-    // SAFETY: as above.
-    let head = unsafe { head.as_ref() };
-    head.mapped_bytes - head.payload_offset
-}
-
 impl Directory {
     /// Bytes that the program may use of a huge allocation.
     ///
@@ -234,7 +222,8 @@ impl Directory {
     /// - `pointer` is the start of a huge allocation of the caller's.
     pub unsafe fn usable_huge(&self, pointer: UserPtr) -> usize {
         // SAFETY: the same contract.
-        unsafe { usable_huge(pointer) }
+        let head = unsafe { huge_head(pointer) };
+        mapped_bytes(head) - mapping_offset(head)
     }
 }
 
