@@ -52,6 +52,26 @@ fn a_limit_on_addresses_refuses_a_reservation_and_can_be_read() {
     }));
 }
 
+/// Whether there is a budget with this limit, of which `least` bytes at least are used.
+fn has_budget(limit: u64, least: u64) -> bool {
+    machine::memory_budget().is_some_and(|budget| budget.limit == limit && budget.usage >= least)
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "POSIX does not say how much of a limit is used")]
+fn the_budget_is_that_of_the_tightest_limit() {
+    assert!(holds_in_a_child(|| {
+        let (all, data) = (1 << 34, 256 * MIB as u64);
+        limit(libc::RLIMIT_AS, all);
+        limit(libc::RLIMIT_DATA, data);
+        let Some(ptr) = memory::map(200 * MIB, MIB) else { return false };
+        let tight = has_budget(data, 200 * MIB as u64) && machine::memory_limit() == Some(data);
+        // SAFETY: ours, and nobody uses it.
+        let released = unsafe { memory::release(ptr, 200 * MIB) };
+        tight && released && machine::memory_budget().is_some_and(|budget| budget.room() > 200 * MIB as u64)
+    }));
+}
+
 /// Makes holes until the kernel refuses another mapping, or a million are made.
 fn meet_the_limit_on_mappings() -> Option<NonNull<u8>> {
     let page = machine::page_size();

@@ -7,11 +7,18 @@
 
 use super::small_file;
 use crate::call::Errno;
+use crate::machine::MemoryBudget;
 use core::mem::size_of_val;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// More than any kernel supports today (8192 on x86-64).
 const PROCESSORS_AT_MOST: usize = 16384;
+/// Which of a process's limits: the C libraries disagree on its type.
+#[cfg(target_env = "gnu")]
+type Kind = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Kind = libc::c_int;
+
 const SMALLEST_PAGE_BYTES: usize = 4096;
 
 /// Bytes of a page: 4 KiB on x86-64; 4, 16 or 64 KiB on aarch64, as the kernel was built.
@@ -56,10 +63,30 @@ pub fn processors() -> usize {
 
 /// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
 pub fn address_space_limit() -> Option<u64> {
+    soft_limit(libc::RLIMIT_AS)
+}
+
+/// Bytes of memory of its own that this process may have, touched or not (`RLIMIT_DATA`); `None` if nobody set a limit.
+pub fn data_limit() -> Option<u64> {
+    soft_limit(libc::RLIMIT_DATA)
+}
+
+fn soft_limit(kind: Kind) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: writes the value that it is given; cannot fail for this kind.
-    unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    // SAFETY: writes the value that it is given; cannot fail for a kind that there is.
+    unsafe { libc::getrlimit(kind, &raw mut limit) };
     (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// Of the limits that are this process's own, the one with the least room.
+pub(crate) fn own_budget() -> Option<MemoryBudget> {
+    let (addresses, data) = (address_space_limit(), data_limit());
+    if addresses.is_none() && data.is_none() {
+        return None;
+    }
+    let used = ProcessSize::now()?;
+    let budget = |limit: Option<u64>, usage| limit.map(|limit| MemoryBudget { limit, usage });
+    MemoryBudget::tighter(budget(addresses, used.addresses), budget(data, used.data))
 }
 
 /// Bytes of memory of the machine, whatever part of it this process may use; 0 if the kernel does not say.
@@ -76,14 +103,30 @@ pub fn physical_memory() -> u64 {
 ///
 /// The kernel counts in batches per thread, so this may be off by some hundred KiB.
 pub fn resident_bytes() -> u64 {
-    let mut buffer = [0; 128];
-    let pages = small_file::read(c"/proc/self/statm", &mut buffer).and_then(resident_pages);
-    pages.unwrap_or(0) * page_size() as u64
+    ProcessSize::now().map_or(0, |size| size.resident)
 }
 
-/// The second of the numbers in `statm`.
-fn resident_pages(statm: &[u8]) -> Option<u64> {
-    small_file::number(statm.split(|byte| *byte == b' ').nth(1)?)
+/// What `/proc/self/statm` says, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ProcessSize {
+    addresses: u64,
+    resident: u64,
+    /// With the main thread's stack, which the limit on data does not count: the difference is its present size.
+    data: u64,
+}
+
+impl ProcessSize {
+    fn now() -> Option<Self> {
+        let mut buffer = [0; 128];
+        Self::parse(small_file::read(c"/proc/self/statm", &mut buffer)?, page_size() as u64)
+    }
+
+    /// Seven numbers of pages: size, resident, shared, text, nothing, data, nothing.
+    fn parse(statm: &[u8], page_bytes: u64) -> Option<Self> {
+        let mut numbers = statm.split(|byte| *byte == b' ').map(small_file::number);
+        let mut bytes = |skipped| numbers.nth(skipped).flatten().map(|pages: u64| pages * page_bytes);
+        Some(Self { addresses: bytes(0)?, resident: bytes(0)?, data: bytes(3)? })
+    }
 }
 
 /// Whether the program runs with the rights of another user than the one who started it.
@@ -110,10 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn the_second_number_of_statm_is_resident() {
-        assert_eq!(resident_pages(b"1200 340 5 1 0 77 0\n"), Some(340));
-        assert_eq!(resident_pages(b"1200"), None);
-        assert_eq!(resident_pages(b""), None);
+    fn three_of_the_numbers_in_statm_are_used() {
+        let size = ProcessSize { addresses: 12_000, resident: 3_400, data: 770 };
+        assert_eq!(ProcessSize::parse(b"1200 340 5 1 0 77 0\n", 10), Some(size));
+        assert_eq!(ProcessSize::parse(b"1200 340", 10), None);
+        assert_eq!(ProcessSize::parse(b"", 10), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | `remap`       | addresses: grown, cut and moved with their pages                |
 //! | `advise`      | memory: given back, taken early, in pages of which size         |
 //! | `machine`     | page size, processors, limits, environment                      |
-//! | `cgroup`      | the container's memory limit                                    |
+//! | `cgroup`      | the containers' memory limits, and what is used of them         |
 //! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
 //! | `clock`       | milliseconds                                                    |
 

@@ -13,34 +13,81 @@ pub(super) fn read<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'
     buffer.get(..length?)
 }
 
-fn read_length(path: &CStr, buffer: &mut [u8]) -> Option<usize> {
-    // SAFETY: `path` ends in a zero byte.
-    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-    if file < 0 {
-        return None;
-    }
-    let length = fill(file, buffer);
-    // SAFETY: opened above, and nobody else knows it.
-    unsafe { libc::close(file) };
-    length
+/// What `look` finds in the first line in which it finds something. Lines that `buffer` does not hold are passed over.
+pub(super) fn find_line<T>(
+    path: &CStr,
+    buffer: &mut [u8],
+    mut look: impl FnMut(&[u8]) -> Option<T>,
+) -> Option<T> {
+    let errno = Errno::now();
+    let found = File::open(path).and_then(|file| scan(&file, buffer, &mut look));
+    errno.restore();
+    found
 }
 
-/// Reads until the buffer is full or the file ends.
-fn fill(file: c_int, buffer: &mut [u8]) -> Option<usize> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..)
-        && !rest.is_empty()
-    {
-        // SAFETY: writes at most the rest.
-        let got = unsafe { libc::read(file, rest.as_mut_ptr().cast(), rest.len()) };
-        match usize::try_from(got) {
-            Ok(0) => break,
-            Ok(got) => filled += got,
-            // `/proc` and `/sys` are not interrupted by signals.
-            Err(_) => return None,
+fn scan<T>(file: &File, buffer: &mut [u8], look: &mut impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
+    // The buffer begins within a line whose beginning was passed over.
+    let (mut held, mut is_cut) = (0, false);
+    loop {
+        let filled = held + file.fill(buffer.get_mut(held..)?)?;
+        let text = buffer.get(..filled)?;
+        let is_end = filled < buffer.len();
+        let whole = match text.iter().rposition(|byte| *byte == b'\n') {
+            Some(last) => last + 1,
+            None => 0,
+        };
+        let whole = if is_end { filled } else { whole };
+        let lines = text.get(..whole)?.split(|byte| *byte == b'\n').skip(usize::from(is_cut));
+        if let Some(found) = lines.into_iter().find_map(&mut *look) {
+            return Some(found);
         }
+        if is_end {
+            return None;
+        }
+        is_cut = whole == 0;
+        held = if is_cut { 0 } else { filled - whole };
+        buffer.copy_within(filled - held..filled, 0);
     }
-    Some(filled)
+}
+
+fn read_length(path: &CStr, buffer: &mut [u8]) -> Option<usize> {
+    File::open(path)?.fill(buffer)
+}
+
+/// An open file, closed with the value.
+struct File(c_int);
+
+impl File {
+    fn open(path: &CStr) -> Option<Self> {
+        // SAFETY: `path` ends in a zero byte.
+        let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+        (file >= 0).then_some(File(file))
+    }
+
+    /// Reads until the buffer is full or the file ends.
+    fn fill(&self, buffer: &mut [u8]) -> Option<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..)
+            && !rest.is_empty()
+        {
+            // SAFETY: writes at most the rest.
+            let got = unsafe { libc::read(self.0, rest.as_mut_ptr().cast(), rest.len()) };
+            match usize::try_from(got) {
+                Ok(0) => break,
+                Ok(got) => filled += got,
+                // `/proc` and `/sys` are not interrupted by signals.
+                Err(_) => return None,
+            }
+        }
+        Some(filled)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: opened by `open`, and nobody else knows it.
+        unsafe { libc::close(self.0) };
+    }
 }
 
 /// The decimal number that a text consists of, white space around it aside.
@@ -71,6 +118,37 @@ mod tests {
     fn a_long_file_is_cut_at_the_end_of_the_buffer() {
         let mut buffer = [0; 10];
         assert_eq!(read(c"/proc/self/status", &mut buffer).map(<[u8]>::len), Some(10));
+    }
+
+    #[test]
+    fn lines_are_found_whole_wherever_the_buffer_ends() {
+        let all = std::fs::read_to_string("/proc/self/limits").unwrap();
+        let length = all.lines().map(str::len).max().unwrap();
+        for bytes in length + 1..length + 100 {
+            for line in all.lines() {
+                let found = find_line(c"/proc/self/limits", &mut std::vec![0; bytes], |found| {
+                    (found == line.as_bytes()).then_some(())
+                });
+                assert_eq!(found, Some(()), "{line} with {bytes} bytes");
+            }
+            let mut count = 0;
+            let none = find_line(c"/proc/self/limits", &mut std::vec![0; bytes], |line| {
+                count += usize::from(!line.is_empty());
+                None::<()>
+            });
+            assert_eq!((none, count), (None, all.lines().count()), "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over() {
+        let path = std::env::temp_dir().join(std::format!("strata-long-line-{}", std::process::id()));
+        std::fs::write(&path, std::format!("{}needle\nneedle here\n", "x".repeat(100))).unwrap();
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        let find =
+            |line: &[u8]| line.ends_with(b"needle").then_some(1).or(line.ends_with(b"here").then_some(2));
+        assert_eq!(find_line(&name, &mut [0; 20], find), Some(2));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Does not know: what anyone concludes from it.
 
 use crate::call::Errno;
+use crate::machine::MemoryBudget;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,6 +15,12 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use libc::RLIMIT_AS as ADDRESS_SPACE;
 #[cfg(target_os = "openbsd")]
 use libc::RLIMIT_DATA as ADDRESS_SPACE;
+
+/// Which of a process's limits: the C libraries disagree on its type.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+type Kind = libc::__rlimit_resource_t;
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+type Kind = c_int;
 
 const SMALLEST_PAGE_BYTES: u64 = 4096;
 
@@ -52,12 +59,26 @@ pub fn processors() -> usize {
 }
 
 /// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
-#[allow(clippy::unnecessary_cast, reason = "a signed number on some systems, never below zero")]
 pub fn address_space_limit() -> Option<u64> {
+    soft_limit(ADDRESS_SPACE)
+}
+
+/// Bytes of memory of its own that this process may have (`RLIMIT_DATA`); `None` if nobody set a limit.
+pub fn data_limit() -> Option<u64> {
+    soft_limit(libc::RLIMIT_DATA)
+}
+
+#[allow(clippy::unnecessary_cast, reason = "a signed number on some systems, never below zero")]
+fn soft_limit(kind: Kind) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: writes the value that it is given; cannot fail for this kind.
-    unsafe { libc::getrlimit(ADDRESS_SPACE, &raw mut limit) };
+    // SAFETY: writes the value that it is given; cannot fail for a kind that there is.
+    unsafe { libc::getrlimit(kind, &raw mut limit) };
     (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
+}
+
+/// Of the limits that are this process's own, the one with the least room: none, as POSIX does not say what is used.
+pub(crate) fn own_budget() -> Option<MemoryBudget> {
+    None
 }
 
 /// Bytes of memory of the machine, whatever part of it this process may use; 0 if the system does not say.
