@@ -13,10 +13,12 @@ pub use crate::subject::Threads;
 mod box_pair;
 mod csv_columns;
 mod fragmentation;
+mod grow;
 mod http_service;
 mod independent;
 mod inverted_index;
 mod json;
+mod large_cycle;
 mod latency;
 mod log_scan;
 mod lru_cache;
@@ -130,6 +132,8 @@ pub static ALL: &[Workload] = &[
     http_service::WORKLOAD,
     log_scan::WORKLOAD,
     csv_columns::WORKLOAD,
+    grow::WORKLOAD,
+    large_cycle::WORKLOAD,
     box_pair::WORKLOAD,
     independent::ALONE,
     independent::WORKLOAD,
