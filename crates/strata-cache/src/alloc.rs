@@ -25,16 +25,6 @@ impl Cache {
         }
     }
 
-    /// A block of `class`, if one is ready: for callers with a cold door of their own.
-    ///
-    /// # Safety
-    /// - As for [`alloc`](Self::alloc).
-    #[inline(always)]
-    pub unsafe fn alloc_ready(&self, class: SizeClass) -> Option<BlockPtr> {
-        // SAFETY: the owner's list (I1 of `cache`).
-        unsafe { self.list(class).free.pop() }
-    }
-
     /// A block of `class` and whether it is known to be zero: when the list is empty, untouched memory is taken as it is.
     ///
     /// # Safety

@@ -18,6 +18,7 @@
 use crate::identity::Runtime;
 use crate::outbox::Outbox;
 use crate::queue::Queue;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::block::FreeList;
 use strata_core::pool::Pool;
@@ -68,6 +69,8 @@ impl CurrentList {
         unsafe { self.free.glance_count(Pool::capacity(class), belongs) }
     }
 }
+
+const _: () = assert!(offset_of!(Cache, lists) == 0, "`place` counts from there");
 
 /// One thread's cache; see the module for its parts.
 #[derive(Debug)]

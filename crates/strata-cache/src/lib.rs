@@ -23,8 +23,12 @@ mod identity;
 #[cfg(strata_loom)]
 mod model;
 mod outbox;
+#[cfg(not(strata_loom))]
+mod place;
 mod queue;
 mod refill;
 
 pub use cache::Cache;
 pub use identity::{Registry, Runtime};
+#[cfg(not(strata_loom))]
+pub use place::ListPlace;

@@ -13,7 +13,7 @@
 //! Does not know: size classes.
 
 use crate::errno;
-use crate::malloc::allocate_aligned;
+use crate::malloc::{allocate_aligned, try_allocate_aligned};
 use core::ffi::{c_int, c_void};
 use strata_os::machine;
 
@@ -22,10 +22,8 @@ unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, s
     if !alignment.is_power_of_two() || alignment < size_of::<*mut c_void>() {
         return libc::EINVAL;
     }
-    let before = errno::get();
-    let block = allocate_aligned(size.max(1), alignment);
+    let block = try_allocate_aligned(size, alignment);
     if block.is_null() {
-        errno::set(before);
         return libc::ENOMEM;
     }
     // SAFETY: the caller's place for the pointer.
@@ -35,24 +33,20 @@ unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, s
 
 #[unsafe(no_mangle)]
 extern "C" fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
-    if alignment.is_power_of_two() {
-        allocate_aligned(size.max(1), alignment).cast()
-    } else {
-        errno::invalid()
-    }
+    if alignment.is_power_of_two() { allocate_aligned(size, alignment).cast() } else { errno::invalid() }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
     match alignment.checked_next_power_of_two() {
-        Some(alignment) => allocate_aligned(size.max(1), alignment).cast(),
+        Some(alignment) => allocate_aligned(size, alignment).cast(),
         None => errno::invalid(),
     }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn valloc(size: usize) -> *mut c_void {
-    allocate_aligned(size.max(1), machine::page_size()).cast()
+    allocate_aligned(size, machine::page_size()).cast()
 }
 
 #[unsafe(no_mangle)]

@@ -108,7 +108,7 @@ define_sized_delete! {
 
 /// Null also for an alignment that no type has.
 fn allocate_for_type(size: usize, align: usize) -> *mut u8 {
-    if align.is_power_of_two() { allocate_aligned(size.max(1), align) } else { null_mut() }
+    if align.is_power_of_two() { allocate_aligned(size, align) } else { null_mut() }
 }
 
 /// Asks the new-handler for memory until there is some, or throws.

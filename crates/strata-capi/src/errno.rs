@@ -25,7 +25,7 @@ fn place() -> *mut c_int {
 /// Null, for want of memory.
 #[cold]
 #[inline(never)]
-pub(crate) fn no_memory<T>() -> *mut T {
+pub(crate) extern "C" fn no_memory<T>() -> *mut T {
     set(libc::ENOMEM);
     null_mut()
 }
@@ -33,7 +33,7 @@ pub(crate) fn no_memory<T>() -> *mut T {
 /// Null, for what cannot be asked for.
 #[cold]
 #[inline(never)]
-pub(crate) fn invalid<T>() -> *mut T {
+pub(crate) extern "C" fn invalid<T>() -> *mut T {
     set(libc::EINVAL);
     null_mut()
 }

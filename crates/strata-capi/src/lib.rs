@@ -2,7 +2,8 @@
 //!
 //! | file         | names                                                                                        |
 //! |--------------|----------------------------------------------------------------------------------------------|
-//! | `malloc`     | `malloc calloc realloc reallocarray free cfree free_sized free_aligned_sized`, usable size    |
+//! | `malloc`     | `malloc calloc free cfree free_sized free_aligned_sized malloc_usable_size`                   |
+//! | `realloc`    | `realloc reallocarray`                                                                       |
 //! | `aligned`    | `posix_memalign aligned_alloc memalign valloc pvalloc`                                       |
 //! | `cxx`        | `operator new` and `operator delete`, all twenty                                             |
 //! | `introspect` | `malloc_trim malloc_stats malloc_info mallinfo mallinfo2 mallopt`                            |
@@ -11,7 +12,7 @@
 //! `last_words` keeps a way to speak; `trust` says whose a pointer is, `errno` how to fail, `weak` what of others may or may not be there.
 //!
 //! Each exported function does one of three things: it stays within inlined fast paths (`malloc` and `free` of small blocks,
-//! thirteen and eighteen instructions), tail-calls a cold door, or asks a layer below. None allocates for itself, waits, or
+//! 14 and 17 instructions), tail-calls a cold door, or asks a layer below. None allocates for itself, waits, or
 //! unwinds, except the throwing `operator new`, which lets the C++ library's exception pass.
 //!
 //! The standard library is linked for its panic machinery alone, which Rust's stable compiler demands of a shared library;
@@ -24,6 +25,7 @@ mod free;
 mod introspect;
 mod last_words;
 mod malloc;
+mod realloc;
 mod strata_api;
 mod trust;
 mod weak;

@@ -40,12 +40,14 @@ const SMALL_CLASSES: [u8; SMALL_BYTES >> GRANULE_SHIFT] = {
     classes
 };
 
-/// The block size of each class: the slow paths ask often, and the closed form divides.
-const BLOCK_BYTES: [u32; CLASS_COUNT] = {
-    let mut bytes = [0; CLASS_COUNT];
+/// The block size of each class: the slow paths ask often, and the closed form divides. Whatever a byte may be has an
+/// entry, so that no look-up is out of bounds.
+const BLOCK_BYTES: [u16; 1 << u8::BITS] = {
+    assert!(LARGEST_CLASS_BYTES <= u16::MAX as usize);
+    let mut bytes = [0; 1 << u8::BITS];
     let mut index = 0;
     while index < CLASS_COUNT {
-        bytes[index] = SizeClass::from_index(index).computed_block_bytes() as u32;
+        bytes[index] = SizeClass::from_index(index).computed_block_bytes() as u16;
         index += 1;
     }
     bytes
