@@ -82,6 +82,9 @@ pub struct Stats {
     /// Blocks that thread caches are about to give back to other threads.
     pub posted_blocks: u64,
 
+    /// Whether the janitor is there, the thread that gives memory back when no other calls.
+    pub janitor_on_duty: bool,
+
     /// System calls on memory since the start.
     pub calls: CallCounts,
     /// By size class, smallest first.
@@ -152,6 +155,7 @@ impl Stats {
             caches_ever: RUNTIME.registry.ever(),
             ready_blocks: 0,
             posted_blocks: 0,
+            janitor_on_duty: RUNTIME.directory.janitor.is_on_duty(),
             calls: strata_os::calls(),
             classes: [ClassStats::default(); CLASS_COUNT],
         };

@@ -90,8 +90,16 @@ sites! {
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
     /// `segment/purge.rs::purge_arena`: marks pools clean before it gives them back.
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
-    /// `segment/purge.rs::schedule_purge` and `tick`: a release and a pass see each other.
+    /// `segment/purge_clock.rs::schedule_purge` and `look`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
+    /// `segment/bell.rs::ring`: publishes what the listener is to find.
+    BELL_RING: Ordering = Ordering::Release, mutant "bell_ring_relaxed" = Ordering::Relaxed;
+    /// `segment/bell.rs::ring`: wakes who sleeps already.
+    BELL_WAKES: bool = true, mutant "bell_unheard" = false;
+    /// `segment/janitor.rs::exchange`: hands the thread's place over.
+    JANITOR_MOVES: Ordering = Ordering::AcqRel, mutant "janitor_moves_relaxed" = Ordering::Relaxed;
+    /// `segment/purge_clock.rs::arm`: calls the janitor.
+    ARM_CALLS: bool = true, mutant "armed_in_silence" = false;
     /// `segment/release.rs::release_run`: memory is marked dirty before its bits are given back.
     DIRTY_BEFORE_RELEASE: bool = true, mutant "dirty_after_release" = false;
 }
