@@ -65,6 +65,47 @@ void strata_stats_print(void);
 /* Whether `pointer` is a block of this allocator (1) or not (0). For a pointer into the middle of a block, either. */
 int strata_owns(const void *pointer);
 
+/* Being told when memory grows beyond a threshold: to shed load, drop caches, or restart while there is still time.
+ *
+ * A callback is called once for each crossing upwards, and again only after the measure fell a tenth below the threshold;
+ * at once if it is above from the start. All callbacks run on one thread, "strata-watch", which the first watch starts,
+ * which blocks all signals, and which looks every 100 ms while there is a watch. A callback may do what any code may:
+ * allocate, take long, add and remove watches. After a fork the child's watches rest until it calls strata_watch_resume.
+ *
+ *     static void shed(const struct strata_crossing *crossing, void *cache) { ... }
+ *     int64_t watch = strata_watch_share(STRATA_RESIDENT, 0.8, shed, &cache);
+ */
+enum strata_measure {
+    STRATA_RESIDENT, /* memory that the process occupies (RSS) */
+    STRATA_HELD,     /* memory that the allocator holds, free memory that was not given back included */
+    STRATA_COUNTED   /* what the limit with the least room left counts: a cgroup's, RLIMIT_DATA or RLIMIT_AS */
+};
+
+struct strata_crossing {
+    int measure;              /* an enum strata_measure */
+    uint64_t bytes;           /* what was measured */
+    uint64_t threshold_bytes; /* where the threshold was */
+    uint64_t limit_bytes;     /* the limit that it is a share of; 0 if it is not */
+};
+
+typedef void strata_watch_callback(const struct strata_crossing *crossing, void *context);
+
+/* Watches for so many bytes, or for a share of the limit, above 0 and up to 1: for STRATA_COUNTED the limit that counts,
+ * else the smallest of the cgroups' limits, RLIMIT_DATA, RLIMIT_AS and the machine's memory. Returns the watch, a number
+ * above 0, or a negative one: -EINVAL: no such measure or threshold, or no callback; -ENOSPC: there are 32 watches;
+ * -EAGAIN: no thread could be started. */
+int64_t strata_watch_bytes(int measure, uint64_t bytes, strata_watch_callback *callback, void *context);
+int64_t strata_watch_share(int measure, double share, strata_watch_callback *callback, void *context);
+
+/* Takes a watch away: no call begins from now on; one that has begun goes on. 0, or ENOENT: there is no such watch. */
+int strata_watch_remove(int64_t watch);
+
+/* Has the watches looked at in the child of a fork, which has no thread for it yet. 0, or EAGAIN: none could be started. */
+int strata_watch_resume(void);
+
+/* Changes how many milliseconds pass between two looks: 100 unless told otherwise, 1 at least. */
+void strata_watch_interval(unsigned milliseconds);
+
 #ifdef __cplusplus
 }
 #endif

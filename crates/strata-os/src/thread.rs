@@ -74,6 +74,19 @@ impl Place {
         unsafe { libc::pthread_create(handle, attributes, body, null_mut()) == 0 }
     }
 
+    /// Whether the thread that was started here last is the calling one.
+    ///
+    /// # Safety
+    /// - A thread was started here, and nobody starts another meanwhile.
+    pub unsafe fn is_this_one(&self) -> bool {
+        // SAFETY: `start` wrote it.
+        let handle = unsafe { self.0.get().cast::<pthread_t>().read() };
+        // SAFETY: asks nothing of the caller.
+        let this = unsafe { libc::pthread_self() };
+        // SAFETY: compares two handles.
+        unsafe { libc::pthread_equal(handle, this) != 0 }
+    }
+
     /// Waits until the thread has ended.
     ///
     /// # Safety

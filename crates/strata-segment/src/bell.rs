@@ -1,4 +1,4 @@
-//! What the janitor sleeps beside: a ring wakes it, or keeps it from falling asleep.
+//! What a thread of the allocator sleeps beside: a ring wakes it, or keeps it from falling asleep.
 //!
 //! | state  | who may leave it  | to     | by                    | what becomes visible                    |
 //! |--------|-------------------|--------|-----------------------|-----------------------------------------|
@@ -21,19 +21,20 @@ const RUNG: u32 = 1;
 
 /// The bell.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub struct Bell {
     word: WaitWord,
 }
 
 impl Bell {
     strata_core::const_unless_loom! {
-        pub(crate) fn new() -> Self {
+        /// A silent one.
+        pub fn new() -> Self {
             Self { word: WaitWord::new(SILENT) }
         }
     }
 
     /// Wakes the listener, now or as soon as it listens: an exchange, and a system call if it has not been rung already.
-    pub(crate) fn ring(&self) {
+    pub fn ring(&self) {
         // Release (BELL_RING): publishes what the listener is to find; pairs with Acquire in bell.rs::unless_rung.
         if self.word.swap(RUNG, BELL_RING) == SILENT && BELL_WAKES {
             self.word.wake(futex::wake);
@@ -41,12 +42,12 @@ impl Bell {
     }
 
     /// Sleeps until rung; may also return for no reason.
-    pub(crate) fn listen(&self) {
+    pub fn listen(&self) {
         self.unless_rung(|| self.word.sleep_while(SILENT, |address| sleep(address, None)));
     }
 
     /// Sleeps until rung, at most so many milliseconds; may also return for no reason.
-    pub(crate) fn listen_for(&self, milliseconds: u64) {
+    pub fn listen_for(&self, milliseconds: u64) {
         self.unless_rung(|| self.word.nap_while(SILENT, |address| sleep(address, Some(milliseconds))));
     }
 
@@ -61,6 +62,6 @@ impl Bell {
 }
 
 fn sleep(address: NonNull<u32>, milliseconds: Option<u64>) {
-    // SAFETY: a word of the directory, which lives for ever.
+    // SAFETY: a word of a static, which lives as long as this code.
     unsafe { futex::wait(address, SILENT, milliseconds) };
 }

@@ -29,6 +29,7 @@ mod purge_clock;
 mod release;
 mod segment;
 
+pub use bell::Bell;
 pub use census::{Census, ClassCensus};
 pub use claim::ClaimedRun;
 pub use directory::{Directory, Tuning};

@@ -13,6 +13,7 @@ mod short;
 mod stats;
 mod unpooled;
 mod upkeep;
+pub mod watch;
 
 pub use global::Strata;
 pub use options::{OptionError, Options};

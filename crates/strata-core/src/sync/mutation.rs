@@ -100,6 +100,16 @@ sites! {
     JANITOR_MOVES: Ordering = Ordering::AcqRel, mutant "janitor_moves_relaxed" = Ordering::Relaxed;
     /// `segment/purge_clock.rs::arm`: calls the janitor.
     ARM_CALLS: bool = true, mutant "armed_in_silence" = false;
+    /// `stratalloc/watch/slot.rs::arm`: publishes the watch.
+    WATCH_ARM: Ordering = Ordering::Release, mutant "watch_arm_relaxed" = Ordering::Relaxed;
+    /// `stratalloc/watch/slot.rs::release`: publishes what a call did.
+    WATCH_RELEASE: Ordering = Ordering::Release, mutant "watch_release_relaxed" = Ordering::Relaxed;
+    /// `stratalloc/watch/slot.rs::vacate`: the content is gone before the slot is used again.
+    WATCH_VACATE: Ordering = Ordering::Release, mutant "watch_vacate_relaxed" = Ordering::Relaxed;
+    /// `stratalloc/watch/slot.rs::dismiss`: leaves the emptying to the watcher who has the watch.
+    WATCH_DISMISS_HEEDS_THE_WATCHER: bool = true, mutant "watch_dismiss_takes_all" = false;
+    /// `stratalloc/watch/duty.rs::hire`: of those who find no watcher, one starts it.
+    WATCH_HIRE_EXCHANGES: bool = true, mutant "watch_hires_twice" = false;
     /// `segment/release.rs::release_run`: memory is marked dirty before its bits are given back.
     DIRTY_BEFORE_RELEASE: bool = true, mutant "dirty_after_release" = false;
 }
