@@ -1,7 +1,7 @@
 /* Strata, a memory allocator: what libstrata offers beyond malloc and its family.
  *
- * Link with -lstrata, or preload libstrata.so and find these functions by name. All may be called by any thread at any
- * time; none changes errno.
+ * Link with -lstrata, or preload libstrata.so and find these functions by name. Except where it says otherwise, all may be
+ * called by any thread at any time, and none changes errno.
  */
 #ifndef STRATA_H
 #define STRATA_H
@@ -29,7 +29,7 @@ struct strata_stats {
     uint64_t huge_kept_bytes;     /* of freed ones, kept for reuse */
     uint64_t ready_blocks;        /* free blocks that thread caches have at hand */
     uint64_t posted_blocks;       /* free blocks on their way to other threads */
-    uint64_t caches;              /* threads that have a cache */
+    uint64_t caches;              /* threads that have a cache, and heaps */
     uint64_t segments;            /* reservations of addresses, 256 MiB each unless an option says otherwise */
     uint64_t arenas;              /* arenas of 4 MiB in use */
     uint64_t used_pools;          /* pools of 64 KiB in use */
@@ -105,6 +105,37 @@ int strata_watch_resume(void);
 
 /* Changes how many milliseconds pass between two looks: 100 unless told otherwise, 1 at least. */
 void strata_watch_interval(unsigned milliseconds);
+
+/* A heap: its blocks lie together, apart from those of threads and of other heaps. For what belongs together and dies
+ * together: a request, a document, a plug-in.
+ *
+ * One thread at a time uses a heap; which one may change. Its blocks are as any others: any thread frees them by free and
+ * resizes them by realloc, and they stay valid when the heap is deleted. strata_heap_free by the thread that uses the heap
+ * is cheaper than its free, which takes the block for another thread's.
+ *
+ * A heap is about freeing soon and lying close, not about walls: a pool of blocks that it filled is taken over by a thread that
+ * frees into it. There is no call that frees all blocks of a heap. */
+typedef struct strata_heap strata_heap;
+
+/* A new, empty heap; NULL with ENOMEM. */
+strata_heap *strata_heap_new(void);
+
+/* Deletes a heap; its blocks stay valid. Nothing for NULL. */
+void strata_heap_delete(strata_heap *heap);
+
+/* As malloc, calloc, aligned_alloc and realloc, from a heap, which is not NULL: NULL with ENOMEM; with EINVAL for an alignment
+ * that is no power of two. A size of zero is a block of its own; strata_heap_realloc to zero frees the block, and is NULL with
+ * errno as it was. The block that is resized may be of any heap or thread; if it moves, it moves to this heap. */
+void *strata_heap_malloc(strata_heap *heap, size_t size);
+void *strata_heap_calloc(strata_heap *heap, size_t count, size_t size);
+void *strata_heap_aligned_alloc(strata_heap *heap, size_t alignment, size_t size);
+void *strata_heap_realloc(strata_heap *heap, void *block, size_t size);
+
+/* Frees a block of any heap or thread; nothing for NULL. */
+void strata_heap_free(strata_heap *heap, void *block);
+
+/* For a heap that is about to rest: takes in what threads gave back to it by free. */
+void strata_heap_collect(strata_heap *heap);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 extern crate std;
 
 mod global;
+mod heap;
 mod lines;
 mod options;
 mod realloc;
@@ -16,6 +17,7 @@ mod upkeep;
 pub mod watch;
 
 pub use global::Strata;
+pub use heap::Heap;
 pub use options::{OptionError, Options};
 pub use stats::{ClassStats, Stats};
 pub use strata_os::CallCounts;

@@ -73,9 +73,9 @@ pub struct Stats {
     /// Bytes of freed mappings that wait for reuse.
     pub huge_kept_bytes: u64,
 
-    /// Thread caches in use.
+    /// Caches in use: those of threads, and those of heaps.
     pub caches: u64,
-    /// Thread caches handed out since the start: one for each thread that ever allocated or freed.
+    /// Caches handed out since the start: one for each thread that ever allocated or freed, and one for each heap.
     pub caches_ever: u64,
     /// Blocks that thread caches have ready for their threads.
     pub ready_blocks: u64,

@@ -76,6 +76,8 @@ sites! {
     HUGE_TAKE: Ordering = Ordering::AcqRel, mutant "huge_take_relaxed" = Ordering::Relaxed;
     /// `cache/identity.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
+    /// `cache/identity.rs::delete`: posts what the deleting thread holds of the heap's.
+    DELETE_POSTS: bool = true, mutant "heap_deleted_before_posted" = false;
     /// `cache/abandon.rs::abandon`: posts what waits in the outbox.
     ABANDON_POSTS: bool = true, mutant "abandon_forgets_the_outbox" = false;
     /// `cache/outbox.rs::post`: posts the chain that is in the way of another pool's.
