@@ -4,7 +4,7 @@
 //!
 //! Does not know: how many blocks it holds; the pool counts those that are *not* here.
 
-use super::{BlockPtr, Chain, Link, link};
+use super::{BlockPtr, Chain, Link, peek::peek};
 use crate::sync::OwnedPtr;
 
 /// A stack of free blocks.
@@ -96,15 +96,14 @@ impl FreeList {
     /// link is read. Exact when the owner is quiet; any number up to `limit` otherwise.
     ///
     /// # Safety
-    /// - Whatever `belongs` accepts is mapped.
+    /// - Whatever `belongs` accepts is mapped and aligned to a word.
     pub unsafe fn glance_count(&self, limit: u32, belongs: impl Fn(*mut Link) -> bool) -> u32 {
         let mut count = 0;
         let mut seen = self.head.glance();
         while count < limit && !seen.is_null() && belongs(seen) {
             count += 1;
-            let Some(block) = BlockPtr::from_link(seen) else { break };
-            // SAFETY: accepted, hence mapped.
-            seen = unsafe { link::glance(block) };
+            // SAFETY: accepted, hence mapped and at the start of a block.
+            seen = unsafe { peek(seen) };
         }
         count
     }

@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct Link {
-    next: OwnedPtr<Link>,
+    pub(super) next: OwnedPtr<Link>,
 }
 
 /// A block that is ours: free, or about to be handed out.
@@ -74,13 +74,4 @@ impl BlockPtr {
         // SAFETY: the caller's promise; a link is an owned pointer and nothing else (repr(transparent)).
         unsafe { OwnedPtr::prepare(self.0.as_ptr().cast::<OwnedPtr<Link>>()) };
     }
-}
-
-/// A glance at the link of a block that may be in use: for statistics, which validate what they get.
-///
-/// # Safety
-/// - `block` is mapped.
-pub(super) unsafe fn glance(block: BlockPtr) -> *mut Link {
-    // SAFETY: mapped, by the caller's promise.
-    unsafe { block.0.as_ref() }.next.glance()
 }

@@ -8,6 +8,7 @@
 mod chain;
 mod free_list;
 mod link;
+mod peek;
 
 pub use chain::Chain;
 pub use free_list::FreeList;
