@@ -1,6 +1,7 @@
 //! How much memory is held that nobody uses: never more than is stated, whoever frees and whoever sleeps.
 //!
-//! Memory is a process's, so each test runs in a child.
+//! Memory is a process's, so each test runs in a child. Under ThreadSanitizer, whose own memory is among it, only the
+//! work is done.
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
@@ -10,7 +11,7 @@ mod process;
 mod random;
 
 use patterned::{Patterned, layout};
-use process::{KIB, MIB, alone, resident_bytes};
+use process::{KIB, MIB, alone, is_sanitized, resident_bytes};
 use random::Random;
 use std::sync::Barrier;
 use std::sync::mpsc::sync_channel;
@@ -62,9 +63,10 @@ fn produce_for(consumer_only_frees: &str, live: usize, time: Duration) {
     });
     // The list's own memory, as far as it was ever touched.
     let book_keeping = objects.len() * size_of::<Patterned>();
-    let ratio = (after - before - book_keeping) as f64 / held as f64;
+    let kept = after - before - book_keeping;
+    let ratio = kept as f64 / held as f64;
     println!("  {consumer_only_frees}: {made} objects, {} MiB live, resident {ratio:.3} × that", held / MIB);
-    assert!(after - before - book_keeping <= held + held / 4 + 2 * A_THREAD, "{ratio} × live");
+    assert!(is_sanitized() || kept <= held + held / 4 + 2 * A_THREAD, "{ratio} × live");
     objects.into_iter().for_each(Patterned::free);
 }
 
@@ -75,12 +77,14 @@ fn a_consumer_that_only_frees_keeps_little_back() {
     });
 }
 
-/// The full size of the promise; by hand, for minutes.
+/// The full size of the promise; by hand, for as many seconds as `STRATA_TEST_SECONDS` says.
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes minutes"]
 fn a_consumer_that_only_frees_keeps_little_of_370_mib_back() {
     alone("a_consumer_that_only_frees_keeps_little_of_370_mib_back", || {
-        produce_for("a consumer that only frees", 370 * MIB, Duration::from_secs(60));
+        let seconds = std::env::var("STRATA_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
+        let time = Duration::from_secs(seconds.unwrap_or(180));
+        produce_for("a consumer that only frees", 370 * MIB, time);
     });
 }
 
@@ -122,7 +126,7 @@ fn a_sleeping_pool_of_threads_keeps_only_its_bound() {
             go_on();
             let kept = resident_bytes() - before;
             println!("  {THREADS} sleeping threads keep {} KiB back", kept / KIB);
-            assert!(kept < THREADS * A_THREAD, "{kept} bytes");
+            assert!(is_sanitized() || kept < THREADS * A_THREAD, "{kept} bytes");
             asleep.wait();
         });
     });
@@ -156,7 +160,7 @@ fn a_sleeping_pool_of_threads_keeps_only_its_bound_of_what_others_hold() {
             let kept = resident_bytes() - before;
             println!("  of {} MiB that others freed, {THREADS} sleepers keep {} KiB", live / MIB, kept / KIB);
             // A current pool for each class, and 256 partial ones at most (collect.rs I1).
-            assert!(kept < THREADS * (A_THREAD + 16 * MIB), "{kept} bytes");
+            assert!(is_sanitized() || kept < THREADS * (A_THREAD + 16 * MIB), "{kept} bytes");
             asleep.wait();
         });
     });
@@ -174,6 +178,6 @@ fn memory_comes_back_after_a_burst_while_allocations_go_on() {
         go_on();
         let kept = resident_bytes().saturating_sub(before);
         println!("  of a burst of {} MiB {} KiB are kept", burst / MIB, kept / KIB);
-        assert!(burst > 300 * MIB && kept < A_THREAD, "{kept} bytes");
+        assert!(is_sanitized() || burst > 300 * MIB && kept < A_THREAD, "{kept} bytes");
     });
 }

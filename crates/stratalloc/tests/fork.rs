@@ -5,13 +5,18 @@ mod bare;
 mod churn;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod process;
 mod random;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
 
 use bare::in_bare_thread;
 use churn::churn;
 use patterned::{Patterned, layout};
+use process::is_slow;
 use random::Random;
-use std::sync::Mutex;
+use spin::SpinLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use stratalloc::Strata;
@@ -19,13 +24,18 @@ use stratalloc::Strata;
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
-const FORKS: u64 = 300;
-const THREADS: u64 = 8;
+const THREADS: usize = 8;
+
+/// How often a child is made of the busy process.
+fn forks() -> u64 {
+    if is_slow() { 60 } else { 300 }
+}
+
 /// A child needs milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What keeps every part of the allocator busy until told to stop; some blocks go to the forking thread.
-fn allocate_until(stop: &AtomicBool, seed: u64, shared: &Mutex<Vec<Patterned>>) {
+fn allocate_until(stop: &AtomicBool, seed: u64, shared: &SpinLock<Vec<Patterned>>) {
     let mut random = Random::new(seed);
     let mut own = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -41,7 +51,7 @@ fn allocate_until(stop: &AtomicBool, seed: u64, shared: &Mutex<Vec<Patterned>>) 
         }
         if random.once_in(500) {
             // A handful is always there for the taking.
-            let surplus = shared.lock().ok().and_then(|mut shared| {
+            let surplus = shared.with(|shared| {
                 shared.extend(own.pop());
                 if shared.len() > 200 { shared.pop() } else { None }
             });
@@ -102,27 +112,26 @@ fn forked(body: impl FnOnce()) -> libc::pid_t {
 #[test]
 fn a_child_forked_under_load_can_allocate_and_free_at_once() {
     let stop = AtomicBool::new(false);
-    let shared = Mutex::new(Vec::new());
+    let shared = SpinLock::new(Vec::new());
     std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (stop, shared) = (&stop, &shared);
-            scope.spawn(move || allocate_until(stop, thread, shared));
-        }
-        for number in 0..FORKS {
+        let (stop, shared) = (&stop, &shared);
+        let threads: [_; THREADS] =
+            std::array::from_fn(|thread| scope.spawn(move || allocate_until(stop, thread as u64, shared)));
+        for number in 0..forks() {
             // Blocks of other threads, for the child to check and free; the parent does the same with its own copy.
-            let taken: Vec<Patterned> = {
-                let mut shared = shared.lock().unwrap();
+            let taken: Vec<Patterned> = shared.with(|shared| {
                 let count = shared.len().min(10);
                 shared.drain(..count).collect()
-            };
+            });
             let mut taken = Some(taken);
             let child = forked(|| live_as_child(taken.take().unwrap_or_default(), number));
             expect_good_end(child);
             taken.into_iter().flatten().for_each(Patterned::free);
         }
         stop.store(true, Ordering::Relaxed);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
-    shared.into_inner().unwrap().into_iter().for_each(Patterned::free);
+    shared.with(std::mem::take).into_iter().for_each(Patterned::free);
 }
 
 #[test]

@@ -9,15 +9,20 @@ mod churn;
 mod patterned;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod process;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
 
 use bare::{Key, in_bare_thread};
 use churn::{SIZES, churn};
 use patterned::{Patterned, layout};
-use process::{MIB, address_space_bytes, alone, child_for, expect_code, is_unoptimised, resident_bytes};
+use process::{
+    MIB, address_space_bytes, alone, child_for, expect_code, is_sanitized, is_slow, resident_bytes,
+};
+use spin::{SpinLock, Turn};
 use std::cell::RefCell;
 use std::ffi::c_void;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use strata_cache::current::RUNTIME;
 use stratalloc::Strata;
 
@@ -25,9 +30,9 @@ use stratalloc::Strata;
 static GLOBAL: Strata = Strata;
 
 /// Tests that count caches take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+fn turn() -> Turn<'static, ()> {
+    static TURN: SpinLock<()> = SpinLock::new(());
+    TURN.lock()
 }
 
 /// The number of caches after all threads of the test have ended.
@@ -40,7 +45,7 @@ fn expect_no_caches_left_behind(before: u64, threads: u64) {
 
 /// So many, or fewer where each takes long.
 fn times(many: u32) -> u32 {
-    if is_unoptimised() { many / 5 } else { many }
+    if is_slow() { many / 5 } else { many }
 }
 
 // First operations.
@@ -188,7 +193,12 @@ fn destructors_of_thread_locals_may_allocate_and_free_in_any_order() {
 }
 
 /// Runs of key destructors that POSIX promises to a thread that goes on arming its keys.
-const ROUNDS: u32 = 4;
+///
+/// ThreadSanitizer's own key is the first of all and lets go of the thread in the last run: whatever instrumented code
+/// comes after it in that run reads a state that is gone.
+fn rounds() -> u32 {
+    if is_sanitized() { 3 } else { 4 }
+}
 
 /// What a key holds: a block that each round checks, frees and replaces.
 struct Diary {
@@ -207,7 +217,7 @@ unsafe extern "C" fn next_entry(diary: *mut c_void) {
     let next = Patterned::new(layout(64 << diary.round, 8), 7).unwrap();
     std::mem::replace(&mut diary.block, next).free();
     ENTRIES.fetch_add(1, Ordering::Relaxed);
-    if diary.round < ROUNDS {
+    if diary.round < rounds() {
         let key = diary.key;
         key.arm(Box::into_raw(diary).cast());
     } else {
@@ -232,7 +242,7 @@ fn destructors_of_keys_older_and_younger_than_ours_may_allocate_in_every_round()
             keep_diary(late);
         });
     }
-    assert_eq!(ENTRIES.load(Ordering::Relaxed), times(50) * 2 * ROUNDS);
+    assert_eq!(ENTRIES.load(Ordering::Relaxed), times(50) * 2 * rounds());
     expect_no_caches_left_behind(before, times(50).into());
 }
 
@@ -319,7 +329,7 @@ fn handlers_after_main_may_allocate_while_other_threads_go_on() {
 
 // Many.
 
-fn short_life(number: usize, left: &Mutex<Vec<Patterned>>) {
+fn short_life(number: usize, left: &SpinLock<Vec<Patterned>>) {
     let size = |index: usize| 1 + (number * 37 + index * 411) % 20_000;
     let mut blocks: Vec<_> =
         (0..12).filter_map(|index| Patterned::new(layout(size(index), 8), number as u64)).collect();
@@ -327,14 +337,14 @@ fn short_life(number: usize, left: &Mutex<Vec<Patterned>>) {
         churn(number as u64);
     }
     let mine = blocks.pop();
-    let from_before = std::mem::replace(&mut *left.lock().unwrap(), mine.into_iter().collect());
+    let from_before = std::mem::replace(&mut *left.lock(), mine.into_iter().collect());
     from_before.into_iter().chain(blocks).for_each(Patterned::free);
 }
 
 #[test]
 fn a_hundred_thousand_short_lived_threads_leave_no_growth() {
     alone("a_hundred_thousand_short_lived_threads_leave_no_growth", || {
-        let left = &Mutex::new(Vec::new());
+        let left = &SpinLock::new(Vec::new());
         let run = |numbers: std::ops::Range<usize>| {
             numbers.step_by(2).for_each(|number| {
                 std::thread::scope(|scope| {
@@ -351,13 +361,16 @@ fn a_hundred_thousand_short_lived_threads_leave_no_growth() {
         };
         run(0..1000);
         let (resident, addresses) = measured();
-        run(1000..if is_unoptimised() { 5_000 } else { 100_000 });
+        run(1000..if is_slow() { 3000 } else { 100_000 });
         let (resident_after, addresses_after) = measured();
         println!("  resident {} KiB, then {} KiB", resident >> 10, resident_after >> 10);
         println!("  addresses {} KiB, then {} KiB", addresses >> 10, addresses_after >> 10);
-        assert!(resident_after < resident + MIB, "{resident} bytes grew to {resident_after}");
         assert!(
-            addresses_after < addresses + MIB,
+            is_sanitized() || resident_after < resident + MIB,
+            "{resident} bytes grew to {resident_after}"
+        );
+        assert!(
+            is_sanitized() || addresses_after < addresses + MIB,
             "{addresses} bytes of addresses grew to {addresses_after}"
         );
         assert!(RUNTIME.registry.live() <= 4);

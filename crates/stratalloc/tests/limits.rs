@@ -9,7 +9,7 @@ mod process;
 
 use patterned::{Patterned, layout};
 use process::{
-    KIB, MIB, address_space_bytes, alone, child_for, expect_success, is_unoptimised, limit, status_bytes,
+    KIB, MIB, address_space_bytes, alone, child_for, expect_success, is_slow, limit, status_bytes,
 };
 use std::alloc::{Layout, alloc, alloc_zeroed};
 use std::hint::black_box;
@@ -48,7 +48,7 @@ fn meet_the_limit(size: usize, blocks: &mut Vec<Patterned>) {
 
 fn climb(resource: libc::__rlimit_resource_t, in_use: &str) {
     let mut blocks = Vec::with_capacity(400_000);
-    let rungs: &[usize] = if is_unoptimised() { &[5 * MIB] } else { &[0, 5 * MIB, 70 * MIB, 300 * MIB] };
+    let rungs: &[usize] = if is_slow() { &[5 * MIB] } else { &[0, 5 * MIB, 70 * MIB, 300 * MIB] };
     for size in SIZES {
         for more in rungs {
             limit(resource, Some(status_bytes(in_use) + more));

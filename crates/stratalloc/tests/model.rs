@@ -12,15 +12,17 @@ mod patterned;
 mod process;
 mod random;
 mod shadow;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
 
 use patterned::{Patterned, layout};
-use process::is_unoptimised;
+use process::is_slow;
 use proptest::prelude::*;
 use random::Random;
 use shadow::Shadow;
+use spin::SpinLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use stratalloc::Strata;
 
@@ -96,7 +98,7 @@ const KEPT: usize = 4000;
 struct Worker<'all> {
     model: Model<'all>,
     own: Vec<Patterned>,
-    letter_boxes: &'all [Mutex<Vec<Patterned>>; THREADS],
+    letter_boxes: &'all [SpinLock<Vec<Patterned>>; THREADS],
     number: usize,
 }
 
@@ -132,14 +134,12 @@ impl Worker<'_> {
     fn send(&mut self, index: usize) {
         let to = (self.number + self.model.random.between(1, THREADS - 1)) % THREADS;
         let block = self.own.swap_remove(index);
-        self.letter_boxes[to].lock().unwrap_or_else(PoisonError::into_inner).push(block);
+        self.letter_boxes[to].lock().push(block);
     }
 
     /// Frees most of what came, and keeps some.
     fn receive(&mut self) {
-        let mail = std::mem::take(
-            &mut *self.letter_boxes[self.number].lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let mail = self.letter_boxes[self.number].with(std::mem::take);
         for block in mail {
             if self.model.random.once_in(4) { self.own.push(block) } else { self.model.free(block) }
         }
@@ -149,21 +149,22 @@ impl Worker<'_> {
 #[test]
 fn ten_million_operations_of_four_threads_break_no_rule() {
     let (seed, shadow) = (seed(), Shadow::new());
-    let operations: u64 = if is_unoptimised() { 100_000 } else { 2_500_000 };
-    let letter_boxes = std::array::from_fn(|_| Mutex::new(Vec::new()));
+    let operations: u64 = if is_slow() { 100_000 } else { 2_500_000 };
+    let letter_boxes = std::array::from_fn(|_| SpinLock::default());
     let done = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        for number in 0..THREADS {
+        let threads: [_; THREADS] = std::array::from_fn(|number| {
             let random = Random::new(seed ^ (number as u64) << 32);
             let model = Model { shadow: &shadow, random };
             let worker = Worker { model, own: Vec::new(), letter_boxes: &letter_boxes, number };
             let done = &done;
-            scope.spawn(move || worker.work(operations, done));
-        }
+            scope.spawn(move || worker.work(operations, done))
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
     let mut model = Model { shadow: &shadow, random: Random::new(0) };
     for left in letter_boxes {
-        left.into_inner().unwrap().into_iter().for_each(|block| model.free(block));
+        left.with(std::mem::take).into_iter().for_each(|block| model.free(block));
     }
     assert!(shadow.is_empty());
     assert_eq!(done.into_inner(), operations * THREADS as u64);
@@ -224,7 +225,7 @@ fn threads_in_lock_step_break_no_rule() {
     let shadow: &'static Shadow = Box::leak(Box::new(Shadow::new()));
     let mut puppets: Vec<Puppet> = (0..6).map(|_| Puppet::new(shadow)).collect();
     let mut blocks: Vec<Patterned> = Vec::new();
-    for _ in 0..if is_unoptimised() { 10_000 } else { 300_000 } {
+    for _ in 0..if is_slow() { 10_000 } else { 300_000 } {
         let who = random.below(puppets.len());
         let (seed, index) = (random.next(), random.below(blocks.len().max(1)));
         let order = match random.below(1000) {
@@ -305,7 +306,7 @@ fn run(steps: Vec<Step>) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if is_unoptimised() { 64 } else { 1000 },
+        cases: if is_slow() { 64 } else { 1000 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

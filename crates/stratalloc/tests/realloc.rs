@@ -6,7 +6,7 @@ mod patterned;
 mod process;
 
 use patterned::{Patterned, layout};
-use process::{KIB, MIB, alone, is_unoptimised, peak_resident_bytes, resident_bytes};
+use process::{KIB, MIB, alone, is_slow, peak_resident_bytes, resident_bytes};
 use strata_cache::current::{RUNTIME, cache};
 use strata_core::layout::{LARGEST_CLASS_BYTES, LARGEST_RUN_BYTES, POOL_BYTES};
 use strata_core::size_class::SizeClass;
@@ -129,8 +129,7 @@ fn boundaries() -> Vec<usize> {
 #[test]
 fn contents_survive_every_pair_of_sizes_at_every_alignment() {
     let sizes = boundaries();
-    let aligns: &[usize] =
-        if is_unoptimised() { &[8] } else { &[1, 16, 64, 4 * KIB, 64 * KIB, 2 * MIB, 4 * MIB] };
+    let aligns: &[usize] = if is_slow() { &[8] } else { &[1, 16, 64, 4 * KIB, 64 * KIB, 2 * MIB, 4 * MIB] };
     for &align in aligns {
         // Pairs of large sizes cost time and differ little by alignment.
         let most = if align == 8 || align == 64 * KIB { usize::MAX } else { 3 * MIB };

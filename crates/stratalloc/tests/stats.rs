@@ -2,23 +2,26 @@
 //!
 //! The tests take turns, and use classes that the harness between them has no use for.
 
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::hint::black_box;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
+use spin::{SpinLock, Turn};
 use stratalloc::{ClassStats, Strata};
 
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
-static TURN: Mutex<()> = Mutex::new(());
+static TURN: SpinLock<()> = SpinLock::new(());
 
-fn my_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn my_turn() -> Turn<'static, ()> {
+    TURN.lock()
 }
 
 /// What the statistics say of the class that serves blocks of `bytes`.

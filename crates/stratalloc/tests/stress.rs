@@ -5,14 +5,15 @@
 //!           the market, the rest is freed ─► they end; the next round's threads find the blocks of the dead
 //! ```
 
-mod market;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
 mod random;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
 
-use market::Market;
 use patterned::{Patterned, layout};
 use random::Random;
+use spin::SpinLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use stratalloc::Strata;
@@ -55,6 +56,9 @@ fn any_align(random: &mut Random) -> usize {
         _ => 1 << random.below(5),
     }
 }
+
+/// Where blocks wait for another thread.
+type Market = SpinLock<Vec<Patterned>>;
 
 /// One thread's life.
 struct Life<'all> {
@@ -148,7 +152,7 @@ impl Life<'_> {
 }
 
 fn stress(threads: usize) {
-    let market = Market::new();
+    let market = Market::default();
     let (start, rounds) = (Instant::now(), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let (market, rounds) = (&market, &rounds);

@@ -4,19 +4,20 @@
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod bare;
-mod market;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod process;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod random;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
 
 use bare::in_bare_thread;
-use market::Market;
 use patterned::{Patterned, layout};
-use process::{alone, is_unoptimised};
+use process::{alone, is_slow};
 use random::Random;
+use spin::SpinLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use strata_cache::current::{RUNTIME, cache};
 use stratalloc::Strata;
@@ -24,11 +25,14 @@ use stratalloc::Strata;
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
+/// Where blocks wait for another thread.
+type Market = SpinLock<Vec<Patterned>>;
+
 /// Few, so that many threads meet in one pool.
 const SIZES: [usize; 5] = [16, 100, 1000, 9000, 30_000];
 
 fn rounds(many: usize) -> usize {
-    if is_unoptimised() { many / 10 } else { many }
+    if is_slow() { many / 10 } else { many }
 }
 
 /// Pools in use once this thread has given back what it can.
@@ -76,7 +80,7 @@ fn free_from(market: &Market, is_over: &AtomicBool, seed: u64) {
 fn an_owner_that_goes_on_gets_back_what_three_threads_free() {
     alone("an_owner_that_goes_on_gets_back_what_three_threads_free", || {
         expect_no_pool_lost(|| {
-            let (market, is_over) = (&Market::new(), &AtomicBool::new(false));
+            let (market, is_over) = (&Market::default(), &AtomicBool::new(false));
             std::thread::scope(|scope| {
                 let freeing: [_; 3] = std::array::from_fn(|seed| {
                     scope.spawn(move || in_bare_thread(move || free_from(market, is_over, seed as u64)))
@@ -102,7 +106,7 @@ fn an_owner_that_goes_on_gets_back_what_three_threads_free() {
 fn owners_that_leave_while_their_blocks_are_freed_lose_none() {
     alone("owners_that_leave_while_their_blocks_are_freed_lose_none", || {
         expect_no_pool_lost(|| {
-            let (market, is_over) = (&Market::new(), &AtomicBool::new(false));
+            let (market, is_over) = (&Market::default(), &AtomicBool::new(false));
             let leaving = &AtomicUsize::new(2);
             std::thread::scope(|scope| {
                 let mut threads = Vec::new();
@@ -134,7 +138,7 @@ fn owners_that_leave_while_their_blocks_are_freed_lose_none() {
 fn everybody_frees_what_everybody_allocates_and_nothing_is_lost() {
     alone("everybody_frees_what_everybody_allocates_and_nothing_is_lost", || {
         expect_no_pool_lost(|| {
-            let market = &Market::new();
+            let market = &Market::default();
             std::thread::scope(|scope| {
                 let threads: [_; 6] = std::array::from_fn(|seed| {
                     scope.spawn(move || {

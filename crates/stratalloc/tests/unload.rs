@@ -6,15 +6,18 @@
 mod bare;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
 
 use bare::in_bare_thread;
 use patterned::{Patterned, layout};
+use spin::{SpinLock, Turn};
 use std::ffi::{CStr, CString, c_void};
 use std::fs;
 use std::mem::transmute;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Barrier, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Barrier, OnceLock};
 use stratalloc::Strata;
 
 #[global_allocator]
@@ -45,9 +48,9 @@ fn path() -> &'static CStr {
 }
 
 /// Held while the library, which is one for the process, is open or looked for.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+fn turn() -> Turn<'static, ()> {
+    static TURN: SpinLock<()> = SpinLock::new(());
+    TURN.lock()
 }
 
 struct Plugin(*mut c_void);
@@ -86,13 +89,6 @@ impl Plugin {
         keep(count)
     }
 
-    fn watch(&self) -> bool {
-        // SAFETY: the type of `plugin_watch`.
-        let watch =
-            unsafe { transmute::<*mut c_void, extern "C" fn() -> bool>(self.symbol(c"plugin_watch")) };
-        watch()
-    }
-
     /// Closes it, and says whether its code is gone.
     fn close(&self) -> bool {
         // SAFETY: the handle is open, and no thread is in the library.
@@ -110,7 +106,7 @@ fn use_and_unload() {
     let expected = plugin.work(5);
     std::thread::scope(|scope| {
         let plugin = &plugin;
-        for _ in 0..THREADS {
+        let threads: [_; THREADS] = std::array::from_fn(|_| {
             scope.spawn(move || {
                 assert_eq!(plugin.work(5), expected);
                 plugin.keep(1000);
@@ -118,12 +114,13 @@ fn use_and_unload() {
                 step.wait();
                 // The program's own allocator goes on, and this thread ends with a dead library's cache.
                 Patterned::new(layout(3000, 8), 1).unwrap().free();
-            });
-        }
+            })
+        });
         step.wait();
         assert_eq!(plugin.keep(10), 1000);
         assert!(plugin.close(), "the library is still there");
         step.wait();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 
@@ -144,23 +141,6 @@ fn threads_that_end_before_the_library_is_unloaded_leave_their_blocks_to_others(
         in_bare_thread(move || plugin.work(count as u64));
     }
     assert!(plugin.close());
-}
-
-#[test]
-fn a_library_that_watches_takes_its_thread_with_it() {
-    let _turn = turn();
-    let is_watcher = |task: &Path| fs::read(task.join("comm")).is_ok_and(|name| name == b"strata-watch\n");
-    let watchers = || {
-        let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
-        tasks.filter(|task| is_watcher(task)).count()
-    };
-    for _ in 0..5 {
-        let plugin = Plugin::open();
-        assert!(plugin.watch());
-        assert_eq!(watchers(), 1);
-        assert!(plugin.close(), "the library is still there");
-        assert_eq!(watchers(), 0, "a thread without code");
-    }
 }
 
 #[test]

@@ -107,7 +107,13 @@ pub(crate) fn limit(resource: libc::__rlimit_resource_t, bytes: Option<usize>) {
     assert_eq!((known, done), (0, 0));
 }
 
-/// Whether this test was built without optimisation: then it does less.
-pub(crate) fn is_unoptimised() -> bool {
-    std::env::current_exe().is_ok_and(|path| path.components().any(|part| part.as_os_str() == "debug"))
+/// Whether this test runs under ThreadSanitizer, whose own memory and time are many times the program's.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os("TSAN_OPTIONS").is_some()
+}
+
+/// Whether this test was built without optimisation, or with the sanitizer in it: then it does less.
+pub(crate) fn is_slow() -> bool {
+    let is_debug = |path: std::path::PathBuf| path.components().any(|part| part.as_os_str() == "debug");
+    is_sanitized() || std::env::current_exe().is_ok_and(is_debug)
 }

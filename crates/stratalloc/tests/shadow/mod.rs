@@ -7,8 +7,8 @@
 //! A block is entered after `alloc` returned it and taken out before it is given back, so two entries that overlap are two
 //! live blocks that do.
 
+use crate::spin::{SpinLock, Turn};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const REGION_SHIFT: u32 = 22;
 const SHARD_COUNT: usize = 64;
@@ -17,12 +17,12 @@ type Pieces = BTreeMap<usize, usize>;
 
 /// All live blocks.
 pub(crate) struct Shadow {
-    shards: [Mutex<Pieces>; SHARD_COUNT],
+    shards: [SpinLock<Pieces>; SHARD_COUNT],
 }
 
 impl Shadow {
     pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()) }
+        Self { shards: std::array::from_fn(|_| SpinLock::default()) }
     }
 
     /// A block lives from now on.
@@ -52,9 +52,9 @@ impl Shadow {
         (0..SHARD_COUNT).all(|index| self.shard(index << REGION_SHIFT).is_empty())
     }
 
-    fn shard(&self, address: usize) -> MutexGuard<'_, Pieces> {
+    fn shard(&self, address: usize) -> Turn<'_, Pieces> {
         let index = (address >> REGION_SHIFT) % SHARD_COUNT;
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].lock()
     }
 }
 

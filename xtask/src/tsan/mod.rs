@@ -1,4 +1,4 @@
-//! The multi-threaded tests of `stratalloc` under ThreadSanitizer, with the nightly toolchain that is installed.
+//! The multi-threaded tests under ThreadSanitizer, with the nightly toolchain that is installed.
 //!
 //! The standard library is not instrumented (that needs its source), so what it orders by a fence or by a contended futex is
 //! not seen; `tsan/std.supp` silences the reports that come of it, and a seeded race is shown to the sanitizer under the same
@@ -6,21 +6,22 @@
 //!
 //! Does not know: what the tests do.
 
+mod suites;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::process::{heading, succeed};
+use suites::{SUITES, Suite};
 
-/// The test files of `stratalloc` that use several threads. Add new ones here.
-const TESTS: &[&str] = &["stress", "transfer"];
-
-const PACKAGE: &str = "stratalloc";
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The second admits a standard library that was built without the first.
 const FLAGS: &[&str] = &["-Zsanitizer=thread", "-Cunsafe-allow-abi-mismatch=sanitizer"];
 const SUPPRESSIONS: &str = "xtask/tsan/std.supp";
+/// A long memory of past accesses; and children of `fork` may start threads, which the sanitizer then does not watch.
+const OPTIONS: &str = "history_size=4 die_after_fork=0";
 /// What a program exits with when a race was reported.
 const RACE: i32 = 66;
 
@@ -30,8 +31,8 @@ pub(crate) struct Arguments {
     /// Succeed where no nightly toolchain is installed.
     #[arg(long)]
     if_available: bool,
-    /// Only this test file.
-    #[arg(long, value_name = "TEST")]
+    /// Only this file of `stratalloc`'s tests, or the unit tests of this package.
+    #[arg(long, value_name = "NAME")]
     only: Option<String>,
 }
 
@@ -45,24 +46,17 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         }
         bail!("{message}");
     }
-    let tests: Vec<_> = TESTS
-        .iter()
-        .copied()
-        .filter(|test| arguments.only.as_deref().is_none_or(|only| only == *test))
-        .collect();
-    let absent =
-        |test: &&&str| !root.join("crates").join(PACKAGE).join("tests").join(format!("{test}.rs")).is_file();
-    if let Some(test) = tests.iter().find(absent) {
-        bail!("crates/{PACKAGE}/tests/{test}.rs does not exist: correct the list in xtask/src/tsan.rs");
-    }
-    if tests.is_empty() {
-        bail!("no such test; there are: {}", TESTS.join(", "));
+    let only = arguments.only.as_deref();
+    let suites: Vec<_> = SUITES.iter().filter(|suite| only.is_none_or(|only| only == suite.name())).collect();
+    if suites.is_empty() {
+        bail!("no such tests; there are: {}", SUITES.iter().map(Suite::name).collect::<Vec<_>>().join(", "));
     }
     heading("the sanitizer sees a seeded race, and only that");
     sees_what_it_should(root)?;
-    for test in tests {
-        heading(&format!("{test} under ThreadSanitizer"));
-        succeed(&mut test_command(root, test))?;
+    for suite in suites {
+        heading(&format!("{} under ThreadSanitizer", suite.name()));
+        suite.say_what_is_skipped();
+        succeed(&mut test_command(root, suite))?;
     }
     println!("no race reported");
     Ok(())
@@ -81,15 +75,17 @@ fn nightly(tool: &str, root: &Path) -> Command {
     for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "CARGO_ENCODED_RUSTFLAGS"] {
         command.env_remove(variable);
     }
-    command.env("TSAN_OPTIONS", format!("suppressions={} history_size=4", root.join(SUPPRESSIONS).display()));
+    let suppressions = root.join(SUPPRESSIONS);
+    command.env("TSAN_OPTIONS", format!("suppressions={} {OPTIONS}", suppressions.display()));
     command
 }
 
 /// `--target` keeps the flags away from build scripts.
-fn test_command(root: &Path, test: &str) -> Command {
+fn test_command(root: &Path, suite: &Suite) -> Command {
     let mut command = nightly("cargo", root);
-    command.args(["test", "--package", PACKAGE, "--profile", "checked", "--target", TARGET, "--test", test]);
+    command.args(["test", "--profile", "checked", "--target", TARGET]);
     command.env("CARGO_TARGET_DIR", root.join("target/tsan")).env("RUSTFLAGS", FLAGS.join(" "));
+    suite.choose(&mut command);
     command
 }
 
@@ -119,7 +115,7 @@ fn sees_what_it_should(root: &Path) -> Result<()> {
 mod tests {
     #[test]
     fn nothing_of_ours_is_suppressed() {
-        let text = include_str!("../tsan/std.supp");
+        let text = include_str!("../../tsan/std.supp");
         let rules: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
         let allowed =
             ["race:library/alloc/src/sync.rs", "race:CompletedTest", "race:library/std/src/sync/mpmc"];

@@ -1,0 +1,164 @@
+//! What runs under ThreadSanitizer: the tests that use several threads, and those among them that the sanitizer itself cannot run.
+//!
+//! Does not know: how they are built and run.
+
+use std::process::Command;
+
+/// Tests that one build of cargo's makes one program of.
+pub(super) struct Suite {
+    package: &'static str,
+    target: Target,
+    features: &'static [&'static str],
+    /// Parts of names; empty: all tests.
+    only: &'static [&'static str],
+    /// Tests that the sanitizer cannot run.
+    skipped: &'static [Skipped],
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    /// The crate's own tests.
+    Unit,
+    /// A file in `tests/`.
+    File(&'static str),
+}
+
+/// A test that is not run, and what the sanitizer does that makes it impossible.
+struct Skipped {
+    name: &'static str,
+    reason: &'static str,
+}
+
+const MEMORY_IS_ITS_OWN: &str =
+    "the sanitizer takes memory at run time, and ends the process where the limit refuses it";
+const ADDRESSES_ARE_ITS_OWN: &str = "the sanitizer needs terabytes of addresses from the start";
+const LEFT_THE_THREAD: &str =
+    "the sanitizer's key comes first and lets go of the thread in the last round of destructors";
+
+const fn file(name: &'static str) -> Suite {
+    Suite { package: "stratalloc", target: Target::File(name), features: &[], only: &[], skipped: &[] }
+}
+
+const fn unit(package: &'static str) -> Suite {
+    Suite { package, target: Target::Unit, features: &[], only: &[], skipped: &[] }
+}
+
+/// Add new ones here; docs/verification.md says what such a test must avoid.
+pub(super) const SUITES: &[Suite] = &[
+    file("stress"),
+    file("transfer"),
+    file("model"),
+    file("lifecycle"),
+    file("fork"),
+    file("unload"),
+    file("bounds"),
+    file("stats"),
+    Suite {
+        skipped: &[
+            Skipped {
+                name: "a_limit_on_addresses_is_met_with_null_and_recovered_from",
+                reason: MEMORY_IS_ITS_OWN,
+            },
+            Skipped {
+                name: "a_limit_on_data_like_strict_overcommit_is_met_with_null_and_recovered_from",
+                reason: MEMORY_IS_ITS_OWN,
+            },
+            Skipped { name: "a_resize_at_the_limit_leaves_the_block_as_it_was", reason: MEMORY_IS_ITS_OWN },
+            Skipped {
+                name: "threads_that_meet_the_limit_together_get_null_and_recover",
+                reason: MEMORY_IS_ITS_OWN,
+            },
+            Skipped {
+                name: "small_blocks_are_there_where_a_whole_segment_is_not",
+                reason: ADDRESSES_ARE_ITS_OWN,
+            },
+            Skipped {
+                name: "a_huge_block_is_there_where_a_whole_segment_is_not",
+                reason: ADDRESSES_ARE_ITS_OWN,
+            },
+        ],
+        ..file("limits")
+    },
+    // Threads that are refused memory together, which no limit can show the sanitizer. The sweeps use one thread.
+    Suite { features: &["simulated"], only: &["threads_survive"], ..file("os_faults") },
+    unit("strata-core"),
+    Suite {
+        skipped: &[Skipped {
+            name: "tls::fallback::tests::each_thread_starts_with_the_initial_word_and_keeps_its_own",
+            reason: LEFT_THE_THREAD,
+        }],
+        ..unit("strata-os")
+    },
+    unit("strata-segment"),
+    unit("strata-cache"),
+];
+
+impl Suite {
+    /// How the command line chooses it.
+    pub(super) fn name(&self) -> &'static str {
+        match self.target {
+            Target::Unit => self.package,
+            Target::File(name) => name,
+        }
+    }
+
+    /// Says what is left out, and why.
+    pub(super) fn say_what_is_skipped(&self) {
+        for Skipped { name, reason } in self.skipped {
+            println!("not run: {name}: {reason}");
+        }
+    }
+
+    /// Completes a `cargo test`.
+    pub(super) fn choose(&self, command: &mut Command) {
+        command.args(["--package", self.package]);
+        match self.target {
+            Target::Unit => command.arg("--lib"),
+            Target::File(name) => command.args(["--test", name]),
+        };
+        if !self.features.is_empty() {
+            command.arg("--features").arg(self.features.join(","));
+        }
+        command.arg("--").args(self.only);
+        for Skipped { name, .. } in self.skipped {
+            command.args(["--skip", name]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// The source that a suite's test stands in.
+    fn source(suite: &Suite, test: &str) -> String {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(suite.package);
+        let file = match suite.target {
+            Target::File(name) => package.join("tests").join(name),
+            Target::Unit => {
+                package.join("src").join(test.split("::tests::").next().unwrap_or("").replace("::", "/"))
+            }
+        };
+        std::fs::read_to_string(file.with_extension("rs")).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_skipped_is_there() {
+        for suite in SUITES {
+            for Skipped { name, .. } in suite.skipped {
+                let function = format!("fn {}()", name.rsplit("::").next().unwrap_or(name));
+                assert!(source(suite, name).contains(&function), "{}: no {function}", suite.name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_suite_has_a_name_of_its_own() {
+        let mut names: Vec<_> = SUITES.iter().map(Suite::name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
