@@ -11,7 +11,6 @@ use crate::subject::{Subject, UsableSize};
 pub use crate::subject::Threads;
 
 mod box_pair;
-mod churn;
 mod csv_columns;
 mod fragmentation;
 mod grow;
@@ -21,14 +20,12 @@ mod inverted_index;
 mod json;
 mod large_cycle;
 mod latency;
-mod ledger;
 mod log_scan;
 mod lru_cache;
 mod memory_story;
 mod pipeline;
 mod rayon_sort;
 mod short_threads;
-mod sparse;
 mod together;
 mod transfer;
 mod trees;
@@ -145,8 +142,6 @@ pub static ALL: &[Workload] = &[
     latency::WORKLOAD,
     memory_story::WORKLOAD,
     fragmentation::WORKLOAD,
-    sparse::WORKLOAD,
-    churn::WORKLOAD,
 ];
 
 /// Those that may run on `subject`.

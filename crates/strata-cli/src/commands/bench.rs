@@ -11,7 +11,7 @@ use crate::bench::offers::Offers;
 use crate::bench::plan::{self, Effort};
 use crate::bench::results::Results;
 use crate::bench::workspace::Workspace;
-use crate::bench::{build, compare, noise, report, schedule, tables};
+use crate::bench::{build, compare, noise, pages, report, schedule, tables};
 
 /// Compare Strata with other allocators on real work
 ///
@@ -43,6 +43,12 @@ pub(crate) struct Arguments {
     /// Write one self-contained HTML page with plots to DIR/index.html
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    /// Put the tables between the `<!-- numbers:… -->` markers of this Markdown page
+    #[arg(long, value_name = "PAGE")]
+    update: Vec<PathBuf>,
+    /// Run nothing: show what an earlier --json wrote to FILE
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "only", "allocators", "repetitions", "scale", "json"])]
+    from: Option<PathBuf>,
     /// The Strata checkout to build from
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
@@ -70,7 +76,10 @@ fn positive(text: &str) -> Result<f64, String> {
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     // Before anything takes time: can the old results be read at all?
     let old = arguments.compare.as_deref().map(Results::read).transpose()?;
-    let results = measure(arguments)?;
+    let results = match &arguments.from {
+        Some(path) => Results::read(path)?,
+        None => measure(arguments)?,
+    };
     if let Some(path) = &arguments.json {
         results.write(path)?;
     }
@@ -80,6 +89,10 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     }
     if let Some(directory) = &arguments.report {
         println!("\nreport: {}", report::write(&results, directory)?.display());
+    }
+    for page in &arguments.update {
+        let replaced = pages::update(page, &results)?;
+        println!("\n{}: {} tables written: {}", page.display(), replaced.len(), replaced.join(", "));
     }
     if results.failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -140,6 +153,12 @@ mod tests {
         let effort = parsed("--quick --repetitions 7").unwrap().effort();
         assert_eq!((effort.repetitions, effort.scale), (7, Effort::QUICK.scale));
         assert_eq!(parsed("").unwrap().effort(), Effort::FULL);
+    }
+
+    #[test]
+    fn old_results_are_shown_and_nothing_is_run_beside() {
+        assert!(parsed("--from old.json --report out --update page.md").is_ok());
+        assert!(parsed("--from old.json --quick").is_err());
     }
 
     #[test]
