@@ -6,6 +6,7 @@ mod instructions;
 mod loom;
 mod mutants;
 mod process;
+mod programs;
 mod source;
 mod table;
 mod test;
@@ -37,6 +38,11 @@ enum Chore {
     Tsan(tsan::Arguments),
     /// Instructions of the hot paths against their budgets (needs valgrind).
     Instructions,
+    /// Real programs on Strata and on its peers (needs Debian's packages).
+    Programs(programs::Arguments),
+    /// Starts a program for `programs` and says what it used.
+    #[command(hide = true)]
+    Measured(programs::starter::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -61,5 +67,7 @@ fn run() -> anyhow::Result<()> {
         Chore::Loom(arguments) => loom::run(&root, &arguments),
         Chore::Tsan(arguments) => tsan::run(&root, &arguments),
         Chore::Instructions => instructions::run(&root),
+        Chore::Programs(arguments) => programs::run(&root, &arguments),
+        Chore::Measured(arguments) => programs::starter::run(&arguments),
     }
 }
