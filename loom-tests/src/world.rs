@@ -79,6 +79,25 @@ impl World {
         unsafe { self.runtime.leave(actor.cache) };
     }
 
+    /// The program makes a heap: a cache that no thread has.
+    pub fn new_heap(self) -> Actor {
+        self.enter()
+    }
+
+    /// The thread `own` deletes a heap.
+    pub fn delete(self, heap: Actor, own: &Actor) {
+        // SAFETY: the heap's cache, which is given up here, and the actor's own.
+        unsafe { self.runtime.delete(heap.cache, own.cache) };
+    }
+
+    /// Once all is quiet: no pool is in use, although threads and heaps may still be there.
+    ///
+    /// # Panics
+    /// If one is.
+    pub fn expect_no_pool_in_use(self) {
+        assert_eq!(self.runtime.directory.census().used_pools, 0, "every block was freed and none held back");
+    }
+
     /// The program is over: all threads leave, nothing may be left behind, and the memory goes back.
     ///
     /// # Panics

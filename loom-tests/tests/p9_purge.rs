@@ -5,8 +5,10 @@
 #![cfg(strata_loom)]
 
 use strata_core::layout::POOL_BYTES;
+use strata_core::pool::Pool;
 use strata_core::sync::Ordering::Relaxed;
 use strata_loom_tests::{Actor, HALF, World, alone, join, model, payload, spawn};
+use strata_segment::Directory;
 
 /// Uses a whole pool and gives it back, dirty.
 fn cycle(actor: &Actor) {
@@ -90,6 +92,19 @@ fn untouched_memory_against_somebody_who_dirties_it() {
     });
 }
 
+/// A large block of one pool.
+fn take(directory: &Directory) -> &'static Pool {
+    let (start, _) = directory.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
+    // SAFETY: the base of a pool of an arena.
+    unsafe { Pool::of_base(start) }
+}
+
+/// Gives it back, which is no occasion for a look.
+fn give_back(directory: &Directory, pool: &Pool) {
+    // SAFETY: ours, and not used again.
+    unsafe { directory.free_large(pool) };
+}
+
 #[test]
 fn a_pool_freed_during_a_look_is_looked_for_again() {
     model("a_pool_freed_during_a_look_is_looked_for_again", None, || {
@@ -97,20 +112,16 @@ fn a_pool_freed_during_a_look_is_looked_for_again() {
         let directory = &world.runtime().directory;
         // Every tick is a look.
         directory.tuning.purge_delay_ms.store(0, Relaxed);
-        let actor = world.enter();
-        let early = directory.claim_pool().expect("the simulated OS has memory").first;
-        let late = directory.claim_pool().expect("the simulated OS has memory").first;
-        // SAFETY: claimed, idle, and not used again.
-        unsafe { directory.release_pool(early) };
-        // The first look finds it free, the second one purges it.
-        directory.tick();
+        let (early, late) = (take(directory), take(directory));
+        give_back(directory, early);
+        // The first look finds it free, the second one settled, the third purges it and leaves nothing to look for.
+        (0..2).for_each(|_| directory.tick());
         let looker = spawn(move || world.runtime().directory.tick());
-        // SAFETY: as above.
-        unsafe { directory.release_pool(late) };
+        give_back(directory, late);
         join(looker);
         alone();
         (0..3).for_each(|_| directory.tick());
         assert_eq!(directory.census().dirty_pools, 0, "nobody looks for memory that lies free");
-        world.end([actor]);
+        world.end([]);
     });
 }

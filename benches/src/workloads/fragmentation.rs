@@ -10,15 +10,15 @@ use std::hint::black_box;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 
+use super::ledger::{Ledger, touched};
 use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::data::random;
-use crate::measure::resident_bytes_quietly;
 use crate::sample::{Details, Fragmentation, Inside, Moment};
 use crate::subject::UsableSize;
 
@@ -74,26 +74,20 @@ fn inside(sizes: &str, powers: Range<f64>, usable_size: Option<UsableSize>) -> I
     }
 }
 
-/// The blocks alive, and what was resident before the first one.
+/// The blocks alive.
 struct Heap {
-    start: Instant,
     blocks: Vec<Vec<u8>>,
     live: usize,
     limit: usize,
-    before: u64,
     random: Pcg64Mcg,
-    moments: Vec<Moment>,
+    ledger: Ledger,
 }
 
 impl Heap {
     fn new(limit: usize) -> Self {
-        let before = resident_bytes_quietly();
-        // More than can be needed (blocks of the first kind have 240 bytes on average), all of it touched now.
-        let mut blocks = vec![Vec::new(); limit / 160];
-        black_box(&mut blocks).clear();
-        let (before, moments) =
-            (before + size_of_val(blocks.spare_capacity_mut()) as u64, Vec::with_capacity(8));
-        Self { start: Instant::now(), blocks, live: 0, limit, before, random: random(22), moments }
+        // More than can be needed: blocks of the first kind have 240 bytes on average.
+        let blocks = touched(limit / 160, Vec::new);
+        Self { blocks, live: 0, limit, random: random(22), ledger: Ledger::open() }
     }
 
     fn story(mut self) -> Vec<Moment> {
@@ -105,7 +99,7 @@ impl Heap {
         self.note("a second later");
         self.fill(&OTHER);
         self.note("filled with other sizes");
-        self.moments
+        self.ledger.moments
     }
 
     fn fill(&mut self, powers: &Range<f64>) {
@@ -123,12 +117,7 @@ impl Heap {
     }
 
     fn note(&mut self, phase: &str) {
-        self.moments.push(Moment {
-            phase: phase.to_owned(),
-            end_ms: self.start.elapsed().as_millis() as u64,
-            live_bytes: self.live as u64,
-            resident_bytes: resident_bytes_quietly().saturating_sub(self.before),
-        });
+        self.ledger.note(phase, self.live);
     }
 }
 

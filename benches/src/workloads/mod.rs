@@ -11,6 +11,7 @@ use crate::subject::{Subject, UsableSize};
 pub use crate::subject::Threads;
 
 mod box_pair;
+mod churn;
 mod csv_columns;
 mod fragmentation;
 mod grow;
@@ -20,12 +21,14 @@ mod inverted_index;
 mod json;
 mod large_cycle;
 mod latency;
+mod ledger;
 mod log_scan;
 mod lru_cache;
 mod memory_story;
 mod pipeline;
 mod rayon_sort;
 mod short_threads;
+mod sparse;
 mod together;
 mod transfer;
 mod trees;
@@ -142,6 +145,8 @@ pub static ALL: &[Workload] = &[
     latency::WORKLOAD,
     memory_story::WORKLOAD,
     fragmentation::WORKLOAD,
+    sparse::WORKLOAD,
+    churn::WORKLOAD,
 ];
 
 /// Those that may run on `subject`.

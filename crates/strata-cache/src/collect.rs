@@ -8,6 +8,7 @@
 //! Does not know: clocks; the segment layer looks at those.
 
 use crate::cache::Cache;
+use crate::current;
 use strata_core::pool::{Freed, Pool};
 use strata_core::size_class::SizeClass;
 
@@ -78,6 +79,7 @@ impl Cache {
         self.refills.set(refills);
         if refills.is_multiple_of(ROUND) {
             self.round();
+            current::hire_janitor();
         }
     }
 

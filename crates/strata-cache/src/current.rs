@@ -67,9 +67,12 @@ pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     }
 }
 
+pub use crate::janitor::hire_if_worth_it as hire_janitor;
+
 /// A block for a thread that has no cache.
 pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
     if let Some(cache) = enter() {
+        hire_janitor();
         // SAFETY: the cache is this thread's own.
         return unsafe { cache.alloc(class) };
     }

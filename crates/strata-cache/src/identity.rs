@@ -20,7 +20,7 @@ use strata_core::arena::PoolBits;
 use strata_core::block::BlockPtr;
 use strata_core::counters::Counter;
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::{LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
+use strata_core::sync::mutation::{DELETE_POSTS, LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
 use strata_segment::Directory;
@@ -77,6 +77,20 @@ impl Runtime {
         if LEAVE_EMPTIES_FIRST {
             self.registry.release(cache);
         }
+    }
+
+    /// The same for a heap's cache, on a thread whose own is `own` (or a stand-in): whoever deletes a heap has usually freed
+    /// its blocks, and those that still wait in his outbox would keep its pools in use.
+    ///
+    /// # Safety
+    /// - As for [`leave`](Self::leave), of `heap`.
+    /// - `own` is the calling thread's, and another.
+    pub unsafe fn delete(&'static self, heap: &'static Cache, own: &Cache) {
+        if DELETE_POSTS {
+            own.flush_outbox();
+        }
+        // SAFETY: the same contract.
+        unsafe { self.leave(heap) };
     }
 }
 

@@ -20,6 +20,8 @@ mod collect;
 pub mod current;
 mod free;
 mod identity;
+#[cfg(not(strata_loom))]
+mod janitor;
 #[cfg(strata_loom)]
 mod model;
 mod outbox;

@@ -1,7 +1,7 @@
 /* Strata, a memory allocator: what libstrata offers beyond malloc and its family.
  *
- * Link with -lstrata, or preload libstrata.so and find these functions by name. All may be called by any thread at any
- * time; none changes errno.
+ * Link with -lstrata, or preload libstrata.so and find these functions by name. Except where it says otherwise, all may be
+ * called by any thread at any time, and none changes errno.
  */
 #ifndef STRATA_H
 #define STRATA_H
@@ -29,7 +29,7 @@ struct strata_stats {
     uint64_t huge_kept_bytes;     /* of freed ones, kept for reuse */
     uint64_t ready_blocks;        /* free blocks that thread caches have at hand */
     uint64_t posted_blocks;       /* free blocks on their way to other threads */
-    uint64_t caches;              /* threads that have a cache */
+    uint64_t caches;              /* threads that have a cache, and heaps */
     uint64_t segments;            /* reservations of addresses, 256 MiB each unless an option says otherwise */
     uint64_t arenas;              /* arenas of 4 MiB in use */
     uint64_t used_pools;          /* pools of 64 KiB in use */
@@ -64,6 +64,78 @@ void strata_stats_print(void);
 
 /* Whether `pointer` is a block of this allocator (1) or not (0). For a pointer into the middle of a block, either. */
 int strata_owns(const void *pointer);
+
+/* Being told when memory grows beyond a threshold: to shed load, drop caches, or restart while there is still time.
+ *
+ * A callback is called once for each crossing upwards, and again only after the measure fell a tenth below the threshold;
+ * at once if it is above from the start. All callbacks run on one thread, "strata-watch", which the first watch starts,
+ * which blocks all signals, and which looks every 100 ms while there is a watch. A callback may do what any code may:
+ * allocate, take long, add and remove watches. After a fork the child's watches rest until it calls strata_watch_resume.
+ *
+ *     static void shed(const struct strata_crossing *crossing, void *cache) { ... }
+ *     int64_t watch = strata_watch_share(STRATA_RESIDENT, 0.8, shed, &cache);
+ */
+enum strata_measure {
+    STRATA_RESIDENT, /* memory that the process occupies (RSS) */
+    STRATA_HELD,     /* memory that the allocator holds, free memory that was not given back included */
+    STRATA_COUNTED   /* what the limit with the least room left counts: a cgroup's, RLIMIT_DATA or RLIMIT_AS */
+};
+
+struct strata_crossing {
+    int measure;              /* an enum strata_measure */
+    uint64_t bytes;           /* what was measured */
+    uint64_t threshold_bytes; /* where the threshold was */
+    uint64_t limit_bytes;     /* the limit that it is a share of; 0 if it is not */
+};
+
+typedef void strata_watch_callback(const struct strata_crossing *crossing, void *context);
+
+/* Watches for so many bytes, or for a share of the limit, above 0 and up to 1: for STRATA_COUNTED the limit that counts,
+ * else the smallest of the cgroups' limits, RLIMIT_DATA, RLIMIT_AS and the machine's memory. Returns the watch, a number
+ * above 0, or a negative one: -EINVAL: no such measure or threshold, or no callback; -ENOSPC: there are 32 watches;
+ * -EAGAIN: no thread could be started. */
+int64_t strata_watch_bytes(int measure, uint64_t bytes, strata_watch_callback *callback, void *context);
+int64_t strata_watch_share(int measure, double share, strata_watch_callback *callback, void *context);
+
+/* Takes a watch away: no call begins from now on; one that has begun goes on. 0, or ENOENT: there is no such watch. */
+int strata_watch_remove(int64_t watch);
+
+/* Has the watches looked at in the child of a fork, which has no thread for it yet. 0, or EAGAIN: none could be started. */
+int strata_watch_resume(void);
+
+/* Changes how many milliseconds pass between two looks: 100 unless told otherwise, 1 at least. */
+void strata_watch_interval(unsigned milliseconds);
+
+/* A heap: its blocks lie together, apart from those of threads and of other heaps. For what belongs together and dies
+ * together: a request, a document, a plug-in.
+ *
+ * One thread at a time uses a heap; which one may change. Its blocks are as any others: any thread frees them by free and
+ * resizes them by realloc, and they stay valid when the heap is deleted. strata_heap_free by the thread that uses the heap
+ * is cheaper than its free, which takes the block for another thread's.
+ *
+ * A heap is about freeing soon and lying close, not about walls: a pool of blocks that it filled is taken over by a thread that
+ * frees into it. There is no call that frees all blocks of a heap. */
+typedef struct strata_heap strata_heap;
+
+/* A new, empty heap; NULL with ENOMEM. */
+strata_heap *strata_heap_new(void);
+
+/* Deletes a heap; its blocks stay valid. Nothing for NULL. */
+void strata_heap_delete(strata_heap *heap);
+
+/* As malloc, calloc, aligned_alloc and realloc, from a heap, which is not NULL: NULL with ENOMEM; with EINVAL for an alignment
+ * that is no power of two. A size of zero is a block of its own; strata_heap_realloc to zero frees the block, and is NULL with
+ * errno as it was. The block that is resized may be of any heap or thread; if it moves, it moves to this heap. */
+void *strata_heap_malloc(strata_heap *heap, size_t size);
+void *strata_heap_calloc(strata_heap *heap, size_t count, size_t size);
+void *strata_heap_aligned_alloc(strata_heap *heap, size_t alignment, size_t size);
+void *strata_heap_realloc(strata_heap *heap, void *block, size_t size);
+
+/* Frees a block of any heap or thread; nothing for NULL. */
+void strata_heap_free(strata_heap *heap, void *block);
+
+/* For a heap that is about to rest: takes in what threads gave back to it by free. */
+void strata_heap_collect(strata_heap *heap);
 
 #ifdef __cplusplus
 }

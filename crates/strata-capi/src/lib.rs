@@ -8,6 +8,8 @@
 //! | `cxx`        | `operator new` and `operator delete`, all twenty                                             |
 //! | `introspect` | `malloc_trim malloc_stats malloc_info mallinfo mallinfo2 mallopt`                            |
 //! | `strata_api` | `strata_…`, as in `include/strata.h`                                                         |
+//! | `watch_api`  | `strata_watch_…`, as in `include/strata.h`                                                   |
+//! | `heap`       | of those, `strata_heap_…`                                                                    |
 //!
 //! `last_words` keeps a way to speak; `trust` says whose a pointer is, `errno` how to fail, `weak` what of others may or may not be there.
 //!
@@ -22,10 +24,12 @@ mod aligned;
 mod cxx;
 mod errno;
 mod free;
+mod heap;
 mod introspect;
 mod last_words;
 mod malloc;
 mod realloc;
 mod strata_api;
 mod trust;
+mod watch_api;
 mod weak;

@@ -72,7 +72,7 @@ unsafe extern "C" fn resize_with_care(pointer: *mut u8, size: usize) -> *mut u8 
         return errno::no_memory();
     }
     if trust::slot_mask() == 0 && !trust::is_ours(block) {
-        return resize_of_another(block, size);
+        return copy_of_another(block, allocate(size), size);
     }
     // SAFETY: ours and the caller's.
     let usable = unsafe { Strata::usable_size(block) };
@@ -83,12 +83,11 @@ unsafe extern "C" fn resize_with_care(pointer: *mut u8, size: usize) -> *mut u8 
     if resized.is_null() { errno::no_memory() } else { resized }
 }
 
-/// A new block with what another allocator's holds, which stays: how long that one is, nobody tells, so all that can be
-/// read is copied.
+/// `ours`, null or a new block of `size` bytes, with what another allocator's block holds, which stays: how long that one is,
+/// nobody tells, so all that can be read is copied.
 #[cold]
 #[inline(never)]
-fn resize_of_another(theirs: NonNull<u8>, size: usize) -> *mut u8 {
-    let ours = allocate(size);
+pub(crate) fn copy_of_another(theirs: NonNull<u8>, ours: *mut u8, size: usize) -> *mut u8 {
     if !ours.is_null() {
         let readable = trust::readable_bytes(theirs, size);
         // SAFETY: readable, and a new block of at least this size.

@@ -24,6 +24,8 @@ programs! {
     aligned: "c/aligned.c", [system: System, preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];
     introspect: "c/introspect.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     strata_api: "c/strata_api.c", [linked: Linked, archive: Archive, fully_static: Static];
+    watch: "c/watch.c", [linked: Linked, archive: Archive, fully_static: Static];
+    heap: "c/heap.c", [linked: Linked, archive: Archive, fully_static: Static];
     threads: "c/threads.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     new_delete: "cxx/new_delete.cpp", [system: System, preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];
     without_containers: "cxx/no_library.cpp", [preloaded: Preloaded, linked: Linked, archive: Archive];

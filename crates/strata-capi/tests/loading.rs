@@ -110,10 +110,13 @@ fn functions(text: &str, is_one: impl Fn(&str) -> bool) -> Vec<String> {
 fn the_header_declares_what_the_source_defines() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let header = std::fs::read_to_string(here.join("include/strata.h")).unwrap();
-    let source = std::fs::read_to_string(here.join("src/strata_api.rs")).unwrap();
-    let declared =
-        functions(&header, |line| line.contains("strata_") && line.ends_with(");") && !line.starts_with(' '));
-    let defined = functions(&source, |line| line.contains("extern \"C\" fn strata_"));
+    let [source, watches, heaps] = ["src/strata_api.rs", "src/watch_api.rs", "src/heap.rs"]
+        .map(|file| std::fs::read_to_string(here.join(file)).unwrap());
+    let is_declaration =
+        |line: &str| line.contains("strata_") && line.ends_with(");") && !line.starts_with([' ', 't']);
+    let declared = functions(&header, is_declaration);
+    let defined =
+        functions(&[&*source, &*watches, &*heaps].concat(), |line| line.contains("extern \"C\" fn strata_"));
     assert_eq!(declared, defined);
     // The fields of the structure, in their order; c/strata_api.c compares its size.
     let fields = |text: &str, start: &str| -> Vec<String> {

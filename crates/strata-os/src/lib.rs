@@ -21,7 +21,7 @@
 //! | released  | lost      | none             | forbidden  | nobody                                  |
 //!
 //! Beside memory: what the [`machine`] is, a coarse [`clock`], one word per thread ([`thread_word!`]), what happens at
-//! thread exit, fork and unload ([`lifecycle`]), a line on [`stderr`], and [`counters`] of the system calls made.
+//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own and how it sleeps ([`futex`]), a line on [`stderr`], and [`counters`] of the system calls made.
 //!
 //! Rules of the crate: nothing allocates unless its doc says that the C library may; nothing waits; nothing panics
 //! outside [`debug_assert!`] and the simulated OS; a failing call is a value, `errno` stays as it was, and the caller
@@ -60,6 +60,7 @@ pub mod memory;
 #[cfg(any(feature = "simulated", strata_loom))]
 pub mod simulated;
 pub mod stderr;
+pub mod thread;
 pub mod tls;
 #[cfg(any(test, strata_unix, not(target_os = "linux")))]
 #[cfg_attr(
@@ -90,3 +91,4 @@ pub use simulated::clock;
 pub use stderr::Line;
 #[cfg(not(strata_loom))]
 pub use system::clock;
+pub use system::futex;

@@ -94,6 +94,21 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// Bytes that may be in memory on the allocator's account: in use, or free and not given back. Some ten nanoseconds for
+    /// each arena, since no pool is looked into.
+    pub fn held_bytes(&self) -> u64 {
+        let arenas = self.segments().flat_map(|segment| {
+            segment.committed_arenas().map(|arena| {
+                let free = segment.pools[arena as usize].glance();
+                // The first pool holds the arena's metadata.
+                1 + u64::from((USABLE_POOLS & (!free | segment.dirty(arena))).count_ones())
+            })
+        });
+        arenas.sum::<u64>() * POOL_BYTES as u64 + self.numbers.huge_bytes.get() + self.huge_shelf.kept_bytes()
+    }
+}
+
 impl Census {
     fn count_pools(&mut self, arena: ArenaPtr, used: u64) {
         for index in bits_of(used).filter_map(|bit| PoolIndex::new(bit as usize)) {

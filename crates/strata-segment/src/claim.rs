@@ -5,6 +5,7 @@
 //!
 //! Does not know: what the pools are for. Idea: usable arenas in order of fullness (CPython's obmalloc).
 
+use crate::demand::Demand;
 use crate::directory::Directory;
 use crate::segment::{Segment, pool_index};
 use core::ptr::NonNull;
@@ -63,7 +64,7 @@ impl Directory {
     }
 
     fn claim_existing(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.segments().find_map(|segment| segment.claim(pools, step))
+        self.segments().find_map(|segment| segment.claim(pools, step, &self.demand))
     }
 
     /// Allocates `bytes` (at most [`LARGEST_RUN_POOLS`] pools) at a multiple of `align` (at most as many). The bit mask says which pools, from bit 0 on, may hold something.
@@ -102,7 +103,7 @@ impl Directory {
 }
 
 impl Segment {
-    fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+    fn claim(&self, pools: u32, step: u32, demand: &Demand) -> Option<ClaimedRun> {
         loop {
             let arena =
                 if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
@@ -112,6 +113,7 @@ impl Segment {
                 self.open.clear_if(arena, || bits.glance() == 0);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { self.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
+                demand.note_claim(pools, dirty.count_ones());
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { self.arena(arena).pool(pool_index(start)) };
                 return Some(ClaimedRun { first, dirty });

@@ -14,8 +14,10 @@
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
+use crate::demand::Demand;
 use crate::huge_shelf::HugeShelf;
-use crate::purge::PurgeClock;
+use crate::janitor::Janitor;
+use crate::purge_clock::PurgeClock;
 use crate::segment::Segment;
 use strata_core::counters::Counter;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
@@ -34,6 +36,8 @@ pub struct Tuning {
     pub segment_arenas: AtomicU64,
     /// Bytes of freed huge mappings kept for reuse.
     pub huge_keep_bytes: AtomicU64,
+    /// Whether a thread of our own may look after memory when no other does: 1 or 0.
+    pub janitor: AtomicU64,
 }
 
 /// Everything shared between threads: one for a program.
@@ -42,7 +46,10 @@ pub struct Directory {
     pub(crate) slots: [AtomicPtr<Segment>; SEGMENT_SLOTS],
     /// What may be tuned.
     pub tuning: Tuning,
+    /// The thread that looks when nobody else does.
+    pub janitor: Janitor,
     pub(crate) purge_clock: PurgeClock,
+    pub(crate) demand: Demand,
     pub(crate) huge_shelf: HugeShelf,
     pub(crate) numbers: Numbers,
 }
@@ -57,10 +64,11 @@ pub(crate) struct Numbers {
     pub(crate) huge_blocks: Counter,
     pub(crate) huge_bytes: Counter,
     pub(crate) purged_bytes: Counter,
+    pub(crate) purged_pools: Counter,
     pub(crate) purge_calls: Counter,
 }
 
-const DEFAULT_PURGE_DELAY_MS: u64 = 250;
+const DEFAULT_PURGE_DELAY_MS: u64 = 500;
 const DEFAULT_HUGE_KEEP_BYTES: u64 = 64 << 20;
 
 impl Directory {
@@ -73,8 +81,11 @@ impl Directory {
                     purge_delay_ms: AtomicU64::new(DEFAULT_PURGE_DELAY_MS),
                     segment_arenas: AtomicU64::new(ARENAS_PER_SEGMENT as u64),
                     huge_keep_bytes: AtomicU64::new(DEFAULT_HUGE_KEEP_BYTES),
+                    janitor: AtomicU64::new(1),
                 },
+                janitor: Janitor::new(),
                 purge_clock: PurgeClock::new(),
+                demand: Demand::new(),
                 huge_shelf: HugeShelf::new(),
                 numbers: Numbers {
                     reserved_bytes: Counter::zero(),
@@ -84,6 +95,7 @@ impl Directory {
                     huge_blocks: Counter::zero(),
                     huge_bytes: Counter::zero(),
                     purged_bytes: Counter::zero(),
+                    purged_pools: Counter::zero(),
                     purge_calls: Counter::zero(),
                 },
             }
@@ -153,6 +165,12 @@ impl Directory {
             // SAFETY: it was never published.
             unsafe { segment.discard() };
         }
+    }
+
+    /// Bytes that may be touched: arenas and huge mappings.
+    #[inline]
+    pub fn committed_bytes(&self) -> u64 {
+        self.numbers.committed_bytes.get()
     }
 
     /// Pools of all committed arenas, in use or not.

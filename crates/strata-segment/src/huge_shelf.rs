@@ -12,10 +12,11 @@
 //! Does not know: how to map, grow or unmap. Model: `loom-tests/tests/p9_huge_shelf.rs`.
 //! Measured (decision 0006): a loop over touched blocks of 5 to 25 MiB, against unmapping each at once.
 
+use crate::purge::Which;
 use core::ptr::NonNull;
 use strata_core::arena::ArenaHead;
 use strata_core::sync::mutation::{HUGE_PUT, HUGE_TAKE};
-use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Acquire, Ordering::Relaxed};
 
 /// Mappings that may wait for reuse at a time.
 const SLOT_COUNT: usize = if cfg!(strata_loom) { 1 } else { 16 };
@@ -32,8 +33,9 @@ pub(crate) struct HugeShelf {
     slots: [AtomicPtr<ArenaHead>; SLOT_COUNT],
     /// Sizes beside the slots, in bytes; 0: none.
     sizes: [AtomicU64; SLOT_COUNT],
-    /// Which slots were full at the last look: a hint.
-    aged: AtomicU64,
+    /// Which slots were full at the last look, and which at the last two: hints.
+    aged: Hint,
+    settled: Hint,
     kept_bytes: AtomicU64,
     /// The slot that makes room next.
     turn: AtomicU64,
@@ -45,7 +47,8 @@ impl HugeShelf {
             Self {
                 slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SLOT_COUNT),
                 sizes: strata_core::each_slot!(AtomicU64::new(0); SLOT_COUNT),
-                aged: AtomicU64::new(0),
+                aged: Hint::new(0),
+                settled: Hint::new(0),
                 kept_bytes: AtomicU64::new(0),
                 turn: AtomicU64::new(0),
             }
@@ -85,9 +88,9 @@ impl HugeShelf {
         // Relaxed: a hint; whatever is in the slot by then is displaced.
         let empty = self.slots.iter().position(|slot| slot.load(Relaxed).is_null());
         let slot = empty.unwrap_or_else(|| self.next_turn());
-        // Relaxed: a sum and hints.
+        // Relaxed: a sum.
         self.kept_bytes.fetch_add(bytes, Relaxed);
-        self.aged.fetch_and(!(1 << slot), Relaxed);
+        self.aged.set(self.aged.get() & !(1 << slot));
         // AcqRel (HUGE_PUT): publishes the head and the end of its use, and sees those of what was there; pairs with Acquire
         // in huge_shelf.rs::take_slot.
         if let Some(other) = NonNull::new(self.slots[slot].swap(head.as_ptr(), HUGE_PUT)) {
@@ -98,24 +101,23 @@ impl HugeShelf {
         self.sizes[slot].store(bytes, Relaxed);
     }
 
-    /// Hands over what waited for a whole delay (or everything); whether something still waits.
-    pub(crate) fn age(&self, all: bool, mut unmap: impl FnMut(NonNull<ArenaHead>)) -> bool {
-        // Relaxed: a hint.
-        let aged = self.aged.load(Relaxed);
+    /// Hands over what `wanted` says of what waits; whether something still waits.
+    pub(crate) fn age(&self, wanted: Which, mut unmap: impl FnMut(NonNull<ArenaHead>)) -> bool {
+        let (aged, settled) = (self.aged.get(), self.settled.get() & self.aged.get());
         let mut waiting = 0;
         for (slot, place) in self.slots.iter().enumerate() {
             // Acquire: pairs with Release in huge_shelf.rs::put.
             if place.load(Acquire).is_null() {
                 continue;
             }
-            if !all && aged >> slot & 1 == 0 {
+            if wanted.among(1 << slot, settled) == 0 {
                 waiting |= 1 << slot;
             } else if let Some(head) = self.take_slot(slot) {
                 unmap(head);
             }
         }
-        // Relaxed: a hint.
-        self.aged.store(waiting, Relaxed);
+        self.settled.set(waiting & aged);
+        self.aged.set(waiting);
         waiting != 0
     }
 
@@ -204,12 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn two_looks_hand_over_what_waited() {
+    fn three_looks_hand_over_what_waited() {
         let shelf = HugeShelf::new();
         let _ = put(&shelf, 60, 100);
-        assert!(shelf.age(false, |_| panic!("too early")));
+        assert!(shelf.age(Which::Settled, |_| panic!("too early")));
+        assert!(shelf.age(Which::Settled, |_| panic!("too early")));
         let mut unmapped = 0;
-        assert!(!shelf.age(false, |_| unmapped += 1));
+        assert!(!shelf.age(Which::Settled, |_| unmapped += 1));
         assert_eq!((unmapped, shelf.kept_bytes()), (1, 0));
     }
 }

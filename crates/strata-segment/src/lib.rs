@@ -14,18 +14,24 @@
 #[cfg(any(test, strata_loom))]
 extern crate std;
 
+mod bell;
 mod census;
 mod claim;
+mod demand;
 mod directory;
 mod huge;
 mod huge_shelf;
+mod janitor;
 #[cfg(strata_loom)]
 mod model;
 mod purge;
+mod purge_clock;
 mod release;
 mod segment;
 
+pub use bell::Bell;
 pub use census::{Census, ClassCensus};
 pub use claim::ClaimedRun;
 pub use directory::{Directory, Tuning};
 pub use huge::Resized;
+pub use janitor::{Hired, Janitor};

@@ -13,7 +13,8 @@
 //! | `open`       | (hint) the arena has free pools                          | `claim`, `release`          |
 //! | `pools[a]`   | the pool is free                                         | `claim`, `release`, `purge` |
 //! | `dirty[a]`   | the pool's memory may hold something                     | `release`, `purge`          |
-//! | `aged[a]`    | (hint) the pool was free and dirty when last looked at   | `purge`                     |
+//! | `aged[a]`    | (hint) the pool was free and dirty at the last look      | `purge`                     |
+//! | `settled[a]` | (hint) and at the one before                             | `purge`                     |
 //! | `shelves[c]` | (hint) the arena has nobody's pools of class c with room | `shelve`, `adopt`           |
 //!
 //! I1  `dirty` of a pool is changed only by whoever claimed the pool: it is set before the claim is given back, cleared by
@@ -27,7 +28,7 @@ use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_PO
 use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::COMMIT_ROLLS_BACK;
-use strata_core::sync::{AtomicU64, Ordering::Relaxed};
+use strata_core::sync::{AtomicU64, Hint, Ordering::Relaxed};
 use strata_os::memory;
 
 /// The shared words of one segment.
@@ -40,7 +41,8 @@ pub(crate) struct Segment {
     pub(crate) open: Summary,
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
     dirty: [AtomicU64; ARENAS_PER_SEGMENT],
-    pub(crate) aged: [AtomicU64; ARENAS_PER_SEGMENT],
+    pub(crate) aged: [Hint; ARENAS_PER_SEGMENT],
+    pub(crate) settled: [Hint; ARENAS_PER_SEGMENT],
     shelves: [Summary; CLASS_COUNT],
 }
 
@@ -84,7 +86,8 @@ impl Segment {
             open: Summary::none(),
             pools: core::array::from_fn(|_| PoolBits::none()),
             dirty: core::array::from_fn(|_| AtomicU64::new(0)),
-            aged: core::array::from_fn(|_| AtomicU64::new(0)),
+            aged: core::array::from_fn(|_| Hint::new(0)),
+            settled: core::array::from_fn(|_| Hint::new(0)),
             shelves: core::array::from_fn(|_| Summary::none()),
         }
     }

@@ -5,6 +5,7 @@
 extern crate std;
 
 mod global;
+mod heap;
 mod lines;
 mod options;
 mod realloc;
@@ -13,8 +14,10 @@ mod short;
 mod stats;
 mod unpooled;
 mod upkeep;
+pub mod watch;
 
 pub use global::Strata;
+pub use heap::Heap;
 pub use options::{OptionError, Options};
 pub use stats::{ClassStats, Stats};
 pub use strata_os::CallCounts;

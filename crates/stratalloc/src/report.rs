@@ -38,7 +38,13 @@ impl Stats {
         writeln!(f, "reserved   {:>11} of addresses", Bytes(self.reserved_bytes))?;
         writeln!(f, "committed  {:>11} of those may be touched", Bytes(self.committed_bytes))?;
         writeln!(f, "resident   {:>11} of those at most", Bytes(self.resident_bytes))?;
-        writeln!(f, "purged     {:>11} since the start, in {} calls", Bytes(self.purged_bytes), self.purges)
+        let by = if self.janitor_on_duty { ", by the janitor" } else { "" };
+        writeln!(
+            f,
+            "purged     {:>11} since the start, in {} calls{by}",
+            Bytes(self.purged_bytes),
+            self.purges
+        )
     }
 
     fn layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -73,14 +73,17 @@ pub struct Stats {
     /// Bytes of freed mappings that wait for reuse.
     pub huge_kept_bytes: u64,
 
-    /// Thread caches in use.
+    /// Caches in use: those of threads, and those of heaps.
     pub caches: u64,
-    /// Thread caches handed out since the start: one for each thread that ever allocated or freed.
+    /// Caches handed out since the start: one for each thread that ever allocated or freed, and one for each heap.
     pub caches_ever: u64,
     /// Blocks that thread caches have ready for their threads.
     pub ready_blocks: u64,
     /// Blocks that thread caches are about to give back to other threads.
     pub posted_blocks: u64,
+
+    /// Whether the janitor is there, the thread that gives memory back when no other calls.
+    pub janitor_on_duty: bool,
 
     /// System calls on memory since the start.
     pub calls: CallCounts,
@@ -152,6 +155,7 @@ impl Stats {
             caches_ever: RUNTIME.registry.ever(),
             ready_blocks: 0,
             posted_blocks: 0,
+            janitor_on_duty: RUNTIME.directory.janitor.is_on_duty(),
             calls: strata_os::calls(),
             classes: [ClassStats::default(); CLASS_COUNT],
         };

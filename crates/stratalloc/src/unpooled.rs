@@ -5,7 +5,7 @@
 //! Does not know: thread caches.
 
 use core::ptr::{NonNull, null_mut};
-use strata_cache::current::RUNTIME;
+use strata_cache::current::{self, RUNTIME};
 use strata_core::layout::{LARGEST_RUN_BYTES, POOL_BYTES};
 
 /// Allocates more than the largest class. Null: out of memory or addresses, or an impossible size.
@@ -15,7 +15,7 @@ pub(crate) fn alloc(size: usize, align: usize) -> *mut u8 {
     if size > isize::MAX as usize {
         return null_mut();
     }
-    RUNTIME.directory.tick();
+    keep_house();
     let pointer = if is_large(size, align) {
         RUNTIME.directory.allocate_large(size, align).map(|(pointer, _)| pointer)
     } else {
@@ -31,7 +31,7 @@ pub(crate) fn alloc_zeroed(size: usize, align: usize) -> *mut u8 {
     if size > isize::MAX as usize {
         return null_mut();
     }
-    RUNTIME.directory.tick();
+    keep_house();
     if is_large(size, align) {
         let Some((pointer, dirty)) = RUNTIME.directory.allocate_large(size, align) else { return null_mut() };
         clear(pointer, size, dirty);
@@ -44,6 +44,12 @@ pub(crate) fn alloc_zeroed(size: usize, align: usize) -> *mut u8 {
         }
         None => null_mut(),
     }
+}
+
+/// What a slow path does on the way: such allocations may be a thread's only ones.
+fn keep_house() {
+    RUNTIME.directory.tick();
+    current::hire_janitor();
 }
 
 /// Whether a run of pools serves the request.

@@ -43,9 +43,9 @@ fn without_variables_nothing_is_said() {
 #[test]
 fn options_are_shown_with_value_default_and_who_set_them() {
     let text = stderr(&[("STRATA_SHOW_OPTIONS", "1"), ("STRATA_PURGE_DELAY", "Never")]);
-    assert_eq!(text.lines().count(), 6, "{text}");
+    assert_eq!(text.lines().count(), 7, "{text}");
     assert!(text.lines().all(|line| line.starts_with("strata: ")), "{text}");
-    assert_eq!(shown(&text, "purge_delay"), ["never", "250", "environment"]);
+    assert_eq!(shown(&text, "purge_delay"), ["never", "500", "environment"]);
     assert_eq!(shown(&text, "segment_size"), ["256M", "256M", "default"]);
     assert_eq!(shown(&text, "huge_keep"), ["32M", "64M", "program"]);
     assert_eq!(shown(&text, "show_options"), ["1", "0", "environment"]);
@@ -62,7 +62,7 @@ fn the_environment_overrules_the_program() {
 fn a_bad_value_gets_one_line_and_what_held_stays() {
     let long = "9".repeat(100);
     let cases = [
-        ("STRATA_PURGE_DELAY", "soon", "milliseconds, or `never`", "250"),
+        ("STRATA_PURGE_DELAY", "soon", "milliseconds, or `never`", "500"),
         ("STRATA_SEGMENT_SIZE", "1M", "bytes from 4M to 256M, also with K, M or G", "256M"),
         ("STRATA_HUGE_KEEP", "64 MB", "bytes, also with K, M or G", "32M"),
         ("STRATA_STATS", "maybe", "1 or 0", "0"),
@@ -133,8 +133,8 @@ fn a_shorter_delay_counts_for_memory_that_lies_free_already() {
     let kept = waits(3);
     assert_eq!(waits(3), kept);
     Strata::set_purge_delay_ms(1);
-    // One look marks what is free, the next gives it back.
-    assert!(waits(5) - kept >= 40 * 65_536);
+    // Two looks note what is free, the third gives it back; on a busy machine they may be late.
+    assert!((0..500).any(|_| waits(1) - kept >= 40 * 65_536));
 }
 
 #[test]

@@ -89,6 +89,13 @@ impl Plugin {
         keep(count)
     }
 
+    fn watch(&self) -> bool {
+        // SAFETY: the type of `plugin_watch`.
+        let watch =
+            unsafe { transmute::<*mut c_void, extern "C" fn() -> bool>(self.symbol(c"plugin_watch")) };
+        watch()
+    }
+
     /// Closes it, and says whether its code is gone.
     fn close(&self) -> bool {
         // SAFETY: the handle is open, and no thread is in the library.
@@ -141,6 +148,23 @@ fn threads_that_end_before_the_library_is_unloaded_leave_their_blocks_to_others(
         in_bare_thread(move || plugin.work(count as u64));
     }
     assert!(plugin.close());
+}
+
+#[test]
+fn a_library_that_watches_takes_its_thread_with_it() {
+    let _turn = turn();
+    let is_watcher = |task: &Path| fs::read(task.join("comm")).is_ok_and(|name| name == b"strata-watch\n");
+    let watchers = || {
+        let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+        tasks.filter(|task| is_watcher(task)).count()
+    };
+    for _ in 0..5 {
+        let plugin = Plugin::open();
+        assert!(plugin.watch());
+        assert_eq!(watchers(), 1);
+        assert!(plugin.close(), "the library is still there");
+        assert_eq!(watchers(), 0, "a thread without code");
+    }
 }
 
 #[test]

@@ -14,8 +14,15 @@ use cargo_metadata::Message;
 
 use super::workspace::{Allocator, PACKAGE, Workspace};
 
-/// Where each allocator's binary lies.
-pub(crate) type Binaries = BTreeMap<String, PathBuf>;
+/// A binary and what is preloaded into it.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    pub(crate) preload: Option<PathBuf>,
+}
+
+/// Each allocator's program.
+pub(crate) type Binaries = BTreeMap<String, Program>;
 
 /// Builds what is not yet built.
 pub(crate) fn build(workspace: &Workspace, allocators: &[Allocator]) -> Result<Binaries> {
@@ -31,8 +38,9 @@ pub(crate) fn build(workspace: &Workspace, allocators: &[Allocator]) -> Result<B
 fn build_group(root: &Path, group: &[&Allocator], binaries: &mut Binaries) -> Result<()> {
     let mut child = command(root, group).spawn().context("cannot start cargo: is it in PATH?")?;
     for (target, path) in executables(&mut child)? {
-        if let Some(allocator) = group.iter().find(|allocator| allocator.binary() == target) {
-            binaries.insert(allocator.name.clone(), path);
+        for allocator in group.iter().filter(|allocator| allocator.binary() == target) {
+            let program = Program { path: path.clone(), preload: allocator.preload.clone() };
+            binaries.insert(allocator.name.clone(), program);
         }
     }
     if !child.wait()?.success() {
@@ -95,7 +103,8 @@ mod tests {
     use super::*;
 
     fn allocator(name: &str, features: &[&str]) -> Allocator {
-        Allocator { name: name.into(), features: features.iter().map(|feature| (*feature).into()).collect() }
+        let features = features.iter().map(|feature| (*feature).into()).collect();
+        Allocator { name: name.into(), features, preload: None }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(crate) mod noise;
 pub(crate) mod offers;
 pub(crate) mod pages;
 pub(crate) mod plan;
+pub(crate) mod preload;
 pub(crate) mod report;
 pub(crate) mod results;
 pub(crate) mod runner;

@@ -15,7 +15,7 @@ pub(crate) struct Offers(BTreeMap<String, Vec<Workload>>);
 impl Offers {
     /// Asks every binary, which also brings all of them into the page cache.
     pub(crate) fn ask(binaries: &Binaries) -> Result<Self> {
-        let lists = binaries.iter().map(|(name, binary)| Ok((name.clone(), runner::list(binary)?)));
+        let lists = binaries.iter().map(|(name, program)| Ok((name.clone(), runner::list(program)?)));
         lists.collect::<Result<_>>().map(Self)
     }
 

@@ -1,6 +1,5 @@
 //! One run: starts a benchmark binary, waits for it within reason, and reads its line.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use process_control::{ChildExt, Control, Output};
 use serde::de::DeserializeOwned;
 
+use super::build::Program;
 use super::plan::Case;
 use super::sample::{Sample, Workload};
 
@@ -15,16 +15,24 @@ use super::sample::{Sample, Workload};
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Asks a binary which workloads it has: an allocator for one thread has fewer.
-pub(crate) fn list(binary: &Path) -> Result<Vec<Workload>> {
-    ask(Command::new(binary).arg("--list"))
+pub(crate) fn list(program: &Program) -> Result<Vec<Workload>> {
+    ask(command(program).arg("--list"))
 }
 
 /// Runs `case` once.
-pub(crate) fn run(binary: &Path, case: &Case, scale: f64) -> Result<Sample> {
-    let mut command = Command::new(binary);
+pub(crate) fn run(program: &Program, case: &Case, scale: f64) -> Result<Sample> {
+    let mut command = command(program);
     command.arg(&case.workload);
     command.args(["--scale", &scale.to_string(), "--threads", &case.threads.to_string()]);
     ask(&mut command)
+}
+
+fn command(program: &Program) -> Command {
+    let mut command = Command::new(&program.path);
+    if let Some(library) = &program.preload {
+        command.env("LD_PRELOAD", library);
+    }
+    command
 }
 
 fn ask<T: DeserializeOwned>(command: &mut Command) -> Result<T> {
@@ -60,6 +68,16 @@ mod tests {
     #[test]
     fn an_answer_is_read() {
         assert_eq!(shell("echo 42").unwrap(), 42);
+    }
+
+    #[test]
+    fn a_library_is_preloaded_into_its_program_only() {
+        let preload = Some("/lib/libtcmalloc_minimal.so.4".into());
+        let [with, without] =
+            [preload, None].map(|preload| command(&Program { path: "/bin/true".into(), preload }));
+        let (name, value) = with.get_envs().next().unwrap();
+        assert_eq!((name, value), ("LD_PRELOAD".as_ref(), Some("/lib/libtcmalloc_minimal.so.4".as_ref())));
+        assert_eq!(without.get_envs().count(), 0);
     }
 
     #[test]

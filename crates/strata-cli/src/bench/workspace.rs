@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, MetadataCommand, Target};
 
+use super::preload::{self, LIBRARIES, Library};
+
 /// The package of workloads, and how its binaries are called.
 pub(crate) const PACKAGE: &str = "strata-benches";
 const PREFIX: &str = "bench-";
@@ -20,11 +22,14 @@ pub(crate) struct Allocator {
     pub(crate) name: String,
     /// The cargo features that it needs.
     pub(crate) features: Vec<String>,
+    /// The library that makes the C library's binary its own.
+    pub(crate) preload: Option<PathBuf>,
 }
 
 impl Allocator {
     pub(crate) fn binary(&self) -> String {
-        format!("{PREFIX}{}", self.name)
+        let name = if self.preload.is_some() { preload::HOST } else { &self.name };
+        format!("{PREFIX}{name}")
     }
 }
 
@@ -49,7 +54,8 @@ impl Workspace {
         Ok(Self { allocators: allocators(&metadata, &root)?, root })
     }
 
-    /// Those that were asked for by name, in the order asked; `all`; or the default ones.
+    /// Those that were asked for by name, in the order asked; `all`; or the default ones. A library that is not installed is
+    /// left out, with a word.
     pub(crate) fn choose(&self, names: &[String]) -> Result<Vec<Allocator>> {
         if names.iter().any(|name| name == "all") {
             return Ok(self.allocators.clone());
@@ -58,12 +64,22 @@ impl Workspace {
         let names = if names.is_empty() { default() } else { names.to_vec() };
         let mut chosen: Vec<Allocator> = Vec::new();
         for name in &names {
+            if let Some(library) = self.missing(name) {
+                eprintln!("{}", library.missing());
+                continue;
+            }
             let allocator = self.find(name)?;
             if !chosen.contains(allocator) {
                 chosen.push(allocator.clone());
             }
         }
         Ok(chosen)
+    }
+
+    /// The library of this name, if it is one that this machine does not have.
+    fn missing(&self, name: &str) -> Option<&'static Library> {
+        let library = LIBRARIES.iter().find(|library| library.name == name)?;
+        self.allocators.iter().all(|allocator| allocator.name != name).then_some(library)
     }
 
     fn find(&self, name: &str) -> Result<&Allocator> {
@@ -97,13 +113,19 @@ fn allocators(metadata: &Metadata, root: &Path) -> Result<Vec<Allocator>> {
         bail!("{} has no package {PACKAGE}: is it a checkout of Strata?", root.display());
     };
     let mut found: Vec<Allocator> = package.targets.iter().filter_map(allocator).collect();
+    found.extend(LIBRARIES.iter().filter_map(preloaded));
     found.sort_by_key(|allocator| (rank(&allocator.name), allocator.features.len(), allocator.name.clone()));
     Ok(found)
 }
 
 fn allocator(target: &Target) -> Option<Allocator> {
     let name = target.name.strip_prefix(PREFIX).filter(|_| target.is_bin())?;
-    Some(Allocator { name: name.to_owned(), features: target.required_features.clone() })
+    Some(Allocator { name: name.to_owned(), features: target.required_features.clone(), preload: None })
+}
+
+fn preloaded(library: &Library) -> Option<Allocator> {
+    let preload = Some(library.installed()?);
+    Some(Allocator { name: library.name.to_owned(), features: Vec::new(), preload })
 }
 
 fn rank(name: &str) -> usize {
@@ -118,6 +140,7 @@ mod tests {
         let allocator = |name: &str, features: &[&str]| Allocator {
             name: name.to_owned(),
             features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+            preload: None,
         };
         let mut allocators: Vec<Allocator> = DEFAULT.iter().map(|name| allocator(name, &[])).collect();
         allocators.push(allocator("jemalloc", &["jemalloc"]));
@@ -141,8 +164,20 @@ mod tests {
     }
 
     #[test]
+    fn a_library_that_is_not_installed_is_left_out() {
+        assert_eq!(chosen(&["tcmalloc", "strata"]), ["strata"]);
+    }
+
+    #[test]
+    fn a_library_runs_in_the_binary_of_the_c_library() {
+        let preload = Some(PathBuf::from("/lib/libtcmalloc_minimal.so.4"));
+        let tcmalloc = Allocator { name: "tcmalloc".to_owned(), features: Vec::new(), preload };
+        assert_eq!(tcmalloc.binary(), "bench-system");
+    }
+
+    #[test]
     fn an_unknown_name_gets_the_list() {
-        let error = workspace().choose(&["tcmalloc".to_owned()]).unwrap_err().to_string();
+        let error = workspace().choose(&["hoard".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("strata, mimalloc, system, gil, jemalloc or `all`"), "{error}");
     }
 

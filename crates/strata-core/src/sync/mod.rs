@@ -17,11 +17,14 @@ use model as imp;
 use native as imp;
 
 pub use core::sync::atomic::Ordering;
-pub use imp::{AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, fence, init_fresh, spin_hint};
+pub use imp::{AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, WaitWord, fence, init_fresh, spin_hint};
 #[cfg(strata_loom)]
 pub use model::{alone, one_more_thread};
 
+mod hint;
 pub mod mutation;
+
+pub use hint::Hint;
 
 /// Makes a function `const` where the facade's atomics can be built at compile time: everywhere but under loom.
 #[cfg(not(strata_loom))]

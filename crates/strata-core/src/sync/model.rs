@@ -9,6 +9,8 @@ pub use atomic::{AtomicPtr, AtomicU64};
 pub use loom::sync::atomic::fence;
 pub use readers::{alone, one_more_thread};
 
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
 use loom::cell::UnsafeCell;
 
 /// A pointer that has one owner at a time; loom reports a second one.
@@ -73,6 +75,52 @@ impl OwnedU32 {
     /// Statistics are not modelled.
     pub fn glance(&self) -> u32 {
         0
+    }
+}
+
+/// A word on which one thread sleeps: the kernel's promise, that nobody sleeps on a word that has changed, as a lock.
+#[derive(Debug)]
+pub struct WaitWord {
+    word: AtomicU64,
+    kernel: loom::sync::Mutex<()>,
+    sleeper: loom::sync::Condvar,
+}
+
+impl WaitWord {
+    /// A word with this value.
+    pub fn new(value: u32) -> Self {
+        let (kernel, sleeper) = (loom::sync::Mutex::new(()), loom::sync::Condvar::new());
+        Self { word: AtomicU64::new(value.into()), kernel, sleeper }
+    }
+
+    /// As in `core`: swap.
+    pub fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.word.swap(value.into(), order) as u32
+    }
+
+    /// Sleeps until woken, if the word holds `value` as the kernel looks; loom reports a sleep that nobody ends.
+    ///
+    /// # Panics
+    /// If a thread of the model panicked in here.
+    pub fn sleep_while(&self, value: u32, _sleep: impl FnOnce(NonNull<u32>)) {
+        let kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        if self.word.load(Ordering::Relaxed) == u64::from(value) {
+            drop(self.sleeper.wait(kernel));
+        }
+    }
+
+    /// A while may always be over already.
+    pub fn nap_while(&self, _value: u32, _sleep: impl FnOnce(NonNull<u32>)) {
+        spin_hint();
+    }
+
+    /// Wakes the sleeper.
+    ///
+    /// # Panics
+    /// If a thread of the model panicked in here.
+    pub fn wake(&self, _wake: impl FnOnce(NonNull<u32>)) {
+        let _kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        self.sleeper.notify_one();
     }
 }
 

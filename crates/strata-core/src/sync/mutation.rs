@@ -76,6 +76,8 @@ sites! {
     HUGE_TAKE: Ordering = Ordering::AcqRel, mutant "huge_take_relaxed" = Ordering::Relaxed;
     /// `cache/identity.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
+    /// `cache/identity.rs::delete`: posts what the deleting thread holds of the heap's.
+    DELETE_POSTS: bool = true, mutant "heap_deleted_before_posted" = false;
     /// `cache/abandon.rs::abandon`: posts what waits in the outbox.
     ABANDON_POSTS: bool = true, mutant "abandon_forgets_the_outbox" = false;
     /// `cache/outbox.rs::post`: posts the chain that is in the way of another pool's.
@@ -90,8 +92,26 @@ sites! {
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
     /// `segment/purge.rs::purge_arena`: marks pools clean before it gives them back.
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
-    /// `segment/purge.rs::schedule_purge` and `tick`: a release and a pass see each other.
+    /// `segment/purge_clock.rs::schedule_purge` and `look`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
+    /// `segment/bell.rs::ring`: publishes what the listener is to find.
+    BELL_RING: Ordering = Ordering::Release, mutant "bell_ring_relaxed" = Ordering::Relaxed;
+    /// `segment/bell.rs::ring`: wakes who sleeps already.
+    BELL_WAKES: bool = true, mutant "bell_unheard" = false;
+    /// `segment/janitor.rs::exchange`: hands the thread's place over.
+    JANITOR_MOVES: Ordering = Ordering::AcqRel, mutant "janitor_moves_relaxed" = Ordering::Relaxed;
+    /// `segment/purge_clock.rs::arm`: calls the janitor.
+    ARM_CALLS: bool = true, mutant "armed_in_silence" = false;
+    /// `stratalloc/watch/slot.rs::arm`: publishes the watch.
+    WATCH_ARM: Ordering = Ordering::Release, mutant "watch_arm_relaxed" = Ordering::Relaxed;
+    /// `stratalloc/watch/slot.rs::release`: publishes what a call did.
+    WATCH_RELEASE: Ordering = Ordering::Release, mutant "watch_release_relaxed" = Ordering::Relaxed;
+    /// `stratalloc/watch/slot.rs::vacate`: the content is gone before the slot is used again.
+    WATCH_VACATE: Ordering = Ordering::Release, mutant "watch_vacate_relaxed" = Ordering::Relaxed;
+    /// `stratalloc/watch/slot.rs::dismiss`: leaves the emptying to the watcher who has the watch.
+    WATCH_DISMISS_HEEDS_THE_WATCHER: bool = true, mutant "watch_dismiss_takes_all" = false;
+    /// `stratalloc/watch/duty.rs::hire`: of those who find no watcher, one starts it.
+    WATCH_HIRE_EXCHANGES: bool = true, mutant "watch_hires_twice" = false;
     /// `segment/release.rs::release_run`: memory is marked dirty before its bits are given back.
     DIRTY_BEFORE_RELEASE: bool = true, mutant "dirty_after_release" = false;
 }

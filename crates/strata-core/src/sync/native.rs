@@ -6,7 +6,8 @@
 //!
 //! Does not know: loom.
 
-use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, Ordering::Relaxed};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, Ordering, Ordering::Relaxed};
 pub use core::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
 /// A pointer that has one owner at a time.
@@ -81,6 +82,43 @@ impl OwnedU32 {
     pub fn glance(&self) -> u32 {
         // Relaxed: a statistic.
         self.0.load(Relaxed)
+    }
+}
+
+/// A word on which one thread sleeps until another changes it; the caller brings the system's way to sleep.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct WaitWord(AtomicU32);
+
+impl WaitWord {
+    /// A word with this value.
+    pub const fn new(value: u32) -> Self {
+        Self(AtomicU32::new(value))
+    }
+
+    /// As in `core`: swap.
+    #[inline]
+    pub fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.0.swap(value, order)
+    }
+
+    /// Has `sleep` wait at this address; it looks itself whether the word still holds what it should.
+    pub fn sleep_while(&self, _value: u32, sleep: impl FnOnce(NonNull<u32>)) {
+        sleep(self.address());
+    }
+
+    /// The same for a while only.
+    pub fn nap_while(&self, _value: u32, sleep: impl FnOnce(NonNull<u32>)) {
+        sleep(self.address());
+    }
+
+    /// Has `wake` wake the thread that sleeps at this address.
+    pub fn wake(&self, wake: impl FnOnce(NonNull<u32>)) {
+        wake(self.address());
+    }
+
+    fn address(&self) -> NonNull<u32> {
+        NonNull::from(&self.0).cast()
     }
 }
 

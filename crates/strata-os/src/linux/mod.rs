@@ -9,10 +9,12 @@
 //! | `cgroup`      | the containers' memory limits, and what is used of them         |
 //! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
 //! | `clock`       | milliseconds                                                    |
+//! | `futex`       | sleeping until a word changes                                   |
 
 mod advise;
 pub(crate) mod cgroup;
 pub mod clock;
+pub mod futex;
 pub(crate) mod machine;
 mod map;
 mod remap;

@@ -92,6 +92,20 @@ pub fn resident_bytes() -> u64 {
     0
 }
 
+/// Threads of this process: unknown, as each system has its own way to say it.
+pub fn threads() -> Option<u64> {
+    None
+}
+
+/// The number of this process.
+pub fn process() -> u64 {
+    // SAFETY: asks nothing of the caller.
+    unsafe { libc::getpid() as u64 }
+}
+
+/// Threads have no names that POSIX knows of.
+pub(crate) fn name_thread(_name: &'static core::ffi::CStr) {}
+
 /// Whether the program runs with the rights of another user than the one who started it.
 ///
 /// Asked before the program gives such rights up, as it does no sooner than in `main`.

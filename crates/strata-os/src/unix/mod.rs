@@ -8,6 +8,7 @@
 //! | `machine`     | page size, processors, limits                                   |
 //! | `cgroup`      | no container's limit                                            |
 //! | `clock`       | milliseconds                                                    |
+//! | `futex`       | no sleeping                                                     |
 //!
 //! Compiled for FreeBSD and macOS, but run on Linux only, by the tests and with `--cfg strata_unix`. A further system
 //! needs a line below: where its C library keeps `errno`.
@@ -15,6 +16,7 @@
 mod advise;
 pub(crate) mod cgroup;
 pub mod clock;
+pub mod futex;
 pub(crate) mod machine;
 mod map;
 mod remap;

@@ -62,6 +62,7 @@ fn obey(id: Id, value: u64) {
         // Relaxed, here and below: numbers that stand alone.
         Id::SegmentSize => directory.tuning.segment_arenas.store(value / ARENA_BYTES as u64, Relaxed),
         Id::HugeKeep => directory.tuning.huge_keep_bytes.store(value, Relaxed),
+        Id::Janitor => directory.set_janitor(value),
         Id::Stats => STATS.store(value, Relaxed),
         Id::ShowOptions => {}
     }

@@ -45,6 +45,11 @@ impl Options {
         self.with(Id::HugeKeep, bytes)
     }
 
+    /// Option `janitor`, switched off: no thread of the allocator's own is ever started.
+    pub const fn without_janitor(self) -> Self {
+        self.with(Id::Janitor, 0)
+    }
+
     /// Option `stats`: print statistics on standard error when the program ends.
     pub const fn stats(self) -> Self {
         self.with(Id::Stats, 1)
@@ -166,6 +171,7 @@ mod tests {
             .purge_delay_ms(Options::NEVER)
             .segment_size_bytes(1)
             .huge_keep_bytes(0)
+            .without_janitor()
             .stats()
             .show_options();
         for row in &TABLE {

@@ -12,6 +12,7 @@ pub(crate) enum Id {
     PurgeDelay,
     SegmentSize,
     HugeKeep,
+    Janitor,
     Stats,
     ShowOptions,
 }
@@ -30,7 +31,7 @@ pub(crate) struct Row {
 }
 
 /// Options.
-pub(crate) const OPTION_COUNT: usize = 5;
+pub(crate) const OPTION_COUNT: usize = 6;
 
 /// All options, in the order of [`Id`].
 pub(crate) static TABLE: [Row; OPTION_COUNT] = [
@@ -39,7 +40,7 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         name: "purge_delay",
         variable: c"STRATA_PURGE_DELAY",
         syntax: Syntax::Milliseconds,
-        default: 250,
+        default: 500,
         accepted: "milliseconds, or `never`",
         meaning: "how long memory lies free before it goes back to the system",
     },
@@ -64,6 +65,15 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         default: 64 << 20,
         accepted: "bytes, also with K, M or G",
         meaning: "how much of freed huge blocks is kept for reuse, at most",
+    },
+    Row {
+        id: Id::Janitor,
+        name: "janitor",
+        variable: c"STRATA_JANITOR",
+        syntax: Syntax::Switch,
+        default: 1,
+        accepted: "1 or 0",
+        meaning: "whether a thread may give memory back when no other calls",
     },
     Row {
         id: Id::Stats,
@@ -128,6 +138,7 @@ mod tests {
         assert_eq!(tuning.purge_delay_ms.load(Relaxed), default(Id::PurgeDelay));
         assert_eq!(tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64, default(Id::SegmentSize));
         assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeKeep));
+        assert_eq!(tuning.janitor.load(Relaxed), default(Id::Janitor));
     }
 
     /// The cells of a table's line, without the white space that aligns them.

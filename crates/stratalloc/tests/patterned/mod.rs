@@ -44,7 +44,8 @@ impl Patterned {
         Some(Self::fill_new(start, layout, seed))
     }
 
-    fn fill_new(start: NonNull<u8>, layout: Layout, seed: u64) -> Self {
+    /// Fills a block that the caller allocated.
+    pub(crate) fn fill_new(start: NonNull<u8>, layout: Layout, seed: u64) -> Self {
         assert_eq!(start.addr().get() % layout.align(), 0, "{start:p} is not aligned for {layout:?}");
         let mut block = Self { start, layout, stamp: 0 };
         block.fill(seed);
@@ -67,6 +68,17 @@ impl Patterned {
         old.check_first(kept);
         *self = Self::fill_new(moved, layout, seed);
         true
+    }
+
+    /// Where it starts.
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// Checks, and hands over to a caller who frees it in his own way.
+    pub(crate) fn into_parts(self) -> (NonNull<u8>, Layout) {
+        self.check();
+        (self.start, self.layout)
     }
 
     /// Fills every byte anew.

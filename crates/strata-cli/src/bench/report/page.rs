@@ -167,16 +167,23 @@ fn story(results: &Results) -> Result<Markup> {
 fn fragmentation(results: &Results) -> Markup {
     let cases = results.cases(Kind::Fragmentation);
     html! {
-        @if let Some(case) = cases.first() {
+        @if !cases.is_empty() {
             h2 { "Memory that nobody asked for" }
             p {
                 "Inside blocks: what could be used for each byte asked for, where the allocator tells. Then what is resident for "
-                "each byte held, by one thread that fills a heap, frees seven blocks of eight at random, and fills it again with "
-                "other sizes."
+                "each byte held."
             }
+        }
+        @for case in &cases {
+            p { b { (case.title()) } ": " (stands_for(results, case)) "." }
             (tabulated(&tables::fragmentation(results, case)))
         }
     }
+}
+
+fn stands_for<'a>(results: &'a Results, case: &Case) -> &'a str {
+    let workload = results.workloads.iter().find(|workload| workload.name == case.workload);
+    workload.map_or("", |workload| &workload.stands_for)
 }
 
 fn workloads(results: &Results) -> Markup {

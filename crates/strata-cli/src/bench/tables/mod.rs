@@ -55,11 +55,9 @@ pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
     if let Some(case) = results.cases(Kind::Story).first() {
         tables.push(("resident at the end of each phase".to_owned(), story(results, case)));
     }
-    if let Some(case) = results.cases(Kind::Fragmentation).first() {
-        tables.push((
-            "usable for each byte asked, then resident for each byte held".to_owned(),
-            fragmentation(results, case),
-        ));
+    for case in results.cases(Kind::Fragmentation) {
+        let title = format!("{}: usable for each byte asked, resident for each byte held", case.title());
+        tables.push((title, fragmentation(results, &case)));
     }
     tables
 }

@@ -1,0 +1,63 @@
+//! Allocators that are libraries of the system: preloaded into the benchmark binary of the C library's malloc.
+//!
+//! Does not know: cargo; what is built from source is in `workspace`.
+
+use std::env::consts::ARCH;
+use std::path::{Path, PathBuf};
+
+/// The binary that they are preloaded into.
+pub(crate) const HOST: &str = "system";
+
+/// A library that takes the place of malloc.
+#[derive(Debug)]
+pub(crate) struct Library {
+    /// What one types.
+    pub(crate) name: &'static str,
+    file: &'static str,
+    /// Where it comes from, for those who do not have it.
+    package: &'static str,
+}
+
+/// Those that are known.
+pub(crate) const LIBRARIES: [Library; 1] =
+    [Library { name: "tcmalloc", file: "libtcmalloc_minimal.so.4", package: "libtcmalloc-minimal4" }];
+
+impl Library {
+    /// Its file, where the loader would look.
+    pub(crate) fn installed(&self) -> Option<PathBuf> {
+        let debian = format!("/usr/lib/{ARCH}-linux-gnu");
+        [&debian, "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+            .iter()
+            .find_map(|folder| self.file_in(Path::new(folder)))
+    }
+
+    fn file_in(&self, folder: &Path) -> Option<PathBuf> {
+        Some(folder.join(self.file)).filter(|file| file.is_file())
+    }
+
+    /// A line for those who asked for it in vain.
+    pub(crate) fn missing(&self) -> String {
+        format!(
+            "{} is left out: no {} on this machine (Debian has it in {})",
+            self.name, self.file, self.package
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_where_its_file_is() {
+        let sh = Library { name: "sh", file: "sh", package: "dash" };
+        assert_eq!(sh.file_in(Path::new("/bin")), Some(PathBuf::from("/bin/sh")));
+        assert_eq!(sh.file_in(Path::new("/nowhere")), None);
+    }
+
+    #[test]
+    fn who_asks_for_a_library_that_is_not_there_is_told_where_to_get_it() {
+        let line = LIBRARIES[0].missing();
+        assert!(line.contains("libtcmalloc_minimal.so.4") && line.contains("libtcmalloc-minimal4"), "{line}");
+    }
+}

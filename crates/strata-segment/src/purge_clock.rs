@@ -1,0 +1,175 @@
+//! When to look for memory to give back, and who does it.
+//!
+//! ```text
+//!   a release ──arms──► due ──(half a delay later)──► one look ──something left?──► armed again
+//!                                                       └─ nothing left: 0 until the next release
+//! ```
+//!
+//! The janitor looks if there is one; otherwise whoever calls the allocator's slow paths and finds a look due. Nobody waits.
+//!
+//! C1  A release is followed by a look: the releaser frees bits, fences, and reads `due`; the look clears `due`, fences, and
+//!     reads the bits. One of the two reads sees the other's write, so either the look sees the bits or the releaser sees
+//!     0 and arms another one.
+//! C2  The janitor is called after `due` is set, so it finds the look (`bell.rs` I1).
+//!
+//! Does not know: what a look does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_janitor.rs`; mutants
+//! `purge_no_fence`, `armed_in_silence`.
+
+use crate::demand::Advice;
+use crate::directory::Directory;
+use crate::purge::Which;
+use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
+use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
+use strata_os::clock;
+
+/// Looks within a delay: memory goes when it was free at one more than that, in a row.
+const LOOKS_A_DELAY: u64 = 2;
+
+/// When the next look is due.
+#[derive(Debug)]
+pub(crate) struct PurgeClock {
+    /// Milliseconds on the OS layer's clock; 0: nothing to look for.
+    due: AtomicU64,
+}
+
+impl PurgeClock {
+    strata_core::const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self { due: AtomicU64::new(0) }
+        }
+    }
+
+    /// When the next look is due, if there is anything to look for.
+    pub(crate) fn due(&self) -> Option<u64> {
+        // Relaxed: a hint; whoever acts on it exchanges the word.
+        Some(self.due.load(Relaxed)).filter(|due| *due != 0)
+    }
+
+    /// Whether it was `from` until now, and is `to` from now on.
+    fn exchange(&self, from: u64, to: u64) -> bool {
+        // Relaxed: the value orders nothing; the fences of C1 do.
+        self.due.compare_exchange(from, to, Relaxed, Relaxed).is_ok()
+    }
+}
+
+impl Directory {
+    /// Notes that there is something to look for.
+    pub(crate) fn schedule_purge(&self) {
+        full_fence();
+        if self.purge_clock.due().is_none() {
+            self.arm(clock::milliseconds());
+        }
+    }
+
+    fn arm(&self, now: u64) {
+        if self.purge_clock.exchange(0, self.due_after(now)) && ARM_CALLS {
+            self.janitor.call();
+        }
+    }
+
+    fn due_after(&self, now: u64) -> u64 {
+        // Relaxed: a number that stands alone.
+        let delay = self.tuning.purge_delay_ms.load(Relaxed);
+        let interval = if delay == u64::MAX { delay } else { delay / LOOKS_A_DELAY };
+        now.saturating_add(interval).max(1)
+    }
+
+    /// Changes the delay; a look that is already due comes that much from now, be it sooner or later than before.
+    pub fn set_purge_delay(&self, milliseconds: u64) {
+        // Relaxed: a number that stands alone.
+        self.tuning.purge_delay_ms.store(milliseconds, Relaxed);
+        if let Some(due) = self.purge_clock.due() {
+            // A look that came first armed by the new delay or will.
+            let _ = self.purge_clock.exchange(due, self.due_after(clock::milliseconds()));
+            self.janitor.call();
+        }
+    }
+
+    /// Looks for memory to give back, if that is due and nobody else does: called on slow paths, costs a load if nothing is
+    /// due.
+    #[inline]
+    pub fn tick(&self) {
+        if let Some(due) = self.purge_clock.due() {
+            self.look_if_late(due);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_if_late(&self, due: u64) {
+        let now = clock::milliseconds();
+        if now >= due && !self.janitor_looks(due, now) {
+            self.look(due, now);
+        }
+    }
+
+    /// The look that was due at `due`, unless another thread makes it.
+    pub(crate) fn look(&self, due: u64, now: u64) {
+        if !self.purge_clock.exchange(due, 0) {
+            return;
+        }
+        full_fence();
+        let wanted = match self.demand.advice() {
+            Advice::Purge => Which::Settled,
+            Advice::Keep => Which::Nothing,
+        };
+        let before = self.numbers.purged_pools.get();
+        let left = self.pass(wanted);
+        self.demand.note_purge(self.numbers.purged_pools.get() - before);
+        if left {
+            self.arm(now);
+        }
+    }
+}
+
+/// Orders everything before it before everything after it, for the two events of C1.
+fn full_fence() {
+    if PURGE_FENCES {
+        // SeqCst: releaser "frees bits | reads due" against look "clears due | reads bits" (C1).
+        fence(SeqCst);
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::layout::POOL_BYTES;
+    use strata_core::pool::Pool;
+
+    fn dirty_a_pool(directory: &Directory) {
+        let (start, _) = directory.allocate_large(POOL_BYTES, 1).unwrap();
+        // SAFETY: the base of a pool of an arena.
+        let pool = unsafe { Pool::of_base(start) };
+        // SAFETY: ours, and used no more.
+        unsafe { directory.free_large(pool) };
+    }
+
+    #[test]
+    fn a_look_before_the_delay_is_over_purges_nothing() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_delay(u64::MAX);
+        dirty_a_pool(&DIRECTORY);
+        (0..10).for_each(|_| DIRECTORY.tick());
+        assert_eq!(DIRECTORY.census().dirty_pools, 1);
+        DIRECTORY.set_purge_delay(0);
+        (0..=LOOKS_A_DELAY).for_each(|_| DIRECTORY.tick());
+        assert_eq!(DIRECTORY.census().dirty_pools, 0);
+    }
+
+    #[test]
+    fn nothing_is_due_when_nothing_was_freed() {
+        static DIRECTORY: Directory = Directory::new();
+        let _ = DIRECTORY.allocate_large(POOL_BYTES, 1);
+        assert_eq!(DIRECTORY.purge_clock.due(), None);
+        assert!(!DIRECTORY.pass(Which::Settled));
+    }
+
+    #[test]
+    fn a_look_that_left_nothing_is_the_last() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_delay(0);
+        dirty_a_pool(&DIRECTORY);
+        (0..=LOOKS_A_DELAY).for_each(|_| DIRECTORY.tick());
+        assert_eq!(DIRECTORY.purge_clock.due(), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! The thread that looks at the watches: one a process, asleep while there is none, and now and then awake while there are.
+//!
+//! It blocks all signals, and no allocation ever waits for it. In the child of a fork it is missing until somebody asks for
+//! it: a child that only means to `exec` gets no thread.
+//!
+//! Does not know: what a threshold is.
+
+use super::duty::{Duty, Hire};
+use super::list::List;
+use super::reader::Reader;
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use strata_core::sync::{AtomicU64, Ordering::Relaxed};
+use strata_os::thread::{self, Place};
+use strata_os::{clock, futex, machine};
+use strata_segment::Bell;
+
+/// Milliseconds between two looks, unless told otherwise.
+pub(crate) const INTERVAL_MS: u64 = 100;
+/// How long the end of the process, or of the library, waits for a call that has begun.
+const PATIENCE_MS: u64 = 1000;
+
+pub(crate) static LIST: List = List::new();
+static DUTY: Duty = Duty::new();
+static BELL: Bell = Bell::new();
+static ENDED: Bell = Bell::new();
+static THREAD: Place = Place::new();
+static INTERVAL: AtomicU64 = AtomicU64::new(INTERVAL_MS);
+/// Not zero once the thread has run its last instruction but a few.
+static HAS_ENDED: AtomicU64 = AtomicU64::new(0);
+
+strata_os::at_exit!(close);
+
+/// No thread could be had.
+#[derive(Debug)]
+pub(crate) struct NoThread;
+
+/// Sees to it that there is a watcher in this process, and that it looks soon.
+pub(crate) fn call() -> Result<(), NoThread> {
+    if !futex::IS_THERE {
+        // It could not sleep.
+        return Err(NoThread);
+    }
+    let process = machine::process();
+    match DUTY.hire(process) {
+        Hire::First => start(process)?,
+        Hire::AfterFork => {
+            // D2: nobody else readies them.
+            LIST.recover();
+            start(process)?;
+        }
+        Hire::Unneeded => {}
+        Hire::Closed => return Err(NoThread),
+    }
+    BELL.ring();
+    Ok(())
+}
+
+fn start(process: u64) -> Result<(), NoThread> {
+    // SAFETY: D1: the place is this thread's, and whatever thread it named has been joined, or is not in this process.
+    if !unsafe { THREAD.start(watch) } {
+        DUTY.refused(process);
+        return Err(NoThread);
+    }
+    if DUTY.started(process) {
+        return Ok(());
+    }
+    BELL.ring();
+    // SAFETY: D1: closed meanwhile, by somebody who leaves the thread to us.
+    unsafe { THREAD.join() };
+    Err(NoThread)
+}
+
+/// Changes how often it looks.
+pub(crate) fn set_interval(milliseconds: u64) {
+    // Relaxed: a number that stands alone.
+    INTERVAL.store(milliseconds.max(1), Relaxed);
+    BELL.ring();
+}
+
+extern "C" fn watch(_: *mut c_void) -> *mut c_void {
+    thread::name_myself(c"strata-watch");
+    while DUTY.goes_on() {
+        let mut reader = Reader::default();
+        match LIST.look(|threshold| reader.read(threshold)) {
+            0 => BELL.listen(),
+            // Relaxed: a number that stands alone.
+            _ => BELL.listen_for(INTERVAL.load(Relaxed)),
+        }
+    }
+    // Relaxed: whoever reads it joins.
+    HAS_ENDED.store(1, Relaxed);
+    ENDED.ring();
+    null_mut()
+}
+
+/// Ends the thread and waits for it, though not for a call that takes long, nor for the caller itself: a callback may end
+/// the process.
+extern "C" fn close() {
+    if !DUTY.close(machine::process()) {
+        return;
+    }
+    BELL.ring();
+    // SAFETY: D1: it was running, so it was started and not joined; the swap gives it to one caller only.
+    if !unsafe { THREAD.is_this_one() } && ends_in_time() {
+        // SAFETY: as above.
+        unsafe { THREAD.join() };
+    }
+}
+
+fn ends_in_time() -> bool {
+    let until = clock::milliseconds() + PATIENCE_MS;
+    loop {
+        let now = clock::milliseconds();
+        // Relaxed: joined before anything else of it is used.
+        let has_ended = HAS_ENDED.load(Relaxed) != 0;
+        if has_ended || now >= until {
+            return has_ended;
+        }
+        ENDED.listen_for(until - now);
+    }
+}

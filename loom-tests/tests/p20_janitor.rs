@@ -1,0 +1,99 @@
+//! P20: whatever is released while the janitor falls asleep, he finds it; and there is one of him, who is joined once.
+//!
+//! A sleep that nobody ends is what loom calls a deadlock.
+#![cfg(strata_loom)]
+
+use loom::cell::UnsafeCell;
+use std::rc::Rc;
+use strata_core::layout::POOL_BYTES;
+use strata_core::pool::Pool;
+use strata_core::sync::Ordering::Relaxed;
+use strata_loom_tests::{World, alone, join, model, spawn};
+
+#[test]
+fn what_is_freed_while_the_janitor_falls_asleep_is_purged() {
+    model("what_is_freed_while_the_janitor_falls_asleep_is_purged", None, || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        directory.tuning.purge_delay_ms.store(0, Relaxed);
+        let (start, _) = directory.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
+        assert!(directory.janitor.hire().is_some());
+        let janitor = spawn(move || {
+            let directory = &world.runtime().directory;
+            assert!(directory.janitor.begin());
+            directory.keep_house(|| directory.purged_bytes() > 0);
+        });
+        // SAFETY: the base of a pool of an arena.
+        let pool = unsafe { Pool::of_base(start) };
+        // SAFETY: ours, and not used again. Only the janitor looks: this thread never comes to a slow path.
+        unsafe { directory.free_large(pool) };
+        join(janitor);
+        alone();
+        assert_eq!(directory.census().dirty_pools, 0);
+        world.end([]);
+    });
+}
+
+#[test]
+fn two_who_find_no_janitor_hire_one() {
+    model("two_who_find_no_janitor_hire_one", None, || {
+        let world = World::new();
+        let other = spawn(move || world.runtime().directory.janitor.hire());
+        let ours = world.runtime().directory.janitor.hire();
+        let theirs = join(other);
+        assert!(ours.is_some() != theirs.is_some());
+        world.end([]);
+    });
+}
+
+#[test]
+fn who_closes_is_alone_with_the_threads_place() {
+    model("who_closes_is_alone_with_the_threads_place", None, || {
+        let world = World::new();
+        let place = Rc::new(UnsafeCell::new(0));
+        let theirs = Rc::clone(&place);
+        let starter = spawn(move || {
+            let janitor = &world.runtime().directory.janitor;
+            if janitor.hire().is_some() {
+                // SAFETY: whoever hires is alone with the place: loom looks.
+                theirs.with_mut(|place| unsafe { *place = 1 });
+                // The thread that was started, a step later.
+                let _ = janitor.begin();
+            }
+        });
+        if world.runtime().directory.janitor.close() {
+            // SAFETY: whoever closes is alone with it: loom looks.
+            assert_eq!(place.with(|place| unsafe { *place }), 1);
+        }
+        join(starter);
+        assert!(world.runtime().directory.janitor.hire().is_none());
+        world.end([]);
+    });
+}
+
+#[test]
+fn a_successor_is_hired_against_the_end() {
+    model("a_successor_is_hired_against_the_end", None, || {
+        let world = World::new();
+        let place = Rc::new(UnsafeCell::new(0));
+        let theirs = Rc::clone(&place);
+        let janitor = &world.runtime().directory.janitor;
+        assert!(janitor.hire().is_some() && janitor.begin());
+        let leaver = spawn(move || world.runtime().directory.janitor.go_home());
+        let starter = spawn(move || {
+            let janitor = &world.runtime().directory.janitor;
+            if janitor.hire().is_some() {
+                // SAFETY: as above.
+                theirs.with_mut(|place| unsafe { *place = 1 });
+                let _ = janitor.begin();
+            }
+        });
+        if janitor.close() {
+            // SAFETY: as above.
+            place.with(|place| unsafe { *place });
+        }
+        let _ = join(leaver);
+        join(starter);
+        world.end([]);
+    });
+}
