@@ -104,6 +104,9 @@ fn report(root: &Path, arguments: &Arguments, results: &Results) -> Result<()> {
     if !results.failures.is_empty() {
         bail!("{} failed:\n{}", results.failures.len(), results.failures.join("\n"));
     }
+    if !results.checked.is_empty() {
+        println!("passed on every allocator, untimed: {}", results.checked.join(", "));
+    }
     if arguments.write {
         page::write(root, results, arguments.clock)?;
     }

@@ -52,8 +52,8 @@ impl<'a> Run<'a> {
         user: Option<&str>,
     ) -> Result<Started> {
         let (output, errors) = (self.scratch.path().join("output"), self.scratch.path().join("errors"));
-        let ourselves = std::env::current_exe().context("finding this program's file")?;
-        let mut starter = self.place.command(ourselves);
+        // The file that runs, also if it was built anew meanwhile.
+        let mut starter = self.place.command("/proc/self/exe");
         starter
             .current_dir(self.scratch.path())
             .arg("measured")
