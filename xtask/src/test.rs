@@ -20,7 +20,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", clippy),
     ("documentation builds", documentation),
     ("tests (optimised, debug assertions on)", tests),
-    ("every call to the OS fails once", os_faults),
+    ("every call to the OS fails once; near a limit", os_faults),
     ("models, the short set", models),
     ("instructions of the hot paths", instructions::run_if_possible),
 ];
@@ -84,7 +84,7 @@ fn tests(root: &Path) -> Result<()> {
 fn os_faults(root: &Path) -> Result<()> {
     let mut command = cargo(root);
     command.args(["test", "--package", "stratalloc", "--profile", "checked", "--features", "simulated"]);
-    succeed(command.args(["--test", "os_faults"]))
+    succeed(command.args(["--test", "os_faults", "--test", "pressure"]))
 }
 
 fn models(root: &Path) -> Result<()> {

@@ -27,6 +27,7 @@ mod lru_cache;
 mod memory_story;
 mod pipeline;
 mod rayon_sort;
+mod same_again;
 mod short_threads;
 mod sparse;
 mod together;
@@ -137,6 +138,7 @@ pub static ALL: &[Workload] = &[
     csv_columns::WORKLOAD,
     grow::WORKLOAD,
     large_cycle::WORKLOAD,
+    same_again::WORKLOAD,
     box_pair::WORKLOAD,
     independent::ALONE,
     independent::WORKLOAD,

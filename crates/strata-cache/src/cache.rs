@@ -85,6 +85,7 @@ pub struct Cache {
     pub(crate) foreign_frees: OwnedU32,
     pub(crate) only_frees: OwnedU32,
     pub(crate) exit_rounds: OwnedU32,
+    pub(crate) appeals: OwnedU32,
     runtime: OwnedPtr<Runtime>,
 }
 
@@ -105,6 +106,7 @@ impl Cache {
                 foreign_frees: OwnedU32::zero(),
                 only_frees: OwnedU32::zero(),
                 exit_rounds: OwnedU32::zero(),
+                appeals: OwnedU32::zero(),
                 runtime: OwnedPtr::null(),
             }
         }
@@ -114,6 +116,7 @@ impl Cache {
     pub(crate) fn join(&self, runtime: &'static Runtime) {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.exit_rounds.set(0);
+        self.appeals.set(runtime.directory.appeals());
     }
 
     /// What its pools are signed with: unique while it owns any.

@@ -81,6 +81,18 @@ impl Cache {
             self.round();
             current::hire_janitor();
         }
+        self.answer_appeal();
+    }
+
+    /// Lets go of what is not needed, once each time that all caches are asked to: memory is short.
+    #[inline]
+    fn answer_appeal(&self) {
+        let appeals = self.directory().appeals();
+        if self.appeals.get() != appeals {
+            self.appeals.set(appeals);
+            // SAFETY: housekeeping is the owner's.
+            unsafe { self.collect() };
+        }
     }
 
     /// Every so many frees of blocks of other pools, a round: a thread that only frees has no refills.
@@ -104,6 +116,7 @@ impl Cache {
         for class in SizeClass::all() {
             self.look_after_some(class, POOLS_A_ROUND);
         }
+        self.answer_appeal();
         self.directory().tick();
     }
 
@@ -245,6 +258,21 @@ mod tests {
         assert_eq!(owner.partial_pools.get(), before);
         owner.look_after_some(class, u32::MAX);
         assert_eq!(owner.partial_pools.get(), before - 1);
+    }
+
+    #[test]
+    fn a_cache_lets_go_when_all_are_asked_to() {
+        static RUNTIME: Runtime = Runtime::new();
+        let cache = RUNTIME.enter().unwrap();
+        let (class, other) = (SizeClass::of(100), SizeClass::of(1000));
+        let block = new(cache, class);
+        free(cache, block, class);
+        assert_eq!(RUNTIME.directory.census().used_pools, 1);
+        RUNTIME.directory.purge_all();
+        assert_eq!(RUNTIME.directory.census().used_pools, 1, "it is the cache's, which was not asked");
+        RUNTIME.directory.ask_caches();
+        new(cache, other);
+        assert_eq!(RUNTIME.directory.census().used_pools, 1, "the one of the other class");
     }
 
     #[test]

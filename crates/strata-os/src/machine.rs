@@ -39,7 +39,7 @@ impl MemoryBudget {
 /// Asks the kernel each time, as limits change and processes are moved: a dozen small files, about a tenth of a millisecond.
 /// For a few times a second, by a thread that has 16 KiB of stack left.
 pub fn memory_budget() -> Option<MemoryBudget> {
-    MemoryBudget::tighter(crate::system::cgroup::budget(), crate::system::machine::own_budget())
+    crate::imp::budget()
 }
 
 /// The smallest of the limits that [`memory_budget`] looks at.

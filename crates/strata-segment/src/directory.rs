@@ -17,6 +17,7 @@
 use crate::demand::Demand;
 use crate::huge_shelf::HugeShelf;
 use crate::janitor::Janitor;
+use crate::pressure::Pressure;
 use crate::purge_clock::PurgeClock;
 use crate::segment::Segment;
 use strata_core::counters::Counter;
@@ -50,6 +51,7 @@ pub struct Directory {
     pub janitor: Janitor,
     pub(crate) purge_clock: PurgeClock,
     pub(crate) demand: Demand,
+    pub(crate) pressure: Pressure,
     pub(crate) huge_shelf: HugeShelf,
     pub(crate) numbers: Numbers,
 }
@@ -86,6 +88,7 @@ impl Directory {
                 janitor: Janitor::new(),
                 purge_clock: PurgeClock::new(),
                 demand: Demand::new(),
+                pressure: Pressure::new(),
                 huge_shelf: HugeShelf::new(),
                 numbers: Numbers {
                     reserved_bytes: Counter::zero(),
@@ -116,6 +119,7 @@ impl Directory {
     ///
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
+        self.make_room(ARENA_BYTES);
         let mut seen = 0;
         for segment in self.segments() {
             if segment.add_arena() {

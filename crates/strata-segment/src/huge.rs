@@ -48,6 +48,7 @@ impl Directory {
         {
             return Some((self.count_in(head), false));
         }
+        self.make_room(mapped);
         let head = match self.map_huge(mapped, offset, align) {
             Some(head) => head,
             None if self.release_kept_memory() => self.map_huge(mapped, offset, align)?,
@@ -79,6 +80,7 @@ impl Directory {
     /// # Safety
     /// - The mapping is the caller's, `old` bytes long and aligned to an arena; `new` is more.
     unsafe fn extend(&self, head: NonNull<ArenaHead>, old: usize, new: usize) -> Option<NonNull<ArenaHead>> {
+        self.make_room(new - old);
         let start = mapping_start(head);
         // SAFETY: one mapping, ours.
         let extended = if unsafe { memory::grow_in_place(start, old, new) } {

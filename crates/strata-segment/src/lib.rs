@@ -24,6 +24,7 @@ mod huge_shelf;
 mod janitor;
 #[cfg(strata_loom)]
 mod model;
+mod pressure;
 mod purge;
 mod purge_clock;
 mod release;

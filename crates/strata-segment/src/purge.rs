@@ -52,6 +52,7 @@ impl Directory {
 
     /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
     pub(crate) fn release_kept_memory(&self) -> bool {
+        self.ask_caches();
         self.purge_all() > 0
     }
 
@@ -62,7 +63,7 @@ impl Directory {
             unsafe { self.unmap_huge(head) };
         });
         for segment in self.segments() {
-            if which != Which::All && self.janitor.is_closed() {
+            if self.janitor.is_closed() && which != Which::All {
                 return false;
             }
             for arena in segment.committed_arenas() {

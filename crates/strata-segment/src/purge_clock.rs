@@ -110,6 +110,7 @@ impl Directory {
         }
         full_fence();
         let wanted = match self.demand.advice() {
+            _ if self.is_near_limit() => Which::All,
             Advice::Purge => Which::Settled,
             Advice::Keep => Which::Nothing,
         };

@@ -11,7 +11,7 @@ use super::table::{self, Move};
 use core::ffi::CStr;
 use core::ptr::NonNull;
 
-pub(crate) use super::page_size;
+pub(crate) use super::{budget, page_size};
 
 pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
     take(size, align, Move::TAKE_RESERVED, backing::reserve)

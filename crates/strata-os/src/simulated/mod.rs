@@ -14,9 +14,10 @@
 //!
 //! Does not know: who calls.
 
+use crate::machine::MemoryBudget;
 use core::mem;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(strata_loom)]
 pub mod clock;
@@ -38,6 +39,9 @@ pub type PurgeHook = fn(NonNull<u8>, usize);
 
 /// Zero: the real one.
 static PAGE_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// Zero: none.
+static LIMIT: AtomicU64 = AtomicU64::new(0);
+static USAGE: AtomicU64 = AtomicU64::new(0);
 static PURGE_HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// Has [`page_size`](crate::machine::page_size) answer `bytes` from now on: 4096, 16384 or 65536.
@@ -49,6 +53,20 @@ pub fn set_page_size(bytes: usize) {
     assert!(bytes >= backing::page_size(), "pages of {bytes} bytes are smaller than the real ones");
     // Relaxed: set before the threads of a test start.
     PAGE_BYTES.store(bytes, Ordering::Relaxed);
+}
+
+/// Has [`memory_budget`](crate::machine::memory_budget) answer this from now on; none at first, whatever the real one is.
+pub fn set_memory_budget(budget: MemoryBudget) {
+    // Relaxed: set by the thread that asks, or before the threads of a test start.
+    LIMIT.store(budget.limit, Ordering::Relaxed);
+    // Relaxed: as above.
+    USAGE.store(budget.usage, Ordering::Relaxed);
+}
+
+pub(crate) fn budget() -> Option<MemoryBudget> {
+    // Relaxed: as in `set_memory_budget`.
+    let (limit, usage) = (LIMIT.load(Ordering::Relaxed), USAGE.load(Ordering::Relaxed));
+    (limit != 0).then_some(MemoryBudget { limit, usage })
 }
 
 /// Has `hook` called after each purge that succeeds; the last one set counts.

@@ -39,4 +39,9 @@ pub(crate) mod memory {
     pub(crate) use super::machine::page_size;
     pub(crate) use super::map::{commit, decommit, map, release, reserve};
     pub(crate) use super::remap::{grow_in_place, relocate, shrink_in_place};
+
+    /// The tighter of the containers' limits and those of the process.
+    pub(crate) fn budget() -> Option<crate::machine::MemoryBudget> {
+        crate::machine::MemoryBudget::tighter(super::cgroup::budget(), super::machine::own_budget())
+    }
 }

@@ -1,0 +1,68 @@
+//! Near a limit on memory, what lies free goes at once, whatever the delay; far from it, it stays.
+//!
+//! The limit is a process's, so each test runs in a child.
+#![cfg(feature = "simulated")]
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod patterned;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod process;
+
+use patterned::{Patterned, layout};
+use process::{MIB, alone};
+use std::thread::sleep;
+use std::time::Duration;
+use strata_os::machine::MemoryBudget;
+use strata_os::simulated::set_memory_budget;
+use stratalloc::{Options, Strata};
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+const LIMIT: u64 = 1 << 30;
+
+/// Frees 32 MiB of small blocks, then takes 32 MiB that they cannot serve; the free pools that still hold memory.
+fn dirty_pools_after_taking(usage: u64) -> u64 {
+    Strata::set_purge_delay_ms(Options::NEVER);
+    set_memory_budget(MemoryBudget { limit: LIMIT, usage });
+    let burst: Vec<_> =
+        (0..32 * MIB / 1000).map(|seed| Patterned::new(layout(1000, 8), seed as u64).unwrap()).collect();
+    burst.into_iter().for_each(Patterned::free);
+    let huge: Vec<_> = (0..8).map(|seed| Patterned::new(layout(4 * MIB, 8), seed).unwrap()).collect();
+    let dirty = Strata::stats().dirty_pools;
+    huge.into_iter().for_each(Patterned::free);
+    dirty
+}
+
+#[test]
+fn far_from_the_limit_free_memory_waits_for_its_delay() {
+    alone("far_from_the_limit_free_memory_waits_for_its_delay", || {
+        assert!(dirty_pools_after_taking(LIMIT / 2) > 400);
+    });
+}
+
+#[test]
+fn near_the_limit_free_memory_goes_before_more_is_taken() {
+    alone("near_the_limit_free_memory_goes_before_more_is_taken", || {
+        assert!(dirty_pools_after_taking(LIMIT / 100 * 95) < 20);
+    });
+}
+
+#[test]
+fn near_the_limit_a_look_does_not_wait_until_memory_has_settled() {
+    alone("near_the_limit_a_look_does_not_wait_until_memory_has_settled", || {
+        Strata::set_purge_delay_ms(Options::NEVER);
+        set_memory_budget(MemoryBudget { limit: LIMIT, usage: LIMIT });
+        let blocks: Vec<_> = (0..40).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
+        blocks.into_iter().for_each(Patterned::free);
+        assert!(Strata::stats().dirty_pools > 500);
+        // A look is due, and takes place by the next large allocation, or by the janitor.
+        Strata::set_purge_delay_ms(0);
+        let comes_back = |_| {
+            Patterned::new(layout(MIB, 8), 1).unwrap().free();
+            sleep(Duration::from_millis(10));
+            Strata::stats().dirty_pools < 20
+        };
+        assert!((0..1000).any(comes_back));
+    });
+}
