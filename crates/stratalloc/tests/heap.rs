@@ -8,7 +8,7 @@ mod process;
 mod random;
 
 use patterned::{Patterned, layout};
-use process::{KIB, MIB, alone, is_unoptimised, resident_bytes};
+use process::{KIB, MIB, alone, is_slow, resident_bytes};
 use random::Random;
 use std::alloc::Layout;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -206,7 +206,7 @@ fn heaps_that_come_and_go_take_no_memory() {
         let (sender, receiver) = channel::<Patterned>();
         let other = thread::spawn(move || receiver.into_iter().for_each(Patterned::free));
         let mut random = Random::new(1);
-        let tenth = if is_unoptimised() { 300 } else { 10_000 };
+        let tenth = if is_slow() { 300 } else { 10_000 };
         let mut live = |heaps: usize| (0..heaps).for_each(|_| live_once(&mut random, &sender));
         live(tenth);
         let before = (resident_bytes(), Strata::stats());
@@ -223,7 +223,7 @@ fn heaps_that_come_and_go_take_no_memory() {
 
 #[test]
 fn many_heaps_feed_threads_that_free() {
-    let rounds = if is_unoptimised() { 20 } else { 200 };
+    let rounds = if is_slow() { 20 } else { 200 };
     let consumer =
         |receiver: Receiver<Vec<Patterned>>| move || receiver.into_iter().flatten().for_each(Patterned::free);
     thread::scope(|scope| {
