@@ -141,8 +141,9 @@ pub fn threads() -> Option<u64> {
     }
     // SAFETY: written, as the call succeeded.
     let about = unsafe { about.assume_init() };
-    // A folder of folders has a link from each of them, from itself and from above.
-    about.st_nlink.checked_sub(2)
+    // A folder of folders has a link from each of them, from itself and from above; the number's width is the processor's.
+    let links = usize::try_from(about.st_nlink).ok()?;
+    Some(links.checked_sub(2)? as u64)
 }
 
 /// The number of this process.
