@@ -1,7 +1,7 @@
 //! `strata run`, beside a finished library as it is after `cargo build --release`.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// A folder with the command and the library.
@@ -75,4 +75,41 @@ fn a_static_program_is_refused() {
     }
     let output = run(&["--", program.to_str().unwrap()]);
     assert!(!output.status.success() && said(&output).contains("linked statically"), "{}", said(&output));
+}
+
+#[test]
+fn a_signal_to_the_command_reaches_the_program() {
+    use std::io::{BufRead, BufReader};
+    let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut child = Command::new(installed().join("strata"))
+        .args(["run", "--", "sh", "-c", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn a_setuid_program_and_a_script_for_it_are_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let folder = installed();
+    let (program, script) = (folder.join("setuid"), folder.join("setuid.sh"));
+    let _ = std::fs::remove_file(&program);
+    std::fs::copy("/bin/sh", &program).unwrap();
+    if chown(&program, Some(65_534), None).is_err() {
+        println!("skipped: only the superuser gives files away");
+        return;
+    }
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    std::fs::write(&script, format!("#!{}\n", program.display())).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for refused in [&program, &script] {
+        let output = run(&["--", refused.to_str().unwrap()]);
+        assert!(!output.status.success() && said(&output).contains("setuid"), "{}", said(&output));
+    }
 }
