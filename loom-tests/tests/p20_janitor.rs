@@ -57,6 +57,7 @@ fn who_closes_is_alone_with_the_threads_place() {
             if janitor.hire().is_some() {
                 // SAFETY: whoever hires is alone with the place: loom looks.
                 theirs.with_mut(|place| unsafe { *place = 1 });
+                janitor.started();
                 // The thread that was started, a step later.
                 let _ = janitor.begin();
             }
@@ -85,6 +86,7 @@ fn a_successor_is_hired_against_the_end() {
             if janitor.hire().is_some() {
                 // SAFETY: as above.
                 theirs.with_mut(|place| unsafe { *place = 1 });
+                janitor.started();
                 let _ = janitor.begin();
             }
         });

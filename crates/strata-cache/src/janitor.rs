@@ -59,7 +59,9 @@ fn start(hired: Hired) {
         unsafe { PLACE.join() };
     }
     // SAFETY: as above; the place is empty.
-    if !unsafe { PLACE.start(work) } {
+    if unsafe { PLACE.start(work) } {
+        janitor().started();
+    } else {
         janitor().refuse();
     }
 }

@@ -3,15 +3,19 @@
 //! | state    | who may leave it                            | to       | by                                         |
 //! |----------|---------------------------------------------|----------|--------------------------------------------|
 //! | absent   | a thread that finds a janitor worth it      | starting | `hire`, CAS AcqRel                         |
-//! | starting | the same                                    | on duty  | `begin`, the new thread, CAS               |
+//! | starting | the same                                    | started  | `started`, CAS                             |
 //! |          |                                             | refused  | `refuse`, store                            |
+//! |          | the new thread, if it is faster             | on duty  | `begin`, CAS                               |
+//! | started  | the new thread                              | on duty  | `begin`, CAS                               |
+//! |          | whoever unloads the library                 | closed   | `close`, swap: the thread may not have run yet |
 //! | on duty  | the janitor, when the process is down to it | gone     | `go_home`, CAS                             |
 //! |          | whoever unloads the library                 | closed   | `close`, swap                              |
 //! |          | a child of `fork`, where there is none      | starting | `hire`, CAS                                |
 //! | gone     | a thread that finds a janitor worth it      | starting | `hire`, CAS; it joins the old thread first |
 //! | refused, closed | nobody                               |          |                                            |
 //!
-//! I1  Whoever moves the word to *starting*, or from *gone* or *on duty* to *closed*, is alone with the thread's place.
+//! I1  Whoever moves the word to *starting*, or from *started*, *gone* or *on duty* to *closed*, is alone with the thread's
+//!     place. From *started* on there is a thread that has to be joined before its code may go, whether it has run or not.
 //! I2  The janitor's only duty is that of every thread: to look when a look is due. So nothing is lost if it is late or
 //!     missing, as in the child of a fork: whoever calls the allocator next looks instead.
 //!
@@ -38,6 +42,7 @@ const BREATH_MS: u64 = 2;
 enum State {
     Absent,
     Starting,
+    Started,
     OnDuty,
     Gone,
     Refused,
@@ -49,15 +54,22 @@ enum State {
 struct Word(u64);
 
 impl Word {
-    const STATES: [State; 6] =
-        [State::Absent, State::Starting, State::OnDuty, State::Gone, State::Refused, State::Closed];
+    const STATES: [State; 7] = [
+        State::Absent,
+        State::Starting,
+        State::Started,
+        State::OnDuty,
+        State::Gone,
+        State::Refused,
+        State::Closed,
+    ];
 
     const fn new(state: State, process: u64) -> Self {
         Self(process << 8 | state as u64)
     }
 
     fn state(self) -> State {
-        Self::STATES[(self.0 & 7).min(5) as usize]
+        Self::STATES[(self.0 & 7).min(6) as usize]
     }
 
     fn process(self) -> u64 {
@@ -67,7 +79,9 @@ impl Word {
     /// What it means in this process: a thread that a parent had is not here.
     fn state_here(self) -> State {
         match self.state() {
-            State::Starting | State::OnDuty | State::Gone if self.process() != machine::process() => {
+            State::Starting | State::Started | State::OnDuty | State::Gone
+                if self.process() != machine::process() =>
+            {
                 State::Absent
             }
             state => state,
@@ -129,10 +143,27 @@ impl Janitor {
         self.exchange(word, State::Starting).then_some(hired)
     }
 
+    /// Whoever hired says that there is a thread now, which whoever closes has to join (I1).
+    pub fn started(&self) {
+        let word = self.word();
+        if word.state() == State::Starting {
+            // If that fails, the thread has begun by itself, or it was closed and will not begin.
+            let _ = self.exchange(word, State::Started);
+        }
+    }
+
     /// The new thread reports. `false`: it is not wanted any more.
     pub fn begin(&self) -> bool {
-        let word = self.word();
-        word.state() == State::Starting && self.exchange(word, State::OnDuty)
+        loop {
+            let word = self.word();
+            if !matches!(word.state(), State::Starting | State::Started) {
+                return false;
+            }
+            // It fails once at most for whoever started the thread, and once for whoever closes.
+            if self.exchange(word, State::OnDuty) {
+                return true;
+            }
+        }
     }
 
     /// No thread could be started: nobody tries again.
@@ -152,7 +183,7 @@ impl Janitor {
         // AcqRel: takes the thread's place over (I1); pairs with Release in janitor.rs::exchange.
         let before = Word(self.word.swap(Word::new(State::Closed, 0).0, AcqRel));
         self.bell.ring();
-        matches!(before.state_here(), State::OnDuty | State::Gone)
+        matches!(before.state_here(), State::Started | State::OnDuty | State::Gone)
     }
 
     /// Whether it was ended for good: the program or the library is about to go, and nothing is worth giving back.
@@ -265,7 +296,17 @@ mod tests {
     fn a_janitor_that_is_dismissed_before_it_began_does_not_begin() {
         let janitor = Janitor::new();
         assert_eq!(janitor.hire(), Some(Hired::First));
-        assert!(!janitor.close());
+        assert!(!janitor.close(), "there is no thread yet");
+        janitor.started();
+        assert!(!janitor.begin());
+    }
+
+    #[test]
+    fn a_thread_that_was_started_is_joined_although_it_has_not_begun() {
+        let janitor = Janitor::new();
+        assert_eq!(janitor.hire(), Some(Hired::First));
+        janitor.started();
+        assert!(janitor.close());
         assert!(!janitor.begin());
     }
 }
