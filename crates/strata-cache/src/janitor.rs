@@ -21,6 +21,9 @@ use strata_segment::{Hired, Janitor};
 /// Memory that may be touched, from which on a janitor is worth a thread: four arenas.
 const WORTH_BYTES: u64 = 16 << 20;
 
+/// Some frames of the C library's, no recursion.
+const STACK_BYTES: usize = 256 << 10;
+
 static PLACE: thread::Place = thread::Place::new();
 
 strata_os::at_exit!(dismiss);
@@ -59,7 +62,7 @@ fn start(hired: Hired) {
         unsafe { PLACE.join() };
     }
     // SAFETY: as above; the place is empty.
-    if unsafe { PLACE.start(work) } {
+    if unsafe { PLACE.start(work, STACK_BYTES) } {
         janitor().started();
     } else {
         janitor().refuse();

@@ -1,4 +1,4 @@
-//! A thread of the allocator's own: named, small, and deaf to signals.
+//! A thread of the allocator's own: named, with a stack of its size, and deaf to signals.
 //!
 //! | place  | who may leave it            | to     | by      |
 //! |--------|-----------------------------|--------|---------|
@@ -22,9 +22,6 @@ use libc::{pthread_attr_t, pthread_t, sigset_t};
 /// What the thread runs; its argument and its answer are null. It must not unwind.
 pub type Body = extern "C" fn(*mut c_void) -> *mut c_void;
 
-/// Bytes of stack, thread-local storage included: some allocations of the C library's size, no recursion.
-const STACK_BYTES: usize = 256 << 10;
-
 /// Where the C library's handle of one thread is kept.
 #[derive(Debug)]
 pub struct Place(UnsafeCell<MaybeUninit<pthread_t>>);
@@ -40,28 +37,28 @@ impl Place {
         Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
 
-    /// Starts a thread that blocks all signals. `false`: the system has no room for one, or does not allow it.
+    /// Starts a thread with so many bytes of stack, its thread-local storage included, that blocks all signals. `false`: the system has no room for one, or does not allow it.
     ///
     /// # Safety
     /// - The place is empty, and nobody else uses it meanwhile (T1).
     #[must_use]
-    pub unsafe fn start(&self, body: Body) -> bool {
+    pub unsafe fn start(&self, body: Body, stack_bytes: usize) -> bool {
         let errno = Errno::now();
         let before = block_signals();
-        let started = self.start_small(body) || self.create(core::ptr::null(), body);
+        let started = self.start_sized(body, stack_bytes) || self.create(core::ptr::null(), body);
         restore_signals(&before);
         errno.restore();
         started
     }
 
-    fn start_small(&self, body: Body) -> bool {
+    fn start_sized(&self, body: Body, stack_bytes: usize) -> bool {
         let mut attributes = MaybeUninit::<pthread_attr_t>::uninit();
         // SAFETY: makes the attributes.
         if unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) } != 0 {
             return false;
         }
         // SAFETY: made above.
-        unsafe { libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK_BYTES) };
+        unsafe { libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), stack_bytes) };
         let started = self.create(attributes.as_ptr(), body);
         // SAFETY: made above.
         unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
@@ -149,7 +146,7 @@ mod tests {
     fn a_thread_of_ours_blocks_signals_and_its_starter_does_not() {
         let place = Place::new();
         // SAFETY: our own place.
-        assert!(unsafe { place.start(count_blocked) });
+        assert!(unsafe { place.start(count_blocked, 128 << 10) });
         // SAFETY: started above.
         unsafe { place.join() };
         assert_eq!(BLOCKED.load(Ordering::Relaxed), 5);

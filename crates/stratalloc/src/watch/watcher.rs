@@ -15,6 +15,9 @@ use strata_os::thread::{self, Place};
 use strata_os::{clock, futex, machine};
 use strata_segment::Bell;
 
+/// The callbacks are the program's: as much as the standard library gives a thread. What is not touched costs nothing.
+const STACK_BYTES: usize = 2 << 20;
+
 /// Milliseconds between two looks, unless told otherwise.
 pub(crate) const INTERVAL_MS: u64 = 100;
 /// How long the end of the process, or of the library, waits for a call that has begun.
@@ -58,7 +61,7 @@ pub(crate) fn call() -> Result<(), NoThread> {
 
 fn start(process: u64) -> Result<(), NoThread> {
     // SAFETY: D1: the place is this thread's, and whatever thread it named has been joined, or is not in this process.
-    if !unsafe { THREAD.start(watch) } {
+    if !unsafe { THREAD.start(watch, STACK_BYTES) } {
         DUTY.refused(process);
         return Err(NoThread);
     }
