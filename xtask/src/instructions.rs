@@ -1,7 +1,7 @@
 //! Instructions of the hot paths, counted by callgrind, against their budgets: no clock, so no noise.
 //!
 //! The program is `crates/stratalloc/examples/instructions.rs`. Each number is the difference of two runs, divided by the
-//! difference of their counts.
+//! difference of their counts. What C's names cost, a test of strata-capi counts.
 //!
 //! Does not know: what a case does.
 
@@ -56,7 +56,24 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     if !have_valgrind() {
         bail!("{NO_VALGRIND}");
     }
-    count(root)
+    count(root)?;
+    count_library(root)
+}
+
+/// The malloc family of `libstrata.so`: `crates/strata-capi/tests/instructions.rs`, which the workspace's tests run, too.
+fn count_library(root: &Path) -> Result<()> {
+    let mut test = cargo(root);
+    test.args([
+        "test",
+        "--quiet",
+        "--package",
+        "strata-capi",
+        "--profile",
+        "checked",
+        "--test",
+        "instructions",
+    ]);
+    succeed(test.args(["--", "--nocapture"]))
 }
 
 /// The same where valgrind is to be had; elsewhere it says so and succeeds.

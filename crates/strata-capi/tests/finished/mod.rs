@@ -29,9 +29,20 @@ pub(crate) enum Way {
     Static,
 }
 
+/// Which processor the libraries and the programs are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Machine {
+    Own,
+    /// Another one's compiler, and an emulator that runs what it makes.
+    Aarch64,
+}
+
+const AARCH64: &str = "aarch64-unknown-linux-gnu";
+
 /// Where the two libraries and the programs are.
 pub(crate) struct Finished {
     folder: PathBuf,
+    machine: Machine,
 }
 
 impl Finished {
@@ -44,8 +55,31 @@ impl Finished {
             build.args(["build", "--quiet", "--release", "--package", "strata-capi", "--target-dir"]);
             build.arg(&target).current_dir(env!("CARGO_MANIFEST_DIR"));
             assert!(build.status().unwrap().success(), "the library does not build");
-            Self { folder: target.join("release") }
+            Self { folder: target.join("release"), machine: Machine::Own }
         })
+    }
+
+    /// The same for aarch64. `None`, with a message: a part of what this takes is not there.
+    pub(crate) fn for_aarch64() -> Option<&'static Self> {
+        static FINISHED: OnceLock<Option<Finished>> = OnceLock::new();
+        FINISHED.get_or_init(Self::build_for_aarch64).as_ref()
+    }
+
+    fn build_for_aarch64() -> Option<Self> {
+        let tools = ["qemu-aarch64", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++"];
+        let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
+        let library = Path::new(String::from_utf8(sysroot).unwrap().trim()).join("lib/rustlib").join(AARCH64);
+        if !tools.iter().all(|tool| runs(tool)) || !library.is_dir() {
+            println!("skipped: needs {tools:?} and `rustup target add {AARCH64}`");
+            return None;
+        }
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("finished");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--release", "--package", "strata-capi", "--target", AARCH64]);
+        build.arg("--target-dir").arg(&target).current_dir(env!("CARGO_MANIFEST_DIR"));
+        build.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", tools[1]);
+        assert!(build.status().unwrap().success(), "the library does not build for aarch64");
+        Some(Self { folder: target.join(AARCH64).join("release"), machine: Machine::Aarch64 })
     }
 
     /// `libstrata.so`.
@@ -62,7 +96,12 @@ impl Finished {
     pub(crate) fn program(&self, source: &str, way: Way) -> Option<Command> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
         let is_cxx = source.extension().is_some_and(|extension| extension == "cpp");
-        let compiler = if is_cxx { "c++" } else { "cc" };
+        let compiler = match (self.machine, is_cxx) {
+            (Machine::Own, false) => "cc",
+            (Machine::Own, true) => "c++",
+            (Machine::Aarch64, false) => "aarch64-linux-gnu-gcc",
+            (Machine::Aarch64, true) => "aarch64-linux-gnu-g++",
+        };
         if !runs(compiler) {
             println!("skipped: {} needs {compiler}", source.display());
             return None;
@@ -92,13 +131,28 @@ impl Finished {
             return None;
         }
         assert!(output.status.success() && !said.contains("warning"), "{compile:?}\n{said}");
-        let mut run = Command::new(&program);
+        Some(self.command(&program, way))
+    }
+
+    /// What runs a program that was compiled to meet the library in this way.
+    fn command(&self, program: &Path, way: Way) -> Command {
+        if self.machine == Machine::Aarch64 {
+            let mut run = Command::new("qemu-aarch64");
+            // Variables for the program, not for the emulator.
+            match way {
+                Way::Preloaded => run.arg("-E").arg(format!("LD_PRELOAD={}", self.shared().display())),
+                _ => run.arg("-E").arg(format!("LD_LIBRARY_PATH={}", self.folder.display())),
+            };
+            run.args(["-L", "/usr/aarch64-linux-gnu"]).arg(program);
+            return run;
+        }
+        let mut run = Command::new(program);
         match way {
             Way::Preloaded => run.env("LD_PRELOAD", self.shared()),
             Way::Linked => run.env("LD_LIBRARY_PATH", &self.folder),
             Way::System | Way::Archive | Way::Static => &mut run,
         };
-        Some(run)
+        run
     }
 
     fn link(&self, compile: &mut Command, way: Way) {
@@ -124,7 +178,12 @@ pub(crate) fn runs(program: &str) -> bool {
 
 /// Compiles and runs a program that answers with 0 when everything is as promised.
 pub(crate) fn expect_good(source: &str, way: Way) {
-    if let Some(mut program) = Finished::get().program(source, way) {
+    expect_good_of(Finished::get(), source, way);
+}
+
+/// The same with these libraries.
+pub(crate) fn expect_good_of(finished: &Finished, source: &str, way: Way) {
+    if let Some(mut program) = finished.program(source, way) {
         let output = finish(&mut program);
         assert!(output.status.success(), "{program:?}: {}\n{}", output.status, said(&output));
     }
