@@ -1,9 +1,10 @@
-//! `grow`: a key-value store that loads its snapshot, 1 GiB of small records, and answers.
+//! `grow`: a program that reads a large document into a tree, 1 GiB of small blocks, and walks it once.
 //!
-//! Every record, key and value is a block of its own, as in stores that came from C. Nothing is freed, not even at the end:
-//! such a store ends with its process, and what one waits for is its start.
+//! Every node, name and text is a block of its own. Nothing is freed, not even at the end: such a program ends with its
+//! process, and what one waits for is the growth.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
+use rand_pcg::Pcg64Mcg;
 
 use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
@@ -11,99 +12,82 @@ use crate::data::random;
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "grow",
-    stands_for: "a key-value store that loads its snapshot, 1 GiB of small records, and answers (Box)",
+    stands_for: "an analyser that reads a document into a tree of small blocks, 1 GiB of them, and walks it (Box)",
     kind: Kind::Real,
     threads: Threads::One,
     prepare,
 };
 
-/// With keys and values of some 150 bytes and the records themselves, 1 GiB.
-const RECORDS: usize = 5_400_000;
-const LOOKUPS: usize = 200_000;
-const RECORDS_PER_BUCKET: usize = 4;
+/// With names and texts of some 110 bytes and the nodes themselves, 1 GiB.
+const NODES: usize = 5_600_000;
+const CHILDREN: usize = 12;
+/// More than are needed for the number of nodes.
+const DEPTH: u32 = 8;
 
-struct Record {
+struct Node {
     next: Option<Box<Self>>,
-    hash: u64,
-    key: Box<[u8]>,
-    value: Box<[u8]>,
+    child: Option<Box<Self>>,
+    name: Box<[u8]>,
+    text: Box<[u8]>,
 }
 
-struct Store {
-    buckets: Vec<Option<Box<Record>>>,
+/// What stands for the document: how many nodes are still to come, and how long their names and texts are.
+struct Reader {
+    left: usize,
+    lengths: Pcg64Mcg,
 }
 
-impl Store {
-    fn with_room_for(records: usize) -> Self {
-        Self { buckets: (0..records.div_ceil(RECORDS_PER_BUCKET)).map(|_| None).collect() }
+impl Reader {
+    fn new(nodes: usize) -> Self {
+        Self { left: nodes, lengths: random(41) }
     }
 
-    fn bucket(&self, hash: u64) -> usize {
-        (hash % self.buckets.len() as u64) as usize
-    }
-
-    fn insert(&mut self, hash: u64, key: Box<[u8]>, value: Box<[u8]>) {
-        let bucket = self.bucket(hash);
-        let next = self.buckets[bucket].take();
-        self.buckets[bucket] = Some(Box::new(Record { next, hash, key, value }));
-    }
-
-    fn get(&self, hash: u64) -> Option<&Record> {
-        let mut record = self.buckets[self.bucket(hash)].as_deref();
-        while let Some(found) = record.filter(|record| record.hash != hash) {
-            record = found.next.as_deref();
+    /// The children of one node, each with its own below it, until the document ends.
+    fn children(&mut self, depth: u32) -> Option<Box<Node>> {
+        let mut next = None;
+        for _ in 0..CHILDREN {
+            let Some(left) = self.left.checked_sub(1) else { break };
+            self.left = left;
+            let child = if depth > 0 { self.children(depth - 1) } else { None };
+            let word = self.lengths.next_u64();
+            let name = block(word, 8 + (word % 24) as usize);
+            let text = block(word, 8 + (word >> 8) as usize % 128 + if word >> 60 == 0 { 512 } else { 0 });
+            next = Some(Box::new(Node { next, child, name, text }));
         }
-        record
+        next
     }
 }
 
-fn prepare(settings: &Settings) -> Job {
-    let (records, lookups) = (settings.count(RECORDS), settings.count(LOOKUPS));
-    Box::new(move || work(records, lookups))
-}
-
-fn work(records: usize, lookups: usize) -> Outcome {
-    let store = load(records);
-    let mut checksum = Checksum::new();
-    let mut numbers = random(43);
-    for _ in 0..lookups {
-        let number = numbers.random_range(0..records as u64 * 2);
-        if let Some(record) = store.get(hash(number)) {
-            checksum.add_bytes(&record.key);
-            checksum.add_bytes(&record.value);
-        }
-    }
-    std::mem::forget(store);
-    Outcome::new(checksum.value(), records)
-}
-
-/// Sizes as in published traces of such stores: keys of some tens of bytes, values mostly small and now and then large.
-fn load(records: usize) -> Store {
-    let mut store = Store::with_room_for(records);
-    let mut sizes = random(41);
-    for number in 0..records as u64 {
-        let word = sizes.next_u64();
-        let key = block(number, 16 + (word % 32) as usize);
-        let value = block(word, 8 + (word >> 8) as usize % 128 + if word >> 60 == 0 { 512 } else { 0 });
-        store.insert(hash(number), key, value);
-    }
-    store
-}
-
-/// What stands in a record follows from its number.
-fn block(number: u64, bytes: usize) -> Box<[u8]> {
-    let mut block = vec![number as u8; bytes];
-    block[..8].copy_from_slice(&number.to_le_bytes());
+fn block(word: u64, bytes: usize) -> Box<[u8]> {
+    let mut block = vec![word as u8; bytes];
+    block[..8].copy_from_slice(&word.to_le_bytes());
     block.into_boxed_slice()
 }
 
-/// Spreads neighbouring numbers (the finaliser of MurmurHash 3).
-fn hash(number: u64) -> u64 {
-    let mut word = number.wrapping_add(1);
-    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
-        word = (word ^ word >> 33).wrapping_mul(factor);
+fn prepare(settings: &Settings) -> Job {
+    let nodes = settings.count(NODES);
+    Box::new(move || work(nodes))
+}
+
+fn work(nodes: usize) -> Outcome {
+    let tree = Reader::new(nodes).children(DEPTH);
+    let mut checksum = Checksum::new();
+    let count = walk(tree.as_deref(), &mut checksum);
+    checksum.add_len(count);
+    std::mem::forget(tree);
+    Outcome::new(checksum.value(), count)
+}
+
+/// Adds up the first node, its siblings and all that is below them; returns how many there are.
+fn walk(mut node: Option<&Node>, checksum: &mut Checksum) -> usize {
+    let mut count = 0;
+    while let Some(Node { next, child, name, text }) = node {
+        checksum.add_bytes(&name[..8]);
+        checksum.add_len(text.len());
+        count += 1 + walk(child.as_deref(), checksum);
+        node = next.as_deref();
     }
-    word ^ word >> 33
+    count
 }
 
 #[cfg(test)]
@@ -111,12 +95,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_record_that_was_loaded_is_found_and_no_other() {
-        let store = load(1000);
-        for number in 0..1000 {
-            let record = store.get(hash(number)).expect("loaded");
-            assert_eq!(record.key[..8], number.to_le_bytes());
+    fn every_node_of_the_document_is_in_the_tree() {
+        for nodes in [1, 11, 12, 13, 1_000, 5_000] {
+            let tree = Reader::new(nodes).children(DEPTH);
+            assert_eq!(walk(tree.as_deref(), &mut Checksum::new()), nodes);
         }
-        assert!((1000..2000).all(|number| store.get(hash(number)).is_none()));
     }
 }

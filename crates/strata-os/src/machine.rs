@@ -11,6 +11,22 @@ pub use crate::system::machine::{
     address_space_limit, data_limit, physical_memory, process, processors, resident_bytes, threads,
 };
 
+pub use crate::system::huge_pages::huge_pages;
+
+/// The size of the transparent huge pages that [`huge_pages`] speaks of: 2 MiB.
+pub const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// To whom the kernel gives transparent huge pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HugePages {
+    /// To nobody, or not to this process, or there are none of [`HUGE_PAGE_BYTES`].
+    Never,
+    /// To ranges for which [`advise_huge_pages`](crate::memory::advise_huge_pages) asked.
+    OnAdvice,
+    /// To every range, unless [`advise_small_pages`](crate::memory::advise_small_pages) asked for none.
+    Always,
+}
+
 /// A limit on memory, and how much of it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryBudget {

@@ -42,6 +42,9 @@ impl Directory {
         debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
         loop {
             if let Some(run) = self.claim_existing(pools, step) {
+                if run.dirty == 0 {
+                    self.note_untouched(run.first, pools);
+                }
                 return Some(run);
             }
             let grown = self.grow() || (self.release_kept_memory() && self.grow());

@@ -15,6 +15,7 @@
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
 use crate::demand::Demand;
+use crate::huge_pages::{Appetite, HugePageChoice};
 use crate::huge_shelf::HugeShelf;
 use crate::janitor::Janitor;
 use crate::pressure::Pressure;
@@ -39,6 +40,8 @@ pub struct Tuning {
     pub huge_keep_bytes: AtomicU64,
     /// Whether a thread of our own may look after memory when no other does: 1 or 0.
     pub janitor: AtomicU64,
+    /// When memory is taken in huge pages: a [`HugePageChoice`].
+    pub huge_pages: AtomicU64,
 }
 
 /// Everything shared between threads: one for a program.
@@ -53,6 +56,7 @@ pub struct Directory {
     pub(crate) demand: Demand,
     pub(crate) pressure: Pressure,
     pub(crate) huge_shelf: HugeShelf,
+    pub(crate) appetite: Appetite,
     pub(crate) numbers: Numbers,
 }
 
@@ -84,12 +88,14 @@ impl Directory {
                     segment_arenas: AtomicU64::new(ARENAS_PER_SEGMENT as u64),
                     huge_keep_bytes: AtomicU64::new(DEFAULT_HUGE_KEEP_BYTES),
                     janitor: AtomicU64::new(1),
+                    huge_pages: AtomicU64::new(HugePageChoice::Auto as u64),
                 },
                 janitor: Janitor::new(),
                 purge_clock: PurgeClock::new(),
                 demand: Demand::new(),
                 pressure: Pressure::new(),
                 huge_shelf: HugeShelf::new(),
+                appetite: Appetite::new(),
                 numbers: Numbers {
                     reserved_bytes: Counter::zero(),
                     committed_bytes: Counter::zero(),
@@ -122,7 +128,7 @@ impl Directory {
         self.make_room(ARENA_BYTES);
         let mut seen = 0;
         for segment in self.segments() {
-            if segment.add_arena() {
+            if segment.add_arena(|start| self.take_arena(start)) {
                 self.count_arena();
                 return true;
             }
@@ -142,7 +148,7 @@ impl Directory {
         // Relaxed: a number that stands alone.
         let mut arenas = self.tuning.segment_arenas.load(Relaxed).clamp(1, ARENAS_PER_SEGMENT as u64) as u32;
         loop {
-            if let Some(segment) = Segment::reserve(arenas) {
+            if let Some(segment) = Segment::reserve(arenas, |start| self.take_arena(start)) {
                 self.publish(segment, slot);
                 return true;
             }

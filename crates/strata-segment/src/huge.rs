@@ -12,6 +12,7 @@
 //! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
 
 use crate::directory::Directory;
+use crate::huge_pages::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaHead;
@@ -40,32 +41,34 @@ impl Directory {
         let page = machine::page_size();
         let offset =
             if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
-        let mapped = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
+        let needed = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
+        let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
+        let mapped = pages.whole_pages(needed);
         let ordinary = align <= HEADER_TABLE_BYTES;
         if ordinary
             && !want_zero
-            && let Some(head) = self.reuse_huge(mapped)
+            && let Some(head) = self.reuse_huge(mapped, pages)
         {
             return Some((self.count_in(head), false));
         }
         self.make_room(mapped);
-        let head = match self.map_huge(mapped, offset, align) {
+        let head = match self.map_huge(mapped, offset, align, pages) {
             Some(head) => head,
-            None if self.release_kept_memory() => self.map_huge(mapped, offset, align)?,
+            None if self.release_kept_memory() => self.map_huge(mapped, offset, align, pages)?,
             None => return None,
         };
         Some((self.count_in(head), true))
     }
 
     /// A kept mapping that is large enough, or the largest that is not, made longer: its pages are warm.
-    fn reuse_huge(&self, mapped: usize) -> Option<NonNull<ArenaHead>> {
+    fn reuse_huge(&self, mapped: usize, pages: Pages) -> Option<NonNull<ArenaHead>> {
         let head = self.huge_shelf.take(mapped)?;
         let old = mapped_bytes(head);
         if old >= mapped {
             return Some(head);
         }
         // SAFETY: one mapping, ours.
-        match unsafe { self.extend(head, old, mapped) } {
+        match unsafe { self.extend(head, old, mapped, pages) } {
             Some(head) => Some(head),
             None => {
                 // SAFETY: ours, and of no use.
@@ -79,7 +82,13 @@ impl Directory {
     ///
     /// # Safety
     /// - The mapping is the caller's, `old` bytes long and aligned to an arena; `new` is more.
-    unsafe fn extend(&self, head: NonNull<ArenaHead>, old: usize, new: usize) -> Option<NonNull<ArenaHead>> {
+    unsafe fn extend(
+        &self,
+        head: NonNull<ArenaHead>,
+        old: usize,
+        new: usize,
+        pages: Pages,
+    ) -> Option<NonNull<ArenaHead>> {
         self.make_room(new - old);
         let start = mapping_start(head);
         // SAFETY: one mapping, ours.
@@ -89,16 +98,26 @@ impl Directory {
             // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
+        // SAFETY: one mapping, ours, of this length now.
+        unsafe { pages.ask_for(extended.cast(), new) };
         self.note_length(extended, old, new);
         Some(extended)
     }
 
-    fn map_huge(&self, mapped: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
+    fn map_huge(
+        &self,
+        mapped: usize,
+        offset: usize,
+        align: usize,
+        pages: Pages,
+    ) -> Option<NonNull<ArenaHead>> {
         let head = if align < ARENA_BYTES {
             memory::map(mapped, ARENA_BYTES)?.cast()
         } else {
             map_behind_boundary(mapped, offset, align)?
         };
+        // SAFETY: mapped just now, ours; nothing is touched yet.
+        unsafe { pages.ask_for(mapping_start(head), mapped) };
         // SAFETY: mapped just now, zero, ours; the head is within its first page.
         unsafe { head.write(ArenaHead::of_huge(mapped, offset)) };
         self.numbers.reserved_bytes.add(mapped as u64);
@@ -123,6 +142,7 @@ impl Directory {
         let (mapped, offset) = (mapped_bytes(head), mapping_offset(head));
         self.numbers.huge_blocks.subtract(1);
         self.numbers.huge_bytes.subtract(mapped as u64);
+        self.appetite.note_freed(mapped as u64);
         // Relaxed: a number that stands alone.
         let keep = self.tuning.huge_keep_bytes.load(Relaxed);
         let ordinary = offset == HEADER_TABLE_BYTES && !pointer.is_arena_aligned();
@@ -189,7 +209,7 @@ impl Directory {
             };
         }
         // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
-        match unsafe { self.extend(head, old, new) } {
+        match unsafe { self.extend(head, old, new, self.pages_for_longer(new)) } {
             Some(extended) => {
                 self.numbers.huge_bytes.add((new - old) as u64);
                 if extended == head { Resized::InPlace } else { Resized::Moved(payload(extended)) }

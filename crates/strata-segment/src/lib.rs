@@ -20,10 +20,12 @@ mod claim;
 mod demand;
 mod directory;
 mod huge;
+mod huge_pages;
 mod huge_shelf;
 mod janitor;
 #[cfg(strata_loom)]
 mod model;
+mod pace;
 mod pressure;
 mod purge;
 mod purge_clock;
@@ -35,4 +37,5 @@ pub use census::{Census, ClassCensus};
 pub use claim::ClaimedRun;
 pub use directory::{Directory, Tuning};
 pub use huge::Resized;
+pub use huge_pages::HugePageChoice;
 pub use janitor::{Hired, Janitor};

@@ -98,6 +98,7 @@ impl Directory {
     /// Purges the claimed pools, each run of neighbours by one call; returns those that are zero now.
     fn purge_pools(&self, segment: &Segment, arena: u32, mut claimed: u64) -> u64 {
         let mut purged = 0;
+        segment.shun_huge_pages(arena);
         while let Some(start) = bits_of(claimed).next() {
             let length = (!(claimed >> start)).trailing_zeros();
             let run = run_mask(start, length);

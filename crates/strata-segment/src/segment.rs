@@ -15,6 +15,7 @@
 //! | `dirty[a]`   | the pool's memory may hold something                     | `release`, `purge`          |
 //! | `aged[a]`    | (hint) the pool was free and dirty at the last look      | `purge`                     |
 //! | `settled[a]` | (hint) and at the one before                             | `purge`                     |
+//! | `advised`    | the arena may get huge pages (`huge_pages` H1)           | `add_arena`, `purge`        |
 //! | `shelves[c]` | (hint) the arena has nobody's pools of class c with room | `shelve`, `adopt`           |
 //!
 //! I1  `dirty` of a pool is changed only by whoever claimed the pool: it is set before the claim is given back, cleared by
@@ -22,6 +23,7 @@
 //!
 //! Does not know: other segments.
 
+use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_POOLS};
@@ -39,6 +41,7 @@ pub(crate) struct Segment {
     pub(crate) arenas: PoolBits,
     ready: Summary,
     pub(crate) open: Summary,
+    advised: AtomicU64,
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
     dirty: [AtomicU64; ARENAS_PER_SEGMENT],
     pub(crate) aged: [Hint; ARENAS_PER_SEGMENT],
@@ -53,7 +56,9 @@ const _: () = assert!(METADATA_BYTES + size_of::<Segment>() <= POOL_BYTES);
 
 impl Segment {
     /// Reserves addresses for `arena_count` arenas and commits the first, which holds the description.
-    pub(crate) fn reserve(arena_count: u32) -> Option<&'static Self> {
+    ///
+    /// `take` hears of each arena before its memory is touched, here and in `add_arena`, and says whether it may get huge pages.
+    pub(crate) fn reserve(arena_count: u32, take: impl FnOnce(NonNull<u8>) -> bool) -> Option<&'static Self> {
         let bytes = arena_count as usize * ARENA_BYTES;
         let start = memory::reserve(bytes, ARENA_BYTES)?;
         // SAFETY: reserved just now, by us.
@@ -62,6 +67,7 @@ impl Segment {
             unsafe { memory::release(start, bytes) };
             return None;
         }
+        let is_advised = take(start);
         // SAFETY: arena-aligned, its first arena committed; segments are never unmapped once published.
         let base = unsafe { ArenaPtr::new(start) };
         let place = base.metadata_place(METADATA_BYTES).cast::<Self>();
@@ -69,6 +75,9 @@ impl Segment {
         unsafe { place.write(Self::new(base, arena_count)) };
         // SAFETY: written just now, never unmapped once published; `discard` drops an unpublished one.
         let segment: &'static Self = unsafe { place.as_ref() };
+        if is_advised {
+            segment.set_advised(0);
+        }
         // SAFETY: committed, zero, and not yet published.
         unsafe { segment.init_arena(0) };
         Some(segment)
@@ -84,6 +93,7 @@ impl Segment {
             arenas,
             ready: Summary::none(),
             open: Summary::none(),
+            advised: AtomicU64::new(0),
             pools: core::array::from_fn(|_| PoolBits::none()),
             dirty: core::array::from_fn(|_| AtomicU64::new(0)),
             aged: core::array::from_fn(|_| Hint::new(0)),
@@ -102,14 +112,18 @@ impl Segment {
     }
 
     /// Commits one more arena and puts its pools up for claims. `false`: none is left, or the OS refused.
-    pub(crate) fn add_arena(&self) -> bool {
+    pub(crate) fn add_arena(&self, take: impl FnOnce(NonNull<u8>) -> bool) -> bool {
         let Some(index) = self.arenas.claim_lowest() else { return false };
+        let start = self.arena(index).as_non_null();
         // SAFETY: reserved with the segment, and the claim of its bit makes it ours.
-        if !unsafe { memory::commit(self.arena(index).as_non_null(), ARENA_BYTES) } {
+        if !unsafe { memory::commit(start, ARENA_BYTES) } {
             if COMMIT_ROLLS_BACK {
                 self.arenas.release(1 << index);
             }
             return false;
+        }
+        if take(start) {
+            self.set_advised(index);
         }
         // SAFETY: committed and zero; the claim of its bit makes it ours.
         unsafe { self.init_arena(index) };
@@ -142,7 +156,7 @@ impl Segment {
     pub(crate) fn arena(&self, index: u32) -> ArenaPtr {
         let start = self.base.as_non_null().as_ptr().wrapping_byte_add(index as usize * ARENA_BYTES);
         // SAFETY: within the segment, hence not null.
-        let start = unsafe { core::ptr::NonNull::new_unchecked(start) };
+        let start = unsafe { NonNull::new_unchecked(start) };
         // SAFETY: a multiple of the arena size behind an aligned base, reserved for ever.
         unsafe { ArenaPtr::new(start) }
     }
@@ -163,6 +177,20 @@ impl Segment {
     pub(crate) fn mark_clean(&self, arena: u32, mask: u64) {
         // Relaxed: as in `mark_dirty`.
         self.dirty[arena as usize].fetch_and(!mask, Relaxed);
+    }
+
+    /// Whether an arena may get huge pages.
+    pub(crate) fn is_advised(&self, arena: u32) -> bool {
+        // Relaxed, here and below: about the kernel's pages, not about what is in them.
+        self.advised.load(Relaxed) >> arena & 1 == 1
+    }
+
+    pub(crate) fn set_advised(&self, arena: u32) {
+        self.advised.fetch_or(1 << arena, Relaxed);
+    }
+
+    pub(crate) fn clear_advised(&self, arena: u32) {
+        self.advised.fetch_and(!(1 << arena), Relaxed);
     }
 
     /// Arenas in which somebody set down pools of this class.

@@ -6,6 +6,7 @@
 //! | `remap`       | addresses: grown, cut and moved with their pages                |
 //! | `advise`      | memory: given back, taken early, in pages of which size         |
 //! | `machine`     | page size, processors, limits, environment                      |
+//! | `huge_pages`  | to whom the kernel gives transparent huge pages                 |
 //! | `cgroup`      | the containers' memory limits, and what is used of them         |
 //! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
 //! | `clock`       | milliseconds                                                    |
@@ -15,6 +16,7 @@ mod advise;
 pub(crate) mod cgroup;
 pub mod clock;
 pub mod futex;
+pub(crate) mod huge_pages;
 pub(crate) mod machine;
 mod map;
 mod remap;

@@ -7,6 +7,7 @@
 //! | `advise`      | memory: given back; most hints are unknown                      |
 //! | `machine`     | page size, processors, limits                                   |
 //! | `cgroup`      | no container's limit                                            |
+//! | `huge_pages`  | none to ask for                                                 |
 //! | `clock`       | milliseconds                                                    |
 //! | `futex`       | no sleeping                                                     |
 //!
@@ -17,6 +18,7 @@ mod advise;
 pub(crate) mod cgroup;
 pub mod clock;
 pub mod futex;
+pub(crate) mod huge_pages;
 pub(crate) mod machine;
 mod map;
 mod remap;

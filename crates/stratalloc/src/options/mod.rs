@@ -19,6 +19,7 @@ mod table;
 pub use program::Options;
 #[doc(hidden)]
 pub use program::register;
+pub use strata_segment::HugePageChoice;
 
 use crate::global::Strata;
 use crate::lines::Lines;
@@ -62,6 +63,7 @@ fn obey(id: Id, value: u64) {
         // Relaxed, here and below: numbers that stand alone.
         Id::SegmentSize => directory.tuning.segment_arenas.store(value / ARENA_BYTES as u64, Relaxed),
         Id::HugeKeep => directory.tuning.huge_keep_bytes.store(value, Relaxed),
+        Id::HugePages => directory.tuning.huge_pages.store(value, Relaxed),
         Id::Janitor => directory.set_janitor(value),
         Id::Stats => STATS.store(value, Relaxed),
         Id::ShowOptions => {}

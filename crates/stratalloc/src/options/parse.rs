@@ -3,6 +3,7 @@
 //! ```text
 //!   purge_delay   250 │ never            milliseconds
 //!   huge_keep     67108864 │ 65536k │ 64M    bytes; K, M, G are 1024, 1024², 1024³
+//!   huge_pages    auto │ never │ always  one of a few words
 //!   stats         1 │ on │ yes │ true    and their opposites
 //! ```
 //!
@@ -31,6 +32,8 @@ pub(crate) enum Syntax {
         /// What is accepted is rounded down to a multiple of this power of two.
         step: u64,
     },
+    /// One of these words; the value is its place.
+    Word(&'static [&'static str]),
     /// 1 or 0.
     Switch,
 }
@@ -43,6 +46,7 @@ impl Syntax {
             Self::Milliseconds if text.eq_ignore_ascii_case(b"never") => NEVER,
             Self::Milliseconds => number(text)?,
             Self::Bytes { .. } => bytes(text)?,
+            Self::Word(words) => place(text, words)?,
             Self::Switch => switch(text)?,
         };
         self.accept(asked)
@@ -52,9 +56,10 @@ impl Syntax {
     pub(crate) fn accept(self, asked: u64) -> Option<u64> {
         match self {
             Self::Bytes { least, most, step } if least <= asked && asked <= most => Some(asked & !(step - 1)),
+            Self::Word(words) if asked < words.len() as u64 => Some(asked),
             Self::Switch if asked <= 1 => Some(asked),
             Self::Milliseconds => Some(asked),
-            Self::Bytes { .. } | Self::Switch => None,
+            Self::Bytes { .. } | Self::Word(_) | Self::Switch => None,
         }
     }
 
@@ -83,6 +88,10 @@ fn bytes(text: &[u8]) -> Option<u64> {
         Some((_, shift)) => number(front)?.checked_mul(1 << shift),
         None => number(text),
     }
+}
+
+fn place(text: &[u8], words: &[&str]) -> Option<u64> {
+    words.iter().position(|word| text.eq_ignore_ascii_case(word.as_bytes())).map(|place| place as u64)
 }
 
 fn switch(text: &[u8]) -> Option<u64> {
@@ -118,6 +127,7 @@ impl fmt::Display for Written {
                 }
                 .fmt(f)
             }
+            Syntax::Word(words) => f.pad(words.get(value as usize).copied().unwrap_or_default()),
             Syntax::Milliseconds | Syntax::Switch => Short::of(format_args!("{value}")).fmt(f),
         }
     }
@@ -131,7 +141,8 @@ mod tests {
 
     const ANY_BYTES: Syntax = Syntax::Bytes { least: 0, most: u64::MAX, step: 1 };
     const SIZE: Syntax = Syntax::Bytes { least: 4 << 20, most: 256 << 20, step: 4 << 20 };
-    const ALL: [Syntax; 4] = [Syntax::Milliseconds, ANY_BYTES, SIZE, Syntax::Switch];
+    const WORDS: Syntax = Syntax::Word(&["auto", "never", "always"]);
+    const ALL: [Syntax; 5] = [Syntax::Milliseconds, ANY_BYTES, SIZE, WORDS, Syntax::Switch];
 
     /// What a number means, said in another way: by `str::parse`, which also takes a sign.
     fn oracle(text: &str) -> Option<u64> {
@@ -222,6 +233,17 @@ mod tests {
         for junk in ["2", "01", "y", "enable", "ON!", "tru"] {
             assert_eq!(Syntax::Switch.parse(junk.as_bytes()), None, "{junk}");
         }
+    }
+
+    #[test]
+    fn a_word_is_one_of_those_that_there_are() {
+        for (text, place) in [("auto", 0), ("never", 1), ("ALWAYS", 2), (" auto\n", 0)] {
+            assert_eq!(WORDS.parse(text.as_bytes()), Some(place), "{text:?}");
+        }
+        for junk in ["aut", "autos", "0", "auto never", "sometimes"] {
+            assert_eq!(WORDS.parse(junk.as_bytes()), None, "{junk:?}");
+        }
+        assert_eq!(WORDS.written(2).to_string(), "always");
     }
 
     #[test]

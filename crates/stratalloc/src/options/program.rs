@@ -6,6 +6,7 @@ use super::parse::{NEVER, Syntax};
 use super::table::{Id, OPTION_COUNT, TABLE};
 use super::{CHOSEN_BY_USER, obey};
 use strata_core::sync::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use strata_segment::HugePageChoice;
 
 /// A program's choice of options, for [`options!`](crate::options!); what is not named keeps its default.
 ///
@@ -48,6 +49,11 @@ impl Options {
     /// Option `janitor`, switched off: no thread of the allocator's own is ever started.
     pub const fn without_janitor(self) -> Self {
         self.with(Id::Janitor, 0)
+    }
+
+    /// Option `huge_pages`: where memory is taken in huge pages.
+    pub const fn huge_pages(self, choice: HugePageChoice) -> Self {
+        self.with(Id::HugePages, choice as u64)
     }
 
     /// Option `stats`: print statistics on standard error when the program ends.
@@ -102,7 +108,7 @@ const fn nearest(syntax: &Syntax, asked: u64) -> u64 {
         Syntax::Bytes { least, .. } if asked < least => least,
         Syntax::Bytes { most, .. } if asked > most => most,
         Syntax::Bytes { step, .. } => asked & !(step - 1),
-        Syntax::Milliseconds | Syntax::Switch => asked,
+        Syntax::Milliseconds | Syntax::Word(_) | Syntax::Switch => asked,
     }
 }
 
@@ -171,6 +177,7 @@ mod tests {
             .purge_delay_ms(Options::NEVER)
             .segment_size_bytes(1)
             .huge_keep_bytes(0)
+            .huge_pages(HugePageChoice::Always)
             .without_janitor()
             .stats()
             .show_options();

@@ -143,6 +143,7 @@ mod tests {
             "purge_delay 500 default",
             "segment_size 256M default",
             "huge_keep 64M default",
+            "huge_pages auto default",
             "janitor 1 default",
             "stats 0 default",
             "show_options 0 default",
@@ -157,7 +158,7 @@ mod tests {
         let (settings, _) = decided(&program, &[(c"STRATA_PURGE_DELAY", b"never"), (c"STRATA_STATS", b"1")]);
         assert_eq!(settings[0], "purge_delay never environment");
         assert_eq!(settings[2], "huge_keep 1G program");
-        assert_eq!(settings[4], "stats 1 environment");
+        assert_eq!(settings[Id::Stats as usize], "stats 1 environment");
     }
 
     #[test]
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn an_empty_value_is_not_set() {
         let (settings, complaints) = decided(&Options::new(), &[(c"STRATA_STATS", b"")]);
-        assert_eq!((&*settings[4], complaints.len()), ("stats 0 default", 0));
+        assert_eq!((&*settings[Id::Stats as usize], complaints.len()), ("stats 0 default", 0));
     }
 
     #[test]
@@ -186,9 +187,9 @@ mod tests {
         let mut long = Vec::from(*b"1");
         long.resize(VALUE_BYTES + 1, b' ');
         let (settings, complaints) = decided(&Options::new(), &[(c"STRATA_STATS", &long)]);
-        assert_eq!((&*settings[4], complaints.len()), ("stats 0 default", 1));
+        assert_eq!((&*settings[Id::Stats as usize], complaints.len()), ("stats 0 default", 1));
         let (settings, _) = decided(&Options::new(), &[(c"STRATA_STATS", &long[..VALUE_BYTES])]);
-        assert_eq!(settings[4], "stats 1 environment");
+        assert_eq!(settings[Id::Stats as usize], "stats 1 environment");
     }
 
     #[test]

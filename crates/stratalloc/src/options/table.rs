@@ -5,6 +5,7 @@
 use super::parse::Syntax;
 use core::ffi::CStr;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
+use strata_segment::HugePageChoice;
 
 /// Which option; also its place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub(crate) enum Id {
     PurgeDelay,
     SegmentSize,
     HugeKeep,
+    HugePages,
     Janitor,
     Stats,
     ShowOptions,
@@ -31,7 +33,7 @@ pub(crate) struct Row {
 }
 
 /// Options.
-pub(crate) const OPTION_COUNT: usize = 6;
+pub(crate) const OPTION_COUNT: usize = 7;
 
 /// All options, in the order of [`Id`].
 pub(crate) static TABLE: [Row; OPTION_COUNT] = [
@@ -65,6 +67,15 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         default: 64 << 20,
         accepted: "bytes, also with K, M or G",
         meaning: "how much of freed huge blocks is kept for reuse, at most",
+    },
+    Row {
+        id: Id::HugePages,
+        name: "huge_pages",
+        variable: c"STRATA_HUGE_PAGES",
+        syntax: Syntax::Word(&["auto", "never", "always"]),
+        default: HugePageChoice::Auto as u64,
+        accepted: "`auto`, `never` or `always`",
+        meaning: "where memory is taken in huge pages: where it pays, nowhere, everywhere",
     },
     Row {
         id: Id::Janitor,
@@ -138,6 +149,7 @@ mod tests {
         assert_eq!(tuning.purge_delay_ms.load(Relaxed), default(Id::PurgeDelay));
         assert_eq!(tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64, default(Id::SegmentSize));
         assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeKeep));
+        assert_eq!(tuning.huge_pages.load(Relaxed), default(Id::HugePages));
         assert_eq!(tuning.janitor.load(Relaxed), default(Id::Janitor));
     }
 

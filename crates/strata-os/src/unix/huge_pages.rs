@@ -1,0 +1,10 @@
+//! Huge pages outside Linux: where there are any, the system gives them on its own, and nobody can ask.
+//!
+//! Does not know: anything.
+
+use crate::machine::HugePages;
+
+/// To whom the system gives huge pages: to nobody who asks.
+pub fn huge_pages() -> HugePages {
+    HugePages::Never
+}

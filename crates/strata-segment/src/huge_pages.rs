@@ -1,0 +1,322 @@
+//! When memory is taken in huge pages: where a heap is large, dense and growing, or large blocks come and go.
+//!
+//! | what is taken       | in huge pages, by option `auto`, if                                                         |
+//! |---------------------|---------------------------------------------------------------------------------------------|
+//! | an arena            | pools of [`HEAVY_BYTES`] are in use, and arenas of [`GROWTH_BYTES`] were taken lately       |
+//! | a huge block, fresh | as many bytes of huge blocks were freed lately as are wanted now, and it need not be zero   |
+//! | a huge block grows  | to [`HEAVY_BYTES`] or more                                                                  |
+//!
+//! An arena is taken when no other has a free pool, and used pools that have free blocks come first: so a heap that grows is
+//! dense. A fresh huge block may be touched here and there only, which in huge pages would cost hundreds of times the
+//! memory; one that takes the place of another that was freed a moment ago, or that was full, is not of that kind.
+//!
+//! H1  An arena whose bit in `advised` is set may get huge pages. Before any of its memory is purged, the kernel is told to
+//!     stop: its own daemon would fill the gaps again within minutes.
+//!
+//! Does not know: what the pages are for. Measured: decision 0009.
+
+use crate::directory::Directory;
+use crate::pace::Pace;
+use crate::segment::Segment;
+use core::ptr::NonNull;
+use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
+use strata_core::pool::Pool;
+use strata_core::sync::{Hint, Ordering::Relaxed};
+use strata_os::machine::{self, HUGE_PAGE_BYTES, HugePages};
+use strata_os::{clock, memory};
+
+/// A heap of fewer bytes takes no huge pages: the part of one that lies unused would be more than some per cent of it.
+pub(crate) const HEAVY_BYTES: u64 = 64 << 20;
+/// What grows by less in a quarter to half a second spends less than some per cent of the time in page faults.
+const GROWTH_BYTES: u64 = 16 << 20;
+
+/// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
+const LITTLE: usize = 4;
+
+/// Whether arenas hold huge pages at all: not those of models, which therefore need not look at any of this.
+pub(crate) const FIT_ARENAS: bool = ARENA_BYTES >= HUGE_PAGE_BYTES;
+
+/// What the user chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum HugePageChoice {
+    /// Where it pays.
+    Auto = 0,
+    /// Nowhere, not even where the system gives them to everybody.
+    Never = 1,
+    /// Everywhere.
+    Always = 2,
+}
+
+impl HugePageChoice {
+    fn of(value: u64) -> Self {
+        [Self::Auto, Self::Never, Self::Always]
+            .into_iter()
+            .find(|choice| *choice as u64 == value)
+            .unwrap_or(Self::Auto)
+    }
+}
+
+/// What is known for the decision.
+#[derive(Debug)]
+pub(crate) struct Appetite {
+    /// Bytes of arenas taken.
+    taken: Pace,
+    /// Bytes of huge blocks freed.
+    freed: Pace,
+    /// What the kernel said, plus one; 0: not asked yet.
+    policy: Hint,
+}
+
+impl Appetite {
+    pub(crate) const fn new() -> Self {
+        Self { taken: Pace::new(), freed: Pace::new(), policy: Hint::new(0) }
+    }
+
+    /// Notes that a huge block was freed.
+    pub(crate) fn note_freed(&self, bytes: u64) {
+        if FIT_ARENAS {
+            self.freed.note(bytes, clock::milliseconds());
+        }
+    }
+
+    fn policy(&self) -> HugePages {
+        match self.policy.get() {
+            0 => self.ask_policy(),
+            1 => HugePages::Never,
+            2 => HugePages::OnAdvice,
+            _ => HugePages::Always,
+        }
+    }
+
+    #[cold]
+    fn ask_policy(&self) -> HugePages {
+        let policy = machine::huge_pages();
+        self.policy.set(1 + policy as u64);
+        policy
+    }
+}
+
+/// What the kernel is to be told about a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// Nothing: what it does anyway is right.
+    Any,
+    Huge,
+    Small,
+}
+
+impl Directory {
+    /// An arena is taken, its memory untouched: shall it be huge pages? Whether it may get some now (H1).
+    pub(crate) fn take_arena(&self, start: NonNull<u8>) -> bool {
+        // SAFETY: committed, and the caller's.
+        unsafe { self.pages(|| self.is_heavy_and_growing()).ask_for(start, ARENA_BYTES) }
+    }
+
+    fn is_heavy_and_growing(&self) -> bool {
+        let now = clock::milliseconds();
+        self.appetite.taken.note(ARENA_BYTES as u64, now);
+        // The pools of all arenas are an upper bound of those in use, and cheaper to know.
+        let bound = self.committed_pools() * POOL_BYTES as u64;
+        bound >= HEAVY_BYTES
+            && self.appetite.taken.lately(now) >= GROWTH_BYTES
+            && self.used_pool_bytes() >= HEAVY_BYTES
+    }
+
+    fn used_pool_bytes(&self) -> u64 {
+        let used = |segment: &Segment, arena: u32| {
+            (USABLE_POOLS & !segment.pools[arena as usize].glance()).count_ones()
+        };
+        let arenas = self
+            .segments()
+            .flat_map(|segment| segment.committed_arenas().map(move |arena| used(segment, arena)));
+        arenas.map(u64::from).sum::<u64>() * POOL_BYTES as u64
+    }
+
+    /// Untouched pools from `first` on were claimed. If nothing else of the arena is in use, it is taken once more: its
+    /// memory was given back in between.
+    #[inline]
+    pub(crate) fn note_untouched(&self, first: &Pool, pools: u32) {
+        if FIT_ARENAS && self.committed_pools() * POOL_BYTES as u64 >= HEAVY_BYTES {
+            self.take_arena_again(first, pools);
+        }
+    }
+
+    #[cold]
+    fn take_arena_again(&self, first: &Pool, pools: u32) {
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(first) };
+        let others = segment.pools[arena as usize].glance().count_ones();
+        if others + pools < USABLE_POOLS.count_ones()
+            || segment.dirty(arena) != 0
+            || segment.is_advised(arena)
+        {
+            return;
+        }
+        let start = segment.arena(arena).as_non_null();
+        if self.take_arena(start) {
+            // What lies beside the metadata in their huge page: nearly all of it is untouched, so little is copied.
+            // SAFETY: committed; changes no contents.
+            unsafe { memory::collapse(start, HUGE_PAGE_BYTES) };
+            segment.set_advised(arena);
+        }
+    }
+
+    /// What to tell the kernel about a huge block that will be written.
+    pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
+        self.pages(|| self.appetite.freed.lately(clock::milliseconds()) >= bytes as u64)
+    }
+
+    /// What to tell the kernel about a huge block that becomes this long.
+    pub(crate) fn pages_for_longer(&self, bytes: usize) -> Pages {
+        self.pages(|| bytes as u64 >= HEAVY_BYTES)
+    }
+
+    /// What to tell the kernel; `pays` is asked where the choice is ours.
+    fn pages(&self, pays: impl FnOnce() -> bool) -> Pages {
+        if !FIT_ARENAS {
+            return Pages::Any;
+        }
+        // Relaxed: a number that stands alone.
+        let choice = HugePageChoice::of(self.tuning.huge_pages.load(Relaxed));
+        let wanted = match choice {
+            HugePageChoice::Auto => pays(),
+            HugePageChoice::Never => false,
+            HugePageChoice::Always => true,
+        };
+        if !wanted && choice == HugePageChoice::Auto {
+            return Pages::Any;
+        }
+        match (self.appetite.policy(), wanted) {
+            (HugePages::OnAdvice | HugePages::Always, true) => Pages::Huge,
+            (HugePages::Always, false) => Pages::Small,
+            (HugePages::Never, _) | (HugePages::OnAdvice, false) => Pages::Any,
+        }
+    }
+}
+
+impl Pages {
+    /// Tells the kernel; whether the range may get huge pages because of it.
+    ///
+    /// # Safety
+    /// - The range is the caller's, whose contents stay.
+    pub(crate) unsafe fn ask_for(self, start: NonNull<u8>, bytes: usize) -> bool {
+        match self {
+            Self::Any => false,
+            // SAFETY: the caller's promise.
+            Self::Huge => unsafe { memory::advise_huge_pages(start, bytes) },
+            Self::Small => {
+                // SAFETY: the caller's promise.
+                unsafe { memory::advise_small_pages(start, bytes) };
+                false
+            }
+        }
+    }
+
+    /// The length to map: whole huge pages if that adds little, so that the last one, too, comes by one fault.
+    pub(crate) fn whole_pages(self, bytes: usize) -> usize {
+        match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
+            Some(whole) if self == Self::Huge && whole - bytes <= bytes / LITTLE => whole,
+            _ => bytes,
+        }
+    }
+}
+
+impl Segment {
+    /// Some of an arena's memory is about to be purged: no huge pages there from now on (H1).
+    pub(crate) fn shun_huge_pages(&self, arena: u32) {
+        if FIT_ARENAS && self.is_advised(arena) {
+            self.clear_advised(arena);
+            // SAFETY: committed, as a pool of it is claimed; advice changes no contents.
+            unsafe { memory::advise_small_pages(self.arena(arena).as_non_null(), ARENA_BYTES) };
+        }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use strata_core::layout::LARGEST_RUN_POOLS;
+
+    /// A directory for which the kernel has this policy.
+    fn assume(directory: &Directory, policy: HugePages) {
+        directory.appetite.policy.set(1 + policy as u64);
+    }
+
+    /// Takes single pools until `bytes` are in use.
+    fn grow_to(directory: &Directory, bytes: u64) -> Vec<&'static Pool> {
+        let mut pools = Vec::new();
+        while directory.used_pool_bytes() < bytes {
+            pools.push(directory.claim_pool().unwrap().first);
+        }
+        pools
+    }
+
+    fn advised_arenas(directory: &Directory) -> usize {
+        let advised = |segment: &Segment| (0..64).filter(|arena| segment.is_advised(*arena)).count();
+        directory.segments().map(advised).sum()
+    }
+
+    #[test]
+    fn a_heap_takes_huge_pages_once_it_is_heavy_and_growing() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::OnAdvice);
+        grow_to(&DIRECTORY, HEAVY_BYTES);
+        assert_eq!(advised_arenas(&DIRECTORY), 0);
+        grow_to(&DIRECTORY, HEAVY_BYTES + 4 * ARENA_BYTES as u64);
+        assert!(advised_arenas(&DIRECTORY) >= 3);
+    }
+
+    #[test]
+    fn a_heap_of_many_arenas_of_which_few_pools_are_in_use_takes_none() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::OnAdvice);
+        for pool in grow_to(&DIRECTORY, HEAVY_BYTES) {
+            // SAFETY: claimed above, never opened, used no more.
+            unsafe { DIRECTORY.release_pool(pool) };
+        }
+        // Runs that no arena with a single used pool at its middle could hold need arenas of their own.
+        let _run = DIRECTORY.claim(LARGEST_RUN_POOLS as u32 - 1, 1).unwrap();
+        assert!(!DIRECTORY.is_heavy_and_growing());
+    }
+
+    #[test]
+    fn a_kernel_that_gives_none_is_not_asked_for_any() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::Never);
+        grow_to(&DIRECTORY, 2 * HEAVY_BYTES);
+        assert_eq!(advised_arenas(&DIRECTORY), 0);
+    }
+
+    #[test]
+    fn the_user_has_the_last_word() {
+        static NEVER: Directory = Directory::new();
+        assume(&NEVER, HugePages::OnAdvice);
+        NEVER.tuning.huge_pages.store(HugePageChoice::Never as u64, Relaxed);
+        grow_to(&NEVER, 2 * HEAVY_BYTES);
+        assert_eq!(advised_arenas(&NEVER), 0);
+        static ALWAYS: Directory = Directory::new();
+        assume(&ALWAYS, HugePages::OnAdvice);
+        ALWAYS.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
+        grow_to(&ALWAYS, ARENA_BYTES as u64 / 2);
+        assert_eq!(advised_arenas(&ALWAYS), 1);
+    }
+
+    #[test]
+    fn an_arena_that_was_purged_shuns_huge_pages_until_it_is_taken_again() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::OnAdvice);
+        let heavy = grow_to(&DIRECTORY, HEAVY_BYTES + 8 * ARENA_BYTES as u64);
+        let advised = advised_arenas(&DIRECTORY);
+        let (kept, given_back) = heavy.split_at(heavy.len() - 4 * USABLE_POOLS.count_ones() as usize);
+        for pool in given_back {
+            // SAFETY: claimed above, never opened, used no more.
+            unsafe { DIRECTORY.release_pool(pool) };
+        }
+        DIRECTORY.purge_all();
+        assert!(advised_arenas(&DIRECTORY) <= advised - 4);
+        grow_to(&DIRECTORY, HEAVY_BYTES + 8 * ARENA_BYTES as u64);
+        assert!(advised_arenas(&DIRECTORY) >= advised - 1, "{} pools were kept", kept.len());
+    }
+}

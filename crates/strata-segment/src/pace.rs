@@ -1,0 +1,70 @@
+//! How many bytes of something there were lately: in this quarter of a second and the one before.
+//!
+//! A hint that decisions about speed may rest on, and nothing else: bytes that two threads note at once may be counted once.
+//!
+//! Does not know: bytes of what.
+
+use strata_core::sync::Hint;
+
+/// Milliseconds of a while: shorter than a person notices, longer than a time slice.
+const WHILE_MS: u64 = 250;
+
+/// Bytes in the last while or two.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    since: Hint,
+    passed: Hint,
+    before: Hint,
+}
+
+impl Pace {
+    pub(crate) const fn new() -> Self {
+        Self { since: Hint::new(0), passed: Hint::new(0), before: Hint::new(0) }
+    }
+
+    /// Notes that `bytes` more passed, at `now` milliseconds.
+    pub(crate) fn note(&self, bytes: u64, now: u64) {
+        self.turn(now);
+        self.passed.add(bytes);
+    }
+
+    /// Bytes that passed lately, as seen at `now`.
+    pub(crate) fn lately(&self, now: u64) -> u64 {
+        self.turn(now);
+        self.passed.get().saturating_add(self.before.get())
+    }
+
+    /// Begins another while if this one is over.
+    fn turn(&self, now: u64) {
+        let length = now.saturating_sub(self.since.get());
+        if length >= WHILE_MS {
+            self.since.set(now);
+            let passed = self.passed.take();
+            self.before.set(if length < 2 * WHILE_MS { passed } else { 0 });
+        }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passed_counts_for_this_while_and_the_next() {
+        let pace = Pace::new();
+        pace.note(10, 1000);
+        pace.note(5, 1000 + WHILE_MS - 1);
+        assert_eq!(pace.lately(1000 + WHILE_MS - 1), 15);
+        pace.note(7, 1000 + WHILE_MS);
+        assert_eq!(pace.lately(1000 + WHILE_MS), 22);
+        assert_eq!(pace.lately(1000 + 2 * WHILE_MS), 7);
+        assert_eq!(pace.lately(1000 + 3 * WHILE_MS), 0);
+    }
+
+    #[test]
+    fn after_a_pause_nothing_was_lately() {
+        let pace = Pace::new();
+        pace.note(10, 1000);
+        assert_eq!(pace.lately(1000 + 2 * WHILE_MS), 0);
+    }
+}
