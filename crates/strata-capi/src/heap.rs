@@ -103,11 +103,9 @@ unsafe extern "C" fn strata_heap_free(heap: NonNull<CHeap>, pointer: *mut c_void
         && trust::is_ours(block)
     {
         // SAFETY: the header's contract.
-        let layout = unsafe { layout_of(block) };
-        // SAFETY: the header's contract.
         let heap = unsafe { borrow(heap) };
-        // SAFETY: the header's contract; as above.
-        unsafe { heap.dealloc(block, layout) };
+        // SAFETY: the header's contract.
+        unsafe { heap.dealloc_unsized(block) };
     }
 }
 

@@ -135,6 +135,17 @@ impl Heap {
         }
     }
 
+    /// [`dealloc`](Self::dealloc) for callers who know no layout.
+    ///
+    /// # Safety
+    /// - `block` is a live allocation of this allocator, and is not used again.
+    #[doc(hidden)]
+    #[inline]
+    pub unsafe fn dealloc_unsized(&self, block: NonNull<u8>) {
+        // SAFETY: H1; the caller gives the block back.
+        unsafe { self.cache.free_elsewhere(UserPtr::new(block)) };
+    }
+
     /// Takes in what threads gave back to the heap, and lets go of pools in which nothing lives; for a heap that will rest.
     ///
     /// Without it a heap does so bit by bit as it allocates.
