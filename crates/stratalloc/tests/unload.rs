@@ -96,6 +96,13 @@ impl Plugin {
         watch()
     }
 
+    fn burst(&self) -> usize {
+        // SAFETY: the type of `plugin_burst`.
+        let burst =
+            unsafe { transmute::<*mut c_void, extern "C" fn() -> usize>(self.symbol(c"plugin_burst")) };
+        burst()
+    }
+
     /// Closes it, and says whether its code is gone.
     fn close(&self) -> bool {
         // SAFETY: the handle is open, and no thread is in the library.
@@ -179,4 +186,26 @@ fn blocks_of_two_allocators_in_one_process_do_not_mix() {
     assert!(sums.iter().all(|sum| *sum == sums[0]));
     blocks.into_iter().for_each(Patterned::free);
     assert!(plugin.close());
+}
+
+/// Whether this process has a janitor: the library's, since the program's own has too little to look after.
+fn janitor_is_there() -> bool {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    tasks.map(name).any(|name| name.starts_with("strata-janitor"))
+}
+
+#[test]
+fn a_librarys_janitor_is_gone_before_its_code_is() {
+    let _turn = turn();
+    for _ in 0..10 {
+        let plugin = &Plugin::open();
+        std::thread::scope(|scope| {
+            // At the end of its burst each has something to be given back.
+            (0..2).for_each(|_| drop(scope.spawn(|| assert_eq!(plugin.burst(), 32 << 10))));
+        });
+        assert!(janitor_is_there());
+        assert!(plugin.close());
+        assert!(!janitor_is_there());
+    }
 }
