@@ -31,6 +31,7 @@ struct Skipped {
 
 const MEMORY_IS_ITS_OWN: &str =
     "the sanitizer takes memory at run time, and ends the process where the limit refuses it";
+const RESIDENT_IS_ITS_OWN: &str = "the sanitizer's own memory is what the limit and the measure count";
 const ADDRESSES_ARE_ITS_OWN: &str = "the sanitizer needs terabytes of addresses from the start";
 const LEFT_THE_THREAD: &str =
     "the sanitizer's key comes first and lets go of the thread in the last round of destructors";
@@ -53,6 +54,20 @@ pub(super) const SUITES: &[Suite] = &[
     file("unload"),
     file("bounds"),
     file("stats"),
+    file("heap"),
+    Suite {
+        skipped: &[
+            Skipped {
+                name: "a_share_of_a_limit_is_followed_by_what_the_limit_counts",
+                reason: RESIDENT_IS_ITS_OWN,
+            },
+            Skipped {
+                name: "a_share_of_the_smallest_limit_is_one_of_resident_memory_too",
+                reason: RESIDENT_IS_ITS_OWN,
+            },
+        ],
+        ..file("watch")
+    },
     Suite {
         skipped: &[
             Skipped {
