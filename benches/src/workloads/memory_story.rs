@@ -19,7 +19,7 @@ use crate::sample::{Details, Moment, Story};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "memory_story",
-    stands_for: "a service that grows, frees, idles and grows again: what stays resident",
+    stands_for: "a pool of four threads that grow, free seven blocks of eight, idle, free the rest, idle, and grow again",
     kind: Kind::Story,
     threads: Threads::Many,
     prepare,

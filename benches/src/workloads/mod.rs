@@ -28,6 +28,7 @@ mod memory_story;
 mod pipeline;
 mod rayon_sort;
 mod same_again;
+mod service_load;
 mod short_threads;
 mod sparse;
 mod together;
@@ -146,6 +147,7 @@ pub static ALL: &[Workload] = &[
     transfer::ALL_TO_ALL,
     latency::WORKLOAD,
     memory_story::WORKLOAD,
+    service_load::WORKLOAD,
     fragmentation::WORKLOAD,
     sparse::WORKLOAD,
     churn::WORKLOAD,

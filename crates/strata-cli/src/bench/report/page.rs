@@ -150,17 +150,27 @@ fn latency(results: &Results) -> Result<Markup> {
 }
 
 fn story(results: &Results) -> Result<Markup> {
-    let cases = results.cases(Kind::Story);
-    let Some(case) = cases.first() else { return Ok(html! {}) };
+    let mut parts = Vec::new();
+    for case in results.cases(Kind::Story) {
+        let told = results.workloads.iter().find(|workload| workload.name == case.workload);
+        parts.push((told, story::of(results, &case)?, tables::story(results, &case)));
+    }
     Ok(html! {
-        h2 { "Memory over time" }
-        p {
-            "Four threads of a pool grow, free seven blocks of eight, idle, free the rest, idle, and grow again with other sizes. "
-            "The dashed line is what the program itself holds; the rest is the allocator's."
+        @if !parts.is_empty() {
+            h2 { "Memory over time" }
+            p {
+                "The dashed line is what the program itself holds; the rest is the allocator's, and the program's code. Below, "
+                "what is resident at the end of each phase, and where there is room as a multiple of what the program holds."
+            }
         }
-        figure { (PreEscaped(story::of(results, case)?)) }
-        p { "Resident at the end of each phase, and where there is room as a multiple of what the program holds." }
-        (tabulated(&tables::story(results, case)))
+        @for (told, plot, table) in parts {
+            @if let Some(workload) = told {
+                h3 { (workload.name) }
+                p { (workload.stands_for) }
+            }
+            figure { (PreEscaped(plot)) }
+            (tabulated(&table))
+        }
     })
 }
 

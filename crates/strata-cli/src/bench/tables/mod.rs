@@ -52,8 +52,9 @@ pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
     if let Some(case) = results.cases(Kind::Latency).first() {
         tables.push(("one operation at a time, the clock included".to_owned(), latency(results, case)));
     }
-    if let Some(case) = results.cases(Kind::Story).first() {
-        tables.push(("resident at the end of each phase".to_owned(), story(results, case)));
+    for case in results.cases(Kind::Story) {
+        let title = format!("{}: resident at the end of each phase", case.workload);
+        tables.push((title, story(results, &case)));
     }
     for case in results.cases(Kind::Fragmentation) {
         let title = format!("{}: usable for each byte asked, resident for each byte held", case.title());
