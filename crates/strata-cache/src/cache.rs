@@ -86,6 +86,7 @@ pub struct Cache {
     pub(crate) only_frees: OwnedU32,
     pub(crate) exit_rounds: OwnedU32,
     pub(crate) appeals: OwnedU32,
+    pub(crate) looks_seen: OwnedU32,
     runtime: OwnedPtr<Runtime>,
 }
 
@@ -107,6 +108,7 @@ impl Cache {
                 only_frees: OwnedU32::zero(),
                 exit_rounds: OwnedU32::zero(),
                 appeals: OwnedU32::zero(),
+                looks_seen: OwnedU32::zero(),
                 runtime: OwnedPtr::null(),
             }
         }

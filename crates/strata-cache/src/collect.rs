@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::current;
 use strata_core::pool::{Freed, Pool};
 use strata_core::size_class::SizeClass;
+use strata_segment::Sweep;
 
 /// Partial pools of all classes together that any cache may keep.
 const PARTIAL_FLOOR: u32 = 256;
@@ -20,6 +21,9 @@ const ROUND: u32 = 64;
 
 /// Frees of other pools' blocks between two rounds, on a thread that hardly allocates.
 const FOREIGN_ROUND: u32 = 1024;
+
+/// Refills between two glances at the clock; each time a page of blocks or more was used up.
+const GLANCE: u32 = if cfg!(strata_loom) { ROUND } else { 1 };
 
 /// Pools of each class looked after in one round.
 const POOLS_A_ROUND: u32 = 4;
@@ -80,6 +84,9 @@ impl Cache {
         if refills.is_multiple_of(ROUND) {
             self.round();
             current::hire_janitor();
+        } else if refills.is_multiple_of(GLANCE) {
+            self.directory().tick();
+            self.sweep_after_a_look();
         }
         self.answer_appeal();
     }
@@ -118,6 +125,10 @@ impl Cache {
         }
         self.answer_appeal();
         self.directory().tick();
+        self.sweep_after_a_look();
+        if self.partial_pools.get() != 0 {
+            self.directory().keep_looking();
+        }
     }
 
     /// Brings the partial pools within the limit, which may have become lower.
@@ -158,6 +169,7 @@ impl Cache {
             self.look_after_some(class, self.partial_pools.get());
             self.collect_current(class);
         }
+        self.sweep(Sweep::All);
         self.directory().tick();
     }
 

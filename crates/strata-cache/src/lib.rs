@@ -29,6 +29,7 @@ mod outbox;
 mod place;
 mod queue;
 mod refill;
+mod sweep;
 
 pub use cache::Cache;
 pub use identity::{Registry, Runtime};

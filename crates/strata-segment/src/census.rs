@@ -127,7 +127,7 @@ impl Census {
 }
 
 fn count_pool(pool: &Pool, class: &mut ClassCensus) {
-    let carved = u64::from(pool.glance_carved());
+    let carved = u64::from(pool.glance_carved().saturating_sub(pool.glance_hole_blocks()));
     let live = match pool.glance_live() {
         // The pool is current somewhere: its free blocks are on a thread cache's list.
         live if live > LIVE_WHILE_CURRENT / 2 => carved,

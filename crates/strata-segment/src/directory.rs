@@ -72,6 +72,7 @@ pub(crate) struct Numbers {
     pub(crate) purged_bytes: Counter,
     pub(crate) purged_pools: Counter,
     pub(crate) purge_calls: Counter,
+    pub(crate) looks: Counter,
 }
 
 const DEFAULT_PURGE_DELAY_MS: u64 = 500;
@@ -106,6 +107,7 @@ impl Directory {
                     purged_bytes: Counter::zero(),
                     purged_pools: Counter::zero(),
                     purge_calls: Counter::zero(),
+                    looks: Counter::zero(),
                 },
             }
         }

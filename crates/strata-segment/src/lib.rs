@@ -31,6 +31,7 @@ mod purge;
 mod purge_clock;
 mod release;
 mod segment;
+mod sweep;
 
 pub use bell::Bell;
 pub use census::{Census, ClassCensus};
@@ -39,3 +40,4 @@ pub use directory::{Directory, Tuning};
 pub use huge::Resized;
 pub use huge_pages::HugePageChoice;
 pub use janitor::{Hired, Janitor};
+pub use sweep::Sweep;

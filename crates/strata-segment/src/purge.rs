@@ -70,7 +70,7 @@ impl Directory {
                 left |= self.purge_arena(segment, arena, which);
             }
         }
-        left
+        left | self.sweep_unowned(which)
     }
 
     fn purge_arena(&self, segment: &Segment, arena: u32, which: Which) -> bool {

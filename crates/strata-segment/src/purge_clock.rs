@@ -94,6 +94,14 @@ impl Directory {
         }
     }
 
+    /// For those who wait for the next look with memory of their own: there will be one.
+    #[inline]
+    pub fn keep_looking(&self) {
+        if self.purge_clock.due().is_none() {
+            self.arm(clock::milliseconds());
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn look_if_late(&self, due: u64) {

@@ -38,6 +38,13 @@ impl Shelf {
         self.words[class.index()].fetch_or(pool.bit(), AcqRel);
     }
 
+    /// The pools that seem to be offered.
+    #[inline]
+    pub fn glance(&self, class: SizeClass) -> u64 {
+        // Relaxed: who follows a hint claims the pool itself, or leaves it.
+        self.words[class.index()].load(Relaxed)
+    }
+
     /// Whether nothing is offered.
     #[inline]
     pub fn is_empty(&self, class: SizeClass) -> bool {

@@ -83,13 +83,22 @@ impl FreeList {
     /// - The caller owns the list.
     pub unsafe fn count(&self) -> u32 {
         let mut count = 0;
+        // SAFETY: the same contract.
+        unsafe { self.each(|_| count += 1) };
+        count
+    }
+
+    /// Visits the blocks, by walking: cold paths only.
+    ///
+    /// # Safety
+    /// - The caller owns the list.
+    pub unsafe fn each(&self, mut visit: impl FnMut(BlockPtr)) {
         let mut link = self.head.get();
         while let Some(block) = BlockPtr::from_link(link) {
-            count += 1;
+            visit(block);
             // SAFETY: blocks on the list are free, and ours with it.
             link = unsafe { block.next() };
         }
-        count
     }
 
     /// Counts at most `limit` blocks of a list that another thread may be changing, each accepted by `belongs` before its

@@ -15,11 +15,18 @@ use crate::size_class::SizeClass;
 const CARVE_BYTES: usize = 4096;
 
 impl Pool {
-    /// Carves about a page of blocks and returns them linked in address order, or `None` when none are left.
+    /// Carves about a page of blocks and returns them linked in address order, or `None` when none are left. Holes are filled
+    /// first.
     ///
     /// # Safety
     /// - The caller owns the pool, which holds blocks of `class`.
     pub unsafe fn carve(&self, class: SizeClass) -> Option<*mut Link> {
+        if self.holes() != 0 {
+            // SAFETY: the same contract.
+            if let Some(link) = unsafe { self.carve_hole(class) } {
+                return Some(link);
+            }
+        }
         let (bytes, carved) = (class.block_bytes(), self.carved.get());
         let batch = (CARVE_BYTES / bytes).max(1) as u32;
         let end = (carved + batch).min(Self::capacity(class));
@@ -41,6 +48,7 @@ impl Pool {
     /// # Safety
     /// - The caller owns the pool, which holds blocks of `class`.
     pub unsafe fn carve_untouched(&self, class: SizeClass) -> Option<BlockPtr> {
+        debug_assert_eq!(self.holes(), 0, "holes are filled first");
         let carved = self.carved.get();
         if carved == Self::capacity(class) {
             return None;
@@ -57,7 +65,7 @@ impl Pool {
         self.live.set(self.live.get() + (to - from));
     }
 
-    /// Whether blocks are left to carve.
+    /// Whether blocks are left to carve that never were.
     #[inline]
     pub fn can_carve(&self, class: SizeClass) -> bool {
         self.carved.get() < Self::capacity(class)

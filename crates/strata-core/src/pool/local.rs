@@ -68,6 +68,7 @@ impl Pool {
         list.replace(self.free.take());
         self.sink.set(core::ptr::from_ref(list).cast_mut());
         self.live.set(LIVE_WHILE_CURRENT);
+        self.set_ground(self.ground().in_use());
     }
 
     /// Takes back what is left on the owner's `list`: the pool is current no longer.
@@ -79,7 +80,7 @@ impl Pool {
         let free = unsafe { list.count() };
         self.free.replace(list.take());
         self.sink.set(core::ptr::from_ref(&self.free).cast_mut());
-        let live = self.carved.get() - free;
+        let live = self.carved.get() - free - self.hole_blocks();
         self.live.set(live);
         if live == 0 { Freed::Empty } else { Freed::StillLive }
     }

@@ -7,14 +7,14 @@
 //! | `sink`       | the owner                                            | the owner                                    |
 //! | `live`       | the owner                                            | the owner; statistics glance                 |
 //! | `carved`     | the owner                                            | the owner; statistics glance                 |
-//! | `clean`      | whoever opened the pool                               | the owner                                    |
+//! | `ground`     | the owner                                            | the owner; whoever looks for holes glances   |
 //! | `format`     | whoever claimed the pool's bit, before any block     | anybody who holds a block of it              |
 //! | `next, prev` | the owner (its queue of partial pools)               | the owner                                    |
 //! | `remote`     | anybody, by the transitions of `remote.rs`           | anybody                                      |
 //!
 //! I1  `owner` equals a cache's identity only while that cache owns the pool: it is written after the claim and cleared
 //!     before the pool is given up, both by the owner. A thread that reads its own identity there therefore owns it.
-//! I2  `live` counts the carved blocks that are not on `free`: those of the program, those in somebody's outbox and those
+//! I2  `live` counts the carved blocks that are neither on `free` nor in holes (`holes.rs`): those of the program, those in somebody's outbox and those
 //!     on `remote`. While the pool is a cache's *current* one, its free blocks are on the cache's list and `live` means
 //!     nothing (it is held far above zero).
 //! I3  All-zero bytes are a pool that nobody uses: state *idle*, no owner, no class.
@@ -23,9 +23,11 @@
 //! Idea: free lists per page (Leijen, Zorn, de Moura 2019); full pages owned by nobody (mimalloc 3).
 
 mod carve;
+mod holes;
 mod local;
 mod remote;
 
+pub use holes::{Look, UNIT_BYTES, UNITS};
 pub use local::{Freed, LIVE_WHILE_CURRENT};
 pub use remote::{AtomicRemote, Disowned, Pushed, RemoteState, RemoteWord, Taken};
 
@@ -97,7 +99,7 @@ pub struct Pool {
     live: OwnedU32,
     carved: OwnedU32,
     format: OwnedU32,
-    clean: OwnedU32,
+    ground: OwnedU32,
     remote: AtomicRemote,
     next: OwnedPtr<Self>,
     prev: OwnedPtr<Self>,
@@ -135,7 +137,7 @@ impl Pool {
             live: OwnedU32::zero(),
             carved: OwnedU32::zero(),
             format: OwnedU32::zero(),
-            clean: OwnedU32::zero(),
+            ground: OwnedU32::zero(),
             remote: AtomicRemote::idle(),
             next: OwnedPtr::null(),
             prev: OwnedPtr::null(),
@@ -173,10 +175,10 @@ impl Pool {
         Format::unpack(self.format.glance())
     }
 
-    /// What the uncarved part reads as.
+    /// What the blocks that are carved next read as.
     #[inline]
     pub fn uncarved_memory(&self) -> Memory {
-        if self.clean.get() == 0 { Memory::Used } else { Memory::Zero }
+        if self.holes() == 0 { self.ground().uncarved() } else { Memory::Used }
     }
 
     /// Blocks of `class` that a pool holds.
@@ -201,7 +203,7 @@ impl Pool {
     ///
     /// `memory` says whether the pool's memory is as the kernel zeroed it.
     pub fn open(&self, class: SizeClass, identity: *mut (), memory: Memory) {
-        self.clean.set(u32::from(memory == Memory::Zero));
+        self.set_ground(holes::Ground::fresh(memory));
         self.format.set(Format::Blocks(class).pack());
         self.carved.set(0);
         self.live.set(0);

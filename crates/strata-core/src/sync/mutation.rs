@@ -88,6 +88,10 @@ sites! {
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
     /// `segment/directory.rs::segments`: sees the complete segment.
     PUBLISH_READ: Ordering = Ordering::Acquire, mutant "publish_read_relaxed" = Ordering::Relaxed;
+    /// `segment/sweep.rs::sweep_if_nobodys`: becomes the owner before it digs.
+    SWEEP_CLAIMS: bool = true, mutant "sweep_without_claim" = false;
+    /// `segment/sweep.rs::sweep_if_nobodys`: leaves the pool that it became the owner of.
+    SWEEP_LEAVES: bool = true, mutant "swept_pool_kept" = false;
     /// `segment/purge.rs::purge_arena`: holds the claim while it purges.
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
     /// `segment/purge.rs::purge_arena`: marks pools clean before it gives them back.

@@ -1,0 +1,245 @@
+//! Holes against a naive model: a flag for every block and every unit.
+//!
+//! Every class, pages of 4 and of 16 KiB, memory that was zero and memory that was not, random patterns of survivors; the
+//! pool is dug, used, and dug again.
+
+use super::*;
+use crate::address::{ArenaPtr, PoolIndex};
+use crate::arena::{self, ArenaHead};
+use crate::block::FreeList;
+use crate::layout::ARENA_BYTES;
+use core::ptr::NonNull;
+use std::alloc::{Layout, alloc_zeroed};
+use std::collections::BTreeSet;
+use std::vec::Vec;
+
+/// A pool of an arena that is never given back: a test has a few of them.
+fn new_pool() -> &'static Pool {
+    let layout = Layout::from_size_align(ARENA_BYTES, ARENA_BYTES).unwrap();
+    // SAFETY: the size is not zero.
+    let base = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
+    // SAFETY: aligned, zero, never freed.
+    let arena = unsafe { ArenaPtr::new(base) };
+    // SAFETY: ours, zero.
+    unsafe { arena::init(arena, ArenaHead::of_pools(core::ptr::null(), 0)) };
+    // SAFETY: initialised.
+    unsafe { arena.pool(PoolIndex::new(1).unwrap()) }
+}
+
+/// Numbers that are the same in every run (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// A pool, and what the model knows of it.
+struct Case {
+    pool: &'static Pool,
+    class: SizeClass,
+    memory: Memory,
+    live: BTreeSet<u32>,
+    holes: u32,
+}
+
+impl Case {
+    fn open(pool: &'static Pool, class: SizeClass, memory: Memory) -> Self {
+        pool.open(class, core::ptr::without_provenance_mut(1), memory);
+        Self { pool, class, memory, live: BTreeSet::new(), holes: 0 }
+    }
+
+    fn index_of(&self, block: BlockPtr) -> u32 {
+        let offset = usize::from(self.pool.granule_of(block)) << GRANULE_SHIFT;
+        assert!(offset.is_multiple_of(self.class.block_bytes()));
+        (offset / self.class.block_bytes()) as u32
+    }
+
+    fn block(&self, index: u32) -> BlockPtr {
+        self.pool.block_at_granule(granule_of_index(self.class, index))
+    }
+
+    /// Makes the pool current, takes `count` blocks as a cache would, and lets it go.
+    fn take(&mut self, count: u64) {
+        let list = FreeList::new();
+        self.pool.lend(&list);
+        for _ in 0..count {
+            if list.is_empty() {
+                // SAFETY: ours, of this class.
+                let Some(link) = (unsafe { self.pool.carve(self.class) }) else { break };
+                list.replace(link);
+            }
+            // SAFETY: ours.
+            let block = unsafe { list.pop() }.unwrap();
+            // SAFETY: ours, of this length.
+            unsafe { block.as_non_null().write_bytes(0xa5, self.class.block_bytes()) };
+            assert!(self.live.insert(self.index_of(block)), "a block that lives was handed out");
+        }
+        self.holes = self.pool.holes();
+        // SAFETY: lent above.
+        let _ = unsafe { self.pool.settle(&list) };
+    }
+
+    /// Frees all but one in `keep` of the live blocks.
+    fn free(&mut self, random: &mut Random, keep: u64) {
+        for index in self.live.clone() {
+            if self.live.len() > 1 && random.below(keep) != 0 {
+                self.live.remove(&index);
+                // SAFETY: it lives, and is ours.
+                let _ = unsafe { self.pool.free_local(self.block(index)) };
+            }
+        }
+    }
+
+    fn units_of(&self, index: u32) -> Vec<u32> {
+        let (start, bytes) = (index as usize * self.class.block_bytes(), self.class.block_bytes());
+        let overlaps = |unit: &u32| {
+            let unit = *unit as usize * UNIT_BYTES;
+            start < unit + UNIT_BYTES && unit < start + bytes
+        };
+        (0..UNITS).filter(overlaps).collect()
+    }
+
+    fn is_in_holes(&self, index: u32) -> bool {
+        self.units_of(index).iter().any(|unit| self.holes & (1 << unit) != 0)
+    }
+
+    /// What digging should find, unit by unit and page by page.
+    fn expected(&self, page_bytes: usize) -> u32 {
+        let carved = 0..self.pool.carved();
+        let mut taken = [false; UNITS as usize];
+        let mut touched = [self.memory == Memory::Used; UNITS as usize];
+        carved.for_each(|index| {
+            for unit in self.units_of(index) {
+                taken[unit as usize] |= self.live.contains(&index);
+                touched[unit as usize] = true;
+            }
+        });
+        let is_free =
+            |unit: u32| self.holes & (1 << unit) != 0 || !taken[unit as usize] && touched[unit as usize];
+        let units_a_page = (page_bytes / UNIT_BYTES) as u32;
+        let pages = (0..UNITS / units_a_page).map(|page| page * units_a_page..(page + 1) * units_a_page);
+        let free = pages.filter(|page| page.clone().all(is_free)).flatten();
+        free.map(|unit| 1 << unit).sum::<u32>() & !self.holes
+    }
+
+    fn dig(&mut self, page_bytes: usize) {
+        let expected = self.expected(page_bytes);
+        // SAFETY: ours, of this class, not current; something lives.
+        let dug = unsafe { self.pool.dig(self.class, page_bytes) };
+        assert_eq!(dug, expected, "{:?} {:?}", self.class, self.live);
+        for unit in units_of(dug) {
+            // SAFETY: within the pool; nothing lives there, and nothing on the list does.
+            let start = unsafe { self.pool.base().byte_add(unit as usize * UNIT_BYTES) };
+            // SAFETY: as above.
+            unsafe { start.write_bytes(0x5a, UNIT_BYTES) };
+        }
+        self.holes |= dug;
+    }
+
+    fn check(&self) {
+        let mut listed = BTreeSet::new();
+        // SAFETY: ours.
+        unsafe { self.pool.free.each(|block| assert!(listed.insert(self.index_of(block)), "listed twice")) };
+        let in_holes = (0..self.pool.carved()).filter(|index| self.is_in_holes(*index)).collect::<Vec<_>>();
+        let free =
+            (0..self.pool.carved()).filter(|index| !self.live.contains(index) && !self.is_in_holes(*index));
+        assert_eq!(listed, free.collect());
+        assert!(in_holes.iter().all(|index| !self.live.contains(index)));
+        assert_eq!(self.pool.holes(), self.holes);
+        assert_eq!(
+            (self.pool.hole_blocks(), self.pool.glance_hole_blocks()),
+            (in_holes.len() as u32, in_holes.len() as u32)
+        );
+        assert_eq!(self.pool.live(), self.live.len() as u32);
+        for index in &self.live {
+            let start = self.block(*index).as_non_null();
+            for offset in [0, self.class.block_bytes() - 1] {
+                // SAFETY: within a live block.
+                let byte = unsafe { start.byte_add(offset) };
+                // SAFETY: written when the block was taken.
+                assert_eq!(unsafe { byte.read() }, 0xa5);
+            }
+        }
+    }
+}
+
+#[test]
+fn holes_agree_with_a_naive_model_whatever_the_class_the_page_and_the_survivors() {
+    let pool = new_pool();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for class in SizeClass::all() {
+        for (page_bytes, memory) in
+            [(4096, Memory::Zero), (4096, Memory::Used), (16_384, Memory::Zero), (16_384, Memory::Used)]
+        {
+            for keep in [2, 10, 100, 5_000] {
+                let mut case = Case::open(pool, class, memory);
+                let some = u64::from(Pool::capacity(class));
+                case.take(1 + random.below(some));
+                for _ in 0..4 {
+                    case.free(&mut random, keep);
+                    case.check();
+                    case.dig(page_bytes);
+                    case.check();
+                    case.take(random.below(some));
+                    case.check();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_was_dug_gives_out_each_of_its_blocks_once_more() {
+    let pool = new_pool();
+    let mut random = Random(88_172_645_463_325_252);
+    for class in SizeClass::all() {
+        let mut case = Case::open(pool, class, Memory::Zero);
+        let all = u64::from(Pool::capacity(class));
+        case.take(all);
+        case.free(&mut random, 50);
+        case.dig(4096);
+        case.take(all);
+        case.check();
+        assert_eq!((case.live.len() as u64, case.pool.holes()), (all, 0));
+    }
+}
+
+#[test]
+fn a_page_as_large_as_the_pool_is_never_dug() {
+    let pool = new_pool();
+    let mut case = Case::open(pool, SizeClass::of(64), Memory::Zero);
+    case.take(1024);
+    case.free(&mut Random(1), 1_000);
+    // SAFETY: ours, of this class, not current; something lives.
+    assert_eq!(unsafe { pool.dig(case.class, POOL_BYTES) }, 0);
+}
+
+#[test]
+fn a_pool_is_dug_when_it_was_idle_and_again_only_after_more_of_it_died() {
+    let pool = new_pool();
+    let class = SizeClass::of(1024);
+    let mut case = Case::open(pool, class, Memory::Zero);
+    case.take(64);
+    assert_eq!(pool.look(class), Look::Leave, "nothing is free");
+    let free = |case: &mut Case, indices: core::ops::Range<u32>| {
+        indices.for_each(|index| {
+            case.live.remove(&index);
+            // SAFETY: it lives, and is ours.
+            let _ = unsafe { case.pool.free_local(case.block(index)) };
+        });
+    };
+    free(&mut case, 0..32);
+    assert_eq!([pool.look(class), pool.look(class)], [Look::Again, Look::Dig]);
+    case.dig(4096);
+    assert_eq!(pool.look(class), Look::Leave);
+    free(&mut case, 32..36);
+    assert_eq!(pool.look(class), Look::Dig);
+    case.dig(4096);
+    case.take(1);
+    assert_eq!(pool.look(class), Look::Again, "blocks were taken from it since");
+}

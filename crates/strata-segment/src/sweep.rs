@@ -1,0 +1,189 @@
+//! Giving back the free pages inside pools in which something lives: of a cache's own, and of those that nobody owns.
+//!
+//! ```text
+//!   offered on the shelf ──claim──► ours ──look: in use of late?──► idle ──the next look──► holes dug, pages purged ──► left
+//! ```
+//!
+//! A look for memory to give back does this with nobody's pools; a cache with its own, whenever it finds that there was a look
+//! since its last one (`looks`). Nothing is dug that was in use since the look before, nor while memory is in demand.
+//!
+//! I1  Whoever digs owns the pool, so no list changes under it; what others give back meanwhile waits in the pool's word.
+//! I2  Blocks are off the list before their pages are purged, so no link is lost.
+//!
+//! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_sweep.rs`. Decision 0010.
+//! Idea: purging runs of pages inside of slabs (Bonwick 1994 reaps whole ones only; jemalloc cannot either).
+
+use crate::claim::bits_of;
+use crate::directory::Directory;
+use crate::purge::Which;
+use strata_core::address::{ArenaPtr, PoolIndex};
+use strata_core::arena;
+use strata_core::pool::{Format, Look, Pool, RemoteState, UNIT_BYTES};
+use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::{SWEEP_CLAIMS, SWEEP_LEAVES};
+use strata_os::{machine, memory};
+
+/// Which pools are worth it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sweep {
+    /// Those in use since the last look are left alone.
+    Idle,
+    /// All that may have free pages.
+    All,
+}
+
+impl Directory {
+    /// How often somebody looked for memory to give back: when this changes, it is time to sweep one's own.
+    #[inline]
+    pub fn looks(&self) -> u64 {
+        self.numbers.looks.get()
+    }
+
+    /// Looks at a pool of the caller's; `true` if another look may find more.
+    ///
+    /// # Safety
+    /// - The caller owns the pool, which holds blocks of `class`, is current nowhere, and has live blocks.
+    pub unsafe fn sweep_pool(&self, class: SizeClass, pool: &Pool, which: Sweep) -> bool {
+        match (pool.look(class), which) {
+            (Look::Leave, _) => false,
+            (Look::Again, Sweep::Idle) => true,
+            (Look::Again, Sweep::All) | (Look::Dig, _) => {
+                // SAFETY: the caller's promise.
+                unsafe { self.dig(class, pool) };
+                false
+            }
+        }
+    }
+
+    /// # Safety
+    /// - As for [`sweep_pool`](Self::sweep_pool).
+    unsafe fn dig(&self, class: SizeClass, pool: &Pool) {
+        // SAFETY: the caller's promise.
+        let mut units = u64::from(unsafe { pool.dig(class, machine::page_size()) });
+        while let Some(start) = bits_of(units).next() {
+            let length = (!(units >> start)).trailing_zeros();
+            let bytes = length as usize * UNIT_BYTES;
+            let first = pool.base().as_ptr().wrapping_byte_add(start as usize * UNIT_BYTES);
+            // SAFETY: within the pool, hence not null.
+            let first = unsafe { core::ptr::NonNull::new_unchecked(first) };
+            // SAFETY: whole pages of a pool that is ours (I1), of which every block is free and on no list (I2).
+            if unsafe { memory::purge(first, bytes) } {
+                self.numbers.purged_bytes.add(bytes as u64);
+            }
+            self.numbers.purge_calls.add(1);
+            units &= u64::MAX << (start + length);
+        }
+    }
+
+    /// Looks at every pool that nobody owns; whether another look may find more.
+    pub(crate) fn sweep_unowned(&self, which: Which) -> bool {
+        let which = match which {
+            Which::Nothing => return false,
+            Which::Settled => Sweep::Idle,
+            Which::All => Sweep::All,
+        };
+        self.numbers.looks.add(1);
+        let mut left = false;
+        for segment in self.segments() {
+            for class in SizeClass::all() {
+                for arena in bits_of(segment.shelf_summary(class).hints()) {
+                    left |= self.sweep_arena(segment.arena(arena), class, which);
+                }
+            }
+        }
+        left
+    }
+
+    fn sweep_arena(&self, arena: ArenaPtr, class: SizeClass, which: Sweep) -> bool {
+        // SAFETY: a raised bit means an initialised arena.
+        let offered = unsafe { arena::shelf(arena) }.glance(class);
+        let mut left = false;
+        for index in bits_of(offered).filter_map(|bit| PoolIndex::new(bit as usize)) {
+            // SAFETY: a pool of an initialised arena; its header is never unmapped.
+            left |= self.sweep_if_nobodys(unsafe { arena.pool(index) }, class, which);
+        }
+        left
+    }
+
+    fn sweep_if_nobodys(&self, pool: &Pool, class: SizeClass, which: Sweep) -> bool {
+        if pool.remote().glance().state() != RemoteState::Unowned
+            || !pool.glance_worth_digging(class)
+            || SWEEP_CLAIMS && !pool.remote().claim()
+        {
+            return false;
+        }
+        // The offer may be stale: the pool may serve another class by now.
+        let mut left = false;
+        if pool.format() == Format::Blocks(class) {
+            // SAFETY: claimed just now, current nowhere; nobody leaves a pool in which nothing lives.
+            left = unsafe { self.sweep_pool(class, pool, which) };
+        }
+        if SWEEP_CLAIMS && SWEEP_LEAVES {
+            // SAFETY: ours by the claim, current nowhere, not used again.
+            unsafe { self.leave_pool(pool) };
+        }
+        left
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::pool::Memory;
+
+    /// A pool of nobody's whose second half is free: every block was written, those of the second half were freed.
+    fn half_free_pool(directory: &Directory, class: SizeClass) -> &'static Pool {
+        let pool = directory.claim_pool().unwrap().first;
+        pool.open(class, core::ptr::without_provenance_mut(1), Memory::Zero);
+        let count = Pool::capacity(class);
+        for index in 0..count {
+            // SAFETY: opened just now: ours, and of this class.
+            let block = unsafe { pool.carve_untouched(class) }.unwrap();
+            // SAFETY: ours, of this length.
+            unsafe { block.as_non_null().write_bytes(0xa5, class.block_bytes()) };
+            if index >= count / 2 {
+                // SAFETY: ours; blocks of the first half live.
+                let _ = unsafe { pool.free_local(block) };
+            }
+        }
+        // SAFETY: ours, current nowhere, and used no more.
+        unsafe { directory.leave_pool(pool) };
+        pool
+    }
+
+    const HALF_A_POOL: u64 = (strata_core::layout::POOL_BYTES / 2) as u64;
+
+    #[test]
+    fn free_pages_of_nobodys_pool_go_when_it_was_idle_for_a_look() {
+        static DIRECTORY: Directory = Directory::new();
+        let pool = half_free_pool(&DIRECTORY, SizeClass::of(1024));
+        assert!(DIRECTORY.sweep_unowned(Which::Settled), "it was in use of late");
+        assert_eq!(DIRECTORY.purged_bytes(), 0);
+        assert!(!DIRECTORY.sweep_unowned(Which::Settled));
+        assert_eq!(DIRECTORY.purged_bytes(), HALF_A_POOL);
+        assert_eq!(DIRECTORY.census().purge_calls, 1, "neighbours go by one call");
+        assert!(!DIRECTORY.sweep_unowned(Which::All));
+        assert_eq!(DIRECTORY.purged_bytes(), HALF_A_POOL, "what went is not given back again");
+        // SAFETY: the first block lives, and is read as it was written.
+        assert_eq!(unsafe { pool.base().read() }, 0xa5);
+    }
+
+    #[test]
+    fn a_swept_pool_is_nobodys_again_and_on_the_shelf() {
+        static DIRECTORY: Directory = Directory::new();
+        let class = SizeClass::of(1024);
+        let pool = half_free_pool(&DIRECTORY, class);
+        assert!(!DIRECTORY.sweep_unowned(Which::All));
+        assert!(core::ptr::eq(DIRECTORY.adopt(class).unwrap(), pool));
+        assert_eq!(pool.live(), Pool::capacity(class) / 2);
+    }
+
+    #[test]
+    fn a_pool_that_somebody_owns_is_left_alone() {
+        static DIRECTORY: Directory = Directory::new();
+        let pool = half_free_pool(&DIRECTORY, SizeClass::of(1024));
+        assert!(pool.remote().claim());
+        assert!(!DIRECTORY.sweep_unowned(Which::All));
+        assert_eq!(DIRECTORY.purged_bytes(), 0);
+    }
+}
