@@ -27,8 +27,8 @@ const BYTES: usize = 256 << 20;
 const SIZES: std::ops::Range<f64> = 4.0..11.0;
 /// The mean of those sizes, rounded down: more objects than this do not come.
 const LEAST_MEAN: usize = 400;
-/// Objects that come and go between two naps while the heap settles.
-const A_FEW: usize = 16;
+/// Objects that a request holds while the heap settles, twenty requests a second.
+const A_FEW: usize = 256;
 
 fn prepare(settings: &Settings) -> Job {
     // Less than an eighth of it would tell of the units that allocators take memory in.
@@ -48,8 +48,12 @@ fn story(limit: usize) -> Ledger {
     objects.shuffle(&mut random);
     objects.truncate(objects.len() / 10);
     let held = objects.iter().map(|object| object.len()).sum();
+    let mut request = touched(A_FEW, Box::default);
     ledger.note("9 of 10 freed at random", held);
-    settle(|| (0..A_FEW).for_each(|_| drop(black_box(object(&mut random)))));
+    settle(|| {
+        request.extend((0..A_FEW).map(|_| object(&mut random)));
+        black_box(&mut request).clear();
+    });
     ledger.note("two seconds later", held);
     ledger
 }

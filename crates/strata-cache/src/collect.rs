@@ -126,9 +126,6 @@ impl Cache {
         self.answer_appeal();
         self.directory().tick();
         self.sweep_after_a_look();
-        if self.partial_pools.get() != 0 {
-            self.directory().keep_looking();
-        }
     }
 
     /// Brings the partial pools within the limit, which may have become lower.

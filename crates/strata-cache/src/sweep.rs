@@ -18,11 +18,14 @@ impl Cache {
         self.directory().looks() as u32
     }
 
-    /// Sweeps if somebody looked since the last time.
+    /// Sweeps if somebody looked since the last time; as long as there are partial pools, somebody will.
     #[inline]
     pub(crate) fn sweep_after_a_look(&self) {
         if self.looks() != self.looks_seen.get() {
             self.sweep_now();
+        }
+        if self.partial_pools.get() != 0 {
+            self.directory().keep_looking();
         }
     }
 
