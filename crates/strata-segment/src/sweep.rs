@@ -11,11 +11,11 @@
 //! I2  Blocks are off the list before their pages are purged, so no link is lost.
 //!
 //! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_sweep.rs`. Decision 0010.
-//! Idea: purging runs of pages inside of slabs (Bonwick 1994 reaps whole ones only; jemalloc cannot either).
 
 use crate::claim::bits_of;
 use crate::directory::Directory;
 use crate::purge::Which;
+use crate::segment::Segment;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena;
 use strata_core::pool::{Format, Look, Pool, RemoteState, UNIT_BYTES};
@@ -60,6 +60,11 @@ impl Directory {
     unsafe fn dig(&self, class: SizeClass, pool: &Pool) {
         // SAFETY: the caller's promise.
         let mut units = u64::from(unsafe { pool.dig(class, machine::page_size()) });
+        if units != 0 {
+            // SAFETY: claimed from a segment.
+            let (segment, arena) = unsafe { Segment::of(pool) };
+            segment.shun_huge_pages(arena);
+        }
         while let Some(start) = bits_of(units).next() {
             let length = (!(units >> start)).trailing_zeros();
             let bytes = length as usize * UNIT_BYTES;

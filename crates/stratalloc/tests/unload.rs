@@ -200,9 +200,17 @@ fn a_librarys_janitor_is_gone_before_its_code_is() {
     let _turn = turn();
     for _ in 0..10 {
         let plugin = &Plugin::open();
+        let together = &Barrier::new(2);
         std::thread::scope(|scope| {
-            // At the end of its burst each has something to be given back.
-            (0..2).for_each(|_| drop(scope.spawn(|| assert_eq!(plugin.burst(), 32 << 10))));
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    // A janitor comes where several threads allocate: both have begun before either bursts.
+                    plugin.work(1);
+                    together.wait();
+                    assert_eq!(plugin.burst(), 32 << 10);
+                    together.wait();
+                });
+            }
         });
         assert!(janitor_is_there());
         assert!(plugin.close());

@@ -37,7 +37,7 @@ pub(crate) struct Effort {
 
 impl Effort {
     /// Enough for a table in a README.
-    pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, stories: 3, budget: None };
+    pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, stories: 1, budget: None };
     /// Under two minutes, the last round's misjudgement included.
     pub(crate) const QUICK: Self =
         Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(95)) };

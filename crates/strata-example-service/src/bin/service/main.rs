@@ -20,7 +20,7 @@ use clap::Parser;
 use strata_example_service::cache::{Cache, Policy};
 use strata_example_service::routes::{Service, router};
 use stratalloc::Strata;
-use stratalloc::watch::{self, Crossing, Threshold, Watch};
+use stratalloc::watch::{self, Crossing, Measure, Threshold, Watch};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -67,7 +67,9 @@ async fn main() -> Result<()> {
 }
 
 /// Sheds first, and hands over when that was not enough.
-fn watches(cache: &Arc<Cache>, end: &Arc<Notify>) -> Result<[Watch; 2]> {
+///
+/// What the allocator holds can be more than what is resident: `RLIMIT_DATA` counts memory that was given back as well.
+fn watches(cache: &Arc<Cache>, end: &Arc<Notify>) -> Result<[Watch; 3]> {
     let (cache, end) = (Arc::clone(cache), Arc::clone(end));
     let shed = watch::at(Threshold::resident().share_of_limit(SHED_AT), move |crossing| {
         let pages = cache.amount().pages;
@@ -75,11 +77,14 @@ fn watches(cache: &Arc<Cache>, end: &Arc<Notify>) -> Result<[Watch; 2]> {
         Strata::trim();
         say(crossing, &format!("{pages} pages shed"));
     })?;
-    let hand_over = watch::at(Threshold::resident().share_of_limit(HAND_OVER_AT), move |crossing| {
-        say(crossing, "handing over");
-        end.notify_one();
-    })?;
-    Ok([shed, hand_over])
+    let hand_over = |measure: Measure, end: Arc<Notify>| {
+        watch::at(measure.share_of_limit(HAND_OVER_AT), move |crossing| {
+            say(crossing, "handing over");
+            end.notify_one();
+        })
+    };
+    let resident = hand_over(Threshold::resident(), Arc::clone(&end))?;
+    Ok([shed, resident, hand_over(Threshold::held(), end)?])
 }
 
 fn say(crossing: &Crossing, what: &str) {
