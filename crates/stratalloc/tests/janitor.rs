@@ -198,7 +198,6 @@ fn a_janitor_who_has_nothing_to_do_does_not_wake() {
 }
 
 #[test]
-#[ignore = "forks a harness of many threads, whose locks the child may find held: run it alone"]
 fn a_janitor_goes_home_when_one_thread_is_left_and_comes_again() {
     // SAFETY: as in `a_program_of_one_thread_stays_one`: a process without the harness's threads.
     let child = unsafe { libc::fork() };
