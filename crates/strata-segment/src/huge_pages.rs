@@ -229,6 +229,17 @@ impl Segment {
             self.clear_advised(arena);
             // SAFETY: committed, as a pool of it is claimed; advice changes no contents.
             unsafe { memory::advise_small_pages(self.arena(arena).as_non_null(), ARENA_BYTES) };
+            self.purge_behind_metadata(arena);
+        }
+    }
+
+    /// What lies between an arena's metadata and its first pool came with their huge page, and nobody ever uses it.
+    fn purge_behind_metadata(&self, arena: u32) {
+        let used = self.metadata_bytes(arena).next_multiple_of(machine::page_size());
+        if used < POOL_BYTES {
+            let behind = self.arena(arena).metadata_place(used).cast();
+            // SAFETY: committed, whole pages, in no pool that can be claimed and behind everything that is read or written.
+            unsafe { memory::purge(behind, POOL_BYTES - used) };
         }
     }
 }

@@ -193,6 +193,11 @@ impl Segment {
         self.advised.fetch_and(!(1 << arena), Relaxed);
     }
 
+    /// Bytes of an arena's first pool that are in use: the segment itself lies in the first arena's.
+    pub(crate) fn metadata_bytes(&self, arena: u32) -> usize {
+        METADATA_BYTES + if arena == 0 { size_of::<Self>() } else { 0 }
+    }
+
     /// Arenas in which somebody set down pools of this class.
     pub(crate) fn shelf_summary(&self, class: SizeClass) -> &Summary {
         &self.shelves[class.index()]
