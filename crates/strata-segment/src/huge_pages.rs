@@ -10,8 +10,10 @@
 //! dense. A fresh huge block may be touched here and there only, which in huge pages would cost hundreds of times the
 //! memory; one that takes the place of another that was freed a moment ago, or that was full, is not of that kind.
 //!
-//! H1  An arena whose bit in `advised` is set may get huge pages. Before any of its memory is purged, the kernel is told to
-//!     stop: its own daemon would fill the gaps again within minutes.
+//! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
+//!     give no more: its own daemon would fill the gaps again within minutes.
+//! H2  In such an arena even pools that nobody used may hold memory, since a touch of one brings its neighbours; so all of its
+//!     free pools are purged, and the bit goes once no free pool is left out.
 //!
 //! Does not know: what the pages are for. Measured: decision 0009.
 
@@ -223,10 +225,18 @@ impl Pages {
 }
 
 impl Segment {
-    /// Some of an arena's memory is about to be purged: no huge pages there from now on (H1).
+    /// Free pools that may hold memory (H2).
+    pub(crate) fn free_with_memory(&self, arena: u32) -> u64 {
+        let free = self.pools[arena as usize].glance();
+        if FIT_ARENAS && self.is_advised(arena) { free } else { free & self.dirty(arena) }
+    }
+
+    /// Some of an arena's memory, which is the caller's, is about to be purged: no more huge pages there (H1).
     pub(crate) fn shun_huge_pages(&self, arena: u32) {
         if FIT_ARENAS && self.is_advised(arena) {
-            self.clear_advised(arena);
+            if self.pools[arena as usize].glance() == 0 {
+                self.clear_advised(arena);
+            }
             // SAFETY: committed, as a pool of it is claimed; advice changes no contents.
             unsafe { memory::advise_small_pages(self.arena(arena).as_non_null(), ARENA_BYTES) };
             self.purge_behind_metadata(arena);
@@ -247,6 +257,7 @@ impl Segment {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::purge::Which;
     use std::vec::Vec;
     use strata_core::layout::LARGEST_RUN_POOLS;
 
@@ -312,6 +323,24 @@ mod tests {
         ALWAYS.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
         grow_to(&ALWAYS, ARENA_BYTES as u64 / 2);
         assert_eq!(advised_arenas(&ALWAYS), 1);
+    }
+
+    #[test]
+    fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::OnAdvice);
+        let pools = grow_to(&DIRECTORY, HEAVY_BYTES + 4 * ARENA_BYTES as u64 + ARENA_BYTES as u64 / 2);
+        let advised = advised_arenas(&DIRECTORY);
+        let last = pools.last().unwrap();
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(last) };
+        assert!(
+            segment.is_advised(arena) && segment.dirty(arena) == 0 && segment.free_with_memory(arena) != 0
+        );
+        (0..3).for_each(|_| drop(DIRECTORY.pass(Which::Settled)));
+        assert!(!segment.is_advised(arena));
+        assert_eq!(segment.free_with_memory(arena), 0);
+        assert_eq!(advised_arenas(&DIRECTORY), advised - 1, "full arenas keep theirs");
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Directory {
     fn purge_arena(&self, segment: &Segment, arena: u32, which: Which) -> bool {
         let bits = &segment.pools[arena as usize];
         let (aged, settled) = (&segment.aged[arena as usize], &segment.settled[arena as usize]);
-        let wanted = which.among(bits.glance() & segment.dirty(arena), settled.get());
+        let wanted = which.among(segment.free_with_memory(arena), settled.get());
         let claimed =
             if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
         if let Some(claimed) = claimed {
@@ -89,7 +89,7 @@ impl Directory {
                 segment.open.raise(arena);
             }
         }
-        let left = bits.glance() & segment.dirty(arena);
+        let left = segment.free_with_memory(arena);
         settled.set(left & aged.get());
         aged.set(left);
         left != 0
