@@ -11,7 +11,7 @@ use patterned::{Patterned, layout};
 use process::{KIB, MIB, alone, is_slow, resident_bytes};
 use random::Random;
 use std::alloc::Layout;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use stratalloc::{Heap, Strata};
 
@@ -188,7 +188,7 @@ fn a_dropped_heap_whose_blocks_were_freed_leaves_no_pool_in_use() {
 }
 
 /// Makes a heap, uses it, and drops it: the ways in which its blocks may be freed.
-fn live_once(random: &mut Random, others: &Sender<Patterned>) {
+fn live_once(random: &mut Random, others: &SyncSender<Patterned>) {
     let heap = Heap::new().unwrap();
     for seed in 0..30 {
         let block = block(&heap, small(random), seed);
@@ -203,7 +203,8 @@ fn live_once(random: &mut Random, others: &Sender<Patterned>) {
 #[test]
 fn heaps_that_come_and_go_take_no_memory() {
     alone("heaps_that_come_and_go_take_no_memory", || {
-        let (sender, receiver) = channel::<Patterned>();
+        // A bound, so that the other thread is never far behind, however busy the machine.
+        let (sender, receiver) = sync_channel::<Patterned>(1000);
         let other = thread::spawn(move || receiver.into_iter().for_each(Patterned::free));
         let mut random = Random::new(1);
         let tenth = if is_slow() { 300 } else { 10_000 };
