@@ -249,7 +249,7 @@ impl Segment {
         if used < POOL_BYTES {
             let behind = self.arena(arena).metadata_place(used).cast();
             // SAFETY: committed, whole pages, in no pool that can be claimed and behind everything that is read or written.
-            unsafe { memory::purge(behind, POOL_BYTES - used) };
+            let _ = unsafe { memory::purge(behind, POOL_BYTES - used) };
         }
     }
 }
