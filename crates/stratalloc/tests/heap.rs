@@ -213,11 +213,12 @@ fn heaps_that_come_and_go_take_no_memory() {
             // What waits for its delay is not what heaps take: it goes.
             Strata::trim();
         };
-        live(tenth);
+        // The other thread comes to hold as many partial pools as it may (collect.rs I1), not at once but for good.
+        live(10 * tenth);
         let before = (resident_bytes(), Strata::stats());
-        live(9 * tenth);
+        live(10 * tenth);
         let after = (resident_bytes(), Strata::stats());
-        println!("  resident after {tenth} heaps: {}, after {}: {}", before.0, 10 * tenth, after.0);
+        println!("  resident after {} heaps: {}, after {}: {}", 10 * tenth, before.0, 20 * tenth, after.0);
         // What the other thread has not freed yet comes and goes.
         assert!(after.0 < before.0 + 8 * MIB, "{} grew to {}", before.0, after.0);
         assert_eq!(after.1.caches, before.1.caches);
