@@ -57,6 +57,11 @@ pub mod lifecycle;
 mod linux;
 pub mod machine;
 pub mod memory;
+#[cfg_attr(
+    strata_loom,
+    allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")
+)]
+mod posix;
 #[cfg(any(feature = "simulated", strata_loom))]
 pub mod simulated;
 pub mod stderr;

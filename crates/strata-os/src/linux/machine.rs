@@ -8,37 +8,19 @@
 use super::small_file;
 use crate::call::Errno;
 use crate::machine::MemoryBudget;
+use crate::posix::page_size::PageSize;
 use core::mem::size_of_val;
-use core::sync::atomic::{AtomicUsize, Ordering};
+
+pub use crate::posix::limit::{address_space_limit, data_limit};
 
 /// More than any kernel supports today (8192 on x86-64).
 const PROCESSORS_AT_MOST: usize = 16384;
-/// Which of a process's limits: the C libraries disagree on its type.
-#[cfg(target_env = "gnu")]
-type Kind = libc::__rlimit_resource_t;
-#[cfg(not(target_env = "gnu"))]
-type Kind = libc::c_int;
-
-const SMALLEST_PAGE_BYTES: usize = 4096;
 
 /// Bytes of a page: 4 KiB on x86-64; 4, 16 or 64 KiB on aarch64, as the kernel was built.
 #[inline]
 pub(crate) fn page_size() -> usize {
-    // Relaxed: every thread that finds zero computes the same value.
-    match PAGE_SIZE.load(Ordering::Relaxed) {
-        0 => ask_page_size(),
-        known => known,
-    }
-}
-
-static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
-
-#[cold]
-fn ask_page_size() -> usize {
-    let size = auxiliary(libc::AT_PAGESZ).max(SMALLEST_PAGE_BYTES);
-    // Relaxed: as in `page_size`.
-    PAGE_SIZE.store(size, Ordering::Relaxed);
-    size
+    static KNOWN: PageSize = PageSize::unknown();
+    KNOWN.or_ask(|| auxiliary(libc::AT_PAGESZ))
 }
 
 /// What the kernel told the process about itself at its start; works before `main`.
@@ -59,23 +41,6 @@ pub fn processors() -> usize {
     errno.restore();
     let count: u32 = set.iter().map(|word| word.count_ones()).sum();
     (count as usize).max(1)
-}
-
-/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
-pub fn address_space_limit() -> Option<u64> {
-    soft_limit(libc::RLIMIT_AS)
-}
-
-/// Bytes of memory of its own that this process may have, touched or not (`RLIMIT_DATA`); `None` if nobody set a limit.
-pub fn data_limit() -> Option<u64> {
-    soft_limit(libc::RLIMIT_DATA)
-}
-
-fn soft_limit(kind: Kind) -> Option<u64> {
-    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: writes the value that it is given; cannot fail for a kind that there is.
-    unsafe { libc::getrlimit(kind, &raw mut limit) };
-    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
 /// Of the limits that are this process's own, the one with the least room.
@@ -169,7 +134,7 @@ mod tests {
     #[test]
     fn the_page_size_is_a_power_of_two_and_stays() {
         let size = page_size();
-        assert!(size.is_power_of_two() && size >= SMALLEST_PAGE_BYTES);
+        assert!(size.is_power_of_two() && size >= 4096);
         assert_eq!(size, page_size());
     }
 
@@ -204,11 +169,5 @@ mod tests {
             assert!(threads().unwrap() >= 52);
             counted.wait();
         });
-    }
-
-    #[test]
-    fn an_address_space_without_limit_is_none() {
-        let limit = address_space_limit();
-        assert!(limit.is_none_or(|bytes| bytes > 1 << 20));
     }
 }

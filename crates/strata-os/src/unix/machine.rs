@@ -7,41 +7,16 @@
 
 use crate::call::Errno;
 use crate::machine::MemoryBudget;
+use crate::posix::page_size::PageSize;
 use core::ffi::c_int;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
-// OpenBSD has no limit on addresses; that on data counts private mappings.
-#[cfg(not(target_os = "openbsd"))]
-use libc::RLIMIT_AS as ADDRESS_SPACE;
-#[cfg(target_os = "openbsd")]
-use libc::RLIMIT_DATA as ADDRESS_SPACE;
-
-/// Which of a process's limits: the C libraries disagree on its type.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-type Kind = libc::__rlimit_resource_t;
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-type Kind = c_int;
-
-const SMALLEST_PAGE_BYTES: u64 = 4096;
+pub use crate::posix::limit::{address_space_limit, data_limit};
 
 /// Bytes of a page: 4 KiB on most processors, 16 KiB on Apple's.
 #[inline]
 pub(crate) fn page_size() -> usize {
-    // Relaxed: every thread that finds zero computes the same value.
-    match PAGE_SIZE.load(Ordering::Relaxed) {
-        0 => ask_page_size(),
-        known => known,
-    }
-}
-
-static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
-
-#[cold]
-fn ask_page_size() -> usize {
-    let size = ask(libc::_SC_PAGESIZE).max(SMALLEST_PAGE_BYTES) as usize;
-    // Relaxed: as in `page_size`.
-    PAGE_SIZE.store(size, Ordering::Relaxed);
-    size
+    static KNOWN: PageSize = PageSize::unknown();
+    KNOWN.or_ask(|| ask(libc::_SC_PAGESIZE) as usize)
 }
 
 /// A number that the C library knows; 0 if it does not.
@@ -56,24 +31,6 @@ fn ask(what: c_int) -> u64 {
 /// The number of processors of the machine that are on, whichever of them this thread may run on; at least 1.
 pub fn processors() -> usize {
     ask(libc::_SC_NPROCESSORS_ONLN).max(1) as usize
-}
-
-/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
-pub fn address_space_limit() -> Option<u64> {
-    soft_limit(ADDRESS_SPACE)
-}
-
-/// Bytes of memory of its own that this process may have (`RLIMIT_DATA`); `None` if nobody set a limit.
-pub fn data_limit() -> Option<u64> {
-    soft_limit(libc::RLIMIT_DATA)
-}
-
-#[allow(clippy::unnecessary_cast, reason = "a signed number on some systems, never below zero")]
-fn soft_limit(kind: Kind) -> Option<u64> {
-    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: writes the value that it is given; cannot fail for a kind that there is.
-    unsafe { libc::getrlimit(kind, &raw mut limit) };
-    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
 }
 
 /// Of the limits that are this process's own, the one with the least room: none, as POSIX does not say what is used.
@@ -124,7 +81,7 @@ mod tests {
     #[test]
     fn the_page_size_is_a_power_of_two_and_stays() {
         let size = page_size();
-        assert!(size.is_power_of_two() && size as u64 >= SMALLEST_PAGE_BYTES);
+        assert!(size.is_power_of_two() && size >= 4096);
         assert_eq!(size, page_size());
     }
 
@@ -139,10 +96,5 @@ mod tests {
         let errno = std::io::Error::last_os_error().raw_os_error();
         assert_eq!(ask(-1), 0);
         assert_eq!(std::io::Error::last_os_error().raw_os_error(), errno);
-    }
-
-    #[test]
-    fn an_address_space_without_limit_is_none() {
-        assert!(address_space_limit().is_none_or(|bytes| bytes > 1 << 20));
     }
 }

@@ -1,0 +1,70 @@
+//! What every `map.rs` promises, tried on that of this system and on that of any Unix.
+
+use super::trim::is_aligned;
+use core::ptr::NonNull;
+
+const MIB: usize = 1 << 20;
+
+/// The verbs of a `map.rs`.
+struct Map {
+    page_bytes: usize,
+    reserve: fn(usize, usize) -> Option<NonNull<u8>>,
+    map: fn(usize, usize) -> Option<NonNull<u8>>,
+    commit: unsafe fn(NonNull<u8>, usize) -> bool,
+    decommit: unsafe fn(NonNull<u8>, usize) -> bool,
+    release: unsafe fn(NonNull<u8>, usize) -> bool,
+}
+
+/// Of a module `memory`.
+macro_rules! map_of {
+    ($($memory:ident)::+) => {{
+        use $($memory)::+::{commit, decommit, map, page_size, release, reserve};
+        Map { page_bytes: page_size(), reserve, map, commit, decommit, release }
+    }};
+}
+
+fn maps() -> [Map; 2] {
+    [map_of!(crate::system::memory), map_of!(crate::unix::memory)]
+}
+
+#[test]
+fn every_size_comes_at_every_alignment() {
+    for Map { page_bytes: page, reserve, release, .. } in maps() {
+        for align in [page, 64 << 10, 4 * MIB, 64 * MIB] {
+            for size in [page, 3 * page, 4 * MIB] {
+                let ptr = reserve(size, align).unwrap();
+                assert!(is_aligned(ptr, align));
+                // SAFETY: reserved above.
+                assert!(unsafe { release(ptr, size) });
+            }
+        }
+    }
+}
+
+#[test]
+fn sizes_that_cannot_be_are_refused() {
+    for Map { page_bytes: page, reserve, map, .. } in maps() {
+        assert_eq!(reserve(usize::MAX & !(page - 1), page), None);
+        assert_eq!(map((isize::MAX as usize) & !(page - 1), 4 * MIB), None);
+    }
+}
+
+#[test]
+fn memory_reads_as_zero_after_commit_and_after_decommit() {
+    for Map { page_bytes, reserve, commit, decommit, release, .. } in maps() {
+        let size = 8 * page_bytes;
+        let ptr = reserve(size, MIB).unwrap();
+        for _ in 0..2 {
+            // SAFETY: reserved.
+            assert!(unsafe { commit(ptr, size) });
+            // SAFETY: committed.
+            assert_eq!(unsafe { ptr.read() }, 0);
+            // SAFETY: committed.
+            unsafe { ptr.write(7) };
+            // SAFETY: committed, and nobody else knows it.
+            assert!(unsafe { decommit(ptr, size) });
+        }
+        // SAFETY: reserved.
+        assert!(unsafe { release(ptr, size) });
+    }
+}

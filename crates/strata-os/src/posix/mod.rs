@@ -1,0 +1,15 @@
+//! What Linux and the other Unixes do in the same way, for the two folders to use.
+//!
+//! | file          | what                                                            |
+//! |---------------|-----------------------------------------------------------------|
+//! | `trim`        | addresses at an alignment that the kernel does not give         |
+//! | `limit`       | the limits that a process has of its own                        |
+//! | `page_size`   | a number that is asked for once                                 |
+//!
+//! Does not know: which system this is.
+
+pub(crate) mod limit;
+#[cfg(test)]
+mod map_tests;
+pub(crate) mod page_size;
+pub(crate) mod trim;
