@@ -53,6 +53,16 @@ impl World {
         Self { runtime, stand_in: Box::leak(Box::new(Cache::new())) }
     }
 
+    /// A world in which a thread has left a pool with one live block and, on another page, room for another.
+    pub fn with_a_left_pool() -> (Self, Block) {
+        let world = Self::new();
+        let gone = world.enter();
+        let (live, free) = (gone.alloc(HALF), gone.alloc(HALF));
+        gone.free(free);
+        world.leave(gone);
+        (world, live)
+    }
+
     /// What everybody shares.
     pub fn runtime(self) -> &'static Runtime {
         self.runtime

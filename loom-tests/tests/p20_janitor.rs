@@ -8,7 +8,31 @@ use std::rc::Rc;
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::Pool;
 use strata_core::sync::Ordering::Relaxed;
-use strata_loom_tests::{World, alone, join, model, spawn};
+use strata_loom_tests::{JoinHandle, World, alone, join, model, spawn};
+
+/// Where the janitor's thread is kept until it is joined.
+type Place = Rc<UnsafeCell<i32>>;
+
+/// A thread that hires a janitor if there is none, and keeps his thread.
+fn start(world: World, place: &Place) -> JoinHandle<()> {
+    let place = Rc::clone(place);
+    spawn(move || {
+        let janitor = &world.runtime().directory.janitor;
+        if janitor.hire().is_some() {
+            // SAFETY: whoever hires is alone with the place: loom looks.
+            place.with_mut(|place| unsafe { *place = 1 });
+            janitor.started();
+            // The thread that was started, a step later.
+            let _ = janitor.begin();
+        }
+    })
+}
+
+/// Closes; the thread that is to be joined, if there is one.
+fn close(world: World, place: &Place) -> Option<i32> {
+    // SAFETY: whoever closes is alone with the place: loom looks.
+    world.runtime().directory.janitor.close().then(|| place.with(|place| unsafe { *place }))
+}
 
 #[test]
 fn what_is_freed_while_the_janitor_falls_asleep_is_purged() {
@@ -51,20 +75,9 @@ fn who_closes_is_alone_with_the_threads_place() {
     model("who_closes_is_alone_with_the_threads_place", None, || {
         let world = World::new();
         let place = Rc::new(UnsafeCell::new(0));
-        let theirs = Rc::clone(&place);
-        let starter = spawn(move || {
-            let janitor = &world.runtime().directory.janitor;
-            if janitor.hire().is_some() {
-                // SAFETY: whoever hires is alone with the place: loom looks.
-                theirs.with_mut(|place| unsafe { *place = 1 });
-                janitor.started();
-                // The thread that was started, a step later.
-                let _ = janitor.begin();
-            }
-        });
-        if world.runtime().directory.janitor.close() {
-            // SAFETY: whoever closes is alone with it: loom looks.
-            assert_eq!(place.with(|place| unsafe { *place }), 1);
+        let starter = start(world, &place);
+        if let Some(thread) = close(world, &place) {
+            assert_eq!(thread, 1, "the one that was started");
         }
         join(starter);
         assert!(world.runtime().directory.janitor.hire().is_none());
@@ -77,23 +90,12 @@ fn a_successor_is_hired_against_the_end() {
     model("a_successor_is_hired_against_the_end", None, || {
         let world = World::new();
         let place = Rc::new(UnsafeCell::new(0));
-        let theirs = Rc::clone(&place);
         let janitor = &world.runtime().directory.janitor;
         assert!(janitor.hire().is_some() && janitor.begin());
         let leaver = spawn(move || world.runtime().directory.janitor.go_home());
-        let starter = spawn(move || {
-            let janitor = &world.runtime().directory.janitor;
-            if janitor.hire().is_some() {
-                // SAFETY: as above.
-                theirs.with_mut(|place| unsafe { *place = 1 });
-                janitor.started();
-                let _ = janitor.begin();
-            }
-        });
-        if janitor.close() {
-            // SAFETY: as above.
-            place.with(|place| unsafe { *place });
-        }
+        let starter = start(world, &place);
+        // His thread or its successor's: whichever it is, nobody else is there.
+        let _ = close(world, &place);
         let _ = join(leaver);
         join(starter);
         world.end([]);

@@ -6,16 +6,6 @@
 
 use strata_loom_tests::{Block, HALF, QUARTER, World, join, model, spawn};
 
-/// A world in which a thread has left a pool with one live block and a page whose blocks are all free.
-fn world_with_a_left_pool() -> (World, Block) {
-    let world = World::new();
-    let gone = world.enter();
-    let (live, free) = (gone.alloc(HALF), gone.alloc(HALF));
-    gone.free(free);
-    world.leave(gone);
-    (world, live)
-}
-
 fn sweep(world: World) {
     world.runtime().directory.purge_all();
 }
@@ -23,7 +13,7 @@ fn sweep(world: World) {
 #[test]
 fn sweeping_against_adopting() {
     model("sweeping_against_adopting", Some(3), || {
-        let (world, live) = world_with_a_left_pool();
+        let (world, live) = World::with_a_left_pool();
         let actor = world.enter();
         let sweeper = spawn(move || sweep(world));
         let block = actor.alloc(HALF);
@@ -38,7 +28,7 @@ fn sweeping_against_adopting() {
 #[test]
 fn sweeping_against_the_free_of_the_live_block() {
     model("sweeping_against_the_free_of_the_live_block", Some(3), || {
-        let (world, live) = world_with_a_left_pool();
+        let (world, live) = World::with_a_left_pool();
         let actor = world.enter();
         let sweeper = spawn(move || sweep(world));
         actor.free(live);
@@ -52,7 +42,7 @@ fn sweeping_against_the_free_of_the_live_block() {
 #[test]
 fn sweeping_against_sweeping() {
     model("sweeping_against_sweeping", Some(3), || {
-        let (world, live) = world_with_a_left_pool();
+        let (world, live) = World::with_a_left_pool();
         let sweeper = spawn(move || sweep(world));
         sweep(world);
         join(sweeper);

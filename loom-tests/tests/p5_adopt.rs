@@ -3,20 +3,10 @@
 
 use strata_loom_tests::{Block, HALF, World, join, model, spawn};
 
-/// A world in which a thread has left a pool with one live block and room for another.
-fn world_with_a_left_pool() -> (World, Block) {
-    let world = World::new();
-    let gone = world.enter();
-    let (live, free) = (gone.alloc(HALF), gone.alloc(HALF));
-    gone.free(free);
-    world.leave(gone);
-    (world, live)
-}
-
 #[test]
 fn adopting_against_adopting() {
     model("adopting_against_adopting", None, || {
-        let (world, live) = world_with_a_left_pool();
+        let (world, live) = World::with_a_left_pool();
         let (ours, theirs) = (world.enter(), world.enter());
         let other = spawn(move || {
             let block = theirs.alloc(HALF);
@@ -34,7 +24,7 @@ fn adopting_against_adopting() {
 #[test]
 fn adopting_against_the_free_of_the_live_block() {
     model("adopting_against_the_free_of_the_live_block", None, || {
-        let (world, live) = world_with_a_left_pool();
+        let (world, live) = World::with_a_left_pool();
         let (ours, theirs) = (world.enter(), world.enter());
         let other = spawn(move || {
             theirs.free(live);
@@ -52,7 +42,7 @@ fn adopting_against_the_free_of_the_live_block() {
 #[test]
 fn two_adopt_while_a_third_frees() {
     model("two_adopt_while_a_third_frees", Some(2), || {
-        let (world, live) = world_with_a_left_pool();
+        let (world, live) = World::with_a_left_pool();
         let (ours, theirs) = (world.enter(), world.enter());
         // Only two caches fit into the registry of a model: the third thread frees as one without a cache does.
         let adopters = [ours, theirs].map(|actor| {

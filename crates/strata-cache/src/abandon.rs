@@ -39,11 +39,7 @@ impl Cache {
     }
 
     fn abandon_current(&self, class: SizeClass) {
-        let list = self.list(class);
-        let Some(pool) = list.pool() else { return };
-        // SAFETY: the current pool is ours, and its blocks are on the list.
-        let _ = unsafe { pool.settle(&list.free) };
-        list.set_pool(None);
+        let Some((pool, _)) = self.take_current(class) else { return };
         // SAFETY: ours, current no longer, in no queue.
         unsafe { self.directory().leave_pool(pool) };
     }

@@ -21,7 +21,7 @@ use crate::queue::Queue;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::block::FreeList;
-use strata_core::pool::Pool;
+use strata_core::pool::{Freed, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::{OwnedPtr, OwnedU32};
 use strata_segment::Directory;
@@ -160,6 +160,16 @@ impl Cache {
         debug_assert!(list.pool().is_none());
         pool.lend(&list.free);
         list.set_pool(Some(pool));
+    }
+
+    /// Takes the current pool of a class, with all its free blocks, off its list: it is current no longer.
+    pub(crate) fn take_current(&self, class: SizeClass) -> Option<(&'static Pool, Freed)> {
+        let list = self.list(class);
+        let pool = list.pool()?;
+        // SAFETY: the current pool is ours, and its blocks are on the list.
+        let state = unsafe { pool.settle(&list.free) };
+        list.set_pool(None);
+        Some((pool, state))
     }
 
     /// Blocks on the lists, by class: what the program does not have although its pool thinks so. A statistic.

@@ -172,15 +172,11 @@ impl Cache {
 
     /// Takes in the current pool's remote frees; releases it if nothing in it lives.
     fn collect_current(&self, class: SizeClass) {
-        let list = self.list(class);
-        let Some(pool) = list.pool() else { return };
-        // SAFETY: the current pool is ours, and its blocks are on the list.
-        let mut state = unsafe { pool.settle(&list.free) };
+        let Some((pool, mut state)) = self.take_current(class) else { return };
         if let Some(taken) = pool.remote().take_all(pool) {
             // SAFETY: ours, settled; the blocks came from its own word.
             state = unsafe { pool.accept(taken) };
         }
-        list.set_pool(None);
         match state {
             // SAFETY: ours, current no longer, in no queue, and nothing in it lives.
             Freed::Empty => unsafe { self.directory().release_pool(pool) },

@@ -130,8 +130,7 @@ impl Cache {
     /// # Safety
     /// - The caller just claimed `pool` (of `class`) and owns the chain of its blocks.
     pub(crate) unsafe fn take_over(&self, pool: &'static Pool, class: SizeClass, chain: Chain) {
-        pool.set_owner(self.identity());
-        pool.reset_sink();
+        pool.take_over(self.identity());
         // SAFETY: we own the pool and the chain.
         match unsafe { pool.accept_chain(chain) } {
             // SAFETY: we own it, and nothing in it lives.

@@ -67,8 +67,7 @@ impl Cache {
         }
         let pool = match self.directory().adopt(class) {
             Some(pool) => {
-                pool.set_owner(self.identity());
-                pool.reset_sink();
+                pool.take_over(self.identity());
                 pool
             }
             None => {
@@ -113,11 +112,7 @@ impl Cache {
 
     /// Lets the current pool, whose list is empty, go: to the queue if it can still be carved, to nobody if it is full.
     pub(crate) fn leave_current(&self, class: SizeClass) {
-        let list = self.list(class);
-        let Some(pool) = list.pool() else { return };
-        // SAFETY: the current pool is ours, and its blocks are on the list.
-        let _ = unsafe { pool.settle(&list.free) };
-        list.set_pool(None);
+        let Some((pool, _)) = self.take_current(class) else { return };
         if pool.room(class) > 0 {
             self.keep_partial(class, pool);
         } else {

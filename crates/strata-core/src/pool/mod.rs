@@ -157,6 +157,13 @@ impl Pool {
         self.owner.load(Relaxed)
     }
 
+    /// Whoever claimed a pool of nobody's signs, and has its blocks on the pool's own list.
+    #[inline]
+    pub fn take_over(&self, identity: *mut ()) {
+        self.set_owner(identity);
+        self.reset_sink();
+    }
+
     /// The owner signs, or leaves with null.
     #[inline]
     pub fn set_owner(&self, identity: *mut ()) {
