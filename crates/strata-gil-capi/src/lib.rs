@@ -4,25 +4,29 @@
 //! |-----------|--------------------------------------------------------------------------|
 //! | `malloc`  | `malloc calloc realloc reallocarray free cfree`, `malloc_usable_size`    |
 //! | `aligned` | `posix_memalign aligned_alloc memalign valloc pvalloc`                   |
+//! | `glibc`   | none: what serves long blocks                                            |
 //!
-//! G1  Whatever these names gave is of `HEAP`: a pool's, or Strata's. The C library gives nothing of its own, since all
-//!     of its names for it are here.
+//! G1  Whatever these names gave is of `HEAP`: a pool's, or glibc's.
 //! G2  Nothing here allocates through Rust's `alloc` or calls one of the names: the compiler has no `malloc` to go round in.
-//!     Where the C library calls them from inside (`pthread_atfork`, `pthread_setspecific`), no lock is held.
+//!     Where the C library calls them from inside (`pthread_atfork`, `dlsym`), no lock is held.
 //!
-//! Does not know: pools, the lock (`strata-gil` does); long blocks (`stratalloc` does).
+//! Does not know: pools, the lock (`strata-gil` does).
 
 mod aligned;
+mod glibc;
 mod malloc;
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
-use strata_gil::{Current, Pymalloc};
-use stratalloc::Strata;
+use glibc::Glibc;
+use strata_gil::{Current, Gil, Unlocked};
 
+/// One lock for every call, as long as it takes, glibc's part included: CPython holds its own through all of it, too.
+///
 /// The classic set would not do: its blocks are aligned to 8, and C promises 16.
-static HEAP: Pymalloc<Current, Strata> = Pymalloc::with_system(Strata);
+// SAFETY: `Gil` lets one call at a time in, and each one sees what those before it did.
+static HEAP: Gil<Unlocked<Current, Glibc>> = Gil::new(unsafe { Unlocked::one_thread(Glibc) });
 
 /// What every C block is aligned to.
 const ALIGNMENT: usize = 16;
@@ -55,9 +59,9 @@ fn told(block: *mut u8) -> *mut c_void {
 /// - `block` is a live block of this library.
 unsafe fn usable_size(block: NonNull<u8>) -> usize {
     // SAFETY: the same contract.
-    let of_pool = unsafe { HEAP.pool_block_size(block) };
-    // SAFETY: G1: not of a pool, so it is Strata's.
-    of_pool.unwrap_or_else(|| unsafe { Strata::usable_size(block) })
+    let of_pool = HEAP.with(|heap| unsafe { heap.pool_block_size(block) });
+    // SAFETY: G1: not of a pool, so it is glibc's.
+    of_pool.unwrap_or_else(|| unsafe { glibc::usable_size(block) })
 }
 
 fn set_errno(code: c_int) {

@@ -13,7 +13,6 @@ use crate::{ALIGNMENT, HEAP, allocate, layout, told, usable_size};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
-use stratalloc::Strata;
 
 #[unsafe(no_mangle)]
 extern "C" fn malloc(size: usize) -> *mut c_void {
@@ -30,10 +29,8 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free(pointer: *mut c_void) {
     if let Some(block) = NonNull::new(pointer.cast::<u8>()) {
-        // SAFETY: G1: asked about live blocks only, and what no pool holds is Strata's.
-        let measure = |block| unsafe { Strata::usable_size(block) };
-        // SAFETY: C's contract: a live block of ours, given up here; Strata takes a block of the length that it told.
-        unsafe { HEAP.dealloc_unsized(block, measure) };
+        // SAFETY: C's contract: a live block of ours, given up here; glibc knows how long its blocks are.
+        HEAP.with(|heap| unsafe { heap.dealloc_unsized(block) });
     }
 }
 
@@ -76,10 +73,12 @@ unsafe fn resize(block: NonNull<u8>, size: usize) -> *mut u8 {
     if layout(size, ALIGNMENT).is_none() {
         return null_mut();
     }
-    // SAFETY: the same contract.
-    let usable = unsafe { usable_size(block) };
-    // SAFETY: what is usable is a size that an allocation has.
-    let held = unsafe { Layout::from_size_align_unchecked(usable, ALIGNMENT) };
-    // SAFETY: the caller's block, which a layout of all that is usable describes as well as what was asked for.
-    unsafe { HEAP.realloc(block.as_ptr(), held, size) }
+    HEAP.with(|heap| {
+        // SAFETY: the same contract.
+        let usable = unsafe { heap.pool_block_size(block) };
+        // SAFETY: a legal size. That of a block of glibc's is glibc's business (`glibc.rs`).
+        let held = unsafe { Layout::from_size_align_unchecked(usable.unwrap_or(ALIGNMENT), ALIGNMENT) };
+        // SAFETY: the caller's block, which a layout of all that is usable describes as well as what was asked for.
+        unsafe { heap.realloc(block.as_ptr(), held, size) }
+    })
 }

@@ -1,4 +1,4 @@
-//! Programs that know nothing of it run under `libstrata_gil.so`: a shell, `ls`, and a C program with threads and forks.
+//! Programs that know nothing of it run under `libstrata_gil.so`: a shell, `ls`, and programs in C.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use std::path::{Path, PathBuf};
@@ -55,12 +55,22 @@ fn ls_lists_what_it_lists_without() {
     assert_eq!(said(&preloaded(Path::new("ls"), &arguments)), said(&plain));
 }
 
-#[test]
-fn threads_in_c_allocate_resize_fork_and_hand_over() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/threads.c");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gil-threads");
+/// What the C program in `source` says under the library.
+fn compiled(source: &str) -> String {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gil-{source}"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source).with_extension("c");
     let mut compiler = Command::new("cc");
     compiler.args(["-O1", "-g", "-Wall", "-fno-builtin", "-pthread", "-o"]).arg(&program).arg(&source);
     assert!(compiler.status().unwrap().success());
-    assert_eq!(said(&preloaded(&program, &[])), "all is well\n");
+    said(&preloaded(&program, &[]))
+}
+
+#[test]
+fn threads_in_c_allocate_resize_fork_and_hand_over() {
+    assert_eq!(compiled("threads"), "all is well\n");
+}
+
+#[test]
+fn more_than_512_bytes_are_the_c_librarys() {
+    assert_eq!(compiled("system"), "all is well\n");
 }

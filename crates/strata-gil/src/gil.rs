@@ -3,7 +3,7 @@
 //! The lock is one static of the process, like the interpreter lock that it stands for: all `Gil`s share it, and
 //! `fork.rs` can reach it. So a `Gil` inside a `Gil` would wait for itself; don't.
 //!
-//! I1  `inner` is used with `GIL` held, and through nothing but the four calls below.
+//! I1  `inner` is used by `with` only, hence with `GIL` held.
 //!
 //! Does not know: what the inner allocator does, or whether it needed a lock.
 
@@ -34,33 +34,38 @@ impl<A> Gil<A> {
     pub const fn new(inner: A) -> Self {
         Self { inner }
     }
+
+    /// Whatever else `inner` can do, one call at a time with all others.
+    ///
+    /// `call` must not come back here: it would wait for itself.
+    #[inline]
+    pub fn with<R>(&self, call: impl FnOnce(&A) -> R) -> R {
+        let _held = GIL.acquire();
+        call(&self.inner)
+    }
 }
 
 // SAFETY: every call is passed on unchanged, so the contract is the inner allocator's. The lock neither allocates nor
 // unwinds.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Gil<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _held = GIL.acquire();
         // SAFETY: the caller's promise, passed on.
-        unsafe { self.inner.alloc(layout) }
+        self.with(|inner| unsafe { inner.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        let _held = GIL.acquire();
         // SAFETY: the caller's promise, passed on.
-        unsafe { self.inner.dealloc(ptr, layout) }
+        self.with(|inner| unsafe { inner.dealloc(ptr, layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let _held = GIL.acquire();
         // SAFETY: the caller's promise, passed on.
-        unsafe { self.inner.alloc_zeroed(layout) }
+        self.with(|inner| unsafe { inner.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let _held = GIL.acquire();
         // SAFETY: the caller's promise, passed on.
-        unsafe { self.inner.realloc(ptr, layout, new_size) }
+        self.with(|inner| unsafe { inner.realloc(ptr, layout, new_size) })
     }
 }
 

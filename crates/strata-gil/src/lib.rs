@@ -35,5 +35,5 @@ mod pymalloc;
 pub use gil::Gil;
 pub use pymalloc::{
     ClassStats, Classic, ClassicPymalloc, Current, CurrentPymalloc, Exclusion, LibcPath, Locked, MapNodes,
-    OneThread, Parameters, Pymalloc, PymallocStats, Unlocked,
+    OneThread, Parameters, Pymalloc, PymallocStats, Unlocked, move_block,
 };

@@ -73,12 +73,7 @@ fn memalign(layout: Layout) -> *mut u8 {
 ///
 /// # Safety
 /// - `ptr` is a block of `allocator` with the layout `old`; `new` is legal and not empty.
-pub(super) unsafe fn move_block(
-    allocator: &impl GlobalAlloc,
-    ptr: *mut u8,
-    old: Layout,
-    new: Layout,
-) -> *mut u8 {
+pub unsafe fn move_block(allocator: &impl GlobalAlloc, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
     // SAFETY: the caller's layout.
     let moved = unsafe { allocator.alloc(new) };
     if moved.is_null() {

@@ -32,7 +32,7 @@ mod used;
 
 pub use address::MapNodes;
 pub use exclusion::{Exclusion, Locked, OneThread};
-pub use libc_path::LibcPath;
+pub use libc_path::{LibcPath, move_block};
 pub use parameters::{Classic, Current, Parameters};
 pub use stats::{ClassStats, PymallocStats};
 
@@ -233,21 +233,15 @@ unsafe impl<P: Parameters, A: GlobalAlloc, X: Exclusion> GlobalAlloc for Pymallo
 }
 
 impl<P: Parameters, A: GlobalAlloc, X: Exclusion> Pymalloc<P, A, X> {
-    /// Gives a block back without its layout, as C's `free` must: `measure` tells the length of one that no pool holds.
+    /// Gives a block back without its layout, as C's `free` must.
     ///
     /// # Safety
     /// - `ptr` is a block in use, of this allocator, which the caller gives up.
-    /// - The system path can do with the length that `measure` tells, aligned to 1.
+    /// - The system path does not look at layouts when it frees: the C library's does not.
     #[inline]
-    pub unsafe fn dealloc_unsized(&self, ptr: NonNull<u8>, measure: impl FnOnce(NonNull<u8>) -> usize) {
-        // SAFETY: the caller gives the block up.
-        if unsafe { self.free_if_ours(ptr.as_ptr()) } == Freed::Foreign {
-            X::add(&self.system_blocks, -1);
-            // SAFETY: what is allocated is no longer than a layout may be.
-            let layout = unsafe { Layout::from_size_align_unchecked(measure(ptr), 1) };
-            // SAFETY: not of a pool, so the system path gave it, and it can do with the layout.
-            unsafe { self.system.dealloc(ptr.as_ptr(), layout) };
-        }
+    pub unsafe fn dealloc_unsized(&self, ptr: NonNull<u8>) {
+        // SAFETY: no pool looks at the layout, and neither does the system path.
+        unsafe { self.dealloc(ptr.as_ptr(), Layout::new::<u8>()) };
     }
 
     /// # Safety
@@ -256,7 +250,7 @@ impl<P: Parameters, A: GlobalAlloc, X: Exclusion> Pymalloc<P, A, X> {
         // SAFETY: the caller promises that the new size is legal with this alignment.
         let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         // SAFETY: the caller's block.
-        unsafe { libc_path::move_block(self, ptr, layout, new) }
+        unsafe { move_block(self, ptr, layout, new) }
     }
 }
 

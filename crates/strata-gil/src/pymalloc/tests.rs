@@ -199,9 +199,9 @@ fn a_block_is_given_back_without_its_layout() {
     let allocator = current();
     let [small, large] = [40, 4_000].map(|size| fresh(&*allocator, size));
     // SAFETY: given up here; the C library needs no length.
-    unsafe { allocator.dealloc_unsized(small, |_| unreachable!("a pool knows")) };
+    unsafe { allocator.dealloc_unsized(small) };
     assert_eq!(allocator.stats().blocks_in_use(), 1);
     // SAFETY: as above.
-    unsafe { allocator.dealloc_unsized(large, |_| 4_000) };
+    unsafe { allocator.dealloc_unsized(large) };
     assert_eq!(allocator.stats().blocks_in_use(), 0);
 }
