@@ -6,6 +6,7 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use commands::run::NotStarted;
 
 /// Work with the Strata memory allocator.
 #[derive(Debug, Parser)]
@@ -28,6 +29,6 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+        error.downcast_ref().map_or(ExitCode::FAILURE, NotStarted::exit_code)
     })
 }

@@ -1,5 +1,6 @@
 //! `strata run`, beside a finished library as it is after `cargo build --release`.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -64,6 +65,21 @@ fn what_cannot_work_is_said_in_a_line() {
 }
 
 #[test]
+fn what_does_not_start_answers_as_env_does() {
+    let folder = installed();
+    let (plain, orphan) = (folder.join("plain"), folder.join("orphan"));
+    std::fs::write(&plain, "echo never\n").unwrap();
+    std::fs::write(&orphan, "#!/no/interpreter\n").unwrap();
+    std::fs::set_permissions(&orphan, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for name in [&plain, &orphan, folder, Path::new("/no/program"), Path::new("no-program-of-this-name")] {
+        let env = Command::new("env").arg(name).output().unwrap();
+        let ours = run(&["--", name.to_str().unwrap()]);
+        assert_eq!(ours.status.code(), env.status.code(), "{}: {}", name.display(), said(&ours));
+        assert!([126, 127].map(Some).contains(&ours.status.code()) && ours.stdout.is_empty());
+    }
+}
+
+#[test]
 fn a_static_program_is_refused() {
     let folder = installed();
     let (source, program) = (folder.join("static.c"), folder.join("static"));
@@ -74,7 +90,8 @@ fn a_static_program_is_refused() {
         return;
     }
     let output = run(&["--", program.to_str().unwrap()]);
-    assert!(!output.status.success() && said(&output).contains("linked statically"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(126));
+    assert!(said(&output).contains("linked statically"), "{}", said(&output));
 }
 
 #[test]
@@ -96,7 +113,7 @@ fn a_signal_to_the_command_reaches_the_program() {
 
 #[test]
 fn a_setuid_program_and_a_script_for_it_are_refused() {
-    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::fs::chown;
     let folder = installed();
     let (program, script) = (folder.join("setuid"), folder.join("setuid.sh"));
     let _ = std::fs::remove_file(&program);

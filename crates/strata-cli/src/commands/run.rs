@@ -5,9 +5,11 @@
 //! Does not know: what the library does. What it cannot do, a look at the program's file tells beforehand, because the
 //! loader would ignore the library in silence.
 
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Display, Formatter};
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -48,14 +50,41 @@ fn option(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Why a program was not started.
+#[derive(Debug)]
+pub(crate) enum NotStarted {
+    /// There is none, or none to interpret it.
+    Missing(String),
+    /// It is there, and cannot be run like this.
+    Unfit(String),
+}
+
+impl NotStarted {
+    /// How shells and `env` tell the two from whatever the program itself may answer.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Missing(_) => 127.into(),
+            Self::Unfit(_) => 126.into(),
+        }
+    }
+}
+
+impl Display for NotStarted {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let (Self::Missing(why) | Self::Unfit(why)) = self;
+        formatter.write_str(why)
+    }
+}
+
+impl Error for NotStarted {}
+
 /// Runs the command: comes back only if it cannot.
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let Some((program, rest)) = arguments.program.split_first() else { bail!("no program to run") };
     let library = library()?;
-    let path = find(program, std::env::var_os("PATH").as_deref())
-        .with_context(|| format!("no program `{}` to be found", program.display()))?;
+    let path = find(program, std::env::var_os("PATH").as_deref())?;
     if let Some(obstacle) = obstacle(&path)? {
-        bail!("{} {obstacle}", path.display());
+        bail!(NotStarted::Unfit(format!("{} {obstacle}", path.display())));
     }
     let mut command = Command::new(&path);
     command.arg0(program).args(rest).env("LD_PRELOAD", preload(&library, std::env::var_os("LD_PRELOAD"))?);
@@ -65,7 +94,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.stats {
         command.env("STRATA_STATS", "1");
     }
-    Err(command.exec()).with_context(|| format!("running {}", path.display()))
+    let error = command.exec();
+    let why = format!("running {}: {error}", path.display());
+    bail!(if error.kind() == ErrorKind::NotFound { NotStarted::Missing(why) } else { NotStarted::Unfit(why) })
 }
 
 /// `libstrata.so`: beside this command, or in the `lib` beside its `bin`.
@@ -99,14 +130,23 @@ fn preload(library: &Path, before: Option<OsString>) -> Result<OsString> {
 }
 
 /// The file that a shell would run for `name`.
-fn find(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
-    if name.as_bytes().contains(&b'/') {
-        return Some(PathBuf::from(name)).filter(|file| file.is_file());
+fn find(name: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, NotStarted> {
+    let candidates: Vec<PathBuf> = if name.as_bytes().contains(&b'/') {
+        vec![PathBuf::from(name)]
+    } else {
+        path.into_iter().flat_map(std::env::split_paths).map(|folder| folder.join(name)).collect()
+    };
+    if let Some(program) = candidates.iter().find(|file| is_program(file)) {
+        return Ok(program.clone());
     }
-    let folders = path.map(std::env::split_paths)?;
-    folders.map(|folder| folder.join(name)).find(|file| {
-        fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    Err(match candidates.iter().find(|file| file.exists()) {
+        Some(file) => NotStarted::Unfit(format!("{} may not be executed", file.display())),
+        None => NotStarted::Missing(format!("no program `{}` to be found", name.display())),
     })
+}
+
+fn is_program(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Why nothing can be preloaded into the program, as the rest of a sentence about it.
@@ -124,7 +164,9 @@ fn obstacle(program: &Path) -> Result<Option<String>> {
     // Headers and interpreter stand at the start; only debuggers need the rest.
     file.take(1 << 20).read_to_end(&mut start).with_context(|| format!("reading {}", program.display()))?;
     if let Some(interpreter) = interpreter_of_script(&start) {
-        let obstacle = if interpreter == program { None } else { obstacle(&interpreter)? };
+        // One that is not there is the kernel's to refuse.
+        let is_another = interpreter != program && interpreter.exists();
+        let obstacle = if is_another { obstacle(&interpreter)? } else { None };
         return Ok(obstacle.map(|obstacle| format!("is a script, and {} {obstacle}", interpreter.display())));
     }
     Ok(obstacle_in(&start).map(str::to_owned))
@@ -196,13 +238,13 @@ mod tests {
 
     #[test]
     fn a_name_is_looked_up_as_a_shell_does() {
-        assert!(
-            find(OsStr::new("sh"), Some(OsStr::new("/nowhere:/bin")))
-                .is_some_and(|sh| sh == Path::new("/bin/sh"))
-        );
-        assert_eq!(find(OsStr::new("sh"), Some(OsStr::new("/nowhere"))), None);
-        assert_eq!(find(OsStr::new("/bin/sh"), None), Some(PathBuf::from("/bin/sh")));
-        assert_eq!(find(OsStr::new("/bin"), None), None, "a folder is no program");
+        let found = |name, path: Option<_>| find(OsStr::new(name), path.map(OsStr::new));
+        assert_eq!(found("sh", Some("/nowhere:/bin")).unwrap(), Path::new("/bin/sh"));
+        assert_eq!(found("/bin/sh", None).unwrap(), Path::new("/bin/sh"));
+        for missing in [found("sh", Some("/nowhere")), found("sh", None), found("/nowhere/sh", None)] {
+            assert!(matches!(missing, Err(NotStarted::Missing(_))));
+        }
+        assert!(matches!(found("/bin", None), Err(NotStarted::Unfit(_))), "a folder is no program");
     }
 
     #[test]
