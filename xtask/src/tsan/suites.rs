@@ -55,6 +55,7 @@ pub(super) const SUITES: &[Suite] = &[
     file("bounds"),
     file("stats"),
     file("heap"),
+    file("janitor"),
     Suite {
         skipped: &[
             Skipped {
