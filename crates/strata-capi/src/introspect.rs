@@ -2,7 +2,6 @@
 //!
 //! | name                  | answer                                                                                     |
 //! |-----------------------|--------------------------------------------------------------------------------------------|
-//! | `malloc_trim`         | gives free memory back; 1 if there was any                                                 |
 //! | `malloc_stats`        | Strata's report on standard error                                                          |
 //! | `malloc_info`         | XML of glibc's form: one heap, its sizes by class                                          |
 //! | `mallinfo2, mallinfo` | the fields that have a meaning; the older one's numbers stop at `INT_MAX`                  |
@@ -67,12 +66,6 @@ extern "C" fn mallinfo2() -> Mallinfo<usize> {
 #[unsafe(no_mangle)]
 extern "C" fn mallinfo() -> Mallinfo<c_int> {
     Mallinfo::of(&Strata::stats(), |number| c_int::try_from(number).unwrap_or(c_int::MAX))
-}
-
-/// What is to stay at the top of glibc's heap (`_pad`) has no counterpart.
-#[unsafe(no_mangle)]
-extern "C" fn malloc_trim(_pad: usize) -> c_int {
-    c_int::from(Strata::trim() > 0)
 }
 
 #[unsafe(no_mangle)]

@@ -6,7 +6,8 @@
 //! | `realloc`    | `realloc reallocarray`                                                                       |
 //! | `aligned`    | `posix_memalign aligned_alloc memalign valloc pvalloc`                                       |
 //! | `cxx`        | `operator new` and `operator delete`, all twenty                                             |
-//! | `introspect` | `malloc_trim malloc_stats malloc_info mallinfo mallinfo2 mallopt`                            |
+//! | `introspect` | `malloc_stats malloc_info mallinfo mallinfo2 mallopt`                                        |
+//! | `trim`       | `malloc_trim`                                                                                |
 //! | `strata_api` | `strata_…`, as in `include/strata.h`                                                         |
 //! | `watch_api`  | `strata_watch_…`, as in `include/strata.h`                                                   |
 //! | `heap`       | of those, `strata_heap_…`                                                                    |
@@ -30,6 +31,7 @@ mod last_words;
 mod malloc;
 mod realloc;
 mod strata_api;
+mod trim;
 mod trust;
 mod watch_api;
 mod weak;

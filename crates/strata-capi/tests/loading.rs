@@ -66,6 +66,15 @@ fn static_tls_is_a_few_words() {
 }
 
 #[test]
+fn it_needs_the_c_library_and_the_loader_alone() {
+    let Some(entries) = binutils("readelf", &["--dynamic", "--wide"]) else { return };
+    let needed = entries.lines().filter(|line| line.contains("(NEEDED)"));
+    let others: Vec<_> =
+        needed.filter(|line| !line.contains("[libc.so") && !line.contains("[ld-linux")).collect();
+    assert!(others.is_empty() && entries.contains("[libc.so"), "{entries}");
+}
+
+#[test]
 fn it_exports_what_the_interface_has_and_nothing_else() {
     let Some(symbols) = binutils("nm", &["--dynamic", "--defined-only"]) else { return };
     let mut exported: Vec<_> = symbols.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();

@@ -107,6 +107,16 @@ impl Directory {
         });
         arenas.sum::<u64>() * POOL_BYTES as u64 + self.numbers.huge_bytes.get() + self.huge_shelf.kept_bytes()
     }
+
+    /// Bytes among those that are free: what [`purge_all`](Self::purge_all) would give back now.
+    pub fn idle_bytes(&self) -> u64 {
+        let arenas = self.segments().flat_map(|segment| {
+            segment
+                .committed_arenas()
+                .map(|arena| u64::from(segment.free_with_memory(arena).count_ones()))
+        });
+        arenas.sum::<u64>() * POOL_BYTES as u64 + self.huge_shelf.kept_bytes()
+    }
 }
 
 impl Census {

@@ -3,6 +3,7 @@
 #include "check.h"
 #include <limits.h>
 #include <malloc.h>
+#include <sys/resource.h>
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -14,6 +15,30 @@ static void trim_gives_back_what_was_freed(void) {
     errno = 77;
     CHECK(malloc_trim(0) == 1 && errno == 77);
     CHECK(malloc_trim(0) == 0 || !ON_STRATA);
+}
+
+static long page_faults(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+/* A program that trims after each small piece of work faults its memory in again a few times, not each time. */
+static void trimming_all_the_time_costs_little(void) {
+    enum { LIVE = 400, TURNS = 1000, PAGES = 24 };
+    void *live[LIVE];
+    for (int i = 0; i < LIVE; i++) memset(live[i] = malloc(50000), 1, 50000);
+    long before = page_faults();
+    for (int turn = 0; turn < TURNS; turn++) {
+        void *block = malloc(PAGES << 12);
+        memset(block, 1, PAGES << 12);
+        free(block);
+        malloc_trim(0);
+    }
+    CHECK(page_faults() - before < TURNS * PAGES / 2 || !ON_STRATA);
+    for (int i = 0; i < LIVE; i++) free(live[i]);
+    /* More is free than in use: that goes at once. */
+    CHECK(malloc_trim(0) == 1);
 }
 
 static void mallinfo_counts(void) {
@@ -53,6 +78,7 @@ static void knobs_that_mean_nothing_turn(void) {
 
 int main(void) {
     trim_gives_back_what_was_freed();
+    trimming_all_the_time_costs_little();
     mallinfo_counts();
     info_is_xml();
     knobs_that_mean_nothing_turn();
