@@ -19,7 +19,8 @@ fn main() {
     let is = |what: &str, value: &str| env::var(what).is_ok_and(|found| found == value);
     if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
         let folder = env::var("OUT_DIR").expect("cargo names a folder for what is built");
-        fs::write(Path::new(&folder).join("libgcc_s.so"), UNWINDER).expect("cargo's folder can be written to");
+        fs::write(Path::new(&folder).join("libgcc_s.so"), UNWINDER)
+            .expect("cargo's folder can be written to");
         println!("cargo:rustc-link-search=native={folder}");
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::time::TimeVal;
 use nix::unistd::{Gid, Uid, User, getegid, geteuid};
 use process_control::{ChildExt, Control};
@@ -67,6 +68,7 @@ pub(crate) struct Usage {
 
 /// Prints the program's process id, waits for its end, prints its usage.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    heed_signals()?;
     let mut command = command(arguments)?;
     let start = Instant::now();
     let child = command.spawn().with_context(|| format!("starting {}", arguments.command[0]))?;
@@ -84,6 +86,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         faults: (usage.minor_page_faults() + usage.major_page_faults()) as u64,
     };
     println!("{}", serde_json::to_string(&usage).context("writing the usage")?);
+    Ok(())
+}
+
+/// Signals that a shell ignores for what it starts in the background, and that CPython's tests send to themselves.
+fn heed_signals() -> Result<()> {
+    for kind in [Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: no handler of ours is installed, and the default one needs nothing.
+        unsafe { signal(kind, SigHandler::SigDfl) }.context("heeding signals again")?;
+    }
     Ok(())
 }
 
