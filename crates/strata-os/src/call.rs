@@ -12,27 +12,39 @@ use core::ptr::NonNull;
 
 /// Makes a call that answers zero when done.
 pub(crate) fn is_done(kind: Call, call: impl FnOnce() -> c_int) -> bool {
+    done_or_errno(kind, call).is_ok()
+}
+
+/// The same, with the reason of a refusal.
+pub(crate) fn done_or_errno(kind: Call, call: impl FnOnce() -> c_int) -> Result<(), c_int> {
     let errno = Errno::now();
     let done = call() == 0;
-    judge(kind, done, errno);
-    done
+    judge(kind, done, errno)
 }
 
 /// Makes a call that answers an address, or `MAP_FAILED`.
 pub(crate) fn address(kind: Call, call: impl FnOnce() -> *mut c_void) -> Option<NonNull<u8>> {
-    let errno = Errno::now();
-    let answer = call();
-    let done = answer != libc::MAP_FAILED;
-    judge(kind, done, errno);
-    if done { NonNull::new(answer.cast()) } else { None }
+    address_or_errno(kind, call).ok()
 }
 
-fn judge(kind: Call, done: bool, errno: Errno) {
+/// The same, with the reason of a refusal.
+pub(crate) fn address_or_errno(kind: Call, call: impl FnOnce() -> *mut c_void) -> Result<NonNull<u8>, c_int> {
+    let errno = Errno::now();
+    let answer = call();
+    judge(kind, answer != libc::MAP_FAILED, errno)?;
+    NonNull::new(answer.cast()).ok_or(0)
+}
+
+/// Counts the call; if it was refused, says why and brings the old `errno` back.
+fn judge(kind: Call, done: bool, errno: Errno) -> Result<(), c_int> {
     kind.count();
-    if !done {
-        Call::count_failure();
-        errno.restore();
+    if done {
+        return Ok(());
     }
+    let Errno(reason) = Errno::now();
+    Call::count_failure();
+    errno.restore();
+    Err(reason)
 }
 
 /// The calling thread's error number at some moment.
@@ -68,6 +80,7 @@ mod tests {
     fn a_refused_call_leaves_errno_as_it_was() {
         Errno(7).restore();
         assert!(!is_done(Call::Advise, || refuse(libc::ENOMEM)));
+        assert_eq!(done_or_errno(Call::Advise, || refuse(libc::EINVAL)), Err(libc::EINVAL));
         assert_eq!(Errno::now().0, 7);
     }
 

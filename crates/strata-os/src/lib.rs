@@ -48,6 +48,7 @@ compile_error!("Strata packs addresses and counters into 64-bit words");
 mod call;
 #[cfg_attr(strata_loom, allow(dead_code, reason = "under loom nothing is counted"))]
 pub mod counters;
+mod hugetlb;
 pub mod lifecycle;
 #[cfg(all(target_os = "linux", not(strata_unix)))]
 #[cfg_attr(
@@ -57,6 +58,7 @@ pub mod lifecycle;
 mod linux;
 pub mod machine;
 pub mod memory;
+mod node;
 #[cfg_attr(
     strata_loom,
     allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")

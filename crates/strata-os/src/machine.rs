@@ -11,6 +11,8 @@ pub use crate::system::machine::{
     address_space_limit, data_limit, physical_memory, process, processors, resident_bytes, threads,
 };
 
+pub use crate::hugetlb::{HugetlbPage, HugetlbRefusal};
+pub use crate::node::{Node, NodeSet};
 pub use crate::system::huge_pages::huge_pages;
 
 /// The size of the transparent huge pages that [`huge_pages`] speaks of: 2 MiB.
@@ -61,6 +63,29 @@ pub fn memory_budget() -> Option<MemoryBudget> {
 /// The smallest of the limits that [`memory_budget`] looks at.
 pub fn memory_limit() -> Option<u64> {
     [cgroup_memory_limit(), data_limit(), address_space_limit()].into_iter().flatten().min()
+}
+
+/// The NUMA nodes that memory of this process may come from. One where there is nothing to choose: on most machines, and
+/// where a policy (`numactl`) chose for the whole process already.
+///
+/// Asks the kernel each time: one call where there is one node, and where that may not be asked, a small file.
+pub fn memory_nodes() -> NodeSet {
+    crate::imp::memory_nodes()
+}
+
+/// The node of the processor that runs the caller at this moment. Asks the kernel each time.
+pub fn running_node() -> Node {
+    crate::imp::running_node()
+}
+
+/// How many explicit huge pages of this size the system has set apart, in use or not; `None`: it knows no such size.
+pub fn hugetlb_pages(page: HugetlbPage) -> Option<u64> {
+    crate::imp::hugetlb_pages(page)
+}
+
+/// Bytes of explicit huge pages that this process has, which its resident memory does not count.
+pub fn hugetlb_bytes() -> u64 {
+    crate::imp::hugetlb_bytes()
 }
 
 /// Bytes of a page: 4 KiB on x86-64; 4, 16 or 64 KiB on aarch64, as the kernel was built; never a constant.

@@ -4,7 +4,8 @@
 //!  reserve · map                      take addresses
 //!  commit · decommit                  let them be touched, or not
 //!  purge · purge_lazily · populate    give memory back, or take it early
-//!  advise_* · collapse · name         hints, which change no state
+//!  advise_* · prefer_node · collapse · name   hints, which change no state
+//!  map_hugetlb                        addresses with memory that stays: nothing but `release` moves it on
 //!  grow_in_place · shrink_in_place · relocate · release
 //! ```
 //!
@@ -18,7 +19,9 @@
 //!
 //! Does not know: how (`linux/`, `unix/`), nor who checks (`simulated/`).
 
+use crate::hugetlb::{HugetlbPage, HugetlbRefusal};
 use crate::imp;
+use crate::node::Node;
 use core::ffi::CStr;
 use core::ptr::NonNull;
 
@@ -45,6 +48,23 @@ pub fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
 pub fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
     debug_assert!(is_page_count(size) && align.is_power_of_two(), "map of {size} bytes at {align}");
     imp::map(size, align)
+}
+
+/// nobody → committed, in explicit huge pages, which are all there from now on; reads as zero.
+///
+/// `size` is whole pages of that size; `node` says which node they shall come from, if there is a choice. An error: none
+/// was taken.
+///
+/// Such memory is never purged, advised or decommitted; `release` takes the whole range. After a `fork`, a write by the
+/// child, and one by the parent to what the child still has, takes another page: if none is left, the *child* dies (SIGBUS).
+pub fn map_hugetlb(
+    size: usize,
+    align: usize,
+    page: HugetlbPage,
+    node: Option<Node>,
+) -> Result<NonNull<u8>, HugetlbRefusal> {
+    debug_assert!(size != 0 && size.is_multiple_of(page.bytes()) && align.is_power_of_two());
+    imp::map_hugetlb(size, align, page, node)
 }
 
 /// reserved or purged → committed: may be read and written from now on, and takes memory on first touch.
@@ -145,6 +165,18 @@ pub unsafe fn advise_small_pages(ptr: NonNull<u8>, size: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, size));
     // SAFETY: the same contract.
     unsafe { imp::advise_small_pages(ptr, size) }
+}
+
+/// Asks for pages of this node's memory from now on, or of the next one that has some; changes no state.
+///
+/// `false`: no such node, or a container that forbids to choose.
+///
+/// # Safety
+/// - The caller holds the whole range.
+pub unsafe fn prefer_node(ptr: NonNull<u8>, size: usize, node: Node) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::prefer_node(ptr, size, node) }
 }
 
 /// committed → committed: copies the range into huge pages now.

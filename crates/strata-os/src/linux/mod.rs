@@ -7,6 +7,8 @@
 //! | `advise`      | memory: given back, taken early, in pages of which size         |
 //! | `machine`     | page size, processors, limits, environment                      |
 //! | `huge_pages`  | to whom the kernel gives transparent huge pages                 |
+//! | `hugetlb`     | huge pages that an administrator set apart                      |
+//! | `nodes`       | NUMA: which memory is near to whom                              |
 //! | `cgroup`      | the containers' memory limits, and what is used of them         |
 //! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
 //! | `clock`       | milliseconds                                                    |
@@ -17,8 +19,10 @@ pub(crate) mod cgroup;
 pub mod clock;
 pub mod futex;
 pub(crate) mod huge_pages;
+mod hugetlb;
 pub(crate) mod machine;
 mod map;
+mod nodes;
 mod remap;
 mod small_file;
 
@@ -30,8 +34,10 @@ pub(crate) mod memory {
     pub(crate) use super::advise::{
         advise_huge_pages, advise_small_pages, collapse, name, populate, purge, purge_lazily,
     };
+    pub(crate) use super::hugetlb::{hugetlb_bytes, hugetlb_pages, map_hugetlb};
     pub(crate) use super::machine::page_size;
     pub(crate) use super::map::{commit, decommit, map, release, reserve};
+    pub(crate) use super::nodes::{memory_nodes, prefer_node, running_node};
     pub(crate) use super::remap::{grow_in_place, relocate, shrink_in_place};
 
     /// The tighter of the containers' limits and those of the process.

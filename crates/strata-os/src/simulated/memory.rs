@@ -8,9 +8,12 @@
 use super::backing;
 use super::faults::may_succeed;
 use super::table::{self, Move};
+use super::{hugetlb, nodes};
 use core::ffi::CStr;
 use core::ptr::NonNull;
 
+pub(crate) use super::hugetlb::{hugetlb_bytes, hugetlb_pages, map_hugetlb};
+pub(crate) use super::nodes::{memory_nodes, prefer_node, running_node};
 pub(crate) use super::{budget, page_size};
 
 pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
@@ -81,6 +84,7 @@ pub(crate) unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
 /// - As for [`crate::memory::advise_huge_pages`].
 pub(crate) unsafe fn advise_huge_pages(ptr: NonNull<u8>, size: usize) -> bool {
     table::check(ptr, size, Move::HOLD);
+    hugetlb::refuse(ptr, size);
     // SAFETY: the same contract.
     unsafe { backing::advise_huge_pages(ptr, size) }
 }
@@ -89,6 +93,7 @@ pub(crate) unsafe fn advise_huge_pages(ptr: NonNull<u8>, size: usize) -> bool {
 /// - As for [`crate::memory::advise_small_pages`].
 pub(crate) unsafe fn advise_small_pages(ptr: NonNull<u8>, size: usize) -> bool {
     table::check(ptr, size, Move::HOLD);
+    hugetlb::refuse(ptr, size);
     // SAFETY: the same contract.
     unsafe { backing::advise_small_pages(ptr, size) }
 }
@@ -147,6 +152,8 @@ pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: u
 /// - As for [`crate::memory::release`].
 pub(crate) unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
     table::make(ptr, size, Move::RELEASE);
+    hugetlb::forget(ptr, size);
+    nodes::forget(ptr, size);
     if may_succeed() {
         // SAFETY: the same contract.
         return unsafe { backing::release(ptr, size) };
@@ -175,6 +182,7 @@ fn purging(ptr: NonNull<u8>, size: usize, made: Move, call: impl FnOnce() -> boo
 
 fn step(ptr: NonNull<u8>, size: usize, made: Move, call: impl FnOnce() -> bool) -> bool {
     table::check(ptr, size, made);
+    hugetlb::refuse(ptr, size);
     let done = may_succeed() && call();
     if done {
         table::make(ptr, size, made);

@@ -24,7 +24,10 @@ pub mod clock;
 mod faults;
 #[cfg(strata_loom)]
 mod heap;
+mod hugetlb;
 pub(crate) mod memory;
+mod nodes;
+mod ranges;
 mod table;
 
 #[cfg(not(strata_loom))]
@@ -33,6 +36,8 @@ use crate::system::memory as backing;
 use heap as backing;
 
 pub use faults::{calls, fail_from, fail_never};
+pub use hugetlb::{free_hugetlb_pages, set_hugetlb_pages};
+pub use nodes::{RunningNode, node_questions, preferred_node, set_nodes};
 
 /// Called with each range that was purged (lazily, too) or decommitted.
 pub type PurgeHook = fn(NonNull<u8>, usize);

@@ -8,6 +8,8 @@
 //! | `machine`     | page size, processors, limits                                   |
 //! | `cgroup`      | no container's limit                                            |
 //! | `huge_pages`  | none to ask for                                                 |
+//! | `hugetlb`     | none set apart                                                  |
+//! | `nodes`       | one                                                             |
 //! | `clock`       | milliseconds                                                    |
 //! | `futex`       | no sleeping                                                     |
 //!
@@ -19,8 +21,10 @@ pub(crate) mod cgroup;
 pub mod clock;
 pub mod futex;
 pub(crate) mod huge_pages;
+mod hugetlb;
 pub(crate) mod machine;
 mod map;
+mod nodes;
 mod remap;
 
 #[cfg(any(target_os = "solaris", target_os = "illumos"))]
@@ -38,8 +42,10 @@ pub(crate) mod memory {
     pub(crate) use super::advise::{
         advise_huge_pages, advise_small_pages, collapse, name, populate, purge, purge_lazily,
     };
+    pub(crate) use super::hugetlb::{hugetlb_bytes, hugetlb_pages, map_hugetlb};
     pub(crate) use super::machine::page_size;
     pub(crate) use super::map::{commit, decommit, map, release, reserve};
+    pub(crate) use super::nodes::{memory_nodes, prefer_node, running_node};
     pub(crate) use super::remap::{grow_in_place, relocate, shrink_in_place};
 
     /// The tighter of the containers' limits and those of the process.
