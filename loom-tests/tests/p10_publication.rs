@@ -1,7 +1,11 @@
-//! P10: a segment is complete before anybody finds it; of two that are made at once one is used and the other given back.
+//! P10: a segment is complete before anybody finds it; of two that are made at once one is used and the other given back, or,
+//! where it was not made for want of memory, takes the next place.
 #![cfg(strata_loom)]
 
+use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
 use strata_loom_tests::{Block, HALF, World, join, model, spawn};
+use strata_os::machine::HugetlbPage;
+use strata_os::simulated::set_hugetlb_pages;
 
 fn expect_found(world: World, block: &Block) {
     block.expect_intact();
@@ -69,5 +73,28 @@ fn two_take_the_last_pool_and_add_an_arena() {
         // SAFETY: claimed, idle, and not used again.
         held.into_iter().for_each(|pool| unsafe { directory.release_pool(pool) });
         world.end([ours, theirs]);
+    });
+}
+
+#[test]
+fn a_reservation_comes_while_a_thread_needs_its_first_segment() {
+    model("a_reservation_comes_while_a_thread_needs_its_first_segment", Some(2), || {
+        let world = World::new();
+        let actor = world.enter();
+        let segment = (ARENA_BYTES * ARENAS_PER_SEGMENT) as u64;
+        let reserver = spawn(move || {
+            let directory = &world.runtime().directory;
+            set_hugetlb_pages(HugetlbPage::TwoMiB, ARENAS_PER_SEGMENT as u64);
+            assert_eq!(directory.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
+            assert!(directory.census().arenas >= ARENAS_PER_SEGMENT as u64, "a segment that nobody finds");
+        });
+        let block = actor.alloc(HALF);
+        expect_found(world, &block);
+        join(reserver);
+        let census = world.runtime().directory.census();
+        assert_eq!(census.pinned_bytes, segment);
+        assert!(census.segments <= 2 && census.used_pools == 1);
+        actor.free(block);
+        world.end([actor]);
     });
 }

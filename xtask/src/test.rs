@@ -20,7 +20,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", clippy),
     ("documentation builds", documentation),
     ("tests (optimised, debug assertions on)", tests),
-    ("every call to the OS fails once; near a limit", os_faults),
+    ("a simulated system: calls fail; near a limit; several nodes; huge pages", simulated),
     ("models, the short set", models),
     ("instructions of the hot paths", instructions::run_if_possible),
 ];
@@ -81,10 +81,12 @@ fn tests(root: &Path) -> Result<()> {
 }
 
 /// The simulated OS replaces the real one by a feature, which must not reach the other tests.
-fn os_faults(root: &Path) -> Result<()> {
+fn simulated(root: &Path) -> Result<()> {
     let mut command = cargo(root);
     command.args(["test", "--package", "stratalloc", "--profile", "checked", "--features", "simulated"]);
-    succeed(command.args(["--test", "os_faults", "--test", "pressure"]))
+    succeed(
+        command.args(["os_faults", "pressure", "nodes", "reservation"].map(|name| format!("--test={name}"))),
+    )
 }
 
 fn models(root: &Path) -> Result<()> {

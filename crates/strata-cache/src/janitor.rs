@@ -47,7 +47,7 @@ fn consider() {
     // Relaxed: a number that stands alone.
     let is_wanted = directory.tuning.janitor.load(Relaxed) != 0 && futex::IS_THERE;
     if is_wanted
-        && directory.committed_bytes() >= WORTH_BYTES
+        && directory.returnable_bytes() >= WORTH_BYTES
         && RUNTIME.registry.live() > 1
         && machine::threads().is_some_and(|threads| threads > 1)
         && let Some(hired) = janitor().hire()

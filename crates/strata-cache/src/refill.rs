@@ -65,18 +65,7 @@ impl Cache {
                 return Some(());
             }
         }
-        let pool = match self.directory().adopt(class) {
-            Some(pool) => {
-                pool.take_over(self.identity());
-                pool
-            }
-            None => {
-                let Some(run) = self.directory().claim_pool() else { return self.refill_from_own(class) };
-                let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
-                run.first.open(class, self.identity(), memory);
-                run.first
-            }
-        };
+        let Some(pool) = self.pool_of_nobodys(class) else { return self.refill_from_own(class) };
         self.leave_current(class);
         self.make_current(class, pool);
         if list.is_empty() {
@@ -84,6 +73,23 @@ impl Cache {
             list.replace(unsafe { pool.carve(class) }?);
         }
         Some(())
+    }
+
+    /// A pool that is ours from now on: one with room that was left, or a fresh one, or if the OS has no more for this node, one
+    /// that was left on another.
+    fn pool_of_nobodys(&self, class: SizeClass) -> Option<&'static Pool> {
+        let directory = self.directory();
+        let left = directory.adopt(class);
+        if left.is_none()
+            && let Some(run) = directory.claim_pool()
+        {
+            let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
+            run.first.open(class, self.identity(), memory);
+            return Some(run.first);
+        }
+        let pool = left.or_else(|| directory.adopt_far(class))?;
+        pool.take_over(self.identity());
+        Some(pool)
     }
 
     /// The OS has no more: whatever is ours will do, even a pool with one free block.

@@ -50,7 +50,7 @@ const POOL_BYTES: u64 = strata_core::layout::POOL_BYTES as u64;
 
 /// Bytes in memory, except those of huge blocks: what glibc calls the arenas.
 fn pooled_bytes(stats: &Stats) -> u64 {
-    stats.resident_bytes.saturating_sub(stats.huge_bytes + stats.huge_kept_bytes)
+    stats.resident_bytes.saturating_sub(stats.huge_bytes + stats.huge_kept_bytes) + stats.pinned_bytes
 }
 
 /// Of those, what the program has.

@@ -35,6 +35,7 @@ struct CStats {
     clean_pools: u64,
     system_calls: u64,
     system_calls_failed: u64,
+    pinned_bytes: u64,
 }
 
 impl CStats {
@@ -62,6 +63,7 @@ impl CStats {
             clean_pools: stats.clean_pools,
             system_calls: calls.map + calls.unmap + calls.protect + calls.advise + calls.remap,
             system_calls_failed: calls.failed,
+            pinned_bytes: stats.pinned_bytes,
         }
     }
 }

@@ -30,6 +30,10 @@ pub struct Census {
     pub reserved_bytes: u64,
     /// Of that, what may be touched.
     pub committed_bytes: u64,
+    /// Of that, explicit huge pages, which stay and are no part of the process's resident memory.
+    pub pinned_bytes: u64,
+    /// NUMA nodes that segments are kept apart for.
+    pub nodes: u64,
     /// Segments.
     pub segments: u64,
     /// Arenas committed.
@@ -40,6 +44,8 @@ pub struct Census {
     pub dirty_pools: u64,
     /// Free pools without memory.
     pub clean_pools: u64,
+    /// Of all pools, those of ordinary memory that may be resident: in use, dirty, or full of metadata.
+    pub resident_pools: u64,
     /// Large allocations, and the bytes of their runs.
     pub large_blocks: u64,
     /// Bytes of the runs of large allocations.
@@ -65,11 +71,14 @@ impl Directory {
         let mut census = Census {
             reserved_bytes: numbers.reserved_bytes.get(),
             committed_bytes: numbers.committed_bytes.get(),
+            pinned_bytes: numbers.pinned_bytes.get(),
+            nodes: self.preference.known_nodes(),
             segments: numbers.segments.get(),
             arenas: 0,
             used_pools: 0,
             dirty_pools: 0,
             clean_pools: 0,
+            resident_pools: 0,
             large_blocks: 0,
             large_bytes: 0,
             huge_blocks: numbers.huge_blocks.get(),
@@ -82,12 +91,16 @@ impl Directory {
         for segment in self.segments() {
             for arena in segment.committed_arenas() {
                 let free = segment.pools[arena as usize].glance();
-                let dirty = segment.dirty(arena) & free;
+                let dirty = if segment.is_pinned() { free } else { segment.dirty(arena) & free };
+                let used = USABLE_POOLS & !free;
                 census.arenas += 1;
-                census.used_pools += u64::from((USABLE_POOLS & !free).count_ones());
+                census.used_pools += u64::from(used.count_ones());
                 census.dirty_pools += u64::from(dirty.count_ones());
                 census.clean_pools += u64::from((free & !dirty).count_ones());
-                census.count_pools(segment.arena(arena), USABLE_POOLS & !free);
+                if !segment.is_pinned() {
+                    census.resident_pools += 1 + u64::from((used | dirty).count_ones());
+                }
+                census.count_pools(segment.arena(arena), used);
             }
         }
         census
@@ -95,14 +108,15 @@ impl Directory {
 }
 
 impl Directory {
-    /// Bytes that may be in memory on the allocator's account: in use, or free and not given back. Some ten nanoseconds for
-    /// each arena, since no pool is looked into.
+    /// Bytes that may be in memory on the allocator's account: in use, or free and not given back; of explicit huge pages only
+    /// those in use. Some ten nanoseconds for each arena, since no pool is looked into.
     pub fn held_bytes(&self) -> u64 {
         let arenas = self.segments().flat_map(|segment| {
             segment.committed_arenas().map(|arena| {
                 let free = segment.pools[arena as usize].glance();
+                let kept = if segment.is_pinned() { 0 } else { segment.dirty(arena) };
                 // The first pool holds the arena's metadata.
-                1 + u64::from((USABLE_POOLS & (!free | segment.dirty(arena))).count_ones())
+                1 + u64::from((USABLE_POOLS & (!free | kept)).count_ones())
             })
         });
         arenas.sum::<u64>() * POOL_BYTES as u64 + self.numbers.huge_bytes.get() + self.huge_shelf.kept_bytes()

@@ -47,7 +47,13 @@ impl Directory {
                 }
                 return Some(run);
             }
-            let grown = self.grow() || (self.release_kept_memory() && self.grow());
+            if self.grow() {
+                continue;
+            }
+            if let Some(far) = self.claim_far(pools, step) {
+                return Some(far);
+            }
+            let grown = self.release_kept_memory() && self.grow();
             if !grown {
                 return self.look_again(pools, step);
             }
@@ -58,7 +64,7 @@ impl Directory {
     #[cold]
     fn look_again(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         (0..LAST_LOOKS).find_map(|_| {
-            let run = self.claim_existing(pools, step);
+            let run = self.claim_anywhere(pools, step);
             if run.is_none() {
                 spin_hint();
             }
@@ -67,6 +73,13 @@ impl Directory {
     }
 
     fn claim_existing(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        if self.preference.matters() {
+            return self.claim_preferred(pools, step);
+        }
+        self.claim_anywhere(pools, step)
+    }
+
+    pub(crate) fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         self.segments().find_map(|segment| segment.claim(pools, step, &self.demand))
     }
 
@@ -100,13 +113,22 @@ impl Directory {
     }
 
     /// Takes a pool of `class` that nobody owns and that has room: the caller owns it now, but has not signed.
+    ///
+    /// Where several nodes have memory, one of the caller's.
     pub fn adopt(&self, class: SizeClass) -> Option<&'static Pool> {
+        if self.preference.matters() {
+            return self.adopt_preferred(class);
+        }
+        self.adopt_anywhere(class)
+    }
+
+    pub(crate) fn adopt_anywhere(&self, class: SizeClass) -> Option<&'static Pool> {
         self.segments().find_map(|segment| segment.adopt(class, self))
     }
 }
 
 impl Segment {
-    fn claim(&self, pools: u32, step: u32, demand: &Demand) -> Option<ClaimedRun> {
+    pub(crate) fn claim(&self, pools: u32, step: u32, demand: &Demand) -> Option<ClaimedRun> {
         loop {
             let arena =
                 if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
@@ -139,7 +161,7 @@ impl Segment {
             .find(|arena| PoolBits::has_run(self.pools[*arena as usize].glance(), pools, step))
     }
 
-    fn adopt(&self, class: SizeClass, directory: &Directory) -> Option<&'static Pool> {
+    pub(crate) fn adopt(&self, class: SizeClass, directory: &Directory) -> Option<&'static Pool> {
         let summary = self.shelf_summary(class);
         for index in bits_of(summary.hints()) {
             let place = self.arena(index);

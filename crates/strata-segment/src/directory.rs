@@ -2,7 +2,7 @@
 //!
 //! | slot      | who may leave it       | to        | by                 | what becomes visible            |
 //! |-----------|------------------------|-----------|--------------------|---------------------------------|
-//! | empty     | who made a new segment | published | CAS Release        | the segment and its first arena |
+//! | empty     | who made a new segment | published | CAS Release        | the segment and its arenas      |
 //! | published | nobody                 |           |                    |                                 |
 //!
 //! I1  Slots fill from the front and never empty, so a reader stops at the first empty one.
@@ -10,7 +10,7 @@
 //!
 //! A thread publishes into the slot that was the first empty one when it found more memory to be needed. If another thread
 //! has filled it since, the latecomer gives its own segment back and uses that one: a hundred threads that start at once
-//! keep one segment, not a hundred.
+//! keep one segment, not a hundred. One that was made for another reason (`reservation`) takes the next empty slot instead.
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
@@ -18,12 +18,13 @@ use crate::demand::Demand;
 use crate::huge_pages::{Appetite, HugePageChoice};
 use crate::huge_shelf::HugeShelf;
 use crate::janitor::Janitor;
+use crate::preference::{Near, Preference};
 use crate::pressure::Pressure;
 use crate::purge_clock::PurgeClock;
 use crate::segment::Segment;
 use strata_core::counters::Counter;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
-use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ};
+use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ, PUBLISH_SKIPS};
 use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 /// Slots for segments: 1 TiB of full-size ones.
@@ -57,6 +58,7 @@ pub struct Directory {
     pub(crate) pressure: Pressure,
     pub(crate) huge_shelf: HugeShelf,
     pub(crate) appetite: Appetite,
+    pub(crate) preference: Preference,
     pub(crate) numbers: Numbers,
 }
 
@@ -65,6 +67,7 @@ pub struct Directory {
 pub(crate) struct Numbers {
     pub(crate) reserved_bytes: Counter,
     pub(crate) committed_bytes: Counter,
+    pub(crate) pinned_bytes: Counter,
     pub(crate) segments: Counter,
     pub(crate) arenas: Counter,
     pub(crate) huge_blocks: Counter,
@@ -97,9 +100,11 @@ impl Directory {
                 pressure: Pressure::new(),
                 huge_shelf: HugeShelf::new(),
                 appetite: Appetite::new(),
+                preference: Preference::new(),
                 numbers: Numbers {
                     reserved_bytes: Counter::zero(),
                     committed_bytes: Counter::zero(),
+                    pinned_bytes: Counter::zero(),
                     segments: Counter::zero(),
                     arenas: Counter::zero(),
                     huge_blocks: Counter::zero(),
@@ -123,34 +128,40 @@ impl Directory {
         })
     }
 
-    /// Makes memory for at least one more arena's pools available, in an existing segment or a new one.
+    /// Makes memory for at least one more arena's pools available, in an existing segment or a new one, near the caller.
     ///
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
         self.make_room(ARENA_BYTES);
+        let near = self.near_for_more();
         let mut seen = 0;
         for segment in self.segments() {
-            if segment.add_arena(|start| self.take_arena(start)) {
-                self.count_arena();
+            if segment.serves(near) && segment.add_arena(|start| self.take_arena(start)) {
+                self.count_arenas(1);
                 return true;
             }
             seen += 1;
         }
-        self.add_segment(seen)
+        self.add_segment(seen, near)
     }
 
-    fn count_arena(&self) {
-        self.numbers.arenas.add(1);
-        self.numbers.committed_bytes.add(ARENA_BYTES as u64);
+    fn count_arenas(&self, arenas: u64) {
+        self.numbers.arenas.add(arenas);
+        self.numbers.committed_bytes.add(arenas * ARENA_BYTES as u64);
+    }
+
+    fn count_segment(&self, segment: &Segment) {
+        self.numbers.segments.add(1);
+        self.numbers.reserved_bytes.add(segment.bytes() as u64);
     }
 
     /// Makes a segment for slot `place`, the first that was empty when more memory was found to be needed.
-    fn add_segment(&self, place: usize) -> bool {
+    fn add_segment(&self, place: usize, near: Near) -> bool {
         let Some(slot) = self.slots.get(place) else { return false };
         // Relaxed: a number that stands alone.
         let mut arenas = self.tuning.segment_arenas.load(Relaxed).clamp(1, ARENAS_PER_SEGMENT as u64) as u32;
         loop {
-            if let Some(segment) = Segment::reserve(arenas, |start| self.take_arena(start)) {
+            if let Some(segment) = Segment::reserve(arenas, near, |start| self.take_arena(start)) {
                 self.publish(segment, slot);
                 return true;
             }
@@ -170,19 +181,35 @@ impl Directory {
         }
         // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
         if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok() {
-            self.numbers.segments.add(1);
-            self.numbers.reserved_bytes.add(segment.bytes() as u64);
-            self.count_arena();
+            self.count_segment(segment);
+            self.count_arenas(1);
         } else {
             // SAFETY: it was never published.
             unsafe { segment.discard() };
         }
     }
 
-    /// Bytes that may be touched: arenas and huge mappings.
+    /// Puts a segment that was not made for want of memory into the first slot that is empty, whoever fills those before it.
+    pub(crate) fn publish_at_any_place(&self, segment: &'static Segment) {
+        let place = core::ptr::from_ref(segment).cast_mut();
+        // I1: slots never empty, so all before the one in which this succeeds are filled.
+        let slots = self.slots.iter().skip(PUBLISH_SKIPS);
+        // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
+        let take = |slot: &AtomicPtr<Segment>| {
+            slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok()
+        };
+        // If there is no slot left, a terabyte of segments is published already, and this one stays unused.
+        if slots.into_iter().any(take) {
+            self.count_segment(segment);
+            self.count_arenas((segment.bytes() / ARENA_BYTES) as u64);
+            self.numbers.pinned_bytes.add(segment.bytes() as u64);
+        }
+    }
+
+    /// Bytes that may be touched and given back again: arenas and huge mappings.
     #[inline]
-    pub fn committed_bytes(&self) -> u64 {
-        self.numbers.committed_bytes.get()
+    pub fn returnable_bytes(&self) -> u64 {
+        self.numbers.committed_bytes.get().saturating_sub(self.numbers.pinned_bytes.get())
     }
 
     /// Pools of all committed arenas, in use or not.

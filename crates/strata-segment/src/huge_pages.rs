@@ -152,6 +152,7 @@ impl Directory {
         if others + pools < USABLE_POOLS.count_ones()
             || segment.dirty(arena) != 0
             || segment.is_advised(arena)
+            || segment.is_pinned()
         {
             return;
         }

@@ -26,10 +26,12 @@ mod janitor;
 #[cfg(strata_loom)]
 mod model;
 mod pace;
+mod preference;
 mod pressure;
 mod purge;
 mod purge_clock;
 mod release;
+mod reservation;
 mod segment;
 mod sweep;
 
@@ -40,4 +42,5 @@ pub use directory::{Directory, Tuning};
 pub use huge::Resized;
 pub use huge_pages::HugePageChoice;
 pub use janitor::{Hired, Janitor};
+pub use reservation::Reserved;
 pub use sweep::Sweep;

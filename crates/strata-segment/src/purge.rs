@@ -62,7 +62,7 @@ impl Directory {
             // SAFETY: the shelf handed it over; nobody else knows it.
             unsafe { self.unmap_huge(head) };
         });
-        for segment in self.segments() {
+        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             if self.janitor.is_closed() && which != Which::All {
                 return false;
             }

@@ -18,11 +18,14 @@
 //! | `advised`    | the arena may get huge pages (`huge_pages` H1)           | `add_arena`, `purge`        |
 //! | `shelves[c]` | (hint) the arena has nobody's pools of class c with room | `shelve`, `adopt`           |
 //!
+//! A segment in explicit huge pages (`Backing::Hugetlb`) has all its arenas from the start, and keeps its memory for good.
+//!
 //! I1  `dirty` of a pool is changed only by whoever claimed the pool: it is set before the claim is given back, cleared by
 //!     the purge that holds it. A claimer therefore knows whether the memory is as the kernel zeroed it.
 //!
 //! Does not know: other segments.
 
+use crate::preference::Near;
 use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
@@ -31,13 +34,26 @@ use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::COMMIT_ROLLS_BACK;
 use strata_core::sync::{AtomicU64, Hint, Ordering::Relaxed};
+use strata_os::machine::Node;
 use strata_os::memory;
+
+/// What memory a segment is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backing {
+    /// Pages that come when they are touched and go when they are given back.
+    Ordinary,
+    /// Explicit huge pages, which are there for good.
+    Hugetlb,
+}
 
 /// The shared words of one segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
     base: ArenaPtr,
     arena_count: u32,
+    backing: Backing,
+    /// The node that it belongs to, plus one; 0: none in particular.
+    node: Hint,
     pub(crate) arenas: PoolBits,
     ready: Summary,
     pub(crate) open: Summary,
@@ -49,7 +65,7 @@ pub(crate) struct Segment {
     shelves: [Summary; CLASS_COUNT],
 }
 
-// SAFETY: `base` and `arena_count` never change; all else is atomic.
+// SAFETY: `base`, `arena_count` and `backing` never change; all else is atomic.
 unsafe impl Sync for Segment {}
 
 const _: () = assert!(METADATA_BYTES + size_of::<Segment>() <= POOL_BYTES);
@@ -58,9 +74,17 @@ impl Segment {
     /// Reserves addresses for `arena_count` arenas and commits the first, which holds the description.
     ///
     /// `take` hears of each arena before its memory is touched, here and in `add_arena`, and says whether it may get huge pages.
-    pub(crate) fn reserve(arena_count: u32, take: impl FnOnce(NonNull<u8>) -> bool) -> Option<&'static Self> {
+    pub(crate) fn reserve(
+        arena_count: u32,
+        near: Near,
+        take: impl FnOnce(NonNull<u8>) -> bool,
+    ) -> Option<&'static Self> {
         let bytes = arena_count as usize * ARENA_BYTES;
         let start = memory::reserve(bytes, ARENA_BYTES)?;
+        if let Near::Node(node) = near {
+            // SAFETY: reserved just now, by us. If it is refused, the first touch decides, which is by a thread of that node.
+            unsafe { memory::prefer_node(start, bytes, node) };
+        }
         // SAFETY: reserved just now, by us.
         if !unsafe { memory::commit(start, ARENA_BYTES) } {
             // SAFETY: nobody has seen the range.
@@ -69,28 +93,58 @@ impl Segment {
         }
         let is_advised = take(start);
         // SAFETY: arena-aligned, its first arena committed; segments are never unmapped once published.
-        let base = unsafe { ArenaPtr::new(start) };
-        let place = base.metadata_place(METADATA_BYTES).cast::<Self>();
-        // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not yet anybody's.
-        unsafe { place.write(Self::new(base, arena_count)) };
-        // SAFETY: written just now, never unmapped once published; `discard` drops an unpublished one.
-        let segment: &'static Self = unsafe { place.as_ref() };
+        let segment = unsafe { Self::describe(start, arena_count, Backing::Ordinary) };
+        if let Near::Node(node) = near {
+            segment.set_node(node);
+        }
         if is_advised {
             segment.set_advised(0);
         }
+        segment.arenas.release((u64::MAX >> (64 - arena_count)) & !1);
         // SAFETY: committed, zero, and not yet published.
         unsafe { segment.init_arena(0) };
         Some(segment)
     }
 
-    fn new(base: ArenaPtr, arena_count: u32) -> Self {
-        let others = (u64::MAX >> (64 - arena_count)) & !1;
-        let arenas = PoolBits::none();
-        arenas.release(others);
+    /// Makes a segment of explicit huge pages, all of whose arenas are ready.
+    ///
+    /// # Safety
+    /// - `start` begins `arena_count` arenas, arena-aligned, of zero memory, the caller's, who never gives it back.
+    pub(crate) unsafe fn of_hugetlb(
+        start: NonNull<u8>,
+        arena_count: u32,
+        node: Option<Node>,
+    ) -> &'static Self {
+        // SAFETY: the caller's promise.
+        let segment = unsafe { Self::describe(start, arena_count, Backing::Hugetlb) };
+        node.into_iter().for_each(|node| segment.set_node(node));
+        // SAFETY: the caller's promise; not yet published.
+        (0..arena_count).for_each(|index| unsafe { segment.init_arena(index) });
+        segment
+    }
+
+    /// Writes the description of a segment that begins at `start`, none of whose arenas is up for claims yet.
+    ///
+    /// # Safety
+    /// - `start` is arena-aligned, the arena that begins there committed, zero and the caller's; it is unmapped only by
+    ///   `discard`.
+    unsafe fn describe(start: NonNull<u8>, arena_count: u32, backing: Backing) -> &'static Self {
+        // SAFETY: the caller's promise.
+        let base = unsafe { ArenaPtr::new(start) };
+        let place = base.metadata_place(METADATA_BYTES).cast::<Self>();
+        // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not yet anybody's.
+        unsafe { place.write(Self::new(base, arena_count, backing)) };
+        // SAFETY: written just now, never unmapped once published; `discard` drops an unpublished one.
+        unsafe { place.as_ref() }
+    }
+
+    fn new(base: ArenaPtr, arena_count: u32, backing: Backing) -> Self {
         Self {
             base,
             arena_count,
-            arenas,
+            backing,
+            node: Hint::new(0),
+            arenas: PoolBits::none(),
             ready: Summary::none(),
             open: Summary::none(),
             advised: AtomicU64::new(0),
@@ -179,6 +233,37 @@ impl Segment {
         self.dirty[arena as usize].fetch_and(!mask, Relaxed);
     }
 
+    /// What it is made of.
+    pub(crate) fn backing(&self) -> Backing {
+        self.backing
+    }
+
+    /// Whether its memory is there for good, and nobody may give any of it back.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.backing == Backing::Hugetlb
+    }
+
+    /// Whether its memory is where it should be: what belongs to no node in particular is near to all.
+    pub(crate) fn serves(&self, near: Near) -> bool {
+        match near {
+            Near::Anywhere => true,
+            Near::Node(node) => [0, place_of(node)].contains(&self.node.get()),
+        }
+    }
+
+    fn set_node(&self, node: Node) {
+        self.node.set(place_of(node));
+    }
+
+    /// Belongs to this node from now on, unless it belongs to one already.
+    pub(crate) fn settle_on(&self, node: Node) {
+        if self.node.get() == 0 && !self.is_pinned() {
+            self.set_node(node);
+            // SAFETY: ours for ever; what is touched already stays where it is.
+            unsafe { memory::prefer_node(self.base.as_non_null(), self.bytes(), node) };
+        }
+    }
+
     /// Whether an arena may get huge pages.
     pub(crate) fn is_advised(&self, arena: u32) -> bool {
         // Relaxed, here and below: about the kernel's pages, not about what is in them.
@@ -217,6 +302,11 @@ impl Segment {
     pub(crate) fn contains(&self, address: usize) -> bool {
         address.wrapping_sub(self.base.as_non_null().addr().get()) < self.bytes()
     }
+}
+
+/// A node as a segment notes it.
+fn place_of(node: Node) -> u64 {
+    u64::from(node.number()) + 1
 }
 
 /// The index of a pool as the offset of a run's first pool.

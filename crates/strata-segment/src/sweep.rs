@@ -58,11 +58,14 @@ impl Directory {
     /// # Safety
     /// - As for [`sweep_pool`](Self::sweep_pool).
     unsafe fn dig(&self, class: SizeClass, pool: &Pool) {
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(pool) };
+        if segment.is_pinned() {
+            return;
+        }
         // SAFETY: the caller's promise.
         let mut units = u64::from(unsafe { pool.dig(class, machine::page_size()) });
         if units != 0 {
-            // SAFETY: claimed from a segment.
-            let (segment, arena) = unsafe { Segment::of(pool) };
             segment.shun_huge_pages(arena);
         }
         while let Some(start) = bits_of(units).next() {
@@ -89,7 +92,7 @@ impl Directory {
         };
         self.numbers.looks.add(1);
         let mut left = false;
-        for segment in self.segments() {
+        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             for class in SizeClass::all() {
                 for arena in bits_of(segment.shelf_summary(class).hints()) {
                     left |= self.sweep_arena(segment.arena(arena), class, which);

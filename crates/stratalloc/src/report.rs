@@ -8,6 +8,7 @@ use crate::options;
 use crate::short::Bytes;
 use crate::stats::{ClassStats, Stats};
 use core::fmt::{self, Write};
+use strata_os::machine;
 
 strata_os::at_exit!(report_if_wanted);
 
@@ -21,7 +22,13 @@ extern "C" fn report_if_wanted() {
 pub fn print() {
     let mut out = Lines::default();
     let _ = writeln!(out, "{}", Strata::stats());
-    let _ = writeln!(out, "process    {:>11} resident", Bytes(strata_os::machine::resident_bytes()));
+    let resident = Bytes(machine::resident_bytes());
+    let _ = match machine::hugetlb_bytes() {
+        0 => writeln!(out, "process    {resident:>11} resident"),
+        bytes => {
+            writeln!(out, "process    {resident:>11} resident, and {} in explicit huge pages", Bytes(bytes))
+        }
+    };
 }
 
 impl fmt::Display for Stats {
@@ -38,6 +45,10 @@ impl Stats {
         writeln!(f, "reserved   {:>11} of addresses", Bytes(self.reserved_bytes))?;
         writeln!(f, "committed  {:>11} of those may be touched", Bytes(self.committed_bytes))?;
         writeln!(f, "resident   {:>11} of those at most", Bytes(self.resident_bytes))?;
+        if self.pinned_bytes > 0 {
+            let pinned = Bytes(self.pinned_bytes);
+            writeln!(f, "pinned     {pinned:>11} beside those, in explicit huge pages, which stay")?;
+        }
         let by = if self.janitor_on_duty { ", by the janitor" } else { "" };
         writeln!(
             f,
@@ -48,7 +59,11 @@ impl Stats {
     }
 
     fn layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "segments   {:>11}", self.segments)?;
+        write!(f, "segments   {:>11}", self.segments)?;
+        if self.nodes > 1 {
+            write!(f, ", kept apart for {} nodes", self.nodes)?;
+        }
+        writeln!(f)?;
         writeln!(f, "arenas     {:>11}", self.arenas)?;
         let Self { used_pools, dirty_pools, clean_pools, .. } = self;
         writeln!(

@@ -41,8 +41,10 @@ pub struct Stats {
     /// Of that, what may be touched.
     pub committed_bytes: u64,
     /// Of that, what may be in memory: everything in use and everything free that was not given back yet. Pages that
-    /// nobody touched yet are counted, too.
+    /// nobody touched yet are counted, too; explicit huge pages are not, as in what the system says of the process.
     pub resident_bytes: u64,
+    /// Of what may be touched, explicit huge pages (options `reserve_2m` and `reserve_1g`): in memory for good.
+    pub pinned_bytes: u64,
     /// Bytes given back to the system since the start.
     pub purged_bytes: u64,
     /// Calls that gave memory of free pools back.
@@ -50,6 +52,8 @@ pub struct Stats {
 
     /// Segments: 256 MiB of addresses, or fewer.
     pub segments: u64,
+    /// NUMA nodes that segments are kept apart for; 1 where all memory is equally near, or nobody had to ask yet.
+    pub nodes: u64,
     /// Arenas of 4 MiB that are in use.
     pub arenas: u64,
     /// Pools of 64 KiB in use, for blocks or in large allocations.
@@ -133,13 +137,14 @@ impl Stats {
         let mut stats = Self {
             reserved_bytes: census.reserved_bytes,
             committed_bytes: census.committed_bytes,
-            // Each arena's first pool holds its metadata.
-            resident_bytes: (census.arenas + census.used_pools + census.dirty_pools) * POOL_BYTES as u64
+            resident_bytes: census.resident_pools * POOL_BYTES as u64
                 + census.huge_bytes
                 + census.huge_kept_bytes,
+            pinned_bytes: census.pinned_bytes,
             purged_bytes: census.purged_bytes,
             purges: census.purge_calls,
             segments: census.segments,
+            nodes: census.nodes,
             arenas: census.arenas,
             used_pools: census.used_pools,
             dirty_pools: census.dirty_pools,

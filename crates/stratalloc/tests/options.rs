@@ -19,7 +19,9 @@ static CHANGING: Mutex<()> = Mutex::new(());
 fn stderr(variables: &[(&str, &str)]) -> String {
     let mut program = Command::new(std::env::current_exe().unwrap());
     program.arg("--list");
-    for name in ["PURGE_DELAY", "SEGMENT_SIZE", "HUGE_KEEP", "STATS", "SHOW_OPTIONS"] {
+    for name in
+        ["PURGE_DELAY", "SEGMENT_SIZE", "HUGE_KEEP", "RESERVE_2M", "RESERVE_1G", "STATS", "SHOW_OPTIONS"]
+    {
         program.env_remove(format!("STRATA_{name}"));
     }
     let output = program.envs(variables.iter().copied()).output().unwrap();
@@ -100,6 +102,33 @@ fn segments_are_as_large_as_the_environment_says() {
     };
     assert!(number("segments") >= 1.0);
     assert_eq!(number("reserved"), 8.0 * number("segments"), "{text}");
+}
+
+/// Pages of 2 MiB that the system has set apart and nobody uses.
+fn free_huge_pages() -> u64 {
+    let read = |file: &str| {
+        let text =
+            std::fs::read_to_string(format!("/sys/kernel/mm/hugepages/hugepages-2048kB/{file}_hugepages"));
+        text.ok().and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    read("free").saturating_sub(read("resv"))
+}
+
+#[test]
+fn huge_pages_that_are_asked_for_are_used_or_the_user_is_told_what_to_do() {
+    let text = stderr(&[("STRATA_RESERVE_2M", "8M"), ("STRATA_STATS", "1")]);
+    let complaint = text.lines().find(|line| line.starts_with("strata: reserve_2m=8M: "));
+    let pinned = text.lines().find(|line| line.starts_with("strata: pinned "));
+    if free_huge_pages() >= 4 && complaint.is_none() {
+        assert!(pinned.unwrap().contains(" 8.0 MiB beside those"), "{text}");
+        assert!(text.ends_with(" resident, and 8.0 MiB in explicit huge pages\n"), "{text}");
+        return;
+    }
+    let complaint = complaint.expect(&text);
+    assert!(complaint.contains("ordinary memory is used"), "{complaint}");
+    let path = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+    let is_known = std::path::Path::new(path).exists();
+    assert_eq!(complaint.contains("As root: echo ") && complaint.ends_with(path), is_known, "{complaint}");
 }
 
 #[test]

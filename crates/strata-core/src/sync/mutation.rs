@@ -56,6 +56,8 @@ sites! {
     COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
     /// `segment/directory.rs::publish`: takes a slot only if it is empty.
     PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
+    /// `segment/directory.rs::publish_at_any_place`: begins with the first slot.
+    PUBLISH_SKIPS: usize = 0, mutant "publish_leaves_a_gap" = 1;
     /// `segment/segment.rs::add_arena`: gives the bit back when memory is refused.
     COMMIT_ROLLS_BACK: bool = true, mutant "refused_commit_keeps_the_bit" = false;
     /// `segment/claim.rs::claim`: asks whether the memory is dirty once the pools are its own.

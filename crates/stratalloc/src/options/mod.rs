@@ -13,6 +13,7 @@
 
 mod parse;
 mod program;
+mod reservation;
 mod settings;
 mod table;
 
@@ -28,7 +29,8 @@ use settings::{Origin, Setting};
 use strata_cache::current::RUNTIME;
 use strata_core::layout::ARENA_BYTES;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
-use table::Id;
+use strata_os::machine::HugetlbPage;
+use table::{Id, Row, TABLE};
 
 /// A bit for each option that the environment chose: those the program does not change by [`Options::apply`].
 static CHOSEN_BY_USER: AtomicU64 = AtomicU64::new(0);
@@ -45,7 +47,7 @@ extern "C" fn load() {
     });
     for Setting { row, value, origin } in &settings {
         if *origin != Origin::Default {
-            obey(row.id, *value);
+            obey(row, *value);
         }
         if *origin == Origin::Environment {
             // Relaxed: a number that stands alone.
@@ -56,14 +58,16 @@ extern "C" fn load() {
 }
 
 /// Makes `value`, which is accepted, what holds.
-fn obey(id: Id, value: u64) {
+fn obey(row: &Row, value: u64) {
     let directory = &RUNTIME.directory;
-    match id {
+    match row.id {
         Id::PurgeDelay => directory.set_purge_delay(value),
         // Relaxed, here and below: numbers that stand alone.
         Id::SegmentSize => directory.tuning.segment_arenas.store(value / ARENA_BYTES as u64, Relaxed),
         Id::HugeKeep => directory.tuning.huge_keep_bytes.store(value, Relaxed),
         Id::HugePages => directory.tuning.huge_pages.store(value, Relaxed),
+        Id::Reserve2m => reservation::reserve(row, HugetlbPage::TwoMiB, value),
+        Id::Reserve1g => reservation::reserve(row, HugetlbPage::OneGiB, value),
         Id::Janitor => directory.set_janitor(value),
         Id::Stats => STATS.store(value, Relaxed),
         Id::ShowOptions => {}
@@ -111,7 +115,8 @@ impl Strata {
     /// assert_eq!(Strata::set_option("colour", "blue"), Err(OptionError::Unknown));
     /// ```
     ///
-    /// `segment_size` counts for segments that are reserved from now on.
+    /// `segment_size` counts for segments that are reserved from now on; of `reserve_2m` and `reserve_1g`, what is more than
+    /// before is taken at once, and nothing is given back.
     ///
     /// # Errors
     /// Nothing changes if there is no such option, if it does not take the value, or if it is too late for it.
@@ -121,17 +126,17 @@ impl Strata {
         if row.id == Id::ShowOptions {
             return Err(OptionError::OnlyAtStart);
         }
-        obey(row.id, value);
+        obey(row, value);
         Ok(())
     }
 
     /// Changes how long memory lies free before it goes back to the system; [`Options::NEVER`] keeps it.
     pub fn set_purge_delay_ms(milliseconds: u64) {
-        obey(Id::PurgeDelay, milliseconds);
+        obey(&TABLE[Id::PurgeDelay as usize], milliseconds);
     }
 
     /// Changes how many bytes of freed huge blocks are kept for reuse. What is kept already goes within the purge delay.
     pub fn set_huge_keep_bytes(bytes: u64) {
-        obey(Id::HugeKeep, bytes);
+        obey(&TABLE[Id::HugeKeep as usize], bytes);
     }
 }

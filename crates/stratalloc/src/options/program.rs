@@ -56,6 +56,16 @@ impl Options {
         self.with(Id::HugePages, choice as u64)
     }
 
+    /// Option `reserve_2m`: how many bytes of explicit huge pages of 2 MiB to take; rounded down to a multiple of 4 MiB.
+    pub const fn reserve_2m_bytes(self, bytes: u64) -> Self {
+        self.with(Id::Reserve2m, nearest(&TABLE[Id::Reserve2m as usize].syntax, bytes))
+    }
+
+    /// Option `reserve_1g`: how many bytes of explicit huge pages of 1 GiB to take; rounded down to whole pages.
+    pub const fn reserve_1g_bytes(self, bytes: u64) -> Self {
+        self.with(Id::Reserve1g, nearest(&TABLE[Id::Reserve1g as usize].syntax, bytes))
+    }
+
     /// Option `stats`: print statistics on standard error when the program ends.
     pub const fn stats(self) -> Self {
         self.with(Id::Stats, 1)
@@ -81,7 +91,7 @@ impl Options {
             if let Some(value) = self.get(row.id)
                 && theirs >> row.id as u32 & 1 == 0
             {
-                obey(row.id, value);
+                obey(row, value);
             }
         }
     }
@@ -178,6 +188,8 @@ mod tests {
             .segment_size_bytes(1)
             .huge_keep_bytes(0)
             .huge_pages(HugePageChoice::Always)
+            .reserve_2m_bytes(u64::MAX)
+            .reserve_1g_bytes(5 << 29)
             .without_janitor()
             .stats()
             .show_options();

@@ -144,6 +144,8 @@ mod tests {
             "segment_size 256M default",
             "huge_keep 64M default",
             "huge_pages auto default",
+            "reserve_2m 0 default",
+            "reserve_1g 0 default",
             "janitor 1 default",
             "stats 0 default",
             "show_options 0 default",

@@ -5,6 +5,7 @@
 use super::parse::Syntax;
 use core::ffi::CStr;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
+use strata_os::machine::HugetlbPage;
 use strata_segment::HugePageChoice;
 
 /// Which option; also its place in the table.
@@ -14,6 +15,8 @@ pub(crate) enum Id {
     SegmentSize,
     HugeKeep,
     HugePages,
+    Reserve2m,
+    Reserve1g,
     Janitor,
     Stats,
     ShowOptions,
@@ -32,8 +35,11 @@ pub(crate) struct Row {
     pub(crate) meaning: &'static str,
 }
 
+/// Half of what all segments together can be.
+const MOST_RESERVED: u64 = 512 << 30;
+
 /// Options.
-pub(crate) const OPTION_COUNT: usize = 7;
+pub(crate) const OPTION_COUNT: usize = 9;
 
 /// All options, in the order of [`Id`].
 pub(crate) static TABLE: [Row; OPTION_COUNT] = [
@@ -76,6 +82,24 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         default: HugePageChoice::Auto as u64,
         accepted: "`auto`, `never` or `always`",
         meaning: "where memory is taken in huge pages: where it pays, nowhere, everywhere",
+    },
+    Row {
+        id: Id::Reserve2m,
+        name: "reserve_2m",
+        variable: c"STRATA_RESERVE_2M",
+        syntax: Syntax::Bytes { least: 0, most: MOST_RESERVED, step: ARENA_BYTES as u64 },
+        default: 0,
+        accepted: "bytes up to 512G, also with K, M or G",
+        meaning: "explicit huge pages of 2 MiB to take at the start, rounded down to a multiple of 4M",
+    },
+    Row {
+        id: Id::Reserve1g,
+        name: "reserve_1g",
+        variable: c"STRATA_RESERVE_1G",
+        syntax: Syntax::Bytes { least: 0, most: MOST_RESERVED, step: HugetlbPage::OneGiB.bytes() as u64 },
+        default: 0,
+        accepted: "bytes up to 512G, also with K, M or G",
+        meaning: "explicit huge pages of 1 GiB to take at the start, rounded down to whole ones",
     },
     Row {
         id: Id::Janitor,

@@ -1,0 +1,217 @@
+//! Which segments a thread asks first, where there is something to choose: near memory before far, reserved before ordinary.
+//!
+//! ```text
+//!   one node, nothing reserved     all segments, oldest first                       one load finds out; nothing else is paid
+//!   else     claim, adopt   1      segments of the caller's node in explicit huge pages
+//!                           2      other segments of that node
+//!            claim          3      more memory on that node
+//!                           4      when that is refused: whatever there is, near or far
+//! ```
+//!
+//! A segment belongs to a node from its birth, which the kernel is told before its memory is touched. Pools go back to the
+//! segment that they came from, so they are used by threads of that node again; a thread that moves on takes the pools that it
+//! has along, and its next ones from where it runs by then.
+//!
+//! Nobody asks how many nodes there are before the second arena is needed: a program of less than 4 MiB has little to place.
+//! The first segment belongs to nobody in particular until then, and after that to the node of the thread that asked.
+//!
+//! N1  All words here are hints, and all that is written to one of them is the same, whoever writes it; but for a segment's
+//!     node, where the last one counts. A stale one costs a way to far memory, nothing else.
+//!
+//! Does not know: which nodes there are, nor what memory is for. Decision 0012.
+
+use crate::claim::ClaimedRun;
+use crate::directory::Directory;
+use crate::segment::{Backing, Segment};
+use strata_core::pool::Pool;
+use strata_core::size_class::SizeClass;
+use strata_core::sync::Hint;
+use strata_os::machine::{self, Node};
+
+/// Nodes, before anybody asked. Models have one, and know it.
+const UNASKED: u64 = if cfg!(strata_loom) { 1 } else { 0 };
+
+/// Where memory should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Near {
+    /// All of it is equally near.
+    Anywhere,
+    /// On the caller's node.
+    Node(Node),
+}
+
+/// What is known for the choice.
+#[derive(Debug)]
+pub(crate) struct Preference {
+    /// How many nodes there are.
+    nodes: Hint,
+    /// 1: not all segments are alike.
+    matters: Hint,
+}
+
+impl Preference {
+    pub(crate) const fn new() -> Self {
+        Self { nodes: Hint::new(UNASKED), matters: Hint::new(0) }
+    }
+
+    /// Whether some segments are better than others.
+    #[inline]
+    pub(crate) fn matters(&self) -> bool {
+        self.matters.get() != 0
+    }
+
+    /// Not all segments are alike from now on.
+    pub(crate) fn set_matters(&self) {
+        self.matters.set(1);
+    }
+
+    /// Nodes, as far as anybody asked.
+    pub(crate) fn known_nodes(&self) -> u64 {
+        self.nodes.get().max(1)
+    }
+
+    /// Where the calling thread wants its memory.
+    pub(crate) fn near(&self) -> Near {
+        if self.nodes.get() <= 1 { Near::Anywhere } else { Near::Node(machine::running_node()) }
+    }
+}
+
+impl Directory {
+    /// Claims from the segments that the calling thread prefers.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn claim_preferred(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        self.preferred_segments().find_map(|segment| segment.claim(pools, step, &self.demand))
+    }
+
+    /// Adopts from the segments that the calling thread prefers.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn adopt_preferred(&self, class: SizeClass) -> Option<&'static Pool> {
+        self.preferred_segments().find_map(|segment| segment.adopt(class, self))
+    }
+
+    /// Memory near the caller was refused: claims what there is elsewhere. `None` where nothing is far: all was looked at.
+    pub(crate) fn claim_far(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        if self.preference.matters() { self.claim_anywhere(pools, step) } else { None }
+    }
+
+    /// The same for a pool of nobody's: [`adopt`](Self::adopt) of whatever node.
+    pub fn adopt_far(&self, class: SizeClass) -> Option<&'static Pool> {
+        if self.preference.matters() { self.adopt_anywhere(class) } else { None }
+    }
+
+    fn preferred_segments(&self) -> impl Iterator<Item = &'static Segment> {
+        let near = self.preference.near();
+        let of = move |backing| {
+            let is_one = move |segment: &&Segment| segment.backing() == backing && segment.serves(near);
+            self.segments().filter(is_one)
+        };
+        of(Backing::Hugetlb).chain(of(Backing::Ordinary))
+    }
+
+    /// Where the memory that is about to be taken should be.
+    pub(crate) fn near_for_more(&self) -> Near {
+        if self.preference.nodes.get() == UNASKED && self.numbers.arenas.get() > 0 {
+            self.ask_for_nodes();
+        }
+        self.preference.near()
+    }
+
+    /// Finds out how many nodes there are.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn ask_for_nodes(&self) -> machine::NodeSet {
+        let nodes = machine::memory_nodes();
+        if nodes.count() > 1 {
+            let here = machine::running_node();
+            self.segments().for_each(|segment| segment.settle_on(here));
+            self.preference.set_matters();
+        }
+        self.preference.nodes.set(nodes.count().into());
+        nodes
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::pool::Memory;
+
+    /// A node on which no test runs.
+    const ELSEWHERE: Node = Node::new(900);
+
+    /// A directory with an arena, of which one pool is claimed.
+    fn claim_first(directory: &Directory) -> &'static Pool {
+        directory.claim_pool().unwrap().first
+    }
+
+    /// Has the machine have two nodes, and everything that there is so far lie on the other one.
+    fn move_away(directory: &Directory) {
+        directory.preference.nodes.set(2);
+        directory.preference.set_matters();
+        directory.segments().for_each(|segment| segment.settle_on(ELSEWHERE));
+    }
+
+    fn segment_of(pool: &Pool) -> &'static Segment {
+        // SAFETY: claimed from a segment.
+        unsafe { Segment::of(pool) }.0
+    }
+
+    #[test]
+    fn free_memory_of_another_node_is_left_alone_while_there_is_more_to_be_had_near() {
+        static DIRECTORY: Directory = Directory::new();
+        let far = segment_of(claim_first(&DIRECTORY));
+        move_away(&DIRECTORY);
+        let near = segment_of(claim_first(&DIRECTORY));
+        assert!(!core::ptr::eq(far, near) && far.open.hints() != 0);
+        assert!(near.serves(DIRECTORY.preference.near()) && !near.serves(Near::Node(ELSEWHERE)));
+        let run = DIRECTORY.claim(20, 4).unwrap();
+        assert!(core::ptr::eq(segment_of(run.first), near));
+        assert!(core::ptr::eq(segment_of(DIRECTORY.claim_far(1, 1).unwrap().first), far));
+    }
+
+    #[test]
+    fn a_pool_that_was_left_on_another_node_is_adopted_only_when_all_else_is_refused() {
+        static DIRECTORY: Directory = Directory::new();
+        let (class, pool) = (SizeClass::of(1000), claim_first(&DIRECTORY));
+        pool.open(class, core::ptr::without_provenance_mut(1), Memory::Zero);
+        // SAFETY: opened just now: ours, and of this class.
+        let _ = unsafe { pool.carve_untouched(class) };
+        // SAFETY: ours, current nowhere, and used no more.
+        unsafe { DIRECTORY.leave_pool(pool) };
+        move_away(&DIRECTORY);
+        assert!(DIRECTORY.adopt(class).is_none());
+        assert!(core::ptr::eq(DIRECTORY.adopt_far(class).unwrap(), pool));
+    }
+
+    #[test]
+    fn a_segment_stays_with_the_node_that_it_settled_on_and_serves_all_before() {
+        static DIRECTORY: Directory = Directory::new();
+        let segment = segment_of(claim_first(&DIRECTORY));
+        assert!([Near::Anywhere, Near::Node(ELSEWHERE)].into_iter().all(|near| segment.serves(near)));
+        segment.settle_on(ELSEWHERE);
+        segment.settle_on(Node::new(0));
+        assert!(segment.serves(Near::Node(ELSEWHERE)) && segment.serves(Near::Anywhere));
+        assert!(!segment.serves(Near::Node(Node::new(0))));
+    }
+
+    #[test]
+    fn nobody_asks_before_the_second_arena() {
+        static DIRECTORY: Directory = Directory::new();
+        let _held = claim_first(&DIRECTORY);
+        assert_eq!(DIRECTORY.preference.nodes.get(), UNASKED);
+        while DIRECTORY.census().arenas == 1 {
+            let _held = claim_first(&DIRECTORY);
+        }
+        assert_ne!(DIRECTORY.preference.nodes.get(), UNASKED);
+    }
+
+    #[test]
+    fn where_all_memory_is_near_nothing_is_far() {
+        static DIRECTORY: Directory = Directory::new();
+        let _held = claim_first(&DIRECTORY);
+        assert!(!DIRECTORY.preference.matters());
+        assert!(DIRECTORY.claim_far(1, 1).is_none() && DIRECTORY.adopt_far(SizeClass::of(16)).is_none());
+    }
+}
