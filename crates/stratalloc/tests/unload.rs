@@ -202,15 +202,17 @@ fn a_librarys_janitor_is_gone_before_its_code_is() {
         let plugin = &Plugin::open();
         let together = &Barrier::new(2);
         std::thread::scope(|scope| {
-            for _ in 0..2 {
+            let threads = [(); 2].map(|()| {
                 scope.spawn(|| {
                     // A janitor comes where several threads allocate: both have begun before either bursts.
                     plugin.work(1);
                     together.wait();
                     assert_eq!(plugin.burst(), 32 << 10);
                     together.wait();
-                });
-            }
+                })
+            });
+            // The end of the scope alone would not wait for what the threads do as they end, in the library's code.
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
         assert!(janitor_is_there());
         assert!(plugin.close());
