@@ -3,10 +3,13 @@
 //! 200 000 blocks are alive. One thread allocates and frees, each pair timed by itself; for the second half of the time
 //! another thread counts the whole heap a hundred times a second.
 //!
-//! Run with `cargo run --release -p strata-benches --example heap_walk`.
+//! `cargo run --release -p strata-benches --example heap_walk` prints a table; `… -- PAGE` writes it between the markers
+//! `<!-- walk -->` and `<!-- walk:end -->` of that page instead.
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::fs;
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,15 +38,29 @@ static CONTENDERS: [Contender; 3] = [
     Contender { name: "pymalloc-current", allocator: &CURRENT, walk: || CURRENT.stats().blocks_in_use() },
 ];
 
+const HEAD: &str = "\
+| allocator | walks | one walk, median | the longest | pairs, p99.9 and p99.99: nobody walks | somebody walks |
+|---|--:|--:|--:|--:|--:|
+";
+const BEGIN: &str = "<!-- walk -->";
+const END: &str = "<!-- walk:end -->";
+
 fn main() {
-    println!(
-        "| allocator | walks | one walk, median | longest | pairs, p99.9 and p99.99: nobody walks | somebody walks |"
-    );
-    println!("|---|--:|--:|--:|--:|--:|");
-    CONTENDERS.iter().for_each(row);
+    let table = HEAD.to_owned() + &CONTENDERS.iter().map(row).collect::<String>();
+    match std::env::args_os().nth(1) {
+        Some(page) => write_into(Path::new(&page), &table),
+        None => print!("{table}"),
+    }
 }
 
-fn row(contender: &Contender) {
+fn write_into(page: &Path, table: &str) {
+    let text = fs::read_to_string(page).expect("a page that can be read");
+    let (before, rest) = text.split_once(BEGIN).expect("a page with the first marker");
+    let (_, after) = rest.split_once(END).expect("a page with the second marker");
+    fs::write(page, format!("{before}{BEGIN}\n\n{table}\n{END}{after}")).expect("a page that can be written");
+}
+
+fn row(contender: &Contender) -> String {
     fill(contender.allocator);
     assert!((contender.walk)() >= LIVE);
     let (quiet, _) = spell(contender, None);
@@ -51,15 +68,15 @@ fn row(contender: &Contender) {
     let pairs = |seen: &Histogram<u64>| {
         format!("{} / {}", time(seen.value_at_quantile(0.999)), time(seen.value_at_quantile(0.9999)))
     };
-    println!(
-        "| {} | {} | {} | {} | {} | {} |",
+    format!(
+        "| {} | {} | {} | {} | {} | {} |\n",
         contender.name,
         walks.len(),
         time(walks.value_at_quantile(0.5)),
         time(walks.max()),
         pairs(&quiet),
         pairs(&walked)
-    );
+    )
 }
 
 /// Blocks of 16 to 512 bytes, never freed.

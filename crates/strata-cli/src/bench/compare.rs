@@ -114,6 +114,7 @@ fn listed(changes: &[(Verdict, String)], wanted: Verdict, title: &str) -> Vec<St
 mod tests {
     use super::*;
     use crate::bench::results::tests::results;
+    use crate::bench::sample::{Details, Fragmentation, Kind, Moment};
 
     fn judged(then: &[f64], now: &[f64]) -> Verdict {
         let [then, now] = [then, now].map(|values| Summary::of(values.iter().copied()).unwrap());
@@ -144,6 +145,24 @@ mod tests {
         assert!(report.contains("slower:\n  json on strata: 101 ms → 151 ms (+49.5 %)"), "{report}");
         assert!(report.contains("time: 1 of 2 within the spread"), "{report}");
         assert!(!report.contains("warning"), "{report}");
+    }
+
+    /// A look at fragmentation at whose end so many MiB were resident.
+    fn kept(mebibytes: u64) -> Results {
+        let mut results = results(&[("churn", "strata", &[100])]);
+        results.workloads[0].kind = Kind::Fragmentation;
+        let moment =
+            Moment { phase: "24:00".into(), end_ms: 1, live_bytes: 1, resident_bytes: mebibytes << 20 };
+        let details = Details::Fragmentation(Fragmentation { inside: Vec::new(), outside: vec![moment] });
+        results.series[0].samples[0].details = Some(details);
+        results
+    }
+
+    #[test]
+    fn what_is_kept_at_the_end_is_compared_where_nobody_looks_at_the_time() {
+        let report = report(&kept(10), &kept(30));
+        assert!(report.contains("more kept:\n  churn on strata: 10.0 MiB → 30.0 MiB (+200.0 %)"), "{report}");
+        assert!(!report.contains("slower:"), "{report}");
     }
 
     #[test]

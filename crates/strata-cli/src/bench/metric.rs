@@ -13,10 +13,16 @@ pub(crate) enum Metric {
     PeakMemory,
     /// Page faults.
     Faults,
+    /// Resident memory when a story, or a life whose fragmentation is looked at, is over.
+    KeptMemory,
 }
 
 impl Metric {
-    pub(crate) const ALL: [Self; 4] = [Self::Time, Self::Processor, Self::PeakMemory, Self::Faults];
+    /// Those that a program's work is shown by.
+    pub(crate) const OF_WORK: [Self; 4] = [Self::Time, Self::Processor, Self::PeakMemory, Self::Faults];
+    /// Those by which a run is compared with an earlier one.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Time, Self::Processor, Self::PeakMemory, Self::KeptMemory, Self::Faults];
 
     pub(crate) fn of(self, sample: &Sample) -> f64 {
         match self {
@@ -24,6 +30,7 @@ impl Metric {
             Self::Processor => (sample.user_ns + sample.system_ns) as f64,
             Self::PeakMemory => sample.rss_peak as f64,
             Self::Faults => (sample.minor_faults + sample.major_faults) as f64,
+            Self::KeptMemory => sample.moments().last().map_or(0, |moment| moment.resident_bytes) as f64,
         }
     }
 
@@ -31,7 +38,8 @@ impl Metric {
     pub(crate) fn suits(self, kind: Kind) -> bool {
         match self {
             Self::Time | Self::Processor => matches!(kind, Kind::Real | Kind::Micro | Kind::Scaling),
-            Self::PeakMemory => matches!(kind, Kind::Real | Kind::Story),
+            Self::PeakMemory => matches!(kind, Kind::Real | Kind::Story | Kind::Fragmentation),
+            Self::KeptMemory => matches!(kind, Kind::Story | Kind::Fragmentation),
             Self::Faults => kind == Kind::Real,
         }
     }
@@ -42,6 +50,7 @@ impl Metric {
             Self::Processor => "processor time",
             Self::PeakMemory => "peak memory (RSS)",
             Self::Faults => "page faults",
+            Self::KeptMemory => "memory kept at the end (RSS)",
         }
     }
 
@@ -51,6 +60,7 @@ impl Metric {
             Self::Time => "slower",
             Self::Processor => "more processor time",
             Self::PeakMemory => "bigger",
+            Self::KeptMemory => "more kept",
             Self::Faults => "more page faults",
         }
     }
@@ -61,6 +71,7 @@ impl Metric {
             Self::Time => "faster",
             Self::Processor => "less processor time",
             Self::PeakMemory => "smaller",
+            Self::KeptMemory => "less kept",
             Self::Faults => "fewer page faults",
         }
     }
@@ -68,7 +79,9 @@ impl Metric {
     pub(crate) fn format(self, value: f64) -> String {
         match self {
             Self::Time | Self::Processor => time(value),
-            Self::PeakMemory => format!("{} MiB", three_digits(value / f64::from(1 << 20))),
+            Self::PeakMemory | Self::KeptMemory => {
+                format!("{} MiB", three_digits(value / f64::from(1 << 20)))
+            }
             Self::Faults => count(value),
         }
     }

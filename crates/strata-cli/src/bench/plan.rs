@@ -38,9 +38,10 @@ pub(crate) struct Effort {
 impl Effort {
     /// Enough for a table in a README.
     pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, stories: 1, budget: None };
-    /// Under two minutes, the last round's misjudgement included.
+    /// Under two minutes, the last round's misjudgement included: on two quiet cores the stories, most of which is waiting,
+    /// take 50 seconds, and a round of all others under 20.
     pub(crate) const QUICK: Self =
-        Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(95)) };
+        Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(108)) };
 }
 
 /// The cases of the workloads called `only` (all of them if empty), in the order of `workloads`.

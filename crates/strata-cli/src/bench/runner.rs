@@ -11,12 +11,12 @@ use super::build::Program;
 use super::plan::Case;
 use super::sample::{Sample, Workload};
 
-/// A run that takes longer hangs.
+/// A run of no more than a whole scale that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Asks a binary which workloads it has: an allocator for one thread has fewer.
 pub(crate) fn list(program: &Program) -> Result<Vec<Workload>> {
-    ask(command(program).arg("--list"))
+    ask(command(program).arg("--list"), PATIENCE)
 }
 
 /// Runs `case` once.
@@ -24,7 +24,7 @@ pub(crate) fn run(program: &Program, case: &Case, scale: f64) -> Result<Sample> 
     let mut command = command(program);
     command.arg(&case.workload);
     command.args(["--scale", &scale.to_string(), "--threads", &case.threads.to_string()]);
-    ask(&mut command)
+    ask(&mut command, PATIENCE.mul_f64(scale.max(1.0)))
 }
 
 fn command(program: &Program) -> Command {
@@ -35,20 +35,20 @@ fn command(program: &Program) -> Command {
     command
 }
 
-fn ask<T: DeserializeOwned>(command: &mut Command) -> Result<T> {
+fn ask<T: DeserializeOwned>(command: &mut Command, patience: Duration) -> Result<T> {
     let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
-    let answer = child.controlled_with_output().time_limit(PATIENCE).terminate_for_timeout().wait()?;
-    read(answer)
+    let answer = child.controlled_with_output().time_limit(patience).terminate_for_timeout().wait()?;
+    read(answer, patience)
 }
 
-fn read<T: DeserializeOwned>(answer: Option<Output>) -> Result<T> {
+fn read<T: DeserializeOwned>(answer: Option<Output>, patience: Duration) -> Result<T> {
     let Some(output) = answer else {
-        bail!("did not end within {} s", PATIENCE.as_secs());
+        bail!("did not end within {} s", patience.as_secs());
     };
     if !output.status.success() {
         let last_words = String::from_utf8_lossy(&output.stderr);
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Result<u32> {
-        ask(Command::new("sh").args(["-c", script]))
+        ask(Command::new("sh").args(["-c", script]), PATIENCE)
     }
 
     #[test]

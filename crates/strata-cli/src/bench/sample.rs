@@ -102,6 +102,15 @@ impl Sample {
         }
     }
 
+    /// The ends of phases, where there are some.
+    pub(crate) fn moments(&self) -> &[Moment] {
+        match &self.details {
+            Some(Details::Story(story)) => &story.phases,
+            Some(Details::Fragmentation(fragmentation)) => &fragmentation.outside,
+            _ => &[],
+        }
+    }
+
     pub(crate) fn fragmentation(&self) -> Option<&Fragmentation> {
         match &self.details {
             Some(Details::Fragmentation(fragmentation)) => Some(fragmentation),

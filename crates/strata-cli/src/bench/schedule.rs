@@ -24,24 +24,22 @@ pub(crate) fn run(results: &mut Results, cases: &[Case], binaries: &Binaries, of
     let effort = round.results.effort;
     round.bar = bar(round.runs());
     let start = Instant::now();
+    let mut last = Duration::ZERO;
     for number in 0..effort.repetitions {
-        if !fits(effort.budget, start.elapsed(), number) {
+        if !fits(effort.budget, start.elapsed(), last) {
             let done = format!("stopped after {number} of {} rounds to stay in time", effort.repetitions);
             round.bar.println(done);
             round.results.effort.repetitions = number;
             break;
         }
-        round.run(number);
+        last = round.run(number);
     }
     round.bar.finish_and_clear();
 }
 
-/// Whether one more round like those `done` still fits into the budget. The first one always runs.
-fn fits(budget: Option<Duration>, elapsed: Duration, done: usize) -> bool {
-    let Some((budget, done)) = budget.zip(u32::try_from(done).ok().filter(|done| *done > 0)) else {
-        return true;
-    };
-    elapsed + elapsed / done <= budget
+/// Whether one more round as long as the last still fits into the budget. The first one, after none, always does.
+fn fits(budget: Option<Duration>, elapsed: Duration, last: Duration) -> bool {
+    budget.is_none_or(|budget| last.is_zero() || elapsed + last <= budget)
 }
 
 struct Round<'a> {
@@ -73,16 +71,21 @@ impl Round<'_> {
         }
     }
 
-    fn run(&mut self, number: usize) {
+    /// How long the next round will take, by what this one did of it.
+    fn run(&mut self, number: usize) -> Duration {
         if !stderr().is_terminal() {
             eprintln!("round {} of {}", number + 1, self.results.effort.repetitions);
         }
-        let cases = self.cases;
-        for case in cases {
-            if number < self.rounds_of(case) {
+        let (cases, mut again) = (self.cases, Duration::ZERO);
+        for case in cases.iter() {
+            let rounds = self.rounds_of(case);
+            if number < rounds {
+                let start = Instant::now();
                 self.run_case(number, case);
+                again += if number + 1 < rounds { start.elapsed() } else { Duration::ZERO };
             }
         }
+        again
     }
 
     fn run_case(&mut self, number: usize, case: &Case) {
@@ -139,13 +142,13 @@ mod tests {
 
     #[test]
     fn a_round_is_begun_only_if_it_probably_ends_in_time() {
-        assert!(fits(Some(100 * SECOND), 66 * SECOND, 2));
-        assert!(!fits(Some(100 * SECOND), 68 * SECOND, 2));
+        assert!(fits(Some(100 * SECOND), 66 * SECOND, 33 * SECOND));
+        assert!(!fits(Some(100 * SECOND), 68 * SECOND, 34 * SECOND));
     }
 
     #[test]
     fn the_first_round_always_runs_and_without_a_budget_all_do() {
-        assert!(fits(Some(SECOND), 5 * SECOND, 0));
-        assert!(fits(None, 5_000 * SECOND, 4));
+        assert!(fits(Some(SECOND), 5 * SECOND, Duration::ZERO));
+        assert!(fits(None, 5_000 * SECOND, 4 * SECOND));
     }
 }

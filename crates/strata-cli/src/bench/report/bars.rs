@@ -13,6 +13,8 @@ use crate::bench::results::Results;
 
 /// Higher bars are cut off and tell their value.
 const HIGHEST_RATIO: f64 = 2.5;
+/// The height of a line of letters.
+const LINE: i32 = 16;
 /// The part of a group's width that its bars take.
 const FILLED: f64 = 0.8;
 
@@ -28,7 +30,7 @@ enum Axis {
 impl Axis {
     fn of(metric: Metric) -> Self {
         match metric {
-            Metric::Time | Metric::Processor | Metric::PeakMemory => Self::Ratio,
+            Metric::Time | Metric::Processor | Metric::PeakMemory | Metric::KeptMemory => Self::Ratio,
             Metric::Faults => Self::Logarithm,
         }
     }
@@ -72,6 +74,10 @@ impl Bar {
         f64::midpoint(self.left, self.right)
     }
 
+    fn is_beside(&self, next: &Self) -> bool {
+        next.left - self.right < next.right - next.left
+    }
+
     fn shape(&self, top: f64) -> Rectangle<(f64, f64)> {
         Rectangle::new(
             [(self.left, 0.0), (self.right, self.height.min(top))],
@@ -97,6 +103,7 @@ fn paint(canvas: &Canvas<'_>, results: &Results, cases: &[Case], metric: Metric)
     let end = cases.len() as f64;
     let mut chart = ChartBuilder::on(canvas)
         .margin(8)
+        .margin_top(2 * LINE)
         .x_label_area_size(28)
         .y_label_area_size(56)
         .build_cartesian_2d(0.0..end, 0.0..top)
@@ -116,9 +123,11 @@ fn paint(canvas: &Canvas<'_>, results: &Results, cases: &[Case], metric: Metric)
     chart.draw_series(bars.iter().map(|bar| bar.shape(top))).map_err(failed)?;
     chart.draw_series(bars.iter().map(|bar| bar.whisker(top))).map_err(failed)?;
     let centred = letters().pos(Pos::new(HPos::Center, VPos::Top));
-    let cut = bars.iter().filter(|bar| bar.height > top);
-    let values = cut.map(|bar| Text::new(format!("{:.1}", bar.height), (bar.middle(), top), centred.clone()));
-    chart.draw_series(values).map_err(failed)?;
+    for (bar, line) in cut(&bars, top) {
+        let (x, y) = chart.backend_coord(&(bar.middle(), top));
+        let place = (x, y - line * LINE);
+        canvas.draw(&Text::new(format!("{:.1}", bar.height), place, centred.clone())).map_err(failed)?;
+    }
     if axis == Axis::Ratio {
         let one = PathElement::new(vec![(0.0, 1.0), (end, 1.0)], ShapeStyle::from(NEUTRAL).stroke_width(1));
         chart.draw_series([one]).map_err(failed)?;
@@ -128,6 +137,16 @@ fn paint(canvas: &Canvas<'_>, results: &Results, cases: &[Case], metric: Metric)
         canvas.draw(&Text::new(case.workload.clone(), (x, y + 8), centred.clone())).map_err(failed)?;
     }
     Ok(())
+}
+
+/// The bars that are cut off, and in which line above the plot each tells its value: neighbours not in the same.
+fn cut(bars: &[Bar], top: f64) -> Vec<(&Bar, i32)> {
+    let mut cut: Vec<(&Bar, i32)> = Vec::new();
+    for bar in bars.iter().filter(|bar| bar.height > top) {
+        let beside = cut.last().is_some_and(|(last, line)| *line == 1 && last.is_beside(bar));
+        cut.push((bar, if beside { 2 } else { 1 }));
+    }
+    cut
 }
 
 fn bars(results: &Results, cases: &[Case], metric: Metric) -> Vec<Bar> {
@@ -164,6 +183,16 @@ mod tests {
         let results = results(&[("json", "strata", &[700]), ("json", "mimalloc", &[100])]);
         let plot = of(&results, &results.cases(Kind::Real), Metric::Time).unwrap();
         assert!(plot.contains("\n7.0\n"), "{plot}");
+    }
+
+    #[test]
+    fn the_values_of_neighbours_stand_in_two_lines() {
+        let times: [(&str, &str, &[u64]); 3] =
+            [("json", "strata", &[700]), ("json", "mimalloc", &[100]), ("json", "system", &[600])];
+        let results = results(&times);
+        let bars = bars(&results, &results.cases(Kind::Real), Metric::Time);
+        let lines = |top| cut(&bars, top).into_iter().map(|(_, line)| line).collect::<Vec<_>>();
+        assert_eq!((lines(2.0), lines(0.5)), (vec![1, 1], vec![1, 2, 1]));
     }
 
     #[test]

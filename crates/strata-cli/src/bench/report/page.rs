@@ -76,7 +76,7 @@ fn real(results: &Results) -> Result<Markup> {
         return Ok(html! {});
     }
     let mut parts = Vec::new();
-    for metric in Metric::ALL {
+    for metric in Metric::OF_WORK {
         parts.push((metric, bars::of(results, &cases, metric)?, tables::real(results, &cases, metric)));
     }
     Ok(html! {

@@ -27,11 +27,13 @@ fn paint(canvas: &Canvas<'_>, results: &Results, case: &Case) -> Result<()> {
         .collect();
     let points = || stories.iter().flat_map(|(_, story)| resident(story));
     let (end, top) = (
-        points().map(|point| point.0).fold(1.0, f64::max),
+        points().map(|point| point.0).fold(0.1, f64::max),
         points().map(|point| point.1).fold(1.0, f64::max),
     );
+    let decimals = if end < 1.0 { 2 } else { 1 };
     let mut chart = ChartBuilder::on(canvas)
         .margin(8)
+        .margin_right(32)
         .x_label_area_size(28)
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..end, 0.0..top * 1.06)
@@ -44,7 +46,7 @@ fn paint(canvas: &Canvas<'_>, results: &Results, case: &Case) -> Result<()> {
         .axis_style(GRID)
         .label_style(letters())
         .y_labels(6)
-        .x_label_formatter(&|seconds| format!("{seconds:.1} s"))
+        .x_label_formatter(&|seconds| format!("{seconds:.decimals$} s"))
         .y_label_formatter(&|mebibytes| format!("{mebibytes:.0} MiB"))
         .draw()
         .map_err(failed)?;

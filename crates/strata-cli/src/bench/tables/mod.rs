@@ -31,7 +31,7 @@ pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
     let mut tables = Vec::new();
     let cases = results.cases(Kind::Real);
     if !cases.is_empty() {
-        for metric in Metric::ALL {
+        for metric in Metric::OF_WORK {
             tables.push((
                 format!("{}, and ratio to {}", metric.title(), results.baseline()),
                 real(results, &cases, metric),

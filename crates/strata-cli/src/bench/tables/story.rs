@@ -8,6 +8,9 @@ use crate::bench::plan::Case;
 use crate::bench::results::Results;
 use crate::bench::sample::{Moment, Sample};
 
+/// A multiple of less tells of the program's own code.
+const LEAST_TO_COMPARE: u64 = 1 << 20;
+
 /// A row for each phase: resident memory, and how much of it the program holds.
 pub(crate) fn of(results: &Results, case: &Case) -> Table {
     let mut table = empty(results);
@@ -42,6 +45,6 @@ fn moment(sample: &Sample, index: usize) -> Option<&Moment> {
 /// Resident over held is what fragmentation and retention cost together.
 fn cell(results: &Results, bytes: f64, phase: &Moment) -> String {
     let resident = Metric::PeakMemory.format(bytes);
-    let wanted = phase.live_bytes > 0 && results.allocators.len() <= ROOMY;
+    let wanted = phase.live_bytes >= LEAST_TO_COMPARE && results.allocators.len() <= ROOMY;
     if wanted { format!("{resident}  {:.2}×", bytes / phase.live_bytes as f64) } else { resident }
 }
