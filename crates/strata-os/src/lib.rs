@@ -52,8 +52,12 @@ mod hugetlb;
 pub mod lifecycle;
 #[cfg(all(target_os = "linux", not(strata_unix)))]
 #[cfg_attr(
-    strata_loom,
-    allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")
+    any(strata_loom, feature = "simulated"),
+    allow(
+        dead_code,
+        unreachable_pub,
+        reason = "under loom nothing comes from the kernel, and less if simulated"
+    )
 )]
 mod linux;
 pub mod machine;

@@ -97,6 +97,8 @@ pub(super) const SUITES: &[Suite] = &[
     },
     // Threads that are refused memory together, which no limit can show the sanitizer. The sweeps use one thread.
     Suite { features: &["simulated"], only: &["threads_survive"], ..file("os_faults") },
+    Suite { features: &["simulated"], ..file("nodes") },
+    Suite { features: &["simulated"], ..file("reservation") },
     unit("strata-core"),
     Suite {
         skipped: &[Skipped {

@@ -37,7 +37,10 @@ pub(crate) use libc::__errno_location as errno_location;
 pub(crate) use libc::__error as errno_location;
 
 /// What `crate::memory` calls when nothing is simulated.
-#[cfg_attr(strata_loom, allow(unused_imports, reason = "under loom no memory comes from the kernel"))]
+#[cfg_attr(
+    any(strata_loom, feature = "simulated"),
+    allow(unused_imports, reason = "under loom no memory comes from the kernel, and not all if simulated")
+)]
 pub(crate) mod memory {
     pub(crate) use super::advise::{
         advise_huge_pages, advise_small_pages, collapse, name, populate, purge, purge_lazily,
