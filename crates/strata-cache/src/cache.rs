@@ -87,6 +87,8 @@ pub struct Cache {
     pub(crate) exit_rounds: OwnedU32,
     pub(crate) appeals: OwnedU32,
     pub(crate) looks_seen: OwnedU32,
+    pub(crate) singles: OwnedU32,
+    pub(crate) woken_at: OwnedU32,
     runtime: OwnedPtr<Runtime>,
 }
 
@@ -109,6 +111,8 @@ impl Cache {
                 exit_rounds: OwnedU32::zero(),
                 appeals: OwnedU32::zero(),
                 looks_seen: OwnedU32::zero(),
+                singles: OwnedU32::zero(),
+                woken_at: OwnedU32::zero(),
                 runtime: OwnedPtr::null(),
             }
         }
@@ -119,6 +123,7 @@ impl Cache {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.exit_rounds.set(0);
         self.appeals.set(runtime.directory.appeals());
+        self.singles.set(0);
     }
 
     /// What its pools are signed with: unique while it owns any.

@@ -135,7 +135,10 @@ impl Cache {
         match unsafe { pool.accept_chain(chain) } {
             // SAFETY: we own it, and nothing in it lives.
             Freed::Empty => unsafe { self.directory().release_pool(pool) },
-            Freed::StillLive => self.keep_partial(class, pool),
+            Freed::StillLive => {
+                self.keep_partial(class, pool);
+                self.wake_for(self.partial_pools.get());
+            }
         }
     }
 

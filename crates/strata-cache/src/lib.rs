@@ -30,6 +30,7 @@ mod place;
 mod queue;
 mod refill;
 mod sweep;
+mod vigil;
 
 pub use cache::Cache;
 pub use identity::{Registry, Runtime};

@@ -35,6 +35,9 @@ impl Cache {
             return current::alloc_without_cache(class);
         }
         self.housekeeping();
+        if let Some(block) = self.take_single(class) {
+            return Some(block);
+        }
         if self.list(class).free.is_empty() {
             // SAFETY: the caller's promise, looked at again: a janitor that was hired allocated for its thread.
             unsafe { self.refill_list(class) }?;
@@ -119,12 +122,7 @@ impl Cache {
     /// Lets the current pool, whose list is empty, go: to the queue if it can still be carved, to nobody if it is full.
     pub(crate) fn leave_current(&self, class: SizeClass) {
         let Some((pool, _)) = self.take_current(class) else { return };
-        if pool.room(class) > 0 {
-            self.keep_partial(class, pool);
-        } else {
-            // SAFETY: ours, not current any more, in no queue.
-            unsafe { self.directory().leave_pool(pool) };
-        }
+        self.keep_or_leave(class, pool);
     }
 
     /// Of the oldest partial pools, the fullest that has room for a while; what others gave back is taken on the way.

@@ -13,6 +13,12 @@ use strata_segment::Sweep;
 /// Pools looked at after one look: 256 MiB of them.
 const POOLS_A_LOOK: u32 = 4096;
 
+/// Pools that may yet be looked at, and those that were in use until now and may be worth another look.
+struct Round {
+    left: u32,
+    waiting: u32,
+}
+
 impl Cache {
     fn looks(&self) -> u32 {
         self.directory().looks() as u32
@@ -32,26 +38,31 @@ impl Cache {
     #[cold]
     fn sweep_now(&self) {
         self.looks_seen.set(self.looks());
-        self.sweep(Sweep::Idle);
+        match self.sweep(Sweep::Idle) {
+            0 => self.sleep(),
+            waiting => self.wake_for(waiting),
+        }
     }
 
-    /// Looks at the partial pools, in bounds (S1).
-    pub(crate) fn sweep(&self, which: Sweep) {
-        let mut left = POOLS_A_LOOK;
+    /// Looks at the partial pools, in bounds (S1); returns how many wait for the next look.
+    pub(crate) fn sweep(&self, which: Sweep) -> u32 {
+        let mut round = Round { left: POOLS_A_LOOK, waiting: 0 };
         let start = self.looks_seen.get() as usize % CLASS_COUNT;
         let indices = (start..CLASS_COUNT).chain(0..start);
-        indices.map(SizeClass::from_index).for_each(|class| left = self.sweep_class(class, which, left));
+        indices.map(SizeClass::from_index).for_each(|class| self.sweep_class(class, which, &mut round));
+        round.waiting + self.partial_pools.get().saturating_sub(POOLS_A_LOOK)
     }
 
-    fn sweep_class(&self, class: SizeClass, which: Sweep, mut left: u32) -> u32 {
+    fn sweep_class(&self, class: SizeClass, which: Sweep, round: &mut Round) {
         let first: Option<&Pool> = self.queue(class).first();
-        while left != 0
+        while round.left != 0
             && let Some(pool) = self.queue(class).first()
         {
             // SAFETY: ours, in a queue and so not current, and none without live blocks is.
-            let _ = unsafe { self.directory().sweep_pool(class, pool, which) };
+            let is_waiting = unsafe { self.directory().sweep_pool(class, pool, which) };
             self.queue(class).rotate();
-            left -= 1;
+            round.left -= 1;
+            round.waiting += u32::from(is_waiting);
             if self
                 .queue(class)
                 .first()
@@ -60,6 +71,5 @@ impl Cache {
                 break;
             }
         }
-        left
     }
 }

@@ -47,7 +47,7 @@ fn burst(bytes: usize, size: usize) -> Vec<Patterned> {
     (0..bytes / size).map(|seed| Patterned::new(layout(size, 8), seed as u64).unwrap()).collect()
 }
 
-/// Waits without a call to the allocator until `done`; how long that took.
+/// Waits until `done`, itself without a call to the allocator; how long that took.
 fn wait_silently(done: impl Fn() -> bool) -> Option<Duration> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
@@ -148,6 +148,46 @@ fn a_program_of_one_thread_stays_one() {
         }
         assert_eq!(status_of(child), 0, "a program of one thread got another");
     });
+}
+
+#[test]
+fn a_program_of_one_thread_that_goes_on_with_little_to_do_gets_the_pages_of_a_sparse_heap_back() {
+    const TEST: &str =
+        "a_program_of_one_thread_that_goes_on_with_little_to_do_gets_the_pages_of_a_sparse_heap_back";
+    alone(TEST, || {
+        // SAFETY: the child allocates, reads files and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let well = std::panic::catch_unwind(lives_on_with_a_sparse_heap).unwrap_or(false);
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(i32::from(!well)) };
+        }
+        assert_eq!(status_of(child), 0, "the pages did not come back");
+    });
+}
+
+/// Drops seven of eight blocks and does next to nothing; whether at least a quarter of the memory came back.
+fn lives_on_with_a_sparse_heap() -> bool {
+    let before = resident_silently();
+    let blocks = burst(64 * MIB, 1500);
+    let grown = resident_silently() - before;
+    let kept: Vec<_> = blocks.into_iter().enumerate().filter_map(survivor).collect();
+    let came_back = wait_silently(|| {
+        burst(30 * KIB, 1500).into_iter().for_each(Patterned::free);
+        resident_silently() < before + grown * 3 / 4
+    });
+    println!("  {} MiB of {} after {came_back:?}", (resident_silently() - before) / MIB, grown / MIB);
+    kept.iter().for_each(Patterned::check);
+    came_back.is_some()
+}
+
+/// One in eight, at places that have nothing to do with pages.
+fn survivor((index, block): (usize, Patterned)) -> Option<Patterned> {
+    if (index * 0x9e37_79b1 >> 7).is_multiple_of(8) {
+        return Some(block);
+    }
+    block.free();
+    None
 }
 
 fn status_of(child: libc::pid_t) -> i32 {

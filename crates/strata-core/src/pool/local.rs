@@ -39,6 +39,18 @@ impl Pool {
         if live == 0 { Freed::Empty } else { Freed::StillLive }
     }
 
+    /// Takes one block of a pool that is not current. `None`: none is free without carving.
+    ///
+    /// # Safety
+    /// - The caller owns the pool, and it is not current.
+    pub unsafe fn take(&self) -> Option<BlockPtr> {
+        // SAFETY: the owner's list.
+        let block = unsafe { self.free.pop() }?;
+        self.live.set(self.live.get() + 1);
+        self.set_ground(self.ground().in_use());
+        Some(block)
+    }
+
     /// Adds blocks that others gave back.
     ///
     /// # Safety
