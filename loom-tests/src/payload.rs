@@ -13,11 +13,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use strata_os::simulated::Remains;
 
 /// What fresh and purged memory reads as.
 pub const ZERO: u64 = 0;
 /// What freed memory holds.
 const GONE: u64 = u64::MAX;
+/// What lazily purged memory may hold: whoever relies on anything at all is wrong.
+const OLD_OR_ZERO: u64 = u64::MAX - 1;
 
 type Table = BTreeMap<usize, Rc<UnsafeCell<u64>>>;
 
@@ -82,9 +85,13 @@ pub fn give_up(place: NonNull<u8>, mark: u64) {
 }
 
 /// The OS takes the contents of a range: an access like any other.
-fn purged(start: NonNull<u8>, bytes: usize) {
+fn purged(start: NonNull<u8>, bytes: usize, remains: Remains) {
     let range = start.addr().get()..start.addr().get() + bytes;
     let cells: Vec<_> =
         CELLS.with_borrow(|cells| cells.range(range).map(|(_, cell)| Rc::clone(cell)).collect());
-    cells.iter().for_each(|cell| put(cell, ZERO));
+    let contents = match remains {
+        Remains::Zero => ZERO,
+        Remains::OldOrZero => OLD_OR_ZERO,
+    };
+    cells.iter().for_each(|cell| put(cell, contents));
 }

@@ -8,7 +8,7 @@ use strata_core::layout::POOL_BYTES;
 use strata_core::pool::Pool;
 use strata_core::sync::Ordering::Relaxed;
 use strata_loom_tests::{Actor, HALF, World, alone, join, model, payload, spawn};
-use strata_segment::Directory;
+use strata_segment::{Directory, PurgeWay};
 
 /// Uses a whole pool and gives it back, dirty.
 fn cycle(actor: &Actor) {
@@ -72,6 +72,36 @@ fn two_purge_while_one_allocates() {
         // SAFETY: claimed, idle, and not used again.
         unsafe { directory.release_pool(run.first) };
         world.end([actor]);
+    });
+}
+
+#[test]
+fn lazily_purged_memory_against_an_allocation() {
+    model("lazily_purged_memory_against_an_allocation", Some(3), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        directory.tuning.purge.store(PurgeWay::Lazily as u64, Relaxed);
+        // Every tick is a look, and the third one purges.
+        directory.tuning.purge_delay_ms.store(0, Relaxed);
+        let pool = take(directory);
+        payload::write(pool.base(), payload::new_mark());
+        give_back(directory, pool);
+        (0..2).for_each(|_| directory.tick());
+        let looker = spawn(move || world.runtime().directory.tick());
+        let run = directory.claim_pool().expect("the simulated OS has memory");
+        let (start, mark) = (run.first.base(), payload::new_mark());
+        if run.dirty == 0 {
+            payload::expect(start, payload::ZERO);
+        }
+        payload::write(start, mark);
+        join(looker);
+        payload::give_up(start, mark);
+        // SAFETY: claimed, idle, and not used again.
+        unsafe { directory.release_pool(run.first) };
+        alone();
+        directory.purge_all();
+        assert_eq!(directory.census().dirty_pools, 0, "what went lazily goes for good");
+        world.end([]);
     });
 }
 

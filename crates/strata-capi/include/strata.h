@@ -38,6 +38,7 @@ struct strata_stats {
     uint64_t system_calls;        /* calls on memory since the start */
     uint64_t system_calls_failed; /* those that the system refused */
     uint64_t pinned_bytes;        /* explicit huge pages: in memory for good, and no part of resident_bytes */
+    uint64_t lazily_purged_bytes; /* of resident_bytes, what the system takes when it needs memory */
 };
 
 /* The version, such as "0.1.0". */

@@ -36,6 +36,7 @@ struct CStats {
     system_calls: u64,
     system_calls_failed: u64,
     pinned_bytes: u64,
+    lazily_purged_bytes: u64,
 }
 
 impl CStats {
@@ -64,6 +65,7 @@ impl CStats {
             system_calls: calls.map + calls.unmap + calls.protect + calls.advise + calls.remap,
             system_calls_failed: calls.failed,
             pinned_bytes: stats.pinned_bytes,
+            lazily_purged_bytes: stats.lazily_purged_bytes,
         }
     }
 }

@@ -111,7 +111,7 @@ fn parts_are_released_one_by_one() {
 fn the_hook_hears_of_each_purge_that_succeeds() {
     static PURGED: AtomicUsize = AtomicUsize::new(0);
     let _alone = alone();
-    on_purge(|_, size| PURGED.store(PURGED.load(Ordering::Relaxed) + size, Ordering::Relaxed));
+    on_purge(|_, size, _| PURGED.store(PURGED.load(Ordering::Relaxed) + size, Ordering::Relaxed));
     let ptr = memory::map(SIZE, SIZE).unwrap();
     // SAFETY: mapped.
     assert!(unsafe { memory::purge(ptr, SIZE) });
@@ -119,7 +119,7 @@ fn the_hook_hears_of_each_purge_that_succeeds() {
     // SAFETY: mapped.
     assert!(!unsafe { memory::purge(ptr, SIZE) });
     assert_eq!(PURGED.load(Ordering::Relaxed), SIZE);
-    on_purge(|_, _| ());
+    on_purge(|_, _, _| ());
     // SAFETY: mapped.
     assert!(unsafe { memory::release(ptr, SIZE) });
 }

@@ -42,6 +42,8 @@ pub struct Census {
     pub used_pools: u64,
     /// Free pools whose memory the kernel may still hold for us.
     pub dirty_pools: u64,
+    /// Of those, the ones that were purged lazily: the kernel takes their memory when it needs some.
+    pub lazy_pools: u64,
     /// Free pools without memory.
     pub clean_pools: u64,
     /// Of all pools, those of ordinary memory that may be resident: in use, dirty, or full of metadata.
@@ -77,6 +79,7 @@ impl Directory {
             arenas: 0,
             used_pools: 0,
             dirty_pools: 0,
+            lazy_pools: 0,
             clean_pools: 0,
             resident_pools: 0,
             large_blocks: 0,
@@ -96,6 +99,7 @@ impl Directory {
                 census.arenas += 1;
                 census.used_pools += u64::from(used.count_ones());
                 census.dirty_pools += u64::from(dirty.count_ones());
+                census.lazy_pools += u64::from((segment.lazy(arena) & free).count_ones());
                 census.clean_pools += u64::from((free & !dirty).count_ones());
                 if !segment.is_pinned() {
                     census.resident_pools += 1 + u64::from((used | dirty).count_ones());

@@ -20,6 +20,7 @@ use crate::huge_shelf::HugeShelf;
 use crate::janitor::Janitor;
 use crate::preference::{Near, Preference};
 use crate::pressure::Pressure;
+use crate::purge::PurgeWay;
 use crate::purge_clock::PurgeClock;
 use crate::segment::Segment;
 use strata_core::counters::Counter;
@@ -41,6 +42,8 @@ pub struct Tuning {
     pub huge_keep_bytes: AtomicU64,
     /// Whether a thread of our own may look after memory when no other does: 1 or 0.
     pub janitor: AtomicU64,
+    /// How memory goes that lay free for the delay: a [`PurgeWay`].
+    pub purge: AtomicU64,
     /// When memory is taken in huge pages: a [`HugePageChoice`].
     pub huge_pages: AtomicU64,
 }
@@ -92,6 +95,7 @@ impl Directory {
                     segment_arenas: AtomicU64::new(ARENAS_PER_SEGMENT as u64),
                     huge_keep_bytes: AtomicU64::new(DEFAULT_HUGE_KEEP_BYTES),
                     janitor: AtomicU64::new(1),
+                    purge: AtomicU64::new(PurgeWay::Now as u64),
                     huge_pages: AtomicU64::new(HugePageChoice::Auto as u64),
                 },
                 janitor: Janitor::new(),

@@ -42,5 +42,6 @@ pub use directory::{Directory, Tuning};
 pub use huge::Resized;
 pub use huge_pages::HugePageChoice;
 pub use janitor::{Hired, Janitor};
+pub use purge::PurgeWay;
 pub use reservation::Reserved;
 pub use sweep::Sweep;

@@ -10,14 +10,19 @@
 //! I1  The purger holds the claim of what it purges, exactly like an allocator would; so nobody else touches it, and the
 //!     bit comes back only after the memory is zero and marked clean.
 //!
+//! I2  What was purged lazily stays dirty, since it reads as its old contents or as zero; `lazy` keeps the looks from purging it
+//!     again, until it is used or all free memory has to go at once.
+//!
 //! Does not know: who allocates, time. Models: `loom-tests/tests/p9_purge.rs`.
-//! Idea: delayed purging (mimalloc), here with looks instead of a time stamp for each pool. Decisions 0005, 0008.
+//! Idea: delayed purging (mimalloc), here with looks instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
 
 use crate::claim::{bits_of, run_mask};
 use crate::directory::Directory;
 use crate::segment::{Segment, pool_index};
+use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
-use strata_core::sync::mutation::{PURGE_CLAIMS, PURGE_CLEANS_FIRST};
+use strata_core::sync::Ordering::Relaxed;
+use strata_core::sync::mutation::{LAZY_STAYS_DIRTY, PURGE_CLAIMS, PURGE_CLEANS_FIRST};
 use strata_os::memory;
 
 /// Which free memory to give back.
@@ -42,7 +47,31 @@ impl Which {
     }
 }
 
+/// How memory goes that lay free for the delay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u64)]
+pub enum PurgeWay {
+    /// At once: it is resident no longer.
+    Now = 0,
+    /// When the kernel needs some: it is resident until then, and cheaper to use again.
+    Lazily = 1,
+}
+
 impl Directory {
+    /// How a look gives back: what has to go at once never goes lazily.
+    fn way(&self, which: Which) -> PurgeWay {
+        // Relaxed: a number that stands alone.
+        let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::Lazily as u64;
+        if lazily && which != Which::All { PurgeWay::Lazily } else { PurgeWay::Now }
+    }
+
+    /// Changes how memory goes. What went lazily goes for good once that is not wanted any more.
+    pub fn set_purge_way(&self, way: u64) {
+        // Relaxed: a number that stands alone.
+        self.tuning.purge.store(way, Relaxed);
+        self.schedule_purge();
+    }
+
     /// Gives everything back that lies free, at once. Returns the bytes purged or unmapped.
     pub fn purge_all(&self) -> u64 {
         let before = self.purged_bytes();
@@ -62,41 +91,47 @@ impl Directory {
             // SAFETY: the shelf handed it over; nobody else knows it.
             unsafe { self.unmap_huge(head) };
         });
+        let way = self.way(which);
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             if self.janitor.is_closed() && which != Which::All {
                 return false;
             }
             for arena in segment.committed_arenas() {
-                left |= self.purge_arena(segment, arena, which);
+                left |= self.purge_arena(segment, arena, which, way);
             }
         }
         left | self.sweep_unowned(which)
     }
 
-    fn purge_arena(&self, segment: &Segment, arena: u32, which: Which) -> bool {
+    fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {
         let bits = &segment.pools[arena as usize];
         let (aged, settled) = (&segment.aged[arena as usize], &segment.settled[arena as usize]);
-        let wanted = which.among(segment.free_with_memory(arena), settled.get());
+        let idle = || way.to_go(segment, arena);
+        let wanted = which.among(idle(), settled.get());
         let claimed =
             if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
         if let Some(claimed) = claimed {
             if !PURGE_CLEANS_FIRST {
                 bits.release(claimed);
             }
-            let purged = self.purge_pools(segment, arena, claimed);
-            segment.mark_clean(arena, purged);
+            let purged = self.purge_pools(segment, arena, claimed, way);
+            if way == PurgeWay::Now || !LAZY_STAYS_DIRTY {
+                segment.mark_clean(arena, purged);
+            } else {
+                segment.mark_lazy(arena, purged);
+            }
             if PURGE_CLEANS_FIRST && PURGE_CLAIMS && bits.release(claimed) == 0 {
                 segment.open.raise(arena);
             }
         }
-        let left = segment.free_with_memory(arena);
+        let left = idle();
         settled.set(left & aged.get());
         aged.set(left);
         left != 0
     }
 
-    /// Purges the claimed pools, each run of neighbours by one call; returns those that are zero now.
-    fn purge_pools(&self, segment: &Segment, arena: u32, mut claimed: u64) -> u64 {
+    /// Purges the claimed pools, each run of neighbours by one call; returns those for which that was done.
+    fn purge_pools(&self, segment: &Segment, arena: u32, mut claimed: u64, way: PurgeWay) -> u64 {
         let mut purged = 0;
         segment.shun_huge_pages(arena);
         while let Some(start) = bits_of(claimed).next() {
@@ -105,15 +140,45 @@ impl Directory {
             let (base, bytes) =
                 (segment.arena(arena).pool_base(pool_index(start)), length as usize * POOL_BYTES);
             // SAFETY: committed, and ours by the claim (I1); a free pool's contents are nobody's.
-            if unsafe { memory::purge(base, bytes) } {
+            if unsafe { way.purge(base, bytes) } {
                 purged |= run;
-                self.numbers.purged_bytes.add(bytes as u64);
-                self.numbers.purged_pools.add(length.into());
+                self.note_purged(length, way);
             }
             self.numbers.purge_calls.add(1);
             claimed &= !run;
         }
         purged
+    }
+
+    /// What went lazily is not gone yet, and nobody misses it.
+    fn note_purged(&self, pools: u32, way: PurgeWay) {
+        if way == PurgeWay::Now {
+            self.numbers.purged_bytes.add(u64::from(pools) * POOL_BYTES as u64);
+            self.numbers.purged_pools.add(pools.into());
+        }
+    }
+}
+
+impl PurgeWay {
+    /// The free pools of an arena that are to go this way.
+    fn to_go(self, segment: &Segment, arena: u32) -> u64 {
+        match self {
+            Self::Now => segment.free_with_memory(arena),
+            Self::Lazily => segment.free_with_memory(arena) & !segment.lazy(arena),
+        }
+    }
+
+    /// Gives a range back.
+    ///
+    /// # Safety
+    /// - As for [`memory::purge`].
+    unsafe fn purge(self, start: NonNull<u8>, bytes: usize) -> bool {
+        match self {
+            // SAFETY: the caller's promise.
+            Self::Now => unsafe { memory::purge(start, bytes) },
+            // SAFETY: as above.
+            Self::Lazily => unsafe { memory::purge_lazily(start, bytes) },
+        }
     }
 }
 
@@ -173,6 +238,40 @@ mod tests {
         (0..5).for_each(|_| assert!(DIRECTORY.pass(Which::Nothing)));
         assert_eq!(dirty_pools(&DIRECTORY), 1);
         assert!(!DIRECTORY.pass(Which::Settled));
+        assert_eq!(dirty_pools(&DIRECTORY), 0);
+    }
+
+    #[test]
+    fn what_goes_lazily_is_left_alone_by_looks_and_goes_for_good_when_it_has_to() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_way(PurgeWay::Lazily as u64);
+        let looks = || (0..5).for_each(|_| _ = DIRECTORY.pass(Which::Settled));
+        let numbers = || {
+            let census = DIRECTORY.census();
+            (census.dirty_pools, census.lazy_pools, census.purge_calls, census.purged_bytes)
+        };
+        assert!(dirty_a_pool(&DIRECTORY));
+        looks();
+        assert_eq!(numbers(), (1, 1, 1, 0), "one lazy purge, and nothing is gone yet");
+        assert!(!DIRECTORY.pass(Which::Settled), "nothing is left to look for");
+        assert!(!dirty_a_pool(&DIRECTORY), "it is not known to be zero");
+        assert_eq!(numbers(), (1, 0, 1, 0), "it was used since");
+        looks();
+        assert_eq!(numbers(), (1, 1, 2, 0));
+        assert_eq!(DIRECTORY.purge_all(), POOL_BYTES as u64);
+        assert_eq!(numbers(), (0, 0, 3, POOL_BYTES as u64));
+        assert!(dirty_a_pool(&DIRECTORY), "a purged pool is known to be zero");
+    }
+
+    #[test]
+    fn what_went_lazily_goes_once_that_is_no_longer_wanted() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_way(PurgeWay::Lazily as u64);
+        dirty_a_pool(&DIRECTORY);
+        (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Settled));
+        assert_eq!(DIRECTORY.census().lazy_pools, 1);
+        DIRECTORY.set_purge_way(PurgeWay::Now as u64);
+        (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Settled));
         assert_eq!(dirty_pools(&DIRECTORY), 0);
     }
 

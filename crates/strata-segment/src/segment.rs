@@ -13,6 +13,7 @@
 //! | `open`       | (hint) the arena has free pools                          | `claim`, `release`          |
 //! | `pools[a]`   | the pool is free                                         | `claim`, `release`, `purge` |
 //! | `dirty[a]`   | the pool's memory may hold something                     | `release`, `purge`          |
+//! | `lazy[a]`    | it was purged lazily: resident until the kernel takes it | `release`, `purge`          |
 //! | `aged[a]`    | (hint) the pool was free and dirty at the last look      | `purge`                     |
 //! | `settled[a]` | (hint) and at the one before                             | `purge`                     |
 //! | `advised`    | the arena may get huge pages (`huge_pages` H1)           | `add_arena`, `purge`        |
@@ -21,7 +22,8 @@
 //! A segment in explicit huge pages (`Backing::Hugetlb`) has all its arenas from the start, and keeps its memory for good.
 //!
 //! I1  `dirty` of a pool is changed only by whoever claimed the pool: it is set before the claim is given back, cleared by
-//!     the purge that holds it. A claimer therefore knows whether the memory is as the kernel zeroed it.
+//!     the purge that holds it. A claimer therefore knows whether the memory is as the kernel zeroed it. `lazy` likewise: it is
+//!     set by a lazy purge and cleared when the claim of the next user is given back, or by a purge. What is lazy is dirty.
 //!
 //! Does not know: other segments.
 
@@ -60,6 +62,7 @@ pub(crate) struct Segment {
     advised: AtomicU64,
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
     dirty: [AtomicU64; ARENAS_PER_SEGMENT],
+    lazy: [AtomicU64; ARENAS_PER_SEGMENT],
     pub(crate) aged: [Hint; ARENAS_PER_SEGMENT],
     pub(crate) settled: [Hint; ARENAS_PER_SEGMENT],
     shelves: [Summary; CLASS_COUNT],
@@ -150,6 +153,7 @@ impl Segment {
             advised: AtomicU64::new(0),
             pools: core::array::from_fn(|_| PoolBits::none()),
             dirty: core::array::from_fn(|_| AtomicU64::new(0)),
+            lazy: core::array::from_fn(|_| AtomicU64::new(0)),
             aged: core::array::from_fn(|_| Hint::new(0)),
             settled: core::array::from_fn(|_| Hint::new(0)),
             shelves: core::array::from_fn(|_| Summary::none()),
@@ -221,16 +225,26 @@ impl Segment {
         self.dirty[arena as usize].load(Relaxed)
     }
 
+    /// Which of them were purged lazily and not given back since (I1).
+    pub(crate) fn lazy(&self, arena: u32) -> u64 {
+        // Relaxed: as in `dirty`.
+        self.lazy[arena as usize].load(Relaxed)
+    }
+
     pub(crate) fn mark_dirty(&self, arena: u32, mask: u64) {
-        if self.dirty(arena) & mask != mask {
-            // Relaxed: released with the pools' bits, which the caller holds (I1).
-            self.dirty[arena as usize].fetch_or(mask, Relaxed);
-        }
+        set_bits(&self.dirty[arena as usize], mask);
+        clear_bits(&self.lazy[arena as usize], mask);
+    }
+
+    pub(crate) fn mark_lazy(&self, arena: u32, mask: u64) {
+        set_bits(&self.dirty[arena as usize], mask);
+        set_bits(&self.lazy[arena as usize], mask);
     }
 
     pub(crate) fn mark_clean(&self, arena: u32, mask: u64) {
-        // Relaxed: as in `mark_dirty`.
+        // Relaxed: as in `set_bits`.
         self.dirty[arena as usize].fetch_and(!mask, Relaxed);
+        clear_bits(&self.lazy[arena as usize], mask);
     }
 
     /// What it is made of.
@@ -307,6 +321,22 @@ impl Segment {
 /// A node as a segment notes it.
 fn place_of(node: Node) -> u64 {
     u64::from(node.number()) + 1
+}
+
+/// Sets bits of pools that the caller holds.
+fn set_bits(word: &AtomicU64, mask: u64) {
+    // Relaxed, here and below: the bits are released with those of the pools, which the caller holds (I1).
+    if word.load(Relaxed) & mask != mask {
+        word.fetch_or(mask, Relaxed);
+    }
+}
+
+/// Clears bits of pools that the caller holds.
+fn clear_bits(word: &AtomicU64, mask: u64) {
+    // Relaxed: as in `set_bits`.
+    if word.load(Relaxed) & mask != 0 {
+        word.fetch_and(!mask, Relaxed);
+    }
 }
 
 /// The index of a pool as the offset of a run's first pool.

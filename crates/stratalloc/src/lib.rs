@@ -18,7 +18,7 @@ pub mod watch;
 
 pub use global::Strata;
 pub use heap::Heap;
-pub use options::{HugePageChoice, OptionError, Options};
+pub use options::{HugePageChoice, OptionError, Options, PurgeWay};
 pub use stats::{ClassStats, Stats};
 pub use strata_os::CallCounts;
 

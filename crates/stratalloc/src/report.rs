@@ -49,6 +49,10 @@ impl Stats {
             let pinned = Bytes(self.pinned_bytes);
             writeln!(f, "pinned     {pinned:>11} beside those, in explicit huge pages, which stay")?;
         }
+        if self.lazily_purged_bytes > 0 {
+            let lazy = Bytes(self.lazily_purged_bytes);
+            writeln!(f, "lazy       {lazy:>11} of those, resident until the system needs them")?;
+        }
         let by = if self.janitor_on_duty { ", by the janitor" } else { "" };
         writeln!(
             f,

@@ -45,7 +45,9 @@ pub struct Stats {
     pub resident_bytes: u64,
     /// Of what may be touched, explicit huge pages (options `reserve_2m` and `reserve_1g`): in memory for good.
     pub pinned_bytes: u64,
-    /// Bytes given back to the system since the start.
+    /// Of `resident_bytes`, what was purged lazily: it counts as resident until the system needs memory, and takes it (option `purge`).
+    pub lazily_purged_bytes: u64,
+    /// Bytes given back to the system since the start; what was purged lazily is not among them.
     pub purged_bytes: u64,
     /// Calls that gave memory of free pools back.
     pub purges: u64,
@@ -141,6 +143,7 @@ impl Stats {
                 + census.huge_bytes
                 + census.huge_kept_bytes,
             pinned_bytes: census.pinned_bytes,
+            lazily_purged_bytes: census.lazy_pools * POOL_BYTES as u64,
             purged_bytes: census.purged_bytes,
             purges: census.purge_calls,
             segments: census.segments,

@@ -183,7 +183,7 @@ fn lives_on_with_a_sparse_heap() -> bool {
 
 /// One in eight, at places that have nothing to do with pages.
 fn survivor((index, block): (usize, Patterned)) -> Option<Patterned> {
-    if (index * 0x9e37_79b1 >> 7).is_multiple_of(8) {
+    if ((index * 0x9e37_79b1) >> 7).is_multiple_of(8) {
         return Some(block);
     }
     block.free();

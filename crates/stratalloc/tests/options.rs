@@ -19,9 +19,16 @@ static CHANGING: Mutex<()> = Mutex::new(());
 fn stderr(variables: &[(&str, &str)]) -> String {
     let mut program = Command::new(std::env::current_exe().unwrap());
     program.arg("--list");
-    for name in
-        ["PURGE_DELAY", "SEGMENT_SIZE", "HUGE_KEEP", "RESERVE_2M", "RESERVE_1G", "STATS", "SHOW_OPTIONS"]
-    {
+    for name in [
+        "PURGE_DELAY",
+        "PURGE",
+        "SEGMENT_SIZE",
+        "HUGE_KEEP",
+        "RESERVE_2M",
+        "RESERVE_1G",
+        "STATS",
+        "SHOW_OPTIONS",
+    ] {
         program.env_remove(format!("STRATA_{name}"));
     }
     let output = program.envs(variables.iter().copied()).output().unwrap();
@@ -67,6 +74,7 @@ fn a_bad_value_gets_one_line_and_what_held_stays() {
     let long = "9".repeat(100);
     let cases = [
         ("STRATA_PURGE_DELAY", "soon", "milliseconds, or `never`", "500"),
+        ("STRATA_PURGE", "later", "`now` or `lazily`", "now"),
         ("STRATA_SEGMENT_SIZE", "1M", "bytes from 4M to 256M, also with K, M or G", "256M"),
         ("STRATA_HUGE_KEEP", "64 MB", "bytes, also with K, M or G", "32M"),
         ("STRATA_STATS", "maybe", "1 or 0", "0"),
@@ -174,4 +182,30 @@ fn an_option_that_is_refused_says_why() {
     assert_eq!(Strata::set_option("show_options", "1"), Err(OptionError::OnlyAtStart));
     assert_eq!(Strata::set_option("show_options", "2"), Err(OptionError::NotAccepted("1 or 0")));
     assert_eq!(Strata::set_option("STRATA_STATS", "1"), Err(OptionError::Unknown));
+}
+
+#[test]
+fn what_goes_lazily_is_named_may_be_used_again_and_goes_for_good_by_trim() {
+    const POOL_BYTES: u64 = 65_536;
+    const BLOCK_BYTES: usize = 30_000;
+    let _changing = CHANGING.lock();
+    Strata::set_option("purge", "lazily").unwrap();
+    Strata::set_purge_delay_ms(1);
+    let lazy = || Strata::stats().lazily_purged_bytes;
+    drop([1_u8; 200].map(|byte| Box::new([byte; BLOCK_BYTES])));
+    let is_lazy = (0..500).any(|_| {
+        sleep(Duration::from_millis(20));
+        Strata::collect();
+        lazy() >= 80 * POOL_BYTES
+    });
+    let stats = Strata::stats();
+    assert!(is_lazy && stats.lazily_purged_bytes <= stats.dirty_pools * POOL_BYTES, "{stats}");
+    let zeroed: Vec<Vec<u8>> = (0..200).map(|_| vec![0; BLOCK_BYTES]).collect();
+    assert!(zeroed.iter().flatten().all(|byte| *byte == 0), "old contents were handed out as zero");
+    assert!(lazy() < stats.lazily_purged_bytes, "what is used again is not the system's to take");
+    Strata::set_purge_delay_ms(Options::NEVER);
+    drop(zeroed);
+    assert!(Strata::trim() >= 80 * POOL_BYTES);
+    assert_eq!(lazy(), 0);
+    Strata::set_option("purge", "now").unwrap();
 }

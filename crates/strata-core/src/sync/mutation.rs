@@ -98,6 +98,8 @@ sites! {
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
     /// `segment/purge.rs::purge_arena`: marks pools clean before it gives them back.
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
+    /// `segment/purge.rs::purge_arena`: what was purged lazily is not known to be zero.
+    LAZY_STAYS_DIRTY: bool = true, mutant "lazy_is_clean" = false;
     /// `segment/purge_clock.rs::schedule_purge` and `look`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
     /// `segment/bell.rs::ring`: publishes what the listener is to find.

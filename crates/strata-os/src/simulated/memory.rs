@@ -5,10 +5,9 @@
 //!
 //! Does not know: which states there are (`table`).
 
-use super::backing;
 use super::faults::may_succeed;
 use super::table::{self, Move};
-use super::{hugetlb, nodes};
+use super::{Remains, backing, hugetlb, nodes};
 use core::ffi::CStr;
 use core::ptr::NonNull;
 
@@ -49,21 +48,21 @@ pub(crate) unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
 /// - As for [`crate::memory::decommit`].
 pub(crate) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: the same contract.
-    purging(ptr, size, Move::DECOMMIT, || unsafe { backing::decommit(ptr, size) })
+    purging(ptr, size, (Move::DECOMMIT, Remains::Zero), || unsafe { backing::decommit(ptr, size) })
 }
 
 /// # Safety
 /// - As for [`crate::memory::purge`].
 pub(crate) unsafe fn purge(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: the same contract.
-    purging(ptr, size, Move::PURGE, || unsafe { backing::purge(ptr, size) })
+    purging(ptr, size, (Move::PURGE, Remains::Zero), || unsafe { backing::purge(ptr, size) })
 }
 
 /// # Safety
 /// - As for [`crate::memory::purge_lazily`].
 pub(crate) unsafe fn purge_lazily(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: the same contract.
-    purging(ptr, size, Move::PURGE, || unsafe { backing::purge_lazily(ptr, size) })
+    purging(ptr, size, (Move::PURGE, Remains::OldOrZero), || unsafe { backing::purge_lazily(ptr, size) })
 }
 
 /// # Safety
@@ -172,10 +171,15 @@ unsafe fn keep_addresses(ptr: NonNull<u8>, size: usize) -> bool {
     false
 }
 
-fn purging(ptr: NonNull<u8>, size: usize, made: Move, call: impl FnOnce() -> bool) -> bool {
+fn purging(
+    ptr: NonNull<u8>,
+    size: usize,
+    (made, remains): (Move, Remains),
+    call: impl FnOnce() -> bool,
+) -> bool {
     let done = step(ptr, size, made, call);
     if done {
-        super::purged(ptr, size);
+        super::purged(ptr, size, remains);
     }
     done
 }

@@ -39,8 +39,17 @@ pub use faults::{calls, fail_from, fail_never};
 pub use hugetlb::{free_hugetlb_pages, set_hugetlb_pages};
 pub use nodes::{RunningNode, node_questions, preferred_node, set_nodes};
 
-/// Called with each range that was purged (lazily, too) or decommitted.
-pub type PurgeHook = fn(NonNull<u8>, usize);
+/// What memory holds that was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// Zero.
+    Zero,
+    /// What it held, or zero, as the kernel likes from one read to the next; until it is written.
+    OldOrZero,
+}
+
+/// Called with each range that was purged or decommitted.
+pub type PurgeHook = fn(NonNull<u8>, usize, Remains);
 
 /// Zero: the real one.
 static PAGE_BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -88,12 +97,12 @@ pub(crate) fn page_size() -> usize {
     }
 }
 
-fn purged(ptr: NonNull<u8>, size: usize) {
+fn purged(ptr: NonNull<u8>, size: usize, remains: Remains) {
     // Relaxed: as in `on_purge`.
     let hook = PURGE_HOOK.load(Ordering::Relaxed);
     if !hook.is_null() {
         // SAFETY: only `on_purge` writes the word, and it writes a `PurgeHook`.
         let hook = unsafe { mem::transmute::<*mut (), PurgeHook>(hook) };
-        hook(ptr, size);
+        hook(ptr, size, remains);
     }
 }

@@ -20,7 +20,7 @@ mod table;
 pub use program::Options;
 #[doc(hidden)]
 pub use program::register;
-pub use strata_segment::HugePageChoice;
+pub use strata_segment::{HugePageChoice, PurgeWay};
 
 use crate::global::Strata;
 use crate::lines::Lines;
@@ -62,6 +62,7 @@ fn obey(row: &Row, value: u64) {
     let directory = &RUNTIME.directory;
     match row.id {
         Id::PurgeDelay => directory.set_purge_delay(value),
+        Id::Purge => directory.set_purge_way(value),
         // Relaxed, here and below: numbers that stand alone.
         Id::SegmentSize => directory.tuning.segment_arenas.store(value / ARENA_BYTES as u64, Relaxed),
         Id::HugeKeep => directory.tuning.huge_keep_bytes.store(value, Relaxed),

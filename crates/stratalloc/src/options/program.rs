@@ -6,7 +6,7 @@ use super::parse::{NEVER, Syntax};
 use super::table::{Id, OPTION_COUNT, TABLE};
 use super::{CHOSEN_BY_USER, obey};
 use strata_core::sync::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use strata_segment::HugePageChoice;
+use strata_segment::{HugePageChoice, PurgeWay};
 
 /// A program's choice of options, for [`options!`](crate::options!); what is not named keeps its default.
 ///
@@ -33,6 +33,11 @@ impl Options {
     /// Option `purge_delay`: how many milliseconds memory lies free before it goes back to the system.
     pub const fn purge_delay_ms(self, milliseconds: u64) -> Self {
         self.with(Id::PurgeDelay, milliseconds)
+    }
+
+    /// Option `purge`: how memory goes that lay free for so long.
+    pub const fn purge(self, way: PurgeWay) -> Self {
+        self.with(Id::Purge, way as u64)
     }
 
     /// Option `segment_size`: addresses reserved at a time. From 4 MiB to 256 MiB in steps of 4 MiB; another number is
@@ -185,6 +190,7 @@ mod tests {
     fn each_verb_sets_its_option_to_a_value_that_is_accepted() {
         let all = Options::new()
             .purge_delay_ms(Options::NEVER)
+            .purge(PurgeWay::Lazily)
             .segment_size_bytes(1)
             .huge_keep_bytes(0)
             .huge_pages(HugePageChoice::Always)

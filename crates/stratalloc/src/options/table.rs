@@ -6,12 +6,13 @@ use super::parse::Syntax;
 use core::ffi::CStr;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
 use strata_os::machine::HugetlbPage;
-use strata_segment::HugePageChoice;
+use strata_segment::{HugePageChoice, PurgeWay};
 
 /// Which option; also its place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Id {
     PurgeDelay,
+    Purge,
     SegmentSize,
     HugeKeep,
     HugePages,
@@ -39,7 +40,7 @@ pub(crate) struct Row {
 const MOST_RESERVED: u64 = 512 << 30;
 
 /// Options.
-pub(crate) const OPTION_COUNT: usize = 9;
+pub(crate) const OPTION_COUNT: usize = 10;
 
 /// All options, in the order of [`Id`].
 pub(crate) static TABLE: [Row; OPTION_COUNT] = [
@@ -51,6 +52,15 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         default: 500,
         accepted: "milliseconds, or `never`",
         meaning: "how long memory lies free before it goes back to the system",
+    },
+    Row {
+        id: Id::Purge,
+        name: "purge",
+        variable: c"STRATA_PURGE",
+        syntax: Syntax::Word(&["now", "lazily"]),
+        default: PurgeWay::Now as u64,
+        accepted: "`now` or `lazily`",
+        meaning: "how it goes: at once, or when the system needs it, resident until then",
     },
     Row {
         id: Id::SegmentSize,
@@ -154,7 +164,7 @@ mod tests {
             assert_eq!(row.variable.to_str(), Ok(&*format!("STRATA_{}", row.name.to_uppercase())));
             assert_eq!(named(row.name).map(|row| row.id), Some(row.id));
         }
-        assert!(named("purge").is_none());
+        assert!(named("purge_").is_none());
     }
 
     #[test]
@@ -171,6 +181,7 @@ mod tests {
         let default = |id: Id| TABLE[id as usize].default;
         let tuning = &FRESH.tuning;
         assert_eq!(tuning.purge_delay_ms.load(Relaxed), default(Id::PurgeDelay));
+        assert_eq!(tuning.purge.load(Relaxed), default(Id::Purge));
         assert_eq!(tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64, default(Id::SegmentSize));
         assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeKeep));
         assert_eq!(tuning.huge_pages.load(Relaxed), default(Id::HugePages));
