@@ -5,7 +5,7 @@
 //!
 //! Does not know: which handshake is on trial.
 
-use crate::{alone, payload};
+use crate::{JoinHandle, alone, payload, spawn};
 use std::ptr::NonNull;
 use std::thread::panicking;
 use strata_cache::{Cache, Runtime, current};
@@ -182,6 +182,23 @@ impl Actor {
         pieces(block.place, block.class).for_each(|piece| payload::give_up(piece, block.mark));
         // SAFETY: the actor's own cache; the block is the program's, which gives it back.
         unsafe { self.cache.free(UserPtr::new(block.place), block.class) };
+    }
+
+    /// Its thread frees blocks of others, and ends without leaving.
+    pub fn frees(self, blocks: impl IntoIterator<Item = Block> + 'static) -> JoinHandle<Self> {
+        spawn(move || {
+            blocks.into_iter().for_each(|block| self.free(block));
+            self
+        })
+    }
+
+    /// Its thread frees a block of another, and collects, so that it is posted.
+    pub fn frees_and_collects(self, block: Block) -> JoinHandle<Self> {
+        spawn(move || {
+            self.free(block);
+            self.collect();
+            self
+        })
     }
 
     /// Posts what waits in the outbox, and takes in what others gave back.

@@ -31,11 +31,7 @@ fn the_slot_of_a_thread_that_has_left_and_its_blocks() {
         let (ours, theirs) = (world.enter(), world.enter());
         let slot = ours.slot();
         let (first, second) = (ours.alloc(HALF), ours.alloc(HALF));
-        let other = spawn(move || {
-            theirs.free(second);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(second);
         world.leave(ours);
         // The same address signs again, while the pool of the first user is still about.
         let next = world.enter();

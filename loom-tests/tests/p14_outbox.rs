@@ -11,10 +11,7 @@ fn a_chain_of_two_against_the_owners_round() {
         let (ours, theirs) = (world.enter(), world.enter());
         // The pool is the current one still, so it has an owner, and the second free posts both.
         let given = [ours.alloc(HALF), ours.alloc(HALF)];
-        let other = spawn(move || {
-            given.into_iter().for_each(|block| theirs.free(block));
-            theirs
-        });
+        let other = theirs.frees(given);
         ours.collect();
         world.end([ours, join(other)]);
     });
@@ -26,10 +23,7 @@ fn a_chain_of_two_against_allocations() {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let [kept, first, second, third] = [(); 4].map(|()| ours.alloc(QUARTER));
-        let other = spawn(move || {
-            [first, second].into_iter().for_each(|block| theirs.free(block));
-            theirs
-        });
+        let other = theirs.frees([first, second]);
         let taken = [ours.alloc(QUARTER), ours.alloc(QUARTER)];
         let theirs = join(other);
         [kept, third].into_iter().chain(taken).for_each(|block| {

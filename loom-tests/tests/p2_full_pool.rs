@@ -12,11 +12,7 @@ fn leaving_a_full_pool_against_its_first_free() {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let (first, second) = (ours.alloc(HALF), ours.alloc(HALF));
-        let other = spawn(move || {
-            theirs.free(first);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(first);
         let third = ours.alloc(HALF);
         second.expect_intact();
         let theirs = join(other);
@@ -32,11 +28,7 @@ fn both_blocks_of_a_left_pool_are_freed_at_once() {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let (first, second, third) = (ours.alloc(HALF), ours.alloc(HALF), ours.alloc(HALF));
-        let other = spawn(move || {
-            theirs.free(first);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(first);
         ours.free(second);
         ours.collect();
         let theirs = join(other);

@@ -10,11 +10,7 @@ fn allocating_against_a_free_of_the_current_pool() {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let (kept, given) = (ours.alloc(HALF), ours.alloc(HALF));
-        let other = spawn(move || {
-            theirs.free(given);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(given);
         let next = ours.alloc(HALF);
         kept.expect_intact();
         let theirs = join(other);
@@ -30,10 +26,7 @@ fn two_allocations_against_a_chain_of_two() {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let given = [ours.alloc(HALF), ours.alloc(HALF)];
-        let other = spawn(move || {
-            given.into_iter().for_each(|block| theirs.free(block));
-            theirs
-        });
+        let other = theirs.frees(given);
         let taken = [ours.alloc(HALF), ours.alloc(HALF)];
         let theirs = join(other);
         taken.iter().for_each(|block| block.expect_intact());
@@ -72,11 +65,7 @@ fn a_partial_pool_is_collected_while_its_last_blocks_come_back() {
         let (first, given) = (ours.alloc(HALF), ours.alloc(HALF));
         let current = ours.alloc(HALF);
         ours.free(first);
-        let other = spawn(move || {
-            theirs.free(given);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(given);
         ours.collect();
         let theirs = join(other);
         current.expect_intact();
@@ -91,10 +80,7 @@ fn a_pool_of_four_is_carved_while_two_come_back() {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let given = [ours.alloc(QUARTER), ours.alloc(QUARTER)];
-        let other = spawn(move || {
-            given.into_iter().for_each(|block| theirs.free(block));
-            theirs
-        });
+        let other = theirs.frees(given);
         let taken = [ours.alloc(QUARTER), ours.alloc(QUARTER), ours.alloc(QUARTER)];
         let theirs = join(other);
         taken.iter().for_each(|block| block.expect_intact());

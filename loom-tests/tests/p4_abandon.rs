@@ -11,11 +11,7 @@ fn leaving_against_one_free() {
         let (ours, theirs) = (world.enter(), world.enter());
         let (first, given) = (ours.alloc(HALF), ours.alloc(HALF));
         ours.free(first);
-        let other = spawn(move || {
-            theirs.free(given);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(given);
         world.leave(ours);
         world.end([join(other)]);
     });
@@ -46,11 +42,7 @@ fn leaving_against_two_freeing_threads() {
         let (ours, theirs) = (world.enter(), world.enter());
         let (first, second) = (ours.alloc(HALF), ours.alloc(HALF));
         let leaver = spawn(move || world.leave(ours));
-        let other = spawn(move || {
-            theirs.free(first);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(first);
         // Only two caches fit into the registry of a model: the third thread frees as one without a cache does.
         world.without_cache().free(second);
         join(leaver);

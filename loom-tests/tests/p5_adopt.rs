@@ -26,11 +26,7 @@ fn adopting_against_the_free_of_the_live_block() {
     model("adopting_against_the_free_of_the_live_block", None, || {
         let (world, live) = World::with_a_left_pool();
         let (ours, theirs) = (world.enter(), world.enter());
-        let other = spawn(move || {
-            theirs.free(live);
-            theirs.collect();
-            theirs
-        });
+        let other = theirs.frees_and_collects(live);
         let block = ours.alloc(HALF);
         let theirs = join(other);
         block.expect_intact();

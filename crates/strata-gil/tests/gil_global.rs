@@ -1,5 +1,6 @@
 //! A whole program on `Gil<System>`.
 
+#[macro_use]
 mod workload;
 
 use std::alloc::System;
@@ -8,12 +9,4 @@ use strata_gil::Gil;
 #[global_allocator]
 static GLOBAL: Gil<System> = Gil::new(System);
 
-#[test]
-fn threads_allocate_and_pass_on() {
-    workload::threads_allocate_and_pass_on();
-}
-
-#[test]
-fn a_fork_under_load_leaves_a_usable_child() {
-    workload::a_fork_under_load_leaves_a_usable_child();
-}
+tests_of_a_program!();

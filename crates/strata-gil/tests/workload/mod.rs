@@ -6,6 +6,44 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::thread;
 
+/// What a program does on any global allocator.
+macro_rules! tests_of_a_program {
+    () => {
+        #[test]
+        fn threads_allocate_and_pass_on() {
+            workload::threads_allocate_and_pass_on();
+        }
+
+        #[test]
+        fn a_fork_under_load_leaves_a_usable_child() {
+            workload::a_fork_under_load_leaves_a_usable_child();
+        }
+    };
+}
+
+/// The same, and what only a pymalloc tells.
+#[allow(unused_macros, reason = "each test file uses its part")]
+macro_rules! tests_of_a_pymalloc {
+    ($global:expr) => {
+        tests_of_a_program!();
+
+        #[test]
+        fn a_refused_arena_gives_null_and_harms_nothing() {
+            workload::a_refused_arena_gives_null_and_harms_nothing(&$global);
+        }
+
+        #[test]
+        fn the_statistics_of_a_running_program_add_up() {
+            let keep: Vec<_> = (0..10_000_u64).map(Box::new).collect();
+            let stats = $global.stats();
+            assert!(stats.blocks_in_use() >= keep.len());
+            assert_eq!(stats.accounted_bytes(), stats.mapped_bytes());
+            // Printing allocates, from the heap that is printed.
+            assert!(stats.to_string().contains("# arenas allocated current"));
+        }
+    };
+}
+
 /// Four threads that grow, shrink and drop strings, maps and boxes, and pass half of them on to the next one.
 pub(crate) fn threads_allocate_and_pass_on() {
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..4).map(|_| mpsc::channel::<Vec<String>>()).unzip();
