@@ -1,5 +1,5 @@
-//! P9, huge: a freed mapping waits on a shelf: of those who would reuse it or unmap it one gets it, and sees what its last
-//! user did.
+//! P9, huge: what a freed block leaves waits on a shelf: of those who would cut, reuse, join or unmap it one gets it, and sees
+//! what its last user did.
 #![cfg(strata_loom)]
 
 use strata_core::address::UserPtr;
@@ -10,8 +10,12 @@ const BYTES: usize = ARENA_BYTES;
 
 /// Allocates a huge block, writes, looks and frees.
 fn cycle(world: World) {
+    cycle_of(world, BYTES);
+}
+
+fn cycle_of(world: World, bytes: usize) {
     let directory = &world.runtime().directory;
-    let (start, _) = directory.allocate_huge(BYTES, 16, false).expect("the simulated OS has memory");
+    let (start, _) = directory.allocate_huge(bytes, 16, false).expect("the simulated OS has memory");
     let mark = payload::new_mark();
     payload::write(start, mark);
     payload::give_up(start, mark);
@@ -33,6 +37,18 @@ fn two_reuse_one_mapping() {
     model("two_reuse_one_mapping", Some(2), || {
         let world = World::new();
         cycle(world);
+        let other = spawn(move || cycle(world));
+        cycle(world);
+        join(other);
+        end(world);
+    });
+}
+
+#[test]
+fn two_cut_what_one_block_left() {
+    model("two_cut_what_one_block_left", Some(1), || {
+        let world = World::new();
+        cycle_of(world, 4 * BYTES);
         let other = spawn(move || cycle(world));
         cycle(world);
         join(other);

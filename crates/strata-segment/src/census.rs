@@ -54,9 +54,9 @@ pub struct Census {
     pub large_bytes: u64,
     /// Huge allocations.
     pub huge_blocks: u64,
-    /// Bytes of the mappings of huge allocations.
+    /// Bytes of huge allocations, their headers included.
     pub huge_bytes: u64,
-    /// Bytes of freed huge mappings that wait for reuse.
+    /// Bytes of what freed huge allocations left that wait for reuse.
     pub huge_kept_bytes: u64,
     /// Bytes given back to the OS since the start.
     pub purged_bytes: u64,

@@ -15,6 +15,7 @@
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
 use crate::demand::Demand;
+use crate::huge_keep::HugeKeep;
 use crate::huge_pages::{Appetite, HugePageChoice};
 use crate::huge_shelf::HugeShelf;
 use crate::janitor::Janitor;
@@ -38,7 +39,7 @@ pub struct Tuning {
     pub purge_delay_ms: AtomicU64,
     /// Arenas to reserve with a new segment, 1 to 64.
     pub segment_arenas: AtomicU64,
-    /// Bytes of freed huge mappings kept for reuse.
+    /// Bytes of freed huge blocks kept for reuse, at most.
     pub huge_keep_bytes: AtomicU64,
     /// Whether a thread of our own may look after memory when no other does: 1 or 0.
     pub janitor: AtomicU64,
@@ -60,6 +61,7 @@ pub struct Directory {
     pub(crate) demand: Demand,
     pub(crate) pressure: Pressure,
     pub(crate) huge_shelf: HugeShelf,
+    pub(crate) huge_keep: HugeKeep,
     pub(crate) appetite: Appetite,
     pub(crate) preference: Preference,
     pub(crate) numbers: Numbers,
@@ -82,7 +84,7 @@ pub(crate) struct Numbers {
 }
 
 const DEFAULT_PURGE_DELAY_MS: u64 = 500;
-const DEFAULT_HUGE_KEEP_BYTES: u64 = 64 << 20;
+const DEFAULT_HUGE_KEEP_BYTES: u64 = 256 << 20;
 
 impl Directory {
     strata_core::const_unless_loom! {
@@ -103,6 +105,7 @@ impl Directory {
                 demand: Demand::new(),
                 pressure: Pressure::new(),
                 huge_shelf: HugeShelf::new(),
+                huge_keep: HugeKeep::new(),
                 appetite: Appetite::new(),
                 preference: Preference::new(),
                 numbers: Numbers {

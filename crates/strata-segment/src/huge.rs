@@ -1,4 +1,4 @@
-//! Huge allocations: more than half an arena, each a mapping of its own.
+//! Huge allocations: more than half an arena, each a mapping of its own, or a piece of one.
 //!
 //! ```text
 //!   align < 4 MiB:   │ header table (slot 0: ArenaHead) │ payload …            mapping starts on an arena boundary
@@ -6,18 +6,18 @@
 //! ```
 //!
 //! The header table in front is all zero but for slot 0, so that the slot of any payload address reads as "no owner".
-//! Growing tries to extend in place, then moves pages instead of bytes. A freed mapping waits on a shelf (`huge_shelf`) for
-//! the next request.
+//! Growing takes what lies behind if that waits for reuse, tries to extend in place, then moves pages instead of bytes. What
+//! is freed waits on a shelf (`huge_shelf`) for the next request, whatever its size; how much, `huge_keep` says.
 //!
 //! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
 
 use crate::directory::Directory;
 use crate::huge_pages::Pages;
+use crate::piece::{MappingNumber, Piece};
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaHead;
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
-use strata_core::sync::Ordering::Relaxed;
 use strata_os::{machine, memory};
 
 /// What came of a resize.
@@ -43,14 +43,14 @@ impl Directory {
             if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
         let needed = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
         let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
-        let mapped = pages.whole_pages(needed);
         let ordinary = align <= HEADER_TABLE_BYTES;
         if ordinary
             && !want_zero
-            && let Some(head) = self.reuse_huge(mapped, pages)
+            && let Some(head) = self.reuse_huge(needed, pages)
         {
             return Some((self.count_in(head), false));
         }
+        let mapped = pages.whole_pages(needed);
         self.make_room(mapped);
         let head = match self.map_huge(mapped, offset, align, pages) {
             Some(head) => head,
@@ -60,22 +60,23 @@ impl Directory {
         Some((self.count_in(head), true))
     }
 
-    /// A kept mapping that is large enough, or the largest that is not, made longer: its pages are warm.
-    fn reuse_huge(&self, mapped: usize, pages: Pages) -> Option<NonNull<ArenaHead>> {
-        let head = self.huge_shelf.take(mapped)?;
-        let old = mapped_bytes(head);
-        if old >= mapped {
+    /// What waits and is large enough, or the largest that is not, made longer: its pages are warm.
+    fn reuse_huge(&self, needed: usize, pages: Pages) -> Option<NonNull<ArenaHead>> {
+        let piece = self.huge_shelf.take(needed, &self.unmapping())?;
+        let (head, old) = (piece.start.cast::<ArenaHead>(), piece.bytes);
+        let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, piece.mapping.0);
+        // SAFETY: ours, at an arena boundary.
+        unsafe { head.write(whole) };
+        if old >= needed {
             return Some(head);
         }
         // SAFETY: one mapping, ours.
-        match unsafe { self.extend(head, old, mapped, pages) } {
-            Some(head) => Some(head),
-            None => {
-                // SAFETY: ours, and of no use.
-                unsafe { self.unmap_huge(head) };
-                None
-            }
+        let extended = unsafe { self.extend(head, old, pages.whole_pages(needed), pages) };
+        if extended.is_none() {
+            // SAFETY: ours, and of no use.
+            unsafe { self.unmap_piece(piece) };
         }
+        extended
     }
 
     /// Makes a mapping longer where it is or, by moving its pages, elsewhere. `None`: it is as it was.
@@ -92,7 +93,8 @@ impl Directory {
         self.make_room(new - old);
         let start = mapping_start(head);
         // SAFETY: one mapping, ours.
-        let extended = if unsafe { memory::grow_in_place(start, old, new) } {
+        let in_place = unsafe { memory::grow_in_place(start, old, new) };
+        let extended = if in_place {
             head
         } else {
             // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
@@ -100,8 +102,18 @@ impl Directory {
         };
         // SAFETY: one mapping, ours, of this length now.
         unsafe { pages.ask_for(extended.cast(), new) };
+        if !in_place || pages != Pages::Any {
+            // To the kernel it is a mapping of its own now, which it may refuse to move together with what lies beside it.
+            self.rename(extended, self.huge_shelf.number_mapping());
+        }
         self.note_length(extended, old, new);
         Some(extended)
+    }
+
+    fn rename(&self, head: NonNull<ArenaHead>, mapping: MappingNumber) {
+        let whole = ArenaHead::of_huge(mapped_bytes(head), mapping_offset(head), mapping.0);
+        // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+        unsafe { head.write(whole) };
     }
 
     fn map_huge(
@@ -118,8 +130,9 @@ impl Directory {
         };
         // SAFETY: mapped just now, ours; nothing is touched yet.
         unsafe { pages.ask_for(mapping_start(head), mapped) };
+        let mapping = self.huge_shelf.number_mapping();
         // SAFETY: mapped just now, zero, ours; the head is within its first page.
-        unsafe { head.write(ArenaHead::of_huge(mapped, offset)) };
+        unsafe { head.write(ArenaHead::of_huge(mapped, offset, mapping.0)) };
         self.numbers.reserved_bytes.add(mapped as u64);
         self.numbers.committed_bytes.add(mapped as u64);
         Some(head)
@@ -128,8 +141,15 @@ impl Directory {
     fn count_in(&self, head: NonNull<ArenaHead>) -> NonNull<u8> {
         let mapped = mapped_bytes(head);
         self.numbers.huge_blocks.add(1);
-        self.numbers.huge_bytes.add(mapped as u64);
+        self.count_longer(mapped);
         payload(head)
+    }
+
+    /// So many bytes more of huge blocks live.
+    fn count_longer(&self, bytes: usize) {
+        self.numbers.huge_bytes.add(bytes as u64);
+        self.huge_keep.note_live(self.numbers.huge_bytes.get());
+        self.keep_no_more_than_pays();
     }
 
     /// Gives a huge allocation back.
@@ -139,33 +159,32 @@ impl Directory {
     pub unsafe fn free_huge(&self, pointer: UserPtr) {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
-        let (mapped, offset) = (mapped_bytes(head), mapping_offset(head));
+        let piece = piece_of(head);
         self.numbers.huge_blocks.subtract(1);
-        self.numbers.huge_bytes.subtract(mapped as u64);
-        self.appetite.note_freed(mapped as u64);
-        // Relaxed: a number that stands alone.
-        let keep = self.tuning.huge_keep_bytes.load(Relaxed);
-        let ordinary = offset == HEADER_TABLE_BYTES && !pointer.is_arena_aligned();
-        if !ordinary || mapped as u64 > keep {
-            // SAFETY: the caller's promise.
-            return unsafe { self.unmap_huge(head) };
-        }
-        self.huge_shelf.put(head, mapped as u64, keep, |displaced| {
-            // SAFETY: the shelf handed it over; nobody else knows it.
-            unsafe { self.unmap_huge(displaced) };
-        });
+        self.numbers.huge_bytes.subtract(piece.bytes as u64);
+        self.appetite.note_freed(piece.bytes as u64);
+        self.huge_shelf.put(piece, &self.unmapping());
+        self.keep_no_more_than_pays();
         self.schedule_purge();
     }
 
+    /// Unmaps what the shelf hands over.
+    pub(crate) fn unmapping(&self) -> impl Fn(Piece) {
+        |piece| {
+            // SAFETY: the shelf handed it over; nobody else knows it.
+            unsafe { self.unmap_piece(piece) };
+        }
+    }
+
     /// # Safety
-    /// - The mapping is the caller's, who does not use it again.
-    pub(crate) unsafe fn unmap_huge(&self, head: NonNull<ArenaHead>) {
-        let mapped = mapped_bytes(head);
-        self.numbers.reserved_bytes.subtract(mapped as u64);
-        self.numbers.committed_bytes.subtract(mapped as u64);
-        self.numbers.purged_bytes.add(mapped as u64);
-        // SAFETY: the mapping starts at the page of its head and is ours.
-        unsafe { memory::release(mapping_start(head), mapped) };
+    /// - The piece is the caller's, who does not use it again.
+    unsafe fn unmap_piece(&self, piece: Piece) {
+        let bytes = piece.bytes as u64;
+        self.numbers.reserved_bytes.subtract(bytes);
+        self.numbers.committed_bytes.subtract(bytes);
+        self.numbers.purged_bytes.add(bytes);
+        // SAFETY: whole pages, the caller's.
+        unsafe { memory::release(piece.start, piece.bytes) };
     }
 
     /// Makes a huge allocation of at least `old_bytes` `bytes` long, which is still huge, without copying.
@@ -183,7 +202,7 @@ impl Directory {
     ) -> Resized {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
-        let (old, offset) = (mapped_bytes(head), mapping_offset(head));
+        let (mut old, offset) = (mapped_bytes(head), mapping_offset(head));
         let Some(new) =
             bytes.checked_add(offset).and_then(|sum| sum.checked_next_multiple_of(machine::page_size()))
         else {
@@ -199,6 +218,10 @@ impl Directory {
             self.note_resize(head, old, new);
             return Resized::InPlace;
         }
+        old += self.grow_into_kept(head, new - old);
+        if old >= new {
+            return Resized::InPlace;
+        }
         if align >= ARENA_BYTES || pointer.is_arena_aligned() {
             // SAFETY: one mapping, ours.
             return if unsafe { memory::grow_in_place(start, old, new) } {
@@ -211,11 +234,24 @@ impl Directory {
         // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
         match unsafe { self.extend(head, old, new, self.pages_for_longer(new)) } {
             Some(extended) => {
-                self.numbers.huge_bytes.add((new - old) as u64);
+                self.count_longer(new - old);
                 if extended == head { Resized::InPlace } else { Resized::Moved(payload(extended)) }
             }
             None => Resized::Refused,
         }
+    }
+
+    /// Makes an allocation longer, by `more` bytes or little more, over what waits for reuse behind it; by how many.
+    fn grow_into_kept(&self, head: NonNull<ArenaHead>, more: usize) -> usize {
+        let Piece { start, bytes, mapping } = piece_of(head);
+        let end = start.as_ptr().wrapping_byte_add(bytes);
+        let taken = self.huge_shelf.take_behind(end, mapping, more, &self.unmapping());
+        if taken != 0 {
+            // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+            unsafe { head.write(ArenaHead::of_huge(bytes + taken, mapping_offset(head), mapping.0)) };
+            self.count_longer(taken);
+        }
+        taken
     }
 
     /// A live allocation's mapping has another length now.
@@ -227,9 +263,9 @@ impl Directory {
 
     /// A mapping has another length now.
     fn note_length(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
-        let payload_offset = mapping_offset(head);
+        let whole = ArenaHead::of_huge(new, mapping_offset(head), piece_of(head).mapping.0);
         // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
-        unsafe { head.write(ArenaHead::of_huge(new, payload_offset)) };
+        unsafe { head.write(whole) };
         for counter in [&self.numbers.reserved_bytes, &self.numbers.committed_bytes] {
             counter.add(new as u64);
             counter.subtract(old as u64);
@@ -268,6 +304,13 @@ fn mapped_bytes(head: NonNull<ArenaHead>) -> usize {
 fn mapping_offset(head: NonNull<ArenaHead>) -> usize {
     // SAFETY: initialised by `map_huge`.
     unsafe { head.as_ref() }.payload_offset
+}
+
+/// The whole of a block, to be kept when it is freed.
+fn piece_of(head: NonNull<ArenaHead>) -> Piece {
+    // SAFETY: initialised by `map_huge` or `reuse_huge`.
+    let mapping = MappingNumber(unsafe { head.as_ref() }.mapping);
+    Piece { start: mapping_start(head), bytes: mapped_bytes(head), mapping }
 }
 
 fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {

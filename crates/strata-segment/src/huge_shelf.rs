@@ -1,44 +1,56 @@
-//! Freed huge mappings between two uses: within a bound of bytes, and by the purge pass of time.
+//! What freed huge blocks leave, between two uses: cut to what is asked for, joined when neighbours meet again.
 //!
-//! | slot  | who may leave it   | to    | by              | what becomes visible          |
-//! |-------|--------------------|-------|-----------------|-------------------------------|
-//! | empty | a freeing thread   | full  | swap, AcqRel    | the mapping's head            |
-//! | full  | an allocating one, | empty | swap, AcqRel    | the mapping's head            |
-//! |       | a freeing one, the purge pass |  |             |                               |
+//! ```text
+//!   free ──put──► │ piece │ piece │ …  │ ──take──► block          a piece's first bytes say how long it is, and of which mapping
+//!                     └── a look: what nobody needed since the look before last is unmapped
+//! ```
 //!
-//! I1  A mapping on the shelf is nobody's; whoever swaps it out of its slot owns it. Sizes beside the slots are hints.
-//! I2  What was freed last is kept: when the bound or the slots are exceeded, others make room in turn.
+//! | slot  | who may leave it                                    | to    | by                   | what becomes visible                |
+//! |-------|-----------------------------------------------------|-------|----------------------|-------------------------------------|
+//! | empty | a freeing thread, or one that puts a remainder back | full  | `lay`, CAS Release   | the piece, and the end of its use   |
+//! | full  | an allocating thread, a freeing one, a look         | empty | `lift`, swap Acquire | the same                            |
 //!
-//! Does not know: how to map, grow or unmap. Model: `loom-tests/tests/p9_huge_shelf.rs`.
-//! Measured (decision 0006): a loop over touched blocks of 5 to 25 MiB, against unmapping each at once.
+//! I1  A piece on the shelf is nobody's; whoever swaps it out of its slot owns it. Sizes beside the slots are hints.
+//! I2  `kept_bytes` is what lies on the shelf and what is in hand between `lift` and `lay`: exact when quiet.
+//!
+//! Does not know: how to map, grow or unmap, how much to keep. Model: `loom-tests/tests/p9_huge_shelf.rs`.
+//! Idea: neighbours become one (Knuth 1973), as mimalloc has it for its large blocks. Decision 0014.
 
+use crate::mark::LowMark;
+use crate::piece::{MappingNumber, Piece, room};
 use crate::purge::Which;
 use core::ptr::NonNull;
-use strata_core::arena::ArenaHead;
-use strata_core::sync::mutation::{HUGE_PUT, HUGE_TAKE};
-use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Acquire, Ordering::Relaxed};
+use strata_core::layout::POOL_BYTES;
+use strata_core::sync::mutation::{HUGE_LAY, HUGE_LIFT};
+use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
+use strata_os::machine;
 
-/// Mappings that may wait for reuse at a time.
-const SLOT_COUNT: usize = if cfg!(strata_loom) { 1 } else { 16 };
+/// Pieces that may wait for reuse at a time: some for each of a dozen blocks that come and go.
+const SLOT_COUNT: usize = if cfg!(strata_loom) { 1 } else { 32 };
 
-/// How many times as large as the request a reused mapping may be.
-///
-/// Its pages are resident anyway, and what asks for a huge block is often a vector that will double: then the slack is
-/// room to grow in. A tighter fit (one eighth) made growing vectors fault in fresh pages beside kept ones.
-const MOST_TIMES: u64 = 2;
+/// What is smaller is not worth a slot.
+const LEAST_BYTES: usize = POOL_BYTES;
+
+/// A block may be longer than was asked for by one part of so many, so that no splinters come about.
+const LITTLE: usize = 16;
+
+/// What a piece that waits says about itself, in its first bytes.
+#[derive(Debug)]
+struct Laid {
+    bytes: usize,
+    mapping: MappingNumber,
+}
 
 /// The shelf.
 #[derive(Debug)]
 pub(crate) struct HugeShelf {
-    slots: [AtomicPtr<ArenaHead>; SLOT_COUNT],
+    slots: [AtomicPtr<Laid>; SLOT_COUNT],
     /// Sizes beside the slots, in bytes; 0: none.
-    sizes: [AtomicU64; SLOT_COUNT],
-    /// Which slots were full at the last look, and which at the last two: hints.
-    aged: Hint,
-    settled: Hint,
+    sizes: [Hint; SLOT_COUNT],
     kept_bytes: AtomicU64,
-    /// The slot that makes room next.
-    turn: AtomicU64,
+    /// The least that was kept of late.
+    unneeded: LowMark,
+    mappings: AtomicU64,
 }
 
 impl HugeShelf {
@@ -46,173 +58,343 @@ impl HugeShelf {
         pub(crate) fn new() -> Self {
             Self {
                 slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SLOT_COUNT),
-                sizes: strata_core::each_slot!(AtomicU64::new(0); SLOT_COUNT),
-                aged: Hint::new(0),
-                settled: Hint::new(0),
+                sizes: [const { Hint::new(0) }; SLOT_COUNT],
                 kept_bytes: AtomicU64::new(0),
-                turn: AtomicU64::new(0),
+                unneeded: LowMark::new(),
+                mappings: AtomicU64::new(0),
             }
         }
     }
 
-    /// Takes the smallest mapping of `mapped` to twice as many bytes; failing that, the largest that is smaller.
-    pub(crate) fn take(&self, mapped: usize) -> Option<NonNull<ArenaHead>> {
-        let need = mapped as u64;
-        let most = need.saturating_mul(MOST_TIMES);
-        // Relaxed: hints; the taker looks at the mapping itself.
-        let sizes =
-            || self.sizes.iter().map(|size| size.load(Relaxed)).enumerate().filter(|(_, size)| *size != 0);
-        let fitting = sizes().filter(|(_, size)| (need..=most).contains(size)).min_by_key(|(_, size)| *size);
-        let (slot, _) =
-            fitting.or_else(|| sizes().filter(|(_, size)| *size < need).max_by_key(|(_, size)| *size))?;
-        self.take_slot(slot)
+    /// A number for a mapping that was made just now.
+    pub(crate) fn number_mapping(&self) -> MappingNumber {
+        // Relaxed: only that no two are the same.
+        MappingNumber(self.mappings.fetch_add(1, Relaxed))
     }
 
-    /// Keeps a mapping of `bytes`, no more than `bound`; what has to make room for it is handed over.
-    pub(crate) fn put(
+    /// Takes a piece that begins at an arena boundary: `need` bytes or little more of the tightest that has so many, or else
+    /// the largest there is.
+    pub(crate) fn take(&self, need: usize, unmap: &impl Fn(Piece)) -> Option<Piece> {
+        let (front, block) = self.lift(self.best_slot(need)?)?.cut_at_boundary();
+        if let Some(front) = front {
+            self.lay(front, unmap);
+        }
+        let (block, rest) = cut_generously(block?, need);
+        if let Some(rest) = rest {
+            self.lay(rest, unmap);
+        }
+        self.discount(block.bytes);
+        Some(block)
+    }
+
+    /// Takes up to `most` bytes of the piece behind `end`, if that is of the same mapping; how many.
+    pub(crate) fn take_behind(
         &self,
-        head: NonNull<ArenaHead>,
-        bytes: u64,
-        bound: u64,
-        mut displaced: impl FnMut(NonNull<ArenaHead>),
-    ) {
-        for _ in 0..SLOT_COUNT {
-            // Relaxed: a bound that a few threads at once may exceed by a mapping each.
-            if self.kept_bytes.load(Relaxed) + bytes <= bound {
-                break;
-            }
-            if let Some(other) = self.take_slot(self.next_turn()) {
-                displaced(other);
-            }
+        end: *mut u8,
+        mapping: MappingNumber,
+        most: usize,
+        unmap: &impl Fn(Piece),
+    ) -> usize {
+        let Some(slot) = self.starts().position(|start| start == end) else { return 0 };
+        let Some(piece) = self.lift(slot) else { return 0 };
+        if piece.start.as_ptr() != end || piece.mapping != mapping {
+            self.lay(piece, unmap);
+            return 0;
         }
-        // Relaxed: a hint; whatever is in the slot by then is displaced.
-        let empty = self.slots.iter().position(|slot| slot.load(Relaxed).is_null());
-        let slot = empty.unwrap_or_else(|| self.next_turn());
-        // Relaxed: a sum.
-        self.kept_bytes.fetch_add(bytes, Relaxed);
-        self.aged.set(self.aged.get() & !(1 << slot));
-        // AcqRel (HUGE_PUT): publishes the head and the end of its use, and sees those of what was there; pairs with Acquire
-        // in huge_shelf.rs::take_slot.
-        if let Some(other) = NonNull::new(self.slots[slot].swap(head.as_ptr(), HUGE_PUT)) {
-            self.discount(other);
-            displaced(other);
+        let (taken, rest) = cut_generously(piece, most);
+        if let Some(rest) = rest {
+            self.lay(rest, unmap);
         }
-        // Relaxed: a hint, which goes stale when another thread uses the slot at the same time; the taker looks for itself.
-        self.sizes[slot].store(bytes, Relaxed);
+        self.discount(taken.bytes);
+        taken.bytes
     }
 
-    /// Hands over what `wanted` says of what waits; whether something still waits.
-    pub(crate) fn age(&self, wanted: Which, mut unmap: impl FnMut(NonNull<ArenaHead>)) -> bool {
-        let (aged, settled) = (self.aged.get(), self.settled.get() & self.aged.get());
-        let mut waiting = 0;
-        for (slot, place) in self.slots.iter().enumerate() {
-            // Acquire: pairs with Release in huge_shelf.rs::put.
-            if place.load(Acquire).is_null() {
+    /// Keeps a piece, as one with its neighbours.
+    pub(crate) fn put(&self, mut piece: Piece, unmap: &impl Fn(Piece)) {
+        // Relaxed: a sum.
+        self.kept_bytes.fetch_add(piece.bytes as u64, Relaxed);
+        for slot in 0..SLOT_COUNT {
+            if !self.seems_next_to(slot, &piece) {
                 continue;
             }
-            if wanted.among(1 << slot, settled) == 0 {
-                waiting |= 1 << slot;
-            } else if let Some(head) = self.take_slot(slot) {
-                unmap(head);
-            }
+            let Some(other) = self.lift(slot) else { continue };
+            piece = match piece.join(other) {
+                Ok(joined) => joined,
+                Err((same, other)) => {
+                    self.lay(other, unmap);
+                    same
+                }
+            };
         }
-        self.settled.set(waiting & aged);
-        self.aged.set(waiting);
-        waiting != 0
+        self.lay(piece, unmap);
+    }
+
+    /// Hands over `excess` bytes of what waits, or all; how many it were.
+    pub(crate) fn shed(&self, excess: u64, unmap: &impl Fn(Piece)) -> u64 {
+        let page = machine::page_size();
+        let mut left = usize::try_from(excess).unwrap_or(usize::MAX).checked_next_multiple_of(page);
+        let mut shed = 0;
+        for slot in 0..SLOT_COUNT {
+            if left == Some(0) {
+                break;
+            }
+            let Some(piece) = self.lift(slot) else { continue };
+            let most = left.unwrap_or(usize::MAX);
+            let tail = match piece.bytes.saturating_sub(most) {
+                stays if stays < LEAST_BYTES => piece,
+                stays => {
+                    let (stays, tail) = piece.cut(stays);
+                    self.lay(stays, unmap);
+                    let Some(tail) = tail else { continue };
+                    tail
+                }
+            };
+            shed += tail.bytes as u64;
+            left = left.map(|left| left.saturating_sub(tail.bytes));
+            self.discount(tail.bytes);
+            unmap(tail);
+        }
+        shed
+    }
+
+    /// Hands over what `which` says of what waits; whether something still waits.
+    pub(crate) fn age(&self, which: Which, unmap: &impl Fn(Piece)) -> bool {
+        let excess = match which {
+            Which::Nothing => 0,
+            Which::Settled => self.unneeded.lately(),
+            Which::All => u64::MAX,
+        };
+        let shed = self.shed(excess, unmap);
+        self.unneeded.turn(shed, self.kept_bytes());
+        self.kept_bytes() != 0
     }
 
     /// Bytes that wait for reuse.
     pub(crate) fn kept_bytes(&self) -> u64 {
-        // Relaxed: a statistic.
+        // Relaxed: a statistic, and a bound that a few threads at once may exceed.
         self.kept_bytes.load(Relaxed)
     }
 
-    fn take_slot(&self, slot: usize) -> Option<NonNull<ArenaHead>> {
-        // Relaxed: a hint; stored before the swap so that a mapping put afterwards keeps its size.
-        self.sizes[slot].store(0, Relaxed);
-        // Acquire (HUGE_TAKE): sees the mapping's head and the end of its use; pairs with Release in huge_shelf.rs::put.
-        let head = NonNull::new(self.slots[slot].swap(core::ptr::null_mut(), HUGE_TAKE))?;
-        self.discount(head);
-        Some(head)
+    /// The tightest piece with room for `need`; failing that, the roomiest.
+    fn best_slot(&self, need: usize) -> Option<usize> {
+        let rooms = || {
+            let pieces =
+                self.starts().zip(&self.sizes).enumerate().filter(|(_, (start, _))| !start.is_null());
+            pieces.map(|(slot, (start, size))| (room(start.addr(), size.get() as usize), slot))
+        };
+        let tightest = rooms().filter(|(room, _)| *room >= need).min();
+        let best = tightest.or_else(|| rooms().max())?;
+        (best.0 >= LEAST_BYTES).then_some(best.1)
     }
 
-    fn discount(&self, head: NonNull<ArenaHead>) {
-        // SAFETY: ours since it left its slot (I1).
-        let bytes = unsafe { head.as_ref() }.mapped_bytes as u64;
-        // Relaxed: a sum for the bound.
-        self.kept_bytes.fetch_sub(bytes, Relaxed);
+    /// Where the pieces begin, slot by slot; null: no piece.
+    fn starts(&self) -> impl Iterator<Item = *mut u8> {
+        // Relaxed: hints; nobody follows them.
+        self.slots.iter().map(|slot| slot.load(Relaxed).cast())
     }
 
-    #[cfg_attr(strata_loom, allow(clippy::modulo_one, reason = "one slot is enough for a model"))]
-    fn next_turn(&self) -> usize {
-        // Relaxed: any order of turns will do.
-        self.turn.fetch_add(1, Relaxed) as usize % SLOT_COUNT
+    fn seems_next_to(&self, slot: usize, piece: &Piece) -> bool {
+        // Relaxed: a hint; `join` looks at the piece itself.
+        let start = self.slots[slot].load(Relaxed).cast::<u8>();
+        !start.is_null()
+            && (start == piece.end()
+                || start.wrapping_byte_add(self.sizes[slot].get() as usize) == piece.start.as_ptr())
     }
+
+    /// Puts a piece into an empty slot; hands it over if there is none, or if it is not worth one.
+    fn lay(&self, piece: Piece, unmap: &impl Fn(Piece)) {
+        if piece.bytes >= LEAST_BYTES {
+            let place = piece.start.cast::<Laid>();
+            // SAFETY: the piece is ours, writable, and starts at a page.
+            unsafe { place.write(Laid { bytes: piece.bytes, mapping: piece.mapping }) };
+            for (slot, size) in self.slots.iter().zip(&self.sizes) {
+                // Release (HUGE_LAY): publishes the piece and the end of its use; pairs with Acquire in huge_shelf.rs::lift.
+                // Relaxed on failure: another slot is tried.
+                if slot.load(Relaxed).is_null()
+                    && slot.compare_exchange(core::ptr::null_mut(), place.as_ptr(), HUGE_LAY, Relaxed).is_ok()
+                {
+                    // It goes stale when another thread uses the slot at the same time; whoever lifts looks for himself.
+                    size.set(piece.bytes as u64);
+                    return;
+                }
+            }
+        }
+        self.discount(piece.bytes);
+        unmap(piece);
+    }
+
+    /// Takes what lies in a slot.
+    fn lift(&self, slot: usize) -> Option<Piece> {
+        // Relaxed: a hint; most slots are empty.
+        if self.slots[slot].load(Relaxed).is_null() {
+            return None;
+        }
+        // Set before the swap, so that a piece that is laid afterwards keeps its size.
+        self.sizes[slot].set(0);
+        // Acquire (HUGE_LIFT): sees the piece and the end of its use; pairs with Release in huge_shelf.rs::lay.
+        let place = NonNull::new(self.slots[slot].swap(core::ptr::null_mut(), HUGE_LIFT))?;
+        // SAFETY: ours since it left its slot (I1), where `lay` put it after writing this.
+        let Laid { bytes, mapping } = unsafe { place.read() };
+        Some(Piece { start: place.cast(), bytes, mapping })
+    }
+
+    /// So many bytes wait no longer (I2).
+    fn discount(&self, bytes: usize) {
+        // Relaxed: a sum.
+        let before = self.kept_bytes.fetch_sub(bytes as u64, Relaxed);
+        self.unneeded.note(before.saturating_sub(bytes as u64));
+    }
+}
+
+/// Cuts off what lies behind the first `need` bytes, unless it is little.
+fn cut_generously(piece: Piece, need: usize) -> (Piece, Option<Piece>) {
+    let rest = piece.bytes.saturating_sub(need);
+    if rest < LEAST_BYTES || rest < need / LITTLE { (piece, None) } else { piece.cut(need) }
 }
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use std::boxed::Box;
+    use std::cell::RefCell;
     use std::vec::Vec;
+    use strata_core::layout::ARENA_BYTES;
+    use strata_os::memory;
 
-    fn mapping(bytes: u64) -> NonNull<ArenaHead> {
-        NonNull::from(Box::leak(Box::new(ArenaHead::of_huge(bytes as usize, 0))))
+    const MIB: usize = 1 << 20;
+    const FIRST: MappingNumber = MappingNumber(1);
+
+    /// A shelf, 64 MiB to make pieces of, and what the shelf unmapped: the first MiB and how many.
+    struct Scene {
+        shelf: HugeShelf,
+        base: NonNull<u8>,
+        unmapped: RefCell<Vec<(usize, usize)>>,
     }
 
-    fn put(shelf: &HugeShelf, bytes: u64, bound: u64) -> Vec<u64> {
-        let mut displaced = Vec::new();
-        shelf.put(mapping(bytes), bytes, bound, |head| {
-            // SAFETY: heads of this test live for ever.
-            displaced.push(unsafe { head.as_ref() }.mapped_bytes as u64);
-        });
-        displaced
-    }
-
-    fn take(shelf: &HugeShelf, bytes: usize) -> Option<usize> {
-        // SAFETY: as above.
-        shelf.take(bytes).map(|head| unsafe { head.as_ref() }.mapped_bytes)
-    }
-
-    #[test]
-    fn the_tightest_of_those_that_fit_is_taken() {
-        let shelf = HugeShelf::new();
-        for bytes in [400, 150, 120, 90] {
-            assert!(put(&shelf, bytes, 1000).is_empty());
+    impl Scene {
+        fn new() -> Self {
+            let base = memory::map(64 * MIB, ARENA_BYTES).unwrap();
+            Self { shelf: HugeShelf::new(), base, unmapped: RefCell::default() }
         }
-        assert_eq!(take(&shelf, 100), Some(120));
-        assert_eq!(take(&shelf, 100), Some(150));
-        assert_eq!(shelf.kept_bytes(), 490);
-    }
 
-    #[test]
-    fn the_largest_that_is_too_small_comes_next_and_the_far_too_large_never() {
-        let shelf = HugeShelf::new();
-        for bytes in [400, 90, 40] {
-            assert!(put(&shelf, bytes, 1000).is_empty());
+        fn piece(&self, at: usize, mib: usize) -> Piece {
+            // SAFETY: within the 64.
+            Piece { start: unsafe { self.base.byte_add(at * MIB) }, bytes: mib * MIB, mapping: FIRST }
         }
-        assert_eq!(take(&shelf, 100), Some(90));
-        assert_eq!(take(&shelf, 100), Some(40));
-        assert_eq!(take(&shelf, 100), None);
+
+        /// Where in the 64 MiB a piece lies, and how long it is, in MiB.
+        fn place(&self, piece: &Piece) -> (usize, usize) {
+            ((piece.start.addr().get() - self.base.addr().get()) / MIB, piece.bytes / MIB)
+        }
+
+        fn unmap(&self) -> impl Fn(Piece) {
+            |piece| self.unmapped.borrow_mut().push(self.place(&piece))
+        }
+
+        fn put(&self, at: usize, mib: usize) {
+            self.shelf.put(self.piece(at, mib), &self.unmap());
+        }
+
+        fn take(&self, mib: usize) -> Option<(usize, usize)> {
+            self.shelf.take(mib * MIB, &self.unmap()).map(|piece| self.place(&piece))
+        }
+
+        fn kept(&self) -> usize {
+            self.shelf.kept_bytes() as usize / MIB
+        }
+
+        fn look(&self) -> bool {
+            self.shelf.age(Which::Settled, &self.unmap())
+        }
     }
 
     #[test]
-    fn what_came_last_stays_and_others_make_room() {
-        let shelf = HugeShelf::new();
-        assert!(put(&shelf, 60, 100).is_empty());
-        assert!(put(&shelf, 40, 100).is_empty());
-        assert_eq!(put(&shelf, 50, 100), [60]);
-        assert_eq!(shelf.kept_bytes(), 90);
+    fn the_tightest_that_has_room_behind_a_boundary_is_taken() {
+        let scene = Scene::new();
+        scene.put(0, 20);
+        scene.put(25, 10);
+        scene.put(40, 8);
+        assert_eq!(scene.take(6), Some((28, 6)));
+        assert_eq!(scene.take(8), Some((40, 8)));
+        assert_eq!(scene.kept(), 24);
     }
 
     #[test]
-    fn three_looks_hand_over_what_waited() {
-        let shelf = HugeShelf::new();
-        let _ = put(&shelf, 60, 100);
-        assert!(shelf.age(Which::Settled, |_| panic!("too early")));
-        assert!(shelf.age(Which::Settled, |_| panic!("too early")));
-        let mut unmapped = 0;
-        assert!(!shelf.age(Which::Settled, |_| unmapped += 1));
-        assert_eq!((unmapped, shelf.kept_bytes()), (1, 0));
+    fn what_is_cut_off_waits_on_and_becomes_one_again() {
+        let scene = Scene::new();
+        scene.put(0, 20);
+        assert_eq!(scene.take(5), Some((0, 5)));
+        assert_eq!(scene.take(5), Some((8, 5)), "a block starts at a boundary");
+        assert_eq!(scene.kept(), 10);
+        scene.put(8, 5);
+        scene.put(0, 5);
+        assert_eq!(scene.take(20), Some((0, 20)));
+    }
+
+    #[test]
+    fn where_nothing_is_large_enough_the_roomiest_comes() {
+        let scene = Scene::new();
+        scene.put(0, 3);
+        scene.put(8, 7);
+        assert_eq!(scene.take(30), Some((8, 7)));
+        assert_eq!(scene.take(30), Some((0, 3)));
+        assert_eq!(scene.take(30), None);
+    }
+
+    #[test]
+    fn what_has_no_boundary_serves_nobody() {
+        let scene = Scene::new();
+        scene.put(5, 3);
+        assert_eq!((scene.take(1), scene.kept()), (None, 3));
+    }
+
+    #[test]
+    fn a_block_grows_over_what_waits_behind_it() {
+        let scene = Scene::new();
+        scene.put(5, 10);
+        let end = scene.piece(5, 0).start.as_ptr();
+        let take = |mapping| scene.shelf.take_behind(end, mapping, 4 * MIB, &scene.unmap());
+        assert_eq!(take(MappingNumber(2)), 0);
+        assert_eq!(take(FIRST), 4 * MIB);
+        assert_eq!(take(FIRST), 0);
+        assert_eq!(scene.take(3), Some((12, 3)));
+    }
+
+    #[test]
+    fn what_is_shed_is_as_much_as_was_asked_for() {
+        let scene = Scene::new();
+        scene.put(0, 10);
+        scene.put(20, 10);
+        assert_eq!(scene.shelf.shed(13 * MIB as u64, &scene.unmap()), 13 * MIB as u64);
+        assert_eq!(*scene.unmapped.borrow(), [(0, 10), (27, 3)]);
+        assert_eq!(scene.kept(), 7);
+    }
+
+    #[test]
+    fn three_looks_hand_over_what_waited_and_nobody_needed() {
+        let scene = Scene::new();
+        scene.put(0, 20);
+        assert!(scene.look() && scene.look(), "too early");
+        assert_eq!(scene.take(8), Some((0, 8)));
+        scene.put(0, 8);
+        assert!(scene.look());
+        assert_eq!(scene.kept(), 8, "what was needed for a moment stays");
+        assert!(scene.look());
+        assert!(!scene.look());
+        assert_eq!(scene.kept(), 0);
+    }
+
+    #[test]
+    fn what_finds_no_slot_goes_at_once() {
+        let scene = Scene::new();
+        (0..SLOT_COUNT).for_each(|index| scene.shelf.put(small(&scene, 2 * index), &scene.unmap()));
+        assert!(scene.unmapped.borrow().is_empty());
+        scene.put(63, 1);
+        assert_eq!(*scene.unmapped.borrow(), [(63, 1)]);
+        assert_eq!(scene.shelf.kept_bytes() as usize, SLOT_COUNT * LEAST_BYTES);
+    }
+
+    /// A piece that is just worth a slot, and has no neighbour.
+    fn small(scene: &Scene, at: usize) -> Piece {
+        Piece { bytes: LEAST_BYTES, ..scene.piece(at, 1) }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   directory ── up to 4096 × ──► segment (≤ 64 arenas, 256 MiB of addresses) ──► arena ──► pools
-//!       └── huge mappings on the way between two uses
+//!       └── what freed huge blocks leave, between two uses
 //! ```
 //!
 //! Nobody owns anything here: every word is shared and changed by read-modify-write. Memory is claimed from the fullest
@@ -20,12 +20,15 @@ mod claim;
 mod demand;
 mod directory;
 mod huge;
+mod huge_keep;
 mod huge_pages;
 mod huge_shelf;
 mod janitor;
+mod mark;
 #[cfg(strata_loom)]
 mod model;
 mod pace;
+mod piece;
 mod preference;
 mod pressure;
 mod purge;

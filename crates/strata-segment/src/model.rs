@@ -11,8 +11,7 @@ impl Directory {
     /// # Safety
     /// - Nobody uses the directory, or anything that came from it, again.
     pub unsafe fn dismantle(&self) {
-        // SAFETY: the shelf handed it over; nobody else knows it.
-        self.huge_shelf.age(Which::All, |head| unsafe { self.unmap_huge(head) });
+        self.huge_shelf.age(Which::All, &self.unmapping());
         for segment in self.segments() {
             // SAFETY: the caller's promise.
             unsafe { segment.discard() };

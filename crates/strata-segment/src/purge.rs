@@ -87,10 +87,8 @@ impl Directory {
 
     /// One look at everything; whether something free is left that may hold memory.
     pub(crate) fn pass(&self, which: Which) -> bool {
-        let mut left = self.huge_shelf.age(which, |head| {
-            // SAFETY: the shelf handed it over; nobody else knows it.
-            unsafe { self.unmap_huge(head) };
-        });
+        let mut left = self.huge_shelf.age(which, &self.unmapping());
+        self.huge_keep.turn(self.numbers.huge_bytes.get());
         let way = self.way(which);
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             if self.janitor.is_closed() && which != Which::All {

@@ -72,7 +72,7 @@ pub struct Stats {
     pub large_blocks: u64,
     /// The bytes of their pools.
     pub large_bytes: u64,
-    /// Huge allocations: more than 2 MiB, in mappings of their own.
+    /// Huge allocations: more than 2 MiB, each a mapping of its own or a piece of one.
     pub huge_blocks: u64,
     /// The bytes of their mappings.
     pub huge_bytes: u64,

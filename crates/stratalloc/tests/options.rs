@@ -58,7 +58,7 @@ fn options_are_shown_with_value_default_and_who_set_them() {
     assert!(text.lines().all(|line| line.starts_with("strata: ")), "{text}");
     assert_eq!(shown(&text, "purge_delay"), ["never", "500", "environment"]);
     assert_eq!(shown(&text, "segment_size"), ["256M", "256M", "default"]);
-    assert_eq!(shown(&text, "huge_keep"), ["32M", "64M", "program"]);
+    assert_eq!(shown(&text, "huge_keep"), ["32M", "256M", "program"]);
     assert_eq!(shown(&text, "show_options"), ["1", "0", "environment"]);
     assert!(text.contains("how long memory lies free before it goes back to the system"), "{text}");
 }
@@ -66,7 +66,7 @@ fn options_are_shown_with_value_default_and_who_set_them() {
 #[test]
 fn the_environment_overrules_the_program() {
     let text = stderr(&[("STRATA_SHOW_OPTIONS", "yes"), ("STRATA_HUGE_KEEP", "1024k")]);
-    assert_eq!(shown(&text, "huge_keep"), ["1M", "64M", "environment"]);
+    assert_eq!(shown(&text, "huge_keep"), ["1M", "256M", "environment"]);
 }
 
 #[test]

@@ -95,6 +95,8 @@ pub(super) const SUITES: &[Suite] = &[
         ],
         ..file("limits")
     },
+    // The other tests count page faults, of which the sanitizer has its own.
+    Suite { only: &["threads_that_share_what_they_leave"], ..file("huge") },
     // Threads that are refused memory together, which no limit can show the sanitizer. The sweeps use one thread.
     Suite { features: &["simulated"], only: &["threads_survive"], ..file("os_faults") },
     Suite { features: &["simulated"], ..file("nodes") },

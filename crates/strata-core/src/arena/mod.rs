@@ -47,10 +47,12 @@ pub struct ArenaHead {
     pub index: u32,
     /// What lies behind.
     pub kind: ArenaKind,
-    /// Huge: bytes mapped from the boundary (or header page) on.
+    /// Huge: bytes from the boundary (or header page) on.
     pub mapped_bytes: usize,
     /// Huge: bytes from the start of the mapping to the payload.
     pub payload_offset: usize,
+    /// Huge: tells the mapping that this lies in from others.
+    pub mapping: u64,
 }
 
 const _: () = assert!(size_of::<ArenaHead>() <= HEADER_BYTES);
@@ -61,11 +63,19 @@ unsafe impl Sync for ArenaHead {}
 impl ArenaHead {
     /// The head of an arena.
     pub const fn of_pools(segment: *const (), index: u32) -> Self {
-        Self { never_an_owner: 0, segment, index, kind: ArenaKind::Pools, mapped_bytes: 0, payload_offset: 0 }
+        Self {
+            never_an_owner: 0,
+            segment,
+            index,
+            kind: ArenaKind::Pools,
+            mapped_bytes: 0,
+            payload_offset: 0,
+            mapping: 0,
+        }
     }
 
-    /// The head of a huge mapping.
-    pub const fn of_huge(mapped_bytes: usize, payload_offset: usize) -> Self {
+    /// The head of a huge block.
+    pub const fn of_huge(mapped_bytes: usize, payload_offset: usize, mapping: u64) -> Self {
         Self {
             never_an_owner: 0,
             segment: core::ptr::null(),
@@ -73,6 +83,7 @@ impl ArenaHead {
             kind: ArenaKind::Huge,
             mapped_bytes,
             payload_offset,
+            mapping,
         }
     }
 }

@@ -72,10 +72,10 @@ sites! {
     OWNER_CLEARED_FIRST: bool = true, mutant "owner_cleared_late" = false;
     /// `segment/release.rs::give_up`: the pool is nobody's before it is offered.
     OFFER_AFTER_DISOWN: bool = true, mutant "offered_before_disowned" = false;
-    /// `segment/huge_shelf.rs::put`: publishes the mapping, and what its last user did.
-    HUGE_PUT: Ordering = Ordering::AcqRel, mutant "huge_put_relaxed" = Ordering::Relaxed;
-    /// `segment/huge_shelf.rs::take_slot`: sees the mapping, and what its last user did.
-    HUGE_TAKE: Ordering = Ordering::AcqRel, mutant "huge_take_relaxed" = Ordering::Relaxed;
+    /// `segment/huge_shelf.rs::lay`: publishes the piece, and what its last user did.
+    HUGE_LAY: Ordering = Ordering::Release, mutant "huge_lay_relaxed" = Ordering::Relaxed;
+    /// `segment/huge_shelf.rs::lift`: sees the piece, and what its last user did.
+    HUGE_LIFT: Ordering = Ordering::Acquire, mutant "huge_lift_relaxed" = Ordering::Relaxed;
     /// `cache/identity.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
     /// `cache/identity.rs::delete`: posts what the deleting thread holds of the heap's.

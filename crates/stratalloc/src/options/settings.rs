@@ -143,7 +143,7 @@ mod tests {
             "purge_delay 500 default",
             "purge now default",
             "segment_size 256M default",
-            "huge_keep 64M default",
+            "huge_keep 256M default",
             "huge_pages auto default",
             "reserve_2m 0 default",
             "reserve_1g 0 default",
@@ -171,10 +171,10 @@ mod tests {
             [(c"STRATA_SEGMENT_SIZE", b"1M"), (c"STRATA_HUGE_KEEP", b"4\xff\n")];
         let (settings, complaints) = decided(&program, &environment);
         assert_eq!(settings[Id::SegmentSize as usize], "segment_size 16M program");
-        assert_eq!(settings[Id::HugeKeep as usize], "huge_keep 64M default");
+        assert_eq!(settings[Id::HugeKeep as usize], "huge_keep 256M default");
         let expected = [
             "STRATA_SEGMENT_SIZE=1M is not accepted (bytes from 4M to 256M, also with K, M or G); 16M stays",
-            "STRATA_HUGE_KEEP=4\\xff\\n is not accepted (bytes, also with K, M or G); 64M stays",
+            "STRATA_HUGE_KEEP=4\\xff\\n is not accepted (bytes, also with K, M or G); 256M stays",
         ];
         assert_eq!(complaints, expected);
     }
@@ -211,6 +211,6 @@ mod tests {
         let text = shown(&[(c"STRATA_SHOW_OPTIONS", b"1"), (c"STRATA_HUGE_KEEP", b"0")]);
         assert_eq!(text.lines().count(), OPTION_COUNT + 1);
         assert!(text.starts_with("option        value       default     set by       meaning"), "{text}");
-        assert!(text.contains("\nhuge_keep     0           64M         environment  how much"), "{text}");
+        assert!(text.contains("\nhuge_keep     0           256M        environment  how much"), "{text}");
     }
 }

@@ -80,7 +80,7 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         name: "huge_keep",
         variable: c"STRATA_HUGE_KEEP",
         syntax: Syntax::Bytes { least: 0, most: u64::MAX, step: 1 },
-        default: 64 << 20,
+        default: 256 << 20,
         accepted: "bytes, also with K, M or G",
         meaning: "how much of freed huge blocks is kept for reuse, at most",
     },

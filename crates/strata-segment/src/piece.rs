@@ -1,0 +1,118 @@
+//! A range of one mapping that nobody uses: what freed huge blocks leave, to be cut and joined as requests want it.
+//!
+//! ```text
+//!        ├─ front ─┼──────────── block ────────────┼── rest ──┤
+//!                  ▲ arena boundary                ▲ any page
+//! ```
+//!
+//! A block starts at an arena boundary, since its header is looked for there, and ends at any page. So a piece may start at
+//! any page, too; what lies in front of its first boundary serves again when it is joined with what lies before it.
+//!
+//! I1  Only pieces of one mapping are joined: the kernel neither moves nor grows a range that spans two.
+//!
+//! Does not know: who waits for memory, how it is unmapped.
+
+use core::ptr::NonNull;
+use strata_core::layout::ARENA_BYTES;
+
+/// Tells the mappings of a process apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MappingNumber(pub(crate) u64);
+
+/// A range that is the holder's.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a dropped piece is lost memory"]
+pub(crate) struct Piece {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) bytes: usize,
+    pub(crate) mapping: MappingNumber,
+}
+
+impl Piece {
+    /// Behind its last byte.
+    pub(crate) fn end(&self) -> *mut u8 {
+        self.start.as_ptr().wrapping_byte_add(self.bytes)
+    }
+
+    /// Cuts off what lies behind its first `bytes`, if that is anything.
+    pub(crate) fn cut(self, bytes: usize) -> (Self, Option<Self>) {
+        if bytes >= self.bytes {
+            return (self, None);
+        }
+        let behind = self.start.as_ptr().wrapping_byte_add(bytes);
+        // SAFETY: within the piece, hence not null.
+        let start = unsafe { NonNull::new_unchecked(behind) };
+        let rest = Self { start, bytes: self.bytes - bytes, mapping: self.mapping };
+        (Self { bytes, ..self }, Some(rest))
+    }
+
+    /// Parts what lies in front of the first arena boundary from what lies behind.
+    pub(crate) fn cut_at_boundary(self) -> (Option<Self>, Option<Self>) {
+        match front_bytes(self.start.addr().get()) {
+            0 => (None, Some(self)),
+            front => {
+                let (front, block) = self.cut(front);
+                (Some(front), block)
+            }
+        }
+    }
+
+    /// Both as one, if they are neighbours (I1); otherwise they come back as they are.
+    pub(crate) fn join(self, other: Self) -> Result<Self, (Self, Self)> {
+        let (low, high) = if self.start < other.start { (&self, &other) } else { (&other, &self) };
+        if low.end() == high.start.as_ptr() && low.mapping == high.mapping {
+            Ok(Self { start: low.start, bytes: low.bytes + high.bytes, mapping: low.mapping })
+        } else {
+            Err((self, other))
+        }
+    }
+}
+
+/// The bytes from the first arena boundary on, in a range of `bytes` at `address`.
+pub(crate) fn room(address: usize, bytes: usize) -> usize {
+    bytes.saturating_sub(front_bytes(address))
+}
+
+fn front_bytes(address: usize) -> usize {
+    address.wrapping_neg() & (ARENA_BYTES - 1)
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn piece(address: usize, bytes: usize, mapping: u64) -> Piece {
+        let start = NonNull::new(core::ptr::without_provenance_mut(address)).unwrap();
+        Piece { start, bytes, mapping: MappingNumber(mapping) }
+    }
+
+    #[test]
+    fn what_is_cut_can_be_joined_again_in_either_order() {
+        for swapped in [false, true] {
+            let (front, rest) = piece(64 * MIB, 10 * MIB, 1).cut(3 * MIB);
+            let rest = rest.unwrap();
+            assert_eq!((front.bytes, rest.bytes), (3 * MIB, 7 * MIB));
+            let joined = if swapped { rest.join(front) } else { front.join(rest) };
+            assert_eq!(joined, Ok(piece(64 * MIB, 10 * MIB, 1)));
+        }
+    }
+
+    #[test]
+    fn neighbours_of_two_mappings_stay_apart_and_so_do_strangers() {
+        assert!(piece(64 * MIB, MIB, 1).join(piece(65 * MIB, MIB, 2)).is_err());
+        assert!(piece(64 * MIB, MIB, 1).join(piece(66 * MIB, MIB, 1)).is_err());
+    }
+
+    #[test]
+    fn the_room_begins_at_a_boundary() {
+        assert_eq!(room(64 * MIB, 5 * MIB), 5 * MIB);
+        assert_eq!(room(65 * MIB, 5 * MIB), 2 * MIB);
+        assert_eq!(room(65 * MIB, 3 * MIB), 0);
+        let (front, block) = piece(65 * MIB, 5 * MIB, 1).cut_at_boundary();
+        assert_eq!((front, block), (Some(piece(65 * MIB, 3 * MIB, 1)), Some(piece(68 * MIB, 2 * MIB, 1))));
+        assert_eq!(piece(65 * MIB, 2 * MIB, 1).cut_at_boundary().1, None);
+        assert_eq!(piece(64 * MIB, 2 * MIB, 1).cut_at_boundary().0, None);
+    }
+}

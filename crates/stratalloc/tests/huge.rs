@@ -1,0 +1,155 @@
+//! What huge blocks leave serves huge blocks of other sizes: no more is taken from the system than once.
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod patterned;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod process;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod random;
+
+use patterned::{Patterned, layout};
+use process::{MIB, alone};
+use random::Random;
+use std::collections::VecDeque;
+use std::thread::scope;
+use stratalloc::{Options, Strata};
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+/// Runs `body` in a process that gives nothing back because of time, and has no huge pages.
+fn undisturbed(name: &str, body: impl FnOnce()) {
+    alone(name, || {
+        Strata::set_purge_delay_ms(Options::NEVER);
+        Strata::set_option("huge_pages", "never").unwrap();
+        body();
+    });
+}
+
+fn new(size: usize, seed: u64) -> Patterned {
+    Patterned::new(layout(size, 8), seed).unwrap()
+}
+
+/// Bytes that page faults brought since the process began.
+fn faulted_bytes() -> usize {
+    // SAFETY: all numbers.
+    let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
+    // SAFETY: writes the value that it is given.
+    assert_eq!(unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) }, 0);
+    usage.ru_minflt as usize * strata_os::machine::page_size()
+}
+
+/// Bytes of huge blocks that live or wait.
+fn huge_bytes() -> usize {
+    let stats = Strata::stats();
+    (stats.huge_bytes + stats.huge_kept_bytes) as usize
+}
+
+#[test]
+fn blocks_of_many_sizes_that_come_and_go_take_little_more_than_they_need_together() {
+    const ALIVE: usize = 6;
+    undisturbed("blocks_of_many_sizes_that_come_and_go_take_little_more_than_they_need_together", || {
+        let mut random = Random::new(7);
+        let mut alive: Vec<Option<Patterned>> = (0..ALIVE).map(|_| None).collect();
+        let (before, mut turned_over, mut most) = (faulted_bytes(), 0, 0);
+        for step in 0..200 {
+            let (place, size) = (random.below(ALIVE), random.between(5 * MIB, 25 * MIB));
+            if let Some(block) = alive[place].take() {
+                block.free();
+            }
+            alive[place] = Some(new(size, step));
+            turned_over += size;
+            most = most.max(huge_bytes());
+        }
+        let faulted = faulted_bytes() - before;
+        println!(
+            "  {} MiB turned over, {} faulted in, at most {} held",
+            turned_over / MIB,
+            faulted / MIB,
+            most / MIB
+        );
+        assert!(faulted < turned_over / 4, "{faulted} of {turned_over}");
+        assert!(most < ALIVE * 25 * MIB * 5 / 4 + 8 * MIB, "{most}");
+        alive.into_iter().flatten().for_each(Patterned::free);
+    });
+}
+
+#[test]
+fn a_queue_of_equal_blocks_is_faulted_in_once() {
+    undisturbed("a_queue_of_equal_blocks_is_faulted_in_once", || {
+        let mut queue: VecDeque<_> = (0..10).map(|seed| new(3 * MIB, seed)).collect();
+        queue.pop_front().unwrap().free();
+        let before = faulted_bytes();
+        for seed in 0..100 {
+            queue.push_back(new(3 * MIB, seed));
+            queue.pop_front().unwrap().free();
+        }
+        assert!(faulted_bytes() - before < 6 * MIB);
+        queue.into_iter().for_each(Patterned::free);
+    });
+}
+
+#[test]
+fn one_large_block_serves_several_small_ones_and_is_one_again() {
+    undisturbed("one_large_block_serves_several_small_ones_and_is_one_again", || {
+        new(100 * MIB, 1).free();
+        let before = faulted_bytes();
+        for _ in 0..3 {
+            let parts: Vec<_> = (0..12).map(|seed| new(7 * MIB, seed)).collect();
+            parts.into_iter().rev().for_each(Patterned::free);
+            new(100 * MIB, 2).free();
+        }
+        assert!(faulted_bytes() - before < 2 * MIB);
+    });
+}
+
+#[test]
+fn a_block_grows_over_what_was_cut_off_it() {
+    undisturbed("a_block_grows_over_what_was_cut_off_it", || {
+        new(64 * MIB, 1).free();
+        let before = faulted_bytes();
+        let mut block = new(4 * MIB, 2);
+        let address = block.address();
+        for mib in [8, 16, 32, 60] {
+            assert!(block.resize(mib * MIB, 3));
+            assert_eq!(block.address(), address);
+        }
+        assert!(faulted_bytes() - before < 2 * MIB);
+        block.free();
+    });
+}
+
+#[test]
+fn what_is_kept_beside_new_blocks_does_not_make_the_program_larger() {
+    undisturbed("what_is_kept_beside_new_blocks_does_not_make_the_program_larger", || {
+        new(40 * MIB, 1).free();
+        assert!(huge_bytes() >= 40 * MIB);
+        // Zeroed memory is always fresh.
+        let zeroed = Patterned::zeroed(layout(40 * MIB, 8), 2).unwrap();
+        assert!(huge_bytes() <= 59 * MIB, "{}", huge_bytes() / MIB);
+        zeroed.free();
+    });
+}
+
+#[test]
+fn threads_that_share_what_they_leave_keep_their_contents() {
+    const ROUNDS: u64 = 100;
+    scope(|scope| {
+        for thread in 0..4 {
+            scope.spawn(move || {
+                let mut random = Random::new(thread);
+                let mut block = new(3 * MIB, thread);
+                for round in 0..ROUNDS {
+                    match random.below(3) {
+                        0 => assert!(block.resize(random.between(3 * MIB, 9 * MIB), round)),
+                        _ => {
+                            let next = new(random.between(3 * MIB, 9 * MIB), round);
+                            std::mem::replace(&mut block, next).free();
+                        }
+                    }
+                }
+                block.free();
+            });
+        }
+    });
+}
