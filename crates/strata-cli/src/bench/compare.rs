@@ -73,14 +73,12 @@ fn drift(old: &Results, new: &Results) -> Option<String> {
 fn change(old: &Results, series: &Series, metric: Metric) -> Option<(Verdict, String)> {
     let (then, now) = summaries(old, series, metric)?;
     let percent = (now.median / then.median - 1.0) * 100.0;
-    let line = format!(
-        "  {} on {}: {} → {} ({percent:+.1} %)",
-        series.case.title(),
-        series.allocator,
-        metric.format(then.median),
-        metric.format(now.median),
-    );
-    Some((verdict(&then, &now), line))
+    let [before, after] = [&then, &now].map(|summary| metric.format(summary.median));
+    // What looks the same is the same: five page faults and a half, and six.
+    let verdict = if before == after { Verdict::Same } else { verdict(&then, &now) };
+    let line =
+        format!("  {} on {}: {before} → {after} ({percent:+.1} %)", series.case.title(), series.allocator);
+    Some((verdict, line))
 }
 
 fn suited(results: &Results, metric: Metric) -> impl Iterator<Item = &Series> {
@@ -145,6 +143,18 @@ mod tests {
         assert!(report.contains("slower:\n  json on strata: 101 ms → 151 ms (+49.5 %)"), "{report}");
         assert!(report.contains("time: 1 of 2 within the spread"), "{report}");
         assert!(!report.contains("warning"), "{report}");
+    }
+
+    #[test]
+    fn a_change_that_the_numbers_do_not_show_is_none() {
+        let with_faults = |faults: [u64; 2]| {
+            let mut results = results(&[("json", "strata", &[100, 100])]);
+            let samples = &mut results.series[0].samples;
+            samples.iter_mut().zip(faults).for_each(|(sample, faults)| sample.minor_faults = faults);
+            results
+        };
+        let report = report(&with_faults([1, 2]), &with_faults([2, 2]));
+        assert!(report.contains("page faults: 1 of 1 within the spread"), "{report}");
     }
 
     /// A look at fragmentation at whose end so many MiB were resident.

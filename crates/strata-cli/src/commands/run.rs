@@ -27,6 +27,8 @@ use stratalloc::{OptionError, Strata};
 ///
 /// The program needs no change: its dynamic loader is told to load libstrata.so first. Programs that it starts run on
 /// Strata, too.
+///
+/// The exit code is the program's; 127 if there is no such program, 126 if it cannot be run like this, as with `env`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Print Strata's statistics on standard error when the program ends
