@@ -12,6 +12,7 @@
 //! Does not know: what happened.
 
 use crate::call::Errno;
+use crate::system;
 use core::fmt;
 
 const LINE_BYTES: usize = 512;
@@ -38,8 +39,7 @@ impl Line {
     pub fn emit(&mut self) {
         let bytes = self.finished();
         let errno = Errno::now();
-        // SAFETY: reads the bytes that it is given.
-        unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+        system::stderr::write(bytes);
         errno.restore();
         *self = Line::new();
     }

@@ -159,6 +159,29 @@ static void short_lives_and_cancels(void) {
     empty();
 }
 
+/* No call of the allocator is a cancellation point, whatever it asks the system meanwhile. */
+static atomic_int is_cancelled, went_on;
+
+static void *goes_on(void *unused) {
+    static void *blocks[40000];
+    while (!is_cancelled) sched_yield();
+    for (int i = 0; i < 40000; i++) CHECK((blocks[i] = malloc(any(1000))));
+    for (int i = 0; i < 40000; i++) free(blocks[i]);
+    went_on = 1;
+    pthread_testcancel();
+    return unused;
+}
+
+static void a_cancelled_thread_ends_in_no_call(void) {
+    pthread_t thread;
+    void *end;
+    start(&thread, goes_on, 0);
+    pthread_cancel(thread);
+    is_cancelled = 1;
+    CHECK(pthread_join(thread, &end) == 0 && end == PTHREAD_CANCELED);
+    CHECK(went_on);
+}
+
 /* Destructors of thread-specific data that allocate and free, in every round that there is. */
 static pthread_key_t keys[40];
 static _Atomic int destructed;
@@ -225,6 +248,8 @@ static void ways_to_end(void) {
 }
 
 int main(void) {
+    /* First, while the allocator has yet to ask how much memory there is. */
+    a_cancelled_thread_ends_in_no_call();
     threads_pass_blocks();
     forks_while_threads_allocate();
     short_lives_and_cancels();

@@ -12,6 +12,7 @@
 //! | `cgroup`      | the containers' memory limits, and what is used of them         |
 //! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
 //! | `clock`       | milliseconds                                                    |
+//! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | sleeping until a word changes                                   |
 
 mod advise;
@@ -25,6 +26,7 @@ mod map;
 mod nodes;
 mod remap;
 mod small_file;
+pub(crate) mod stderr;
 
 pub(crate) use libc::__errno_location as errno_location;
 

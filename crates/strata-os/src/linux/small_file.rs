@@ -1,9 +1,13 @@
 //! A file of `/proc` or `/sys`, read into the caller's buffer: no allocation, `errno` kept.
 //!
+//! `open`, `read` and `close` of the C library are cancellation points, at which a thread may end, and `malloc` is none: so the
+//! kernel is called past them.
+//!
 //! Does not know: what the numbers mean.
 
 use crate::call::Errno;
 use core::ffi::{CStr, c_int};
+use libc::{SYS_close, SYS_openat, SYS_read};
 
 /// The beginning of a file, as far as it fits; `None` if it cannot be read.
 pub(super) fn read<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'buffer [u8]> {
@@ -59,9 +63,10 @@ struct File(c_int);
 
 impl File {
     fn open(path: &CStr) -> Option<Self> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
         // SAFETY: `path` ends in a zero byte.
-        let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-        (file >= 0).then_some(File(file))
+        let file = unsafe { libc::syscall(SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
+        (file >= 0).then_some(File(file as c_int))
     }
 
     /// Reads until the buffer is full or the file ends.
@@ -71,7 +76,7 @@ impl File {
             && !rest.is_empty()
         {
             // SAFETY: writes at most the rest.
-            let got = unsafe { libc::read(self.0, rest.as_mut_ptr().cast(), rest.len()) };
+            let got = unsafe { libc::syscall(SYS_read, self.0, rest.as_mut_ptr(), rest.len()) };
             match usize::try_from(got) {
                 Ok(0) => break,
                 Ok(got) => filled += got,
@@ -86,7 +91,7 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         // SAFETY: opened by `open`, and nobody else knows it.
-        unsafe { libc::close(self.0) };
+        unsafe { libc::syscall(SYS_close, self.0) };
     }
 }
 

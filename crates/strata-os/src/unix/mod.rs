@@ -11,6 +11,7 @@
 //! | `hugetlb`     | none set apart                                                  |
 //! | `nodes`       | one                                                             |
 //! | `clock`       | milliseconds                                                    |
+//! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | no sleeping                                                     |
 //!
 //! Compiled for FreeBSD and macOS, but run on Linux only, by the tests and with `--cfg strata_unix`. A further system
@@ -26,6 +27,7 @@ pub(crate) mod machine;
 mod map;
 mod nodes;
 mod remap;
+pub(crate) mod stderr;
 
 #[cfg(any(target_os = "solaris", target_os = "illumos"))]
 pub(crate) use libc::___errno as errno_location;
