@@ -18,7 +18,7 @@ use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaHead;
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
-use strata_os::{machine, memory};
+use strata_os::{clock, machine, memory};
 
 /// What came of a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +149,10 @@ impl Directory {
     fn count_longer(&self, bytes: usize) {
         self.numbers.huge_bytes.add(bytes as u64);
         self.huge_keep.note_live(self.numbers.huge_bytes.get());
+        let now = clock::milliseconds();
+        if self.appetite.freed_lately(now) {
+            self.huge_keep.note_asked_again(bytes as u64, now);
+        }
         self.keep_no_more_than_pays();
     }
 

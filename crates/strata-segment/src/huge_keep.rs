@@ -4,29 +4,37 @@
 //!   bytes of huge blocks │■■■■ live ■■■■│▒▒▒▒ kept ▒▒▒▒│          │ ≤ the most that lived of late, and a little
 //! ```
 //!
-//! A program that takes 100 MiB in blocks again and again has them kept; one that frees 100 MiB once keeps them until two
-//! looks have found nobody who needs them (`huge_shelf`); one that never had much keeps little.
+//! A program that takes 100 MiB in blocks again and again has them kept; one that frees 100 MiB once keeps 64 of them, until
+//! two looks have found nobody who needs them (`huge_shelf`); one that never had much keeps little. Looks come when the program
+//! calls again, or by the janitor: a program of one thread that falls silent keeps no more than those 64 MiB.
 //!
 //! Does not know: where it lies. Measured: decision 0014.
 
 use crate::directory::Directory;
 use crate::mark::HighMark;
+use crate::pace::Pace;
 use strata_core::sync::Ordering::Relaxed;
+use strata_os::clock;
 
 /// Blocks of many sizes never fit exactly: what is kept may be longer than what lived by one part of so many, …
 const SLACK_PART: u64 = 4;
 /// … and by so many bytes.
 const SLACK_BYTES: u64 = 8 << 20;
 
+/// What is kept without a sign that it will be asked for again.
+const ON_TRUST_BYTES: u64 = 64 << 20;
+
 /// What is known for the decision.
 #[derive(Debug)]
 pub(crate) struct HugeKeep {
     live: HighMark,
+    /// Bytes asked for shortly after others were freed.
+    asked_again: Pace,
 }
 
 impl HugeKeep {
     pub(crate) const fn new() -> Self {
-        Self { live: HighMark::new() }
+        Self { live: HighMark::new(), asked_again: Pace::new() }
     }
 
     /// So many bytes of huge blocks live now.
@@ -34,15 +42,21 @@ impl HugeKeep {
         self.live.note(bytes);
     }
 
+    /// So many bytes were asked for at `now`, shortly after others were freed.
+    pub(crate) fn note_asked_again(&self, bytes: u64, now: u64) {
+        self.asked_again.note(bytes, now);
+    }
+
     /// A look takes place while so many bytes live.
     pub(crate) fn turn(&self, live: u64) {
         self.live.turn(live);
     }
 
-    /// What may be kept while so many bytes live.
-    fn pays(&self, live: u64) -> u64 {
+    /// What may be kept while so many bytes live, as seen at `now`.
+    fn pays(&self, live: u64, now: u64) -> u64 {
         let peak = self.live.lately();
-        (peak + peak / SLACK_PART + SLACK_BYTES).saturating_sub(live)
+        let room = (peak + peak / SLACK_PART + SLACK_BYTES).saturating_sub(live);
+        room.min(ON_TRUST_BYTES + self.asked_again.lately(now))
     }
 }
 
@@ -51,7 +65,8 @@ impl Directory {
     pub(crate) fn keep_no_more_than_pays(&self) {
         // Relaxed: a number that stands alone.
         let most = self.tuning.huge_keep_bytes.load(Relaxed);
-        let bound = most.min(self.huge_keep.pays(self.numbers.huge_bytes.get()));
+        let live = self.numbers.huge_bytes.get();
+        let bound = most.min(self.huge_keep.pays(live, clock::milliseconds()));
         let excess = self.huge_shelf.kept_bytes().saturating_sub(bound);
         if excess != 0 {
             self.huge_shelf.shed(excess, &self.unmapping());
@@ -68,12 +83,24 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_lived_of_late() {
         let keep = HugeKeep::new();
+        keep.note_asked_again(1000 * MIB, 0);
+        let pays = |live| keep.pays(live, 0);
         keep.note_live(100 * MIB);
-        assert_eq!(keep.pays(100 * MIB), 33 * MIB);
-        assert_eq!(keep.pays(0), 133 * MIB);
+        assert_eq!(pays(100 * MIB), 33 * MIB);
+        assert_eq!(pays(0), 133 * MIB);
         keep.turn(0);
-        assert_eq!(keep.pays(0), 133 * MIB);
+        assert_eq!(pays(0), 133 * MIB);
         keep.turn(0);
-        assert_eq!(keep.pays(0), 8 * MIB);
+        assert_eq!(pays(0), 8 * MIB);
+    }
+
+    #[test]
+    fn of_much_that_is_freed_once_some_is_kept_and_more_when_it_is_asked_for_again() {
+        let keep = HugeKeep::new();
+        keep.note_live(1000 * MIB);
+        assert_eq!(keep.pays(0, 0), ON_TRUST_BYTES);
+        keep.note_asked_again(300 * MIB, 0);
+        assert_eq!(keep.pays(0, 0), ON_TRUST_BYTES + 300 * MIB);
+        assert_eq!(keep.pays(0, 10_000), ON_TRUST_BYTES);
     }
 }

@@ -82,6 +82,11 @@ impl Appetite {
         }
     }
 
+    /// Whether any was, shortly before `now`.
+    pub(crate) fn freed_lately(&self, now: u64) -> bool {
+        self.freed.lately(now) != 0
+    }
+
     fn policy(&self) -> HugePages {
         match self.policy.get() {
             0 => self.ask_policy(),

@@ -11,6 +11,7 @@ use patterned::{Patterned, layout};
 use process::{MIB, alone};
 use random::Random;
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::thread::scope;
 use stratalloc::{Options, Strata};
 
@@ -37,6 +38,11 @@ fn faulted_bytes() -> usize {
     // SAFETY: writes the value that it is given.
     assert_eq!(unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) }, 0);
     usage.ru_minflt as usize * strata_os::machine::page_size()
+}
+
+/// Bytes that wait for reuse.
+fn kept_bytes() -> usize {
+    Strata::stats().huge_kept_bytes as usize
 }
 
 /// Bytes of huge blocks that live or wait.
@@ -92,12 +98,12 @@ fn a_queue_of_equal_blocks_is_faulted_in_once() {
 #[test]
 fn one_large_block_serves_several_small_ones_and_is_one_again() {
     undisturbed("one_large_block_serves_several_small_ones_and_is_one_again", || {
-        new(100 * MIB, 1).free();
+        new(60 * MIB, 1).free();
         let before = faulted_bytes();
         for _ in 0..3 {
-            let parts: Vec<_> = (0..12).map(|seed| new(7 * MIB, seed)).collect();
+            let parts: Vec<_> = (0..7).map(|seed| new(7 * MIB, seed)).collect();
             parts.into_iter().rev().for_each(Patterned::free);
-            new(100 * MIB, 2).free();
+            new(60 * MIB, 2).free();
         }
         assert!(faulted_bytes() - before < 2 * MIB);
     });
@@ -151,5 +157,22 @@ fn threads_that_share_what_they_leave_keep_their_contents() {
                 block.free();
             });
         }
+    });
+}
+
+#[test]
+fn a_large_block_that_is_freed_once_leaves_little_and_one_that_comes_back_is_kept() {
+    const BYTES: usize = 400 * MIB;
+    const TEST: &str = "a_large_block_that_is_freed_once_leaves_little_and_one_that_comes_back_is_kept";
+    undisturbed(TEST, || {
+        Strata::set_huge_keep_bytes(u64::MAX);
+        let touched = new(BYTES, 1);
+        touched.free();
+        assert!(kept_bytes() <= 64 * MIB, "{} MiB", kept_bytes() / MIB);
+        // Untouched, so that it takes a fraction of the quarter of a second for which a request is remembered.
+        for _ in 0..3 {
+            drop(black_box(Vec::<u8>::with_capacity(BYTES)));
+        }
+        assert!(kept_bytes() >= BYTES, "{} MiB", kept_bytes() / MIB);
     });
 }
