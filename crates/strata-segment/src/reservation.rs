@@ -41,6 +41,10 @@ impl Directory {
             let node = (nodes.count() > 1).then_some(node);
             self.reserve_share(page, share.min(bytes - got.bytes), node, &mut got);
         }
+        if got.bytes == bytes {
+            // What was refused as one piece came in several.
+            got.refusal = None;
+        }
         got
     }
 

@@ -14,7 +14,9 @@ use process::{KIB, MIB, alone};
 use strata_cache::current::RUNTIME;
 use strata_os::machine::HugetlbPage::{self, OneGiB, TwoMiB};
 use strata_os::machine::{HugetlbRefusal, Node};
-use strata_os::simulated::{free_hugetlb_pages, preferred_node, set_hugetlb_pages, set_nodes};
+use strata_os::simulated::{
+    fail_from, fail_never, free_hugetlb_pages, preferred_node, set_hugetlb_pages, set_nodes,
+};
 use strata_segment::Reserved;
 use stratalloc::Strata;
 
@@ -101,6 +103,17 @@ fn a_part_that_is_to_be_had_is_taken() {
         let none = Reserved { bytes: 0, refusal: Some(HugetlbRefusal::TooFew) };
         assert_eq!(reserve(OneGiB, 2048 * MIB), none);
         blocks(8 * MIB, 100).into_iter().for_each(Patterned::free);
+    });
+}
+
+#[test]
+fn what_is_refused_as_one_piece_and_comes_in_two_is_no_refusal() {
+    alone("what_is_refused_as_one_piece_and_comes_in_two_is_no_refusal", || {
+        set_hugetlb_pages(TwoMiB, 100);
+        fail_from(1, 1);
+        assert_eq!(reserve(TwoMiB, 64 * MIB), all(64 * MIB));
+        fail_never();
+        assert_eq!(free_hugetlb_pages(TwoMiB), 68);
     });
 }
 
