@@ -129,11 +129,10 @@ impl HugeShelf {
         self.lay(piece, unmap);
     }
 
-    /// Hands over `excess` bytes of what waits, or all; how many it were.
-    pub(crate) fn shed(&self, excess: u64, unmap: &impl Fn(Piece)) -> u64 {
+    /// Hands over `excess` bytes of what waits, or all.
+    pub(crate) fn shed(&self, excess: u64, unmap: &impl Fn(Piece)) {
         let page = machine::page_size();
         let mut left = usize::try_from(excess).unwrap_or(usize::MAX).checked_next_multiple_of(page);
-        let mut shed = 0;
         for slot in 0..SLOT_COUNT {
             if left == Some(0) {
                 break;
@@ -149,12 +148,12 @@ impl HugeShelf {
                     tail
                 }
             };
-            shed += tail.bytes as u64;
             left = left.map(|left| left.saturating_sub(tail.bytes));
-            self.discount(tail.bytes);
+            // Relaxed: a sum.
+            self.kept_bytes.fetch_sub(tail.bytes as u64, Relaxed);
+            self.unneeded.lower(tail.bytes as u64);
             unmap(tail);
         }
-        shed
     }
 
     /// Hands over what `which` says of what waits; whether something still waits.
@@ -164,8 +163,8 @@ impl HugeShelf {
             Which::Settled => self.unneeded.lately(),
             Which::All => u64::MAX,
         };
-        let shed = self.shed(excess, unmap);
-        self.unneeded.turn(shed, self.kept_bytes());
+        self.shed(excess, unmap);
+        self.unneeded.turn(self.kept_bytes());
         self.kept_bytes() != 0
     }
 
@@ -238,7 +237,7 @@ impl HugeShelf {
         Some(Piece { start: place.cast(), bytes, mapping })
     }
 
-    /// So many bytes wait no longer (I2).
+    /// So many bytes wait no longer, since somebody needed them (I2).
     fn discount(&self, bytes: usize) {
         // Relaxed: a sum.
         let before = self.kept_bytes.fetch_sub(bytes as u64, Relaxed);
@@ -364,7 +363,7 @@ mod tests {
         let scene = Scene::new();
         scene.put(0, 10);
         scene.put(20, 10);
-        assert_eq!(scene.shelf.shed(13 * MIB as u64, &scene.unmap()), 13 * MIB as u64);
+        scene.shelf.shed(13 * MIB as u64, &scene.unmap());
         assert_eq!(*scene.unmapped.borrow(), [(0, 10), (27, 3)]);
         assert_eq!(scene.kept(), 7);
     }
@@ -381,6 +380,18 @@ mod tests {
         assert!(scene.look());
         assert!(!scene.look());
         assert_eq!(scene.kept(), 0);
+    }
+
+    #[test]
+    fn what_is_left_when_a_part_went_goes_with_the_next_look_if_nobody_needed_it() {
+        let scene = Scene::new();
+        scene.put(0, 20);
+        scene.look();
+        assert_eq!(scene.take(8), Some((0, 8)));
+        scene.put(0, 8);
+        assert!(scene.look() && scene.look());
+        assert_eq!(scene.kept(), 8);
+        assert!(!scene.look());
     }
 
     #[test]

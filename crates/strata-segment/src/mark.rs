@@ -30,9 +30,16 @@ impl LowMark {
         self.now.get().min(self.before.get())
     }
 
-    /// A look found out about `lately`, and took `taken` away, so that the number is `value` now.
-    pub(crate) fn turn(&self, taken: u64, value: u64) {
-        self.before.set(self.now.get().saturating_sub(taken));
+    /// So much was taken away that nobody needed: what is left was needed neither more nor less than before.
+    pub(crate) fn lower(&self, taken: u64) {
+        for mark in [&self.now, &self.before] {
+            mark.set(mark.get().saturating_sub(taken));
+        }
+    }
+
+    /// A look takes place, and the number is `value`.
+    pub(crate) fn turn(&self, value: u64) {
+        self.before.set(self.now.get());
         self.now.set(value);
     }
 }
@@ -76,7 +83,8 @@ mod tests {
         let mark = LowMark::new();
         let look = |value: u64| {
             let lately = mark.lately();
-            mark.turn(lately, value - lately);
+            mark.lower(lately);
+            mark.turn(value - lately);
             lately
         };
         assert_eq!([look(60), look(60), look(60), look(0)], [0, 0, 60, 0]);
@@ -85,12 +93,13 @@ mod tests {
     #[test]
     fn what_was_needed_for_a_moment_is_not_among_it() {
         let mark = LowMark::new();
-        mark.turn(0, 60);
+        mark.turn(60);
         mark.note(20);
         mark.note(60);
-        mark.turn(0, 60);
+        mark.turn(60);
         assert_eq!(mark.lately(), 20);
-        mark.turn(20, 40);
+        mark.lower(20);
+        mark.turn(40);
         assert_eq!(mark.lately(), 40);
     }
 
