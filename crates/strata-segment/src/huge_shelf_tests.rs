@@ -1,0 +1,157 @@
+//! What the shelf cuts, joins, hands out and hands over, one thread at a time.
+
+use super::*;
+use std::cell::RefCell;
+use std::vec::Vec;
+use strata_core::layout::ARENA_BYTES;
+use strata_os::memory;
+
+const MIB: usize = 1 << 20;
+const FIRST: MappingNumber = MappingNumber(1);
+
+/// A shelf, 64 MiB to make pieces of, and what the shelf unmapped: the first MiB and how many.
+struct Scene {
+    shelf: HugeShelf,
+    base: NonNull<u8>,
+    unmapped: RefCell<Vec<(usize, usize)>>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let base = memory::map(64 * MIB, ARENA_BYTES).unwrap();
+        Self { shelf: HugeShelf::new(), base, unmapped: RefCell::default() }
+    }
+
+    fn piece(&self, at: usize, mib: usize) -> Piece {
+        // SAFETY: within the 64.
+        Piece { start: unsafe { self.base.byte_add(at * MIB) }, bytes: mib * MIB, mapping: FIRST }
+    }
+
+    /// Where in the 64 MiB a piece lies, and how long it is, in MiB.
+    fn place(&self, piece: &Piece) -> (usize, usize) {
+        ((piece.start.addr().get() - self.base.addr().get()) / MIB, piece.bytes / MIB)
+    }
+
+    fn unmap(&self) -> impl Fn(Piece) {
+        |piece| self.unmapped.borrow_mut().push(self.place(&piece))
+    }
+
+    fn put(&self, at: usize, mib: usize) {
+        self.shelf.put(self.piece(at, mib), &self.unmap());
+    }
+
+    fn take(&self, mib: usize) -> Option<(usize, usize)> {
+        self.shelf.take(mib * MIB, &self.unmap()).map(|piece| self.place(&piece))
+    }
+
+    fn kept(&self) -> usize {
+        self.shelf.kept_bytes() as usize / MIB
+    }
+
+    fn look(&self) -> bool {
+        self.shelf.age(Which::Settled, &self.unmap())
+    }
+}
+
+#[test]
+fn the_tightest_that_has_room_behind_a_boundary_is_taken() {
+    let scene = Scene::new();
+    scene.put(0, 20);
+    scene.put(25, 10);
+    scene.put(40, 8);
+    assert_eq!(scene.take(6), Some((28, 6)));
+    assert_eq!(scene.take(8), Some((40, 8)));
+    assert_eq!(scene.kept(), 24);
+}
+
+#[test]
+fn what_is_cut_off_waits_on_and_becomes_one_again() {
+    let scene = Scene::new();
+    scene.put(0, 20);
+    assert_eq!(scene.take(5), Some((0, 5)));
+    assert_eq!(scene.take(5), Some((8, 5)), "a block starts at a boundary");
+    assert_eq!(scene.kept(), 10);
+    scene.put(8, 5);
+    scene.put(0, 5);
+    assert_eq!(scene.take(20), Some((0, 20)));
+}
+
+#[test]
+fn where_nothing_is_large_enough_the_roomiest_comes() {
+    let scene = Scene::new();
+    scene.put(0, 3);
+    scene.put(8, 7);
+    assert_eq!(scene.take(30), Some((8, 7)));
+    assert_eq!(scene.take(30), Some((0, 3)));
+    assert_eq!(scene.take(30), None);
+}
+
+#[test]
+fn what_has_no_boundary_serves_nobody() {
+    let scene = Scene::new();
+    scene.put(5, 3);
+    assert_eq!((scene.take(1), scene.kept()), (None, 3));
+}
+
+#[test]
+fn a_block_grows_over_what_waits_behind_it() {
+    let scene = Scene::new();
+    scene.put(5, 10);
+    let end = scene.piece(5, 0).start.as_ptr();
+    let take = |mapping| scene.shelf.take_behind(end, mapping, 4 * MIB, &scene.unmap());
+    assert_eq!(take(MappingNumber(2)), 0);
+    assert_eq!(take(FIRST), 4 * MIB);
+    assert_eq!(take(FIRST), 0);
+    assert_eq!(scene.take(3), Some((12, 3)));
+}
+
+#[test]
+fn what_is_shed_is_as_much_as_was_asked_for() {
+    let scene = Scene::new();
+    scene.put(0, 10);
+    scene.put(20, 10);
+    scene.shelf.shed(13 * MIB as u64, &scene.unmap());
+    assert_eq!(*scene.unmapped.borrow(), [(0, 10), (27, 3)]);
+    assert_eq!(scene.kept(), 7);
+}
+
+#[test]
+fn three_looks_hand_over_what_waited_and_nobody_needed() {
+    let scene = Scene::new();
+    scene.put(0, 20);
+    assert!(scene.look() && scene.look(), "too early");
+    assert_eq!(scene.take(8), Some((0, 8)));
+    scene.put(0, 8);
+    assert!(scene.look());
+    assert_eq!(scene.kept(), 8, "what was needed for a moment stays");
+    assert!(scene.look());
+    assert!(!scene.look());
+    assert_eq!(scene.kept(), 0);
+}
+
+#[test]
+fn what_is_left_when_a_part_went_goes_with_the_next_look_if_nobody_needed_it() {
+    let scene = Scene::new();
+    scene.put(0, 20);
+    scene.look();
+    assert_eq!(scene.take(8), Some((0, 8)));
+    scene.put(0, 8);
+    assert!(scene.look() && scene.look());
+    assert_eq!(scene.kept(), 8);
+    assert!(!scene.look());
+}
+
+#[test]
+fn what_finds_no_slot_goes_at_once() {
+    let scene = Scene::new();
+    (0..SLOT_COUNT).for_each(|index| scene.shelf.put(small(&scene, 2 * index), &scene.unmap()));
+    assert!(scene.unmapped.borrow().is_empty());
+    scene.put(63, 1);
+    assert_eq!(*scene.unmapped.borrow(), [(63, 1)]);
+    assert_eq!(scene.shelf.kept_bytes() as usize, SLOT_COUNT * LEAST_BYTES);
+}
+
+/// A piece that is just worth a slot, and has no neighbour.
+fn small(scene: &Scene, at: usize) -> Piece {
+    Piece { bytes: LEAST_BYTES, ..scene.piece(at, 1) }
+}
