@@ -13,6 +13,7 @@
 //! Does not know: what the thread does.
 
 use crate::call::Errno;
+use crate::system::cancel::uncancelled;
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
@@ -84,7 +85,7 @@ impl Place {
         unsafe { libc::pthread_equal(handle, this) != 0 }
     }
 
-    /// Waits until the thread has ended.
+    /// Waits until the thread has ended. A caller that is cancelled meanwhile waits on: it may be in the middle of an allocation.
     ///
     /// # Safety
     /// - A thread was started here and not joined since, and nobody else uses the place meanwhile (T1).
@@ -92,7 +93,7 @@ impl Place {
         // SAFETY: `start` wrote it.
         let handle = unsafe { self.0.get().cast::<pthread_t>().read() };
         // SAFETY: started, and not joined since.
-        unsafe { libc::pthread_join(handle, null_mut()) };
+        uncancelled(|| unsafe { libc::pthread_join(handle, null_mut()) });
     }
 }
 

@@ -11,11 +11,13 @@
 //! | `nodes`       | NUMA: which memory is near to whom                              |
 //! | `cgroup`      | the containers' memory limits, and what is used of them         |
 //! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
+//! | `cancel`      | calls in which no thread ends                                   |
 //! | `clock`       | milliseconds                                                    |
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | sleeping until a word changes                                   |
 
 mod advise;
+pub(crate) mod cancel;
 pub(crate) mod cgroup;
 pub mod clock;
 pub mod futex;

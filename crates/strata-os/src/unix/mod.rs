@@ -10,6 +10,7 @@
 //! | `huge_pages`  | none to ask for                                                 |
 //! | `hugetlb`     | none set apart                                                  |
 //! | `nodes`       | one                                                             |
+//! | `cancel`      | calls in which no thread ends                                   |
 //! | `clock`       | milliseconds                                                    |
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | no sleeping                                                     |
@@ -18,6 +19,7 @@
 //! needs a line below: where its C library keeps `errno`.
 
 mod advise;
+pub(crate) mod cancel;
 pub(crate) mod cgroup;
 pub mod clock;
 pub mod futex;
