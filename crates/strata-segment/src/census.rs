@@ -94,7 +94,7 @@ impl Directory {
         for segment in self.segments() {
             for arena in segment.committed_arenas() {
                 let free = segment.pools[arena as usize].glance();
-                let dirty = if segment.is_pinned() { free } else { segment.dirty(arena) & free };
+                let dirty = if segment.is_pinned() { free } else { segment.free_with_memory(arena) & free };
                 let used = USABLE_POOLS & !free;
                 census.arenas += 1;
                 census.used_pools += u64::from(used.count_ones());
@@ -118,7 +118,7 @@ impl Directory {
         let arenas = self.segments().flat_map(|segment| {
             segment.committed_arenas().map(|arena| {
                 let free = segment.pools[arena as usize].glance();
-                let kept = if segment.is_pinned() { 0 } else { segment.dirty(arena) };
+                let kept = if segment.is_pinned() { 0 } else { segment.free_with_memory(arena) };
                 // The first pool holds the arena's metadata.
                 1 + u64::from((USABLE_POOLS & (!free | kept)).count_ones())
             })

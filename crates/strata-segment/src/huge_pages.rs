@@ -332,6 +332,24 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_in_memory_because_of_huge_pages_counts_until_it_goes() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::OnAdvice);
+        DIRECTORY.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
+        let _held = DIRECTORY.claim_pool().unwrap();
+        let pools = || {
+            let census = DIRECTORY.census();
+            (census.resident_pools, census.clean_pools, DIRECTORY.held_bytes() / POOL_BYTES as u64)
+        };
+        let all = (ARENA_BYTES / POOL_BYTES) as u64;
+        assert_eq!(pools(), (all, 0, all));
+        assert_eq!(DIRECTORY.idle_bytes(), (all - 2) * POOL_BYTES as u64);
+        DIRECTORY.purge_all();
+        assert_eq!(pools(), (2, all - 2, 2));
+        assert_eq!(DIRECTORY.idle_bytes(), 0);
+    }
+
+    #[test]
     fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
