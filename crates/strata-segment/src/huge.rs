@@ -42,14 +42,14 @@ impl Directory {
         let offset =
             if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
         let needed = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
-        let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
         let ordinary = align <= HEADER_TABLE_BYTES;
         if ordinary
             && !want_zero
-            && let Some(head) = self.reuse_huge(needed, pages)
+            && let Some(head) = self.reuse_huge(needed)
         {
             return Some((self.count_in(head), false));
         }
+        let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
         let mapped = pages.whole_pages(needed);
         self.make_room(mapped);
         let head = match self.map_huge(mapped, offset, align, pages) {
@@ -61,7 +61,7 @@ impl Directory {
     }
 
     /// What waits and is large enough, or the largest that is not, made longer: its pages are warm.
-    fn reuse_huge(&self, needed: usize, pages: Pages) -> Option<NonNull<ArenaHead>> {
+    fn reuse_huge(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
         let piece = self.huge_shelf.take(needed, &self.unmapping())?;
         let (head, old) = (piece.start.cast::<ArenaHead>(), piece.bytes);
         let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, piece.mapping.0);
@@ -70,6 +70,7 @@ impl Directory {
         if old >= needed {
             return Some(head);
         }
+        let pages = self.pages_for_block(needed);
         // SAFETY: one mapping, ours.
         let extended = unsafe { self.extend(head, old, pages.whole_pages(needed), pages) };
         if extended.is_none() {

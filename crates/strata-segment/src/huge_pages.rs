@@ -3,12 +3,13 @@
 //! | what is taken       | in huge pages, by option `auto`, if                                                         |
 //! |---------------------|---------------------------------------------------------------------------------------------|
 //! | an arena            | pools of [`HEAVY_BYTES`] are in use, and arenas of [`GROWTH_BYTES`] were taken lately       |
-//! | a huge block, fresh | as many bytes of huge blocks were freed lately as are wanted now, and it need not be zero   |
+//! | a huge block, fresh | as many bytes of huge blocks were freed lately as are wanted now, or [`GROWTH_BYTES`] live; |
+//! |                     | nearly all that the program took is in memory; and the block need not be zero               |
 //! | a huge block grows  | to [`HEAVY_BYTES`] or more                                                                  |
 //!
 //! An arena is taken when no other has a free pool, and used pools that have free blocks come first: so a heap that grows is
 //! dense. A fresh huge block may be touched here and there only, which in huge pages would cost hundreds of times the
-//! memory; one that takes the place of another that was freed a moment ago, or that was full, is not of that kind.
+//! memory; so it has them only in a program that filled what it has.
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
 //!     give no more: its own daemon would fill the gaps again within minutes.
@@ -34,6 +35,9 @@ const GROWTH_BYTES: u64 = 16 << 20;
 
 /// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
 const LITTLE: usize = 4;
+
+/// Nearly all is all but one part of so many.
+const NEARLY: u64 = 8;
 
 /// Whether arenas hold huge pages at all: not those of models, which therefore need not look at any of this.
 pub(crate) const FIT_ARENAS: bool = ARENA_BYTES >= HUGE_PAGE_BYTES;
@@ -172,7 +176,16 @@ impl Directory {
 
     /// What to tell the kernel about a huge block that will be written.
     pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
-        self.pages(|| self.appetite.freed.lately(clock::milliseconds()) >= bytes as u64)
+        self.pages(|| {
+            let come_and_go = self.appetite.freed.lately(clock::milliseconds()) >= bytes as u64;
+            (come_and_go || self.numbers.huge_bytes.get() >= GROWTH_BYTES) && self.is_filled()
+        })
+    }
+
+    /// Whether the program filled nearly all that it took: it will fill what comes next, too.
+    fn is_filled(&self) -> bool {
+        let held = self.held_bytes();
+        machine::own_resident_bytes() >= held - held / NEARLY
     }
 
     /// What to tell the kernel about a huge block that becomes this long.
@@ -307,6 +320,24 @@ mod tests {
         // Runs that no arena with a single used pool at its middle could hold need arenas of their own.
         let _run = DIRECTORY.claim(LARGEST_RUN_POOLS as u32 - 1, 1).unwrap();
         assert!(!DIRECTORY.is_heavy_and_growing());
+    }
+
+    fn huge_block(directory: &Directory, bytes: usize) -> NonNull<u8> {
+        directory.allocate_huge(bytes, 16, false).unwrap().0
+    }
+
+    #[test]
+    fn a_huge_block_in_a_program_that_filled_those_before_is_taken_in_huge_pages() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::OnAdvice);
+        assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Any);
+        let bytes = GROWTH_BYTES as usize;
+        // SAFETY: allocated just now, of this length.
+        unsafe { huge_block(&DIRECTORY, bytes).write_bytes(1, bytes) };
+        assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Huge);
+        // Nobody touches this one. It is larger than what all other tests of this process hold.
+        huge_block(&DIRECTORY, 1 << 30);
+        assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Any);
     }
 
     #[test]
