@@ -14,9 +14,10 @@
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
+use crate::appetite::Appetite;
 use crate::demand::Demand;
 use crate::huge_keep::HugeKeep;
-use crate::huge_pages::{Appetite, HugePageChoice};
+use crate::huge_pages::HugePageChoice;
 use crate::huge_shelf::HugeShelf;
 use crate::janitor::Janitor;
 use crate::preference::{Near, Preference};

@@ -19,12 +19,11 @@
 //! Does not know: what the pages are for. Measured: decision 0009.
 
 use crate::directory::Directory;
-use crate::pace::Pace;
 use crate::segment::Segment;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::Pool;
-use strata_core::sync::{Hint, Ordering::Relaxed};
+use strata_core::sync::Ordering::Relaxed;
 use strata_os::machine::{self, HUGE_PAGE_BYTES, HugePages};
 use strata_os::{clock, memory};
 
@@ -60,51 +59,6 @@ impl HugePageChoice {
             .into_iter()
             .find(|choice| *choice as u64 == value)
             .unwrap_or(Self::Auto)
-    }
-}
-
-/// What is known for the decision.
-#[derive(Debug)]
-pub(crate) struct Appetite {
-    /// Bytes of arenas taken.
-    taken: Pace,
-    /// Bytes of huge blocks freed.
-    freed: Pace,
-    /// What the kernel said, plus one; 0: not asked yet.
-    policy: Hint,
-}
-
-impl Appetite {
-    pub(crate) const fn new() -> Self {
-        Self { taken: Pace::new(), freed: Pace::new(), policy: Hint::new(0) }
-    }
-
-    /// Notes that a huge block was freed.
-    pub(crate) fn note_freed(&self, bytes: u64) {
-        if FIT_ARENAS {
-            self.freed.note(bytes, clock::milliseconds());
-        }
-    }
-
-    /// Whether any was, shortly before `now`.
-    pub(crate) fn freed_lately(&self, now: u64) -> bool {
-        self.freed.lately(now) != 0
-    }
-
-    fn policy(&self) -> HugePages {
-        match self.policy.get() {
-            0 => self.ask_policy(),
-            1 => HugePages::Never,
-            2 => HugePages::OnAdvice,
-            _ => HugePages::Always,
-        }
-    }
-
-    #[cold]
-    fn ask_policy(&self) -> HugePages {
-        let policy = machine::huge_pages();
-        self.policy.set(1 + policy as u64);
-        policy
     }
 }
 
