@@ -12,6 +12,7 @@
 use core::ffi::{c_int, c_void};
 use core::fmt::{self, Write};
 use libc::FILE;
+use strata_cache::current::RUNTIME;
 use stratalloc::{Stats, Strata, c_door};
 
 /// glibc's `struct mallinfo2`.
@@ -40,13 +41,11 @@ impl<T: Default> Mallinfo<T> {
             hblkhd: number(stats.huge_bytes),
             uordblks: number(used),
             fordblks: number(pooled_bytes(stats).saturating_sub(used)),
-            keepcost: number(stats.dirty_pools * POOL_BYTES + stats.huge_kept_bytes),
+            keepcost: number(RUNTIME.directory.idle_bytes()),
             ..Self::default()
         }
     }
 }
-
-const POOL_BYTES: u64 = strata_core::layout::POOL_BYTES as u64;
 
 /// Bytes in memory, except those of huge blocks: what glibc calls the arenas.
 fn pooled_bytes(stats: &Stats) -> u64 {

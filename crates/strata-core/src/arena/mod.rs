@@ -34,7 +34,8 @@ pub enum ArenaKind {
     Huge = 2,
 }
 
-/// Header slot 0: what lies behind this boundary. Written before any address behind it is handed out, never changed.
+/// Header slot 0: what lies behind this boundary. Written before any address behind it is handed out; after that, only a huge
+/// block's owner changes it, when the block is resized.
 ///
 /// The first word is where a `Pool` has its owner and stays zero: no cache takes this slot for a pool of its own.
 #[repr(C)]
