@@ -8,6 +8,13 @@ use strata_core::sync::Hint;
 use strata_os::clock;
 use strata_os::machine::{self, HugePages};
 
+/// A huge page that is at hand takes a fifth of a millisecond. One for which the kernel has to move others, or of which the host of
+/// a virtual machine has taken the memory back, takes some: more than single pages that were in use a moment ago.
+const SLOW_NS: u64 = 1_000_000;
+
+/// How long none is asked for then.
+const PAUSE_MS: u64 = 1000;
+
 /// What is known.
 #[derive(Debug)]
 pub(crate) struct Appetite {
@@ -17,11 +24,20 @@ pub(crate) struct Appetite {
     pub(crate) freed: Pace,
     /// What the kernel said, plus one; 0: not asked yet.
     pub(crate) policy: Hint,
+    /// From how many nanoseconds on they are slow, and until when they are taken to be.
+    pub(crate) slow_ns: Hint,
+    slow_until: Hint,
 }
 
 impl Appetite {
     pub(crate) const fn new() -> Self {
-        Self { taken: Pace::new(), freed: Pace::new(), policy: Hint::new(0) }
+        Self {
+            taken: Pace::new(),
+            freed: Pace::new(),
+            policy: Hint::new(0),
+            slow_ns: Hint::new(SLOW_NS),
+            slow_until: Hint::new(0),
+        }
     }
 
     /// Notes that a huge block was freed.
@@ -34,6 +50,24 @@ impl Appetite {
     /// Whether any was, shortly before `now`.
     pub(crate) fn freed_lately(&self, now: u64) -> bool {
         self.freed.lately(now) != 0
+    }
+
+    /// Runs `take`, which takes an arena and touches its first page; if that was slow, so is what would come next.
+    pub(crate) fn timed(&self, take: impl FnOnce() -> bool) -> bool {
+        if !FIT_ARENAS {
+            return take();
+        }
+        let begun = clock::nanoseconds();
+        let taken = take();
+        if clock::nanoseconds() - begun >= self.slow_ns.get() {
+            self.slow_until.set(clock::milliseconds() + PAUSE_MS);
+        }
+        taken
+    }
+
+    /// Whether huge pages were slow to come, shortly before `now`.
+    pub(crate) fn is_slow(&self, now: u64) -> bool {
+        now < self.slow_until.get()
     }
 
     pub(crate) fn policy(&self) -> HugePages {
@@ -50,5 +84,25 @@ impl Appetite {
         let policy = machine::huge_pages();
         self.policy.set(1 + policy as u64);
         policy
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    #[test]
+    fn what_took_long_is_slow_for_a_while() {
+        let appetite = Appetite::new();
+        let now = clock::milliseconds();
+        assert!(!appetite.is_slow(now));
+        assert!(appetite.timed(|| {
+            sleep(Duration::from_nanos(SLOW_NS));
+            true
+        }));
+        assert!(appetite.is_slow(now) && !appetite.is_slow(clock::milliseconds() + PAUSE_MS));
+        assert!(!appetite.timed(|| false));
     }
 }

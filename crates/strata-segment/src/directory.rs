@@ -141,6 +141,10 @@ impl Directory {
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
         self.make_room(ARENA_BYTES);
+        self.appetite.timed(|| self.take_more())
+    }
+
+    fn take_more(&self) -> bool {
         let near = self.near_for_more();
         let mut seen = 0;
         for segment in self.segments() {

@@ -9,7 +9,8 @@
 //!
 //! An arena is taken when no other has a free pool, and used pools that have free blocks come first: so a heap that grows is
 //! dense. A fresh huge block may be touched here and there only, which in huge pages would cost hundreds of times the
-//! memory; so it has them only in a program that filled what it has.
+//! memory; so it has them only in a program that filled what it has. If huge pages are slow to come, none is asked for for a
+//! while (`appetite`).
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
 //!     give no more: its own daemon would fill the gaps again within minutes.
@@ -155,7 +156,7 @@ impl Directory {
         // Relaxed: a number that stands alone.
         let choice = HugePageChoice::of(self.tuning.huge_pages.load(Relaxed));
         let wanted = match choice {
-            HugePageChoice::Auto => pays(),
+            HugePageChoice::Auto => pays() && !self.appetite.is_slow(clock::milliseconds()),
             HugePageChoice::Never => false,
             HugePageChoice::Always => true,
         };
@@ -234,9 +235,10 @@ mod tests {
     use std::vec::Vec;
     use strata_core::layout::LARGEST_RUN_POOLS;
 
-    /// A directory for which the kernel has this policy.
+    /// A directory for which the kernel has this policy, and gives pages fast.
     fn assume(directory: &Directory, policy: HugePages) {
         directory.appetite.policy.set(1 + policy as u64);
+        directory.appetite.slow_ns.set(u64::MAX);
     }
 
     /// Takes single pools until `bytes` are in use.
@@ -261,6 +263,18 @@ mod tests {
         assert_eq!(advised_arenas(&DIRECTORY), 0);
         grow_to(&DIRECTORY, HEAVY_BYTES + 4 * ARENA_BYTES as u64);
         assert!(advised_arenas(&DIRECTORY) >= 3);
+    }
+
+    #[test]
+    fn a_heap_takes_no_more_once_they_were_slow_to_come() {
+        static DIRECTORY: Directory = Directory::new();
+        assume(&DIRECTORY, HugePages::OnAdvice);
+        grow_to(&DIRECTORY, HEAVY_BYTES + 2 * ARENA_BYTES as u64);
+        let before = advised_arenas(&DIRECTORY);
+        assert_ne!(before, 0);
+        DIRECTORY.appetite.slow_ns.set(0);
+        grow_to(&DIRECTORY, HEAVY_BYTES + 6 * ARENA_BYTES as u64);
+        assert!(advised_arenas(&DIRECTORY) <= before + 1, "the first that was timed");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Time that is cheap to read and good enough to decide what has been idle.
 
-use libc::{CLOCK_MONOTONIC_COARSE, timespec};
+use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, timespec};
 
 /// Milliseconds since some moment before the program; never runs backwards, stands still while the machine sleeps.
 ///
@@ -12,9 +12,17 @@ pub fn milliseconds() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
+/// Nanoseconds since some moment before the program, to time what takes microseconds or more. No system call: some twenty.
+pub fn nanoseconds() -> u64 {
+    let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes the value that it is given; if it fails, the value stays zero.
+    unsafe { libc::clock_gettime(CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 #[cfg(test)]
 mod tests {
-    use super::milliseconds;
+    use super::{milliseconds, nanoseconds};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -24,5 +32,12 @@ mod tests {
         let passed = milliseconds() - coarse;
         let really = fine.elapsed().as_millis() as u64;
         assert!(passed + 15 >= really && passed <= really + 15, "{passed} ms against {really} ms");
+    }
+
+    #[test]
+    fn what_sleeps_for_a_millisecond_takes_so_many_nanoseconds_at_least() {
+        let begun = nanoseconds();
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(nanoseconds() - begun >= 1_000_000);
     }
 }

@@ -6,3 +6,8 @@
 pub fn milliseconds() -> u64 {
     1
 }
+
+/// The same in nanoseconds.
+pub fn nanoseconds() -> u64 {
+    1_000_000
+}

@@ -11,7 +11,7 @@
 //! | `hugetlb`     | none set apart                                                  |
 //! | `nodes`       | one                                                             |
 //! | `cancel`      | calls in which no thread ends                                   |
-//! | `clock`       | milliseconds                                                    |
+//! | `clock`       | milliseconds, nanoseconds                                       |
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | no sleeping                                                     |
 //!
