@@ -1,8 +1,8 @@
-//! When memory is taken in huge pages: where a heap is large, dense and growing, or large blocks come and go.
+//! When memory is taken in huge pages: where a heap is dense and grows fast for its size, or large blocks come and go.
 //!
 //! | what is taken       | in huge pages, by option `auto`, if                                                         |
 //! |---------------------|---------------------------------------------------------------------------------------------|
-//! | an arena            | pools of [`HEAVY_BYTES`] are in use, and arenas of [`GROWTH_BYTES`] were taken lately       |
+//! | an arena            | those that were taken lately are many, for as much as is in use ([`growth`])                |
 //! | a huge block, fresh | as many bytes of huge blocks were freed lately as are wanted now, or [`GROWTH_BYTES`] live; |
 //! |                     | nearly all that the program took is in memory; and the block need not be zero               |
 //! | a huge block grows  | to [`HEAVY_BYTES`] or more                                                                  |
@@ -20,6 +20,7 @@
 //! Does not know: what the pages are for. Measured: decision 0009.
 
 use crate::directory::Directory;
+use crate::growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
 use crate::segment::Segment;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
@@ -27,11 +28,6 @@ use strata_core::pool::Pool;
 use strata_core::sync::Ordering::Relaxed;
 use strata_os::machine::{self, HUGE_PAGE_BYTES, HugePages};
 use strata_os::{clock, memory};
-
-/// A heap of fewer bytes takes no huge pages: the part of one that lies unused would be more than some per cent of it.
-pub(crate) const HEAVY_BYTES: u64 = 64 << 20;
-/// What grows by less in a quarter to half a second spends less than some per cent of the time in page faults.
-const GROWTH_BYTES: u64 = 16 << 20;
 
 /// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
 const LITTLE: usize = 4;
@@ -76,17 +72,17 @@ impl Directory {
     /// An arena is taken, its memory untouched: shall it be huge pages? Whether it may get some now (H1).
     pub(crate) fn take_arena(&self, start: NonNull<u8>) -> bool {
         // SAFETY: committed, and the caller's.
-        unsafe { self.pages(|| self.is_heavy_and_growing()).ask_for(start, ARENA_BYTES) }
+        unsafe { self.pages(|| self.is_growing_fast()).ask_for(start, ARENA_BYTES) }
     }
 
-    fn is_heavy_and_growing(&self) -> bool {
+    fn is_growing_fast(&self) -> bool {
         let now = clock::milliseconds();
+        let taken = self.appetite.taken.rate(now);
+        // This one is not filled yet, so it counts from the next one on.
         self.appetite.taken.note(ARENA_BYTES as u64, now);
         // The pools of all arenas are an upper bound of those in use, and cheaper to know.
         let bound = self.committed_pools() * POOL_BYTES as u64;
-        bound >= HEAVY_BYTES
-            && self.appetite.taken.lately(now) >= GROWTH_BYTES
-            && self.used_pool_bytes() >= HEAVY_BYTES
+        growth::pays(bound, taken) && growth::pays(self.used_pool_bytes(), taken)
     }
 
     fn used_pool_bytes(&self) -> u64 {
@@ -103,7 +99,7 @@ impl Directory {
     /// memory was given back in between.
     #[inline]
     pub(crate) fn note_untouched(&self, first: &Pool, pools: u32) {
-        if FIT_ARENAS && self.committed_pools() * POOL_BYTES as u64 >= HEAVY_BYTES {
+        if FIT_ARENAS && self.committed_pools() * POOL_BYTES as u64 >= LIGHT_BYTES {
             self.take_arena_again(first, pools);
         }
     }
@@ -256,10 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn a_heap_takes_huge_pages_once_it_is_heavy_and_growing() {
+    fn a_heap_takes_huge_pages_once_it_grows_fast_for_its_size() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
-        grow_to(&DIRECTORY, HEAVY_BYTES);
+        grow_to(&DIRECTORY, LIGHT_BYTES);
         assert_eq!(advised_arenas(&DIRECTORY), 0);
         grow_to(&DIRECTORY, HEAVY_BYTES + 4 * ARENA_BYTES as u64);
         assert!(advised_arenas(&DIRECTORY) >= 3);
@@ -287,7 +283,7 @@ mod tests {
         }
         // Runs that no arena with a single used pool at its middle could hold need arenas of their own.
         let _run = DIRECTORY.claim(LARGEST_RUN_POOLS as u32 - 1, 1).unwrap();
-        assert!(!DIRECTORY.is_heavy_and_growing());
+        assert!(!DIRECTORY.is_growing_fast());
     }
 
     fn huge_block(directory: &Directory, bytes: usize) -> NonNull<u8> {

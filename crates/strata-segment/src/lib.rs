@@ -20,6 +20,7 @@ mod census;
 mod claim;
 mod demand;
 mod directory;
+mod growth;
 mod huge;
 mod huge_keep;
 mod huge_pages;

@@ -9,6 +9,13 @@ use strata_core::sync::Hint;
 /// Milliseconds of a while: shorter than a person notices, longer than a time slice.
 const WHILE_MS: u64 = 250;
 
+/// Bytes in a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) bytes: u64,
+    pub(crate) milliseconds: u64,
+}
+
 /// Bytes in the last while or two.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -32,6 +39,14 @@ impl Pace {
     pub(crate) fn lately(&self, now: u64) -> u64 {
         self.turn(now);
         self.passed.get().saturating_add(self.before.get())
+    }
+
+    /// The same, with the time in which they passed.
+    pub(crate) fn rate(&self, now: u64) -> Rate {
+        let bytes = self.lately(now);
+        let this_while = now.saturating_sub(self.since.get());
+        let milliseconds = if self.before.get() == 0 { this_while } else { WHILE_MS + this_while };
+        Rate { bytes, milliseconds }
     }
 
     /// Begins another while if this one is over.
@@ -66,5 +81,15 @@ mod tests {
         let pace = Pace::new();
         pace.note(10, 1000);
         assert_eq!(pace.lately(1000 + 2 * WHILE_MS), 0);
+    }
+
+    #[test]
+    fn a_rate_is_of_the_time_since_the_first_of_the_bytes() {
+        let pace = Pace::new();
+        pace.note(10, 1000);
+        assert_eq!(pace.rate(1008), Rate { bytes: 10, milliseconds: 8 });
+        pace.note(5, 1000 + WHILE_MS);
+        assert_eq!(pace.rate(1000 + WHILE_MS + 3), Rate { bytes: 15, milliseconds: WHILE_MS + 3 });
+        assert_eq!(pace.rate(1000 + 4 * WHILE_MS).bytes, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Time that is cheap to read and good enough to decide what has been idle.
 
-use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, timespec};
+use libc::{CLOCK_MONOTONIC_COARSE, CLOCK_THREAD_CPUTIME_ID, timespec};
 
 /// Milliseconds since some moment before the program; never runs backwards, stands still while the machine sleeps.
 ///
@@ -12,17 +12,18 @@ pub fn milliseconds() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
-/// Nanoseconds since some moment before the program, to time what takes microseconds or more. No system call: some twenty.
-pub fn nanoseconds() -> u64 {
+/// Nanoseconds of processor time that the calling thread has had, to time what takes microseconds or more, whatever else the
+/// processor does in between. A system call: some two hundred.
+pub fn processor_nanoseconds() -> u64 {
     let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes the value that it is given; if it fails, the value stays zero.
-    unsafe { libc::clock_gettime(CLOCK_MONOTONIC, &raw mut now) };
+    unsafe { libc::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{milliseconds, nanoseconds};
+    use super::{milliseconds, processor_nanoseconds};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -35,9 +36,13 @@ mod tests {
     }
 
     #[test]
-    fn what_sleeps_for_a_millisecond_takes_so_many_nanoseconds_at_least() {
-        let begun = nanoseconds();
-        std::thread::sleep(Duration::from_millis(1));
-        assert!(nanoseconds() - begun >= 1_000_000);
+    fn a_thread_that_sleeps_has_no_processor_time_meanwhile_and_one_that_works_has() {
+        let begun = processor_nanoseconds();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(processor_nanoseconds() - begun < 20_000_000);
+        let deadline = Instant::now() + Duration::from_secs(100);
+        while processor_nanoseconds() - begun < 20_000_000 {
+            assert!(Instant::now() < deadline, "it stands still");
+        }
     }
 }

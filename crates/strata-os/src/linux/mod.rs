@@ -12,7 +12,7 @@
 //! | `cgroup`      | the containers' memory limits, and what is used of them         |
 //! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
 //! | `cancel`      | calls in which no thread ends                                   |
-//! | `clock`       | milliseconds, nanoseconds                                       |
+//! | `clock`       | milliseconds, processor_nanoseconds                             |
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | sleeping until a word changes                                   |
 

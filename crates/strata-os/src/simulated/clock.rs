@@ -7,7 +7,7 @@ pub fn milliseconds() -> u64 {
     1
 }
 
-/// The same in nanoseconds.
-pub fn nanoseconds() -> u64 {
+/// Nanoseconds of processor time that the calling thread has had.
+pub fn processor_nanoseconds() -> u64 {
     1_000_000
 }

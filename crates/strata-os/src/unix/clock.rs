@@ -1,20 +1,25 @@
 //! Time that is good enough to decide what has been idle.
 
-use libc::{CLOCK_MONOTONIC, timespec};
+use libc::{CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID, clockid_t, timespec};
 
 /// Milliseconds since some moment before the program; never runs backwards. Whether it goes on while the machine sleeps
 /// is the system's choice.
 ///
 /// No system call on most: some tens of nanoseconds.
 pub fn milliseconds() -> u64 {
-    nanoseconds() / 1_000_000
+    read(CLOCK_MONOTONIC) / 1_000_000
 }
 
-/// The same in nanoseconds, to time what takes microseconds or more.
-pub fn nanoseconds() -> u64 {
+/// Nanoseconds of processor time that the calling thread has had, to time what takes microseconds or more, whatever else the
+/// processor does in between.
+pub fn processor_nanoseconds() -> u64 {
+    read(CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn read(clock: clockid_t) -> u64 {
     let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes the value that it is given; if it fails, the value stays zero.
-    unsafe { libc::clock_gettime(CLOCK_MONOTONIC, &raw mut now) };
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 

@@ -11,7 +11,7 @@
 //! | `hugetlb`     | none set apart                                                  |
 //! | `nodes`       | one                                                             |
 //! | `cancel`      | calls in which no thread ends                                   |
-//! | `clock`       | milliseconds, nanoseconds                                       |
+//! | `clock`       | milliseconds, processor_nanoseconds                             |
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | no sleeping                                                     |
 //!
