@@ -103,10 +103,12 @@ impl Directory {
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
         // SAFETY: one mapping, ours, of this length now.
-        unsafe { pages.ask_for(extended.cast(), new) };
+        let advised = unsafe { pages.ask_for(extended.cast(), new) };
         if !in_place || pages != Pages::Any {
             // To the kernel it is a mapping of its own now, which it may refuse to move together with what lies beside it.
-            self.rename(extended, self.huge_shelf.number_mapping());
+            let number = self.huge_shelf.number_mapping();
+            let may_have = advised || piece_of(extended).mapping.is_in_huge_pages();
+            self.rename(extended, if may_have { number.in_huge_pages() } else { number });
         }
         self.note_length(extended, old, new);
         Some(extended)
@@ -131,8 +133,9 @@ impl Directory {
             map_behind_boundary(mapped, offset, align)?
         };
         // SAFETY: mapped just now, ours; nothing is touched yet.
-        unsafe { pages.ask_for(mapping_start(head), mapped) };
-        let mapping = self.huge_shelf.number_mapping();
+        let advised = unsafe { pages.ask_for(mapping_start(head), mapped) };
+        let number = self.huge_shelf.number_mapping();
+        let mapping = if advised { number.in_huge_pages() } else { number };
         // SAFETY: mapped just now, zero, ours; the head is within its first page.
         unsafe { head.write(ArenaHead::of_huge(mapped, offset, mapping.0)) };
         self.numbers.reserved_bytes.add(mapped as u64);

@@ -29,7 +29,7 @@ use strata_core::sync::Ordering::Relaxed;
 use strata_os::machine::{self, HUGE_PAGE_BYTES, HugePages};
 use strata_os::{clock, memory};
 
-/// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
+/// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most, or by half of one.
 const LITTLE: usize = 4;
 
 /// Nearly all is all but one part of so many.
@@ -188,7 +188,11 @@ impl Pages {
     /// The length to map: whole huge pages if that adds little, so that the last one, too, comes by one fault.
     pub(crate) fn whole_pages(self, bytes: usize) -> usize {
         match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
-            Some(whole) if self == Self::Huge && whole - bytes <= bytes / LITTLE => whole,
+            Some(whole)
+                if self == Self::Huge && whole - bytes <= (bytes / LITTLE).max(HUGE_PAGE_BYTES / 2) =>
+            {
+                whole
+            }
             _ => bytes,
         }
     }

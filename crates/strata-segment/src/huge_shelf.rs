@@ -69,7 +69,7 @@ impl HugeShelf {
     /// A number for a mapping that was made just now.
     pub(crate) fn number_mapping(&self) -> MappingNumber {
         // Relaxed: only that no two are the same.
-        MappingNumber(self.mappings.fetch_add(1, Relaxed))
+        MappingNumber(self.mappings.fetch_add(MappingNumber::STEP, Relaxed))
     }
 
     /// Takes a piece that begins at an arena boundary: `need` bytes or little more of the tightest that has so many, or else
@@ -142,7 +142,8 @@ impl HugeShelf {
             let tail = match piece.bytes.saturating_sub(most) {
                 stays if stays < LEAST_BYTES => piece,
                 stays => {
-                    let (stays, tail) = piece.cut(stays);
+                    let cut = piece.cut_behind(stays);
+                    let (stays, tail) = piece.cut(cut);
                     self.lay(stays, unmap);
                     let Some(tail) = tail else { continue };
                     tail
@@ -247,6 +248,7 @@ impl HugeShelf {
 
 /// Cuts off what lies behind the first `need` bytes, unless it is little.
 fn cut_generously(piece: Piece, need: usize) -> (Piece, Option<Piece>) {
+    let need = piece.cut_behind(need);
     let rest = piece.bytes.saturating_sub(need);
     if rest < LEAST_BYTES || rest < need / LITTLE { (piece, None) } else { piece.cut(need) }
 }

@@ -7,7 +7,7 @@ use strata_core::layout::ARENA_BYTES;
 use strata_os::memory;
 
 const MIB: usize = 1 << 20;
-const FIRST: MappingNumber = MappingNumber(1);
+const FIRST: MappingNumber = MappingNumber(MappingNumber::STEP);
 
 /// A shelf, 64 MiB to make pieces of, and what the shelf unmapped: the first MiB and how many.
 struct Scene {
@@ -99,7 +99,7 @@ fn a_block_grows_over_what_waits_behind_it() {
     scene.put(5, 10);
     let end = scene.piece(5, 0).start.as_ptr();
     let take = |mapping| scene.shelf.take_behind(end, mapping, 4 * MIB, &scene.unmap());
-    assert_eq!(take(MappingNumber(2)), 0);
+    assert_eq!(take(MappingNumber(2 * MappingNumber::STEP)), 0);
     assert_eq!(take(FIRST), 4 * MIB);
     assert_eq!(take(FIRST), 0);
     assert_eq!(scene.take(3), Some((12, 3)));
@@ -154,4 +154,14 @@ fn what_finds_no_slot_goes_at_once() {
 /// A piece that is just worth a slot, and has no neighbour.
 fn small(scene: &Scene, at: usize) -> Piece {
     Piece { bytes: LEAST_BYTES, ..scene.piece(at, 1) }
+}
+
+#[test]
+fn what_is_taken_or_handed_over_of_huge_pages_are_whole_ones() {
+    let scene = Scene::new();
+    scene.shelf.put(Piece { mapping: FIRST.in_huge_pages(), ..scene.piece(0, 20) }, &scene.unmap());
+    assert_eq!(scene.take(5), Some((0, 6)));
+    scene.shelf.shed(3 << 20, &scene.unmap());
+    assert_eq!(*scene.unmapped.borrow(), [(18, 2)]);
+    assert_eq!(scene.kept(), 12);
 }

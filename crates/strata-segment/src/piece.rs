@@ -2,22 +2,39 @@
 //!
 //! ```text
 //!        ├─ front ─┼──────────── block ────────────┼── rest ──┤
-//!                  ▲ arena boundary                ▲ any page
+//!                  ▲ arena boundary                ▲ any page; in huge pages, between two of them
 //! ```
 //!
 //! A block starts at an arena boundary, since its header is looked for there, and ends at any page. So a piece may start at
 //! any page, too; what lies in front of its first boundary serves again when it is joined with what lies before it.
 //!
 //! I1  Only pieces of one mapping are joined: the kernel neither moves nor grows a range that spans two.
+//! I2  No huge page is cut: what is left of one is small pages to the kernel, also when the rest comes again.
 //!
 //! Does not know: who waits for memory, how it is unmapped.
 
 use core::ptr::NonNull;
 use strata_core::layout::ARENA_BYTES;
+use strata_os::machine::HUGE_PAGE_BYTES;
 
-/// Tells the mappings of a process apart.
+/// Tells the mappings of a process apart, and those that may have huge pages from those that have small ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct MappingNumber(pub(crate) u64);
+
+impl MappingNumber {
+    const HUGE_PAGES: u64 = 1;
+    /// How far two numbers are apart.
+    pub(crate) const STEP: u64 = 2;
+
+    /// The number of the same mapping once the kernel was asked for huge pages there.
+    pub(crate) fn in_huge_pages(self) -> Self {
+        Self(self.0 | Self::HUGE_PAGES)
+    }
+
+    pub(crate) fn is_in_huge_pages(self) -> bool {
+        self.0 & Self::HUGE_PAGES != 0
+    }
+}
 
 /// A range that is the holder's.
 #[derive(PartialEq, Eq, Debug)]
@@ -32,6 +49,13 @@ impl Piece {
     /// Behind its last byte.
     pub(crate) fn end(&self) -> *mut u8 {
         self.start.as_ptr().wrapping_byte_add(self.bytes)
+    }
+
+    /// Where to cut if its first `bytes` at least are to stay together (I2).
+    pub(crate) fn cut_behind(&self, bytes: usize) -> usize {
+        let pages = if self.mapping.is_in_huge_pages() { HUGE_PAGE_BYTES } else { 1 };
+        let end = self.start.addr().get().saturating_add(bytes);
+        end.checked_next_multiple_of(pages).map_or(bytes, |whole| bytes + (whole - end))
     }
 
     /// Cuts off what lies behind its first `bytes`, if that is anything.
@@ -97,6 +121,18 @@ mod tests {
             let joined = if swapped { rest.join(front) } else { front.join(rest) };
             assert_eq!(joined, Ok(piece(64 * MIB, 10 * MIB, 1)));
         }
+    }
+
+    #[test]
+    fn a_cut_passes_by_huge_pages_if_there_are_any() {
+        let small = piece(66 * MIB, 10 * MIB, 2);
+        let huge = Piece { mapping: small.mapping.in_huge_pages(), ..piece(66 * MIB, 10 * MIB, 2) };
+        assert_eq!(small.cut_behind(MIB + 1), MIB + 1);
+        assert_eq!(huge.cut_behind(MIB + 1), 2 * MIB);
+        assert_eq!(huge.cut_behind(2 * MIB), 2 * MIB);
+        let odd = Piece { mapping: huge.mapping, ..piece(67 * MIB, 9 * MIB, 2) };
+        assert_eq!(odd.cut_behind(MIB + 1), 3 * MIB);
+        assert_eq!(odd.cut_behind(usize::MAX), usize::MAX);
     }
 
     #[test]
