@@ -67,6 +67,11 @@ impl Demand {
         self.debt.add(pools);
     }
 
+    /// Whether memory stays for now, since it was missed when it was given back.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.patience.get() != 0
+    }
+
     /// What the look that begins now is to do.
     pub(crate) fn advice(&self) -> Advice {
         let (missed, debt) = (self.missed.take(), self.debt.get());

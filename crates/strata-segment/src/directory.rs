@@ -25,6 +25,7 @@ use crate::pressure::Pressure;
 use crate::purge::PurgeWay;
 use crate::purge_clock::PurgeClock;
 use crate::segment::Segment;
+use crate::trade::Trade;
 use strata_core::counters::Counter;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
 use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ, PUBLISH_SKIPS};
@@ -60,6 +61,7 @@ pub struct Directory {
     pub janitor: Janitor,
     pub(crate) purge_clock: PurgeClock,
     pub(crate) demand: Demand,
+    pub(crate) trade: Trade,
     pub(crate) pressure: Pressure,
     pub(crate) huge_shelf: HugeShelf,
     pub(crate) huge_keep: HugeKeep,
@@ -104,6 +106,7 @@ impl Directory {
                 janitor: Janitor::new(),
                 purge_clock: PurgeClock::new(),
                 demand: Demand::new(),
+                trade: Trade::new(),
                 pressure: Pressure::new(),
                 huge_shelf: HugeShelf::new(),
                 huge_keep: HugeKeep::new(),
@@ -141,6 +144,7 @@ impl Directory {
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
         self.make_room(ARENA_BYTES);
+        self.trade_kept(ARENA_BYTES);
         self.appetite.timed(|| self.take_more())
     }
 

@@ -53,6 +53,7 @@ impl Directory {
         let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
         let mapped = pages.whole_pages(needed);
         self.make_room(mapped);
+        self.trade_pools(mapped);
         let head = match self.map_huge(mapped, offset, align, pages) {
             Some(head) => head,
             None if self.release_kept_memory() => self.map_huge(mapped, offset, align, pages)?,
@@ -93,6 +94,7 @@ impl Directory {
         pages: Pages,
     ) -> Option<NonNull<ArenaHead>> {
         self.make_room(new - old);
+        self.trade_pools(new - old);
         let start = mapping_start(head);
         // SAFETY: one mapping, ours.
         let in_place = unsafe { memory::grow_in_place(start, old, new) };

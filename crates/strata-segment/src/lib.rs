@@ -39,6 +39,7 @@ mod release;
 mod reservation;
 mod segment;
 mod sweep;
+mod trade;
 
 pub use bell::Bell;
 pub use census::{Census, ClassCensus};

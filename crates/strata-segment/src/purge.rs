@@ -102,30 +102,34 @@ impl Directory {
     }
 
     fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {
-        let bits = &segment.pools[arena as usize];
         let (aged, settled) = (&segment.aged[arena as usize], &segment.settled[arena as usize]);
         let idle = || way.to_go(segment, arena);
-        let wanted = which.among(idle(), settled.get());
-        let claimed =
-            if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
-        if let Some(claimed) = claimed {
-            if !PURGE_CLEANS_FIRST {
-                bits.release(claimed);
-            }
-            let purged = self.purge_pools(segment, arena, claimed, way);
-            if way == PurgeWay::Now || !LAZY_STAYS_DIRTY {
-                segment.mark_clean(arena, purged);
-            } else {
-                segment.mark_lazy(arena, purged);
-            }
-            if PURGE_CLEANS_FIRST && PURGE_CLAIMS && bits.release(claimed) == 0 {
-                segment.open.raise(arena);
-            }
-        }
+        self.purge_among(segment, arena, which.among(idle(), settled.get()), way);
         let left = idle();
         settled.set(left & aged.get());
         aged.set(left);
         left != 0
+    }
+
+    /// Purges those of the `wanted` pools that are still free; which of them it did.
+    pub(crate) fn purge_among(&self, segment: &Segment, arena: u32, wanted: u64, way: PurgeWay) -> u64 {
+        let bits = &segment.pools[arena as usize];
+        let claimed =
+            if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
+        let Some(claimed) = claimed else { return 0 };
+        if !PURGE_CLEANS_FIRST {
+            bits.release(claimed);
+        }
+        let purged = self.purge_pools(segment, arena, claimed, way);
+        if way == PurgeWay::Now || !LAZY_STAYS_DIRTY {
+            segment.mark_clean(arena, purged);
+        } else {
+            segment.mark_lazy(arena, purged);
+        }
+        if PURGE_CLEANS_FIRST && PURGE_CLAIMS && bits.release(claimed) == 0 {
+            segment.open.raise(arena);
+        }
+        purged
     }
 
     /// Purges the claimed pools, each run of neighbours by one call; returns those for which that was done.

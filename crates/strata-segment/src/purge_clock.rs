@@ -127,6 +127,8 @@ impl Directory {
         self.demand.note_purge(self.numbers.purged_pools.get() - before);
         if left {
             self.arm(now);
+        } else {
+            self.trade.forget();
         }
     }
 }
