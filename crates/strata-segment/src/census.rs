@@ -128,10 +128,15 @@ impl Directory {
 
     /// Bytes among those that are free: what [`purge_all`](Self::purge_all) would give back now.
     pub fn idle_bytes(&self) -> u64 {
+        self.idle_pool_bytes() + self.huge_shelf.kept_bytes()
+    }
+
+    /// Bytes of free pools that may be in memory and can be given back.
+    pub(crate) fn idle_pool_bytes(&self) -> u64 {
         let arenas = self.segments().filter(|segment| !segment.is_pinned()).flat_map(|segment| {
             segment.committed_arenas().map(|arena| u64::from(segment.free_with_memory(arena).count_ones()))
         });
-        arenas.sum::<u64>() * POOL_BYTES as u64 + self.huge_shelf.kept_bytes()
+        arenas.sum::<u64>() * POOL_BYTES as u64
     }
 }
 

@@ -21,6 +21,9 @@ use crate::segment::Segment;
 use strata_core::layout::POOL_BYTES;
 use strata_core::sync::{Hint, Ordering::Relaxed};
 
+/// Less than one part of so many of what the program holds is not worth the page faults.
+const WORTH_PART: u64 = 16;
+
 /// What one side gave up for the other.
 #[derive(Debug)]
 pub(crate) struct Trade {
@@ -33,9 +36,9 @@ impl Trade {
         Self { given: Hint::new(0) }
     }
 
-    /// Bytes that may still be given up by a program that holds so many.
-    fn allowance(&self, held: u64) -> u64 {
-        held.saturating_sub(self.given.get())
+    /// Bytes that may be given up of `free` ones, by a program that holds so many.
+    fn allowance(&self, free: u64, held: u64) -> u64 {
+        if free < held / WORTH_PART { 0 } else { held.saturating_sub(self.given.get()).min(free) }
     }
 
     /// Nothing lies free: whatever is wanted next is faulted in anyway.
@@ -49,7 +52,7 @@ impl Directory {
     pub(crate) fn trade_kept(&self, bytes: usize) {
         let kept = self.huge_shelf.kept_bytes();
         if kept != 0 {
-            let given = self.may_give(bytes).min(kept);
+            let given = self.may_give(kept).min(bytes as u64);
             self.huge_shelf.shed(given, &self.unmapping());
             self.trade.given.add(given);
         }
@@ -57,19 +60,19 @@ impl Directory {
 
     /// A huge block takes so many bytes of fresh memory: free pools go for it.
     pub(crate) fn trade_pools(&self, bytes: usize) {
-        let most = self.may_give(bytes) / POOL_BYTES as u64;
-        let given = self.purge_some(most as u32);
-        self.trade.given.add(u64::from(given) * POOL_BYTES as u64);
+        let most = self.may_give(self.idle_pool_bytes()).min(bytes as u64) / POOL_BYTES as u64;
+        let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
+        self.trade.given.add(given);
     }
 
-    /// How many of `bytes` may be given up.
-    fn may_give(&self, bytes: usize) -> u64 {
+    /// How many of so many free bytes may be given up.
+    fn may_give(&self, free: u64) -> u64 {
         // Relaxed: a number that stands alone.
         let never = self.tuning.purge_delay_ms.load(Relaxed) == u64::MAX;
         if never || self.demand.is_patient() {
             return 0;
         }
-        self.trade.allowance(self.returnable_bytes()).min(bytes as u64)
+        self.trade.allowance(free, self.returnable_bytes())
     }
 
     /// Purges up to so many free pools, of arenas that lent pages to huge ones none; how many.
@@ -97,5 +100,116 @@ impl Directory {
         let spared = bits_of(idle).take((idle.count_ones().saturating_sub(most)) as usize);
         let wanted = spared.fold(idle, |mask, bit| mask & !(1 << bit));
         self.purge_among(segment, arena, wanted, PurgeWay::Now).count_ones()
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use strata_core::address::UserPtr;
+    use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
+    use strata_core::pool::Pool;
+
+    const ARENA: u64 = ARENA_BYTES as u64;
+    const POOLS: usize = USABLE_POOLS.count_ones() as usize;
+
+    fn take_huge(directory: &Directory, arenas: usize) -> UserPtr {
+        UserPtr::new(directory.allocate_huge(arenas * ARENA_BYTES, 1, false).unwrap().0)
+    }
+
+    fn free_huge(directory: &Directory, block: UserPtr) {
+        // SAFETY: the blocks of a test have one user, who gives each back once.
+        unsafe { directory.free_huge(block) };
+    }
+
+    fn take_pools(directory: &Directory, count: usize) -> Vec<&'static Pool> {
+        (0..count)
+            .map(|_| directory.claim_pool().unwrap().first)
+            .inspect(|pool| pool.open_run(1))
+            .collect()
+    }
+
+    fn free_pools(directory: &Directory, pools: Vec<&'static Pool>) {
+        // SAFETY: as in `free_huge`.
+        pools.into_iter().for_each(|pool| unsafe { directory.free_large(pool) });
+    }
+
+    fn dirty_pools(directory: &Directory) -> usize {
+        directory.census().dirty_pools as usize
+    }
+
+    #[test]
+    fn what_a_huge_block_left_goes_as_arenas_are_taken() {
+        static DIRECTORY: Directory = Directory::new();
+        free_huge(&DIRECTORY, take_huge(&DIRECTORY, 3));
+        let kept = DIRECTORY.huge_shelf.kept_bytes();
+        assert!(kept >= 3 * ARENA);
+        take_pools(&DIRECTORY, 2 * POOLS);
+        assert_eq!(DIRECTORY.huge_shelf.kept_bytes(), kept - 2 * ARENA);
+    }
+
+    #[test]
+    fn free_pools_go_as_a_huge_block_comes_and_grows() {
+        static DIRECTORY: Directory = Directory::new();
+        free_pools(&DIRECTORY, take_pools(&DIRECTORY, 3 * POOLS));
+        let block = take_huge(&DIRECTORY, 1);
+        let left = dirty_pools(&DIRECTORY);
+        assert_eq!(left, 3 * POOLS - ARENA_BYTES / POOL_BYTES);
+        // SAFETY: ours.
+        let _ = unsafe { DIRECTORY.resize_huge(block, ARENA_BYTES, 2 * ARENA_BYTES, 1) };
+        assert_eq!(dirty_pools(&DIRECTORY), left - ARENA_BYTES / POOL_BYTES);
+    }
+
+    #[test]
+    fn a_block_that_has_what_another_left_costs_no_pools() {
+        static DIRECTORY: Directory = Directory::new();
+        let pools = take_pools(&DIRECTORY, POOLS);
+        free_huge(&DIRECTORY, take_huge(&DIRECTORY, 1));
+        free_pools(&DIRECTORY, pools);
+        take_huge(&DIRECTORY, 1);
+        assert_eq!(dirty_pools(&DIRECTORY), POOLS);
+    }
+
+    #[test]
+    fn a_little_that_lies_free_stays() {
+        static DIRECTORY: Directory = Directory::new();
+        let _block = take_huge(&DIRECTORY, 32);
+        free_pools(&DIRECTORY, take_pools(&DIRECTORY, 32));
+        take_huge(&DIRECTORY, 4);
+        assert_eq!(dirty_pools(&DIRECTORY), 32);
+    }
+
+    #[test]
+    fn no_more_is_given_up_than_the_program_holds_until_nothing_lies_free() {
+        let trade = Trade::new();
+        assert_eq!(trade.allowance(60, 100), 60);
+        trade.given.add(60);
+        assert_eq!(trade.allowance(60, 100), 40);
+        trade.given.add(40);
+        assert_eq!([trade.allowance(60, 100), trade.allowance(60, 130)], [0, 30]);
+        trade.forget();
+        assert_eq!(trade.allowance(60, 100), 60);
+    }
+
+    #[test]
+    fn a_look_that_leaves_nothing_begins_a_new_account() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_delay(0);
+        DIRECTORY.trade.given.add(1);
+        free_pools(&DIRECTORY, take_pools(&DIRECTORY, 1));
+        DIRECTORY.tick();
+        assert_eq!(DIRECTORY.trade.given.get(), 1);
+        (0..3).for_each(|_| DIRECTORY.tick());
+        assert_eq!(DIRECTORY.trade.given.get(), 0);
+    }
+
+    #[test]
+    fn nothing_is_given_up_where_memory_is_never_given_back() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_delay(u64::MAX);
+        free_pools(&DIRECTORY, take_pools(&DIRECTORY, POOLS));
+        take_huge(&DIRECTORY, 1);
+        assert_eq!(dirty_pools(&DIRECTORY), POOLS);
     }
 }
