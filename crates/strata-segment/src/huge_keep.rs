@@ -18,7 +18,9 @@ use strata_os::clock;
 
 /// Blocks of many sizes never fit exactly: what is kept may be longer than what lived by one part of so many, …
 const SLACK_PART: u64 = 4;
-/// … and by so many bytes.
+/// … but by no more than this: where more lives, blocks come in huge pages, and a fresh one costs little (decision 0017); …
+const SLACK_MOST_BYTES: u64 = 40 << 20;
+/// … and in any case by so many bytes.
 const SLACK_BYTES: u64 = 8 << 20;
 
 /// What is kept without a sign that it will be asked for again.
@@ -55,7 +57,7 @@ impl HugeKeep {
     /// What may be kept while so many bytes live, as seen at `now`.
     fn pays(&self, live: u64, now: u64) -> u64 {
         let peak = self.live.lately();
-        let room = (peak + peak / SLACK_PART + SLACK_BYTES).saturating_sub(live);
+        let room = (peak + (peak / SLACK_PART).min(SLACK_MOST_BYTES) + SLACK_BYTES).saturating_sub(live);
         room.min(ON_TRUST_BYTES + self.asked_again.lately(now))
     }
 }
@@ -92,6 +94,13 @@ mod tests {
         assert_eq!(pays(0), 133 * MIB);
         keep.turn(0);
         assert_eq!(pays(0), 8 * MIB);
+    }
+
+    #[test]
+    fn beside_much_that_lives_a_smaller_part_is_kept() {
+        let keep = HugeKeep::new();
+        keep.note_live(1000 * MIB);
+        assert_eq!(keep.pays(1000 * MIB, 0), 48 * MIB);
     }
 
     #[test]

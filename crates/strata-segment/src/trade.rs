@@ -75,7 +75,7 @@ impl Directory {
         self.trade.allowance(free, self.returnable_bytes())
     }
 
-    /// Purges up to so many free pools, of arenas that lent pages to huge ones none; how many.
+    /// Purges up to so many free pools, none in arenas with huge pages; how many.
     fn purge_some(&self, most: u32) -> u32 {
         let mut left = most;
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
@@ -106,6 +106,7 @@ impl Directory {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::demand::Advice;
     use std::vec::Vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
@@ -124,10 +125,7 @@ mod tests {
     }
 
     fn take_pools(directory: &Directory, count: usize) -> Vec<&'static Pool> {
-        (0..count)
-            .map(|_| directory.claim_pool().unwrap().first)
-            .inspect(|pool| pool.open_run(1))
-            .collect()
+        (0..count).map(|_| directory.claim_pool().unwrap().first).inspect(|pool| pool.open_run(1)).collect()
     }
 
     fn free_pools(directory: &Directory, pools: Vec<&'static Pool>) {
@@ -208,6 +206,17 @@ mod tests {
     fn nothing_is_given_up_where_memory_is_never_given_back() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_delay(u64::MAX);
+        free_pools(&DIRECTORY, take_pools(&DIRECTORY, POOLS));
+        take_huge(&DIRECTORY, 1);
+        assert_eq!(dirty_pools(&DIRECTORY), POOLS);
+    }
+
+    #[test]
+    fn nothing_is_given_up_by_a_program_that_misses_what_it_gives_back() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.demand.note_purge(1000);
+        DIRECTORY.demand.note_claim(1000, 0);
+        assert_eq!(DIRECTORY.demand.advice(), Advice::Keep);
         free_pools(&DIRECTORY, take_pools(&DIRECTORY, POOLS));
         take_huge(&DIRECTORY, 1);
         assert_eq!(dirty_pools(&DIRECTORY), POOLS);
