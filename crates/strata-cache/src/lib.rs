@@ -26,7 +26,8 @@ mod janitor;
 mod model;
 mod outbox;
 #[cfg(not(strata_loom))]
-mod place;
+#[doc(hidden)]
+pub mod place;
 mod queue;
 mod refill;
 mod sweep;

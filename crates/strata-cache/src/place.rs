@@ -21,16 +21,20 @@ use strata_core::size_class::{CLASS_COUNT, SMALL_BYTES, SizeClass};
 const WORD_BYTES: usize = size_of::<usize>();
 const LIST_WORDS: usize = size_of::<CurrentList>() / WORD_BYTES;
 /// The step of the classes right above [`SMALL_BYTES`], of which all larger steps are multiples.
-const MEDIUM_STEP_BYTES: usize = SMALL_BYTES / 8;
+pub const MEDIUM_STEP_BYTES: usize = SMALL_BYTES / 8;
 
 const _: () = assert!((CLASS_COUNT - 1) * LIST_WORDS <= u8::MAX as usize, "a byte reaches every list");
 
-static SMALL: Places<{ SMALL_BYTES / GRANULE_BYTES }> = Places::of_multiples(GRANULE_BYTES);
-static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> = Places::of_multiples(MEDIUM_STEP_BYTES);
+/// The places of 1 byte to 1 KiB, a granule each; public for those who look them up in assembly.
+pub static SMALL: Places<{ SMALL_BYTES / GRANULE_BYTES }> = Places::of_multiples(GRANULE_BYTES);
+/// The places of up to 32 KiB, for each multiple of [`MEDIUM_STEP_BYTES`]; public as above.
+pub static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> =
+    Places::of_multiples(MEDIUM_STEP_BYTES);
 
 /// A table on cache lines of its own.
+#[derive(Debug)]
 #[repr(align(64))]
-struct Places<const COUNT: usize>([ListPlace; COUNT]);
+pub struct Places<const COUNT: usize>([ListPlace; COUNT]);
 
 impl<const COUNT: usize> Places<COUNT> {
     const fn of_multiples(step: usize) -> Self {

@@ -5,9 +5,10 @@
 //! | throwing | calls the new-handler and tries again; without one, `std::bad_alloc`                                |
 //! | nothrow  | the same, but null instead of the exception, also if it is the handler that throws                   |
 //!
-//! Rust cannot throw a C++ exception, nor catch one. It lets one pass, though, through functions that say `C-unwind`: so
-//! the exception is thrown by the C++ library (`std::__throw_bad_alloc`) and caught by its own nothrow form, which calls
-//! our throwing one. Both are found weakly, since most programs that this library serves have no C++ library:
+//! Rust cannot throw a C++ exception, nor catch one, and where panics abort it lets none pass. So the frame that an exception
+//! starts from is written in assembly (`throwing`); the exception is thrown by the C++ library (`std::__throw_bad_alloc`) or
+//! by the handler, and caught by the C++ library's own nothrow form, which calls our throwing one. Both are found weakly,
+//! since most programs that this library serves have no C++ library:
 //!
 //! 1. linked or loaded together with this one: the weak reference (also in static programs);
 //! 2. loaded later: a look at the libraries that are loaded now.
@@ -16,6 +17,11 @@
 //! `bad_alloc` without having linked anything of the C++ library that throws it, adds `-Wl,-u,_ZSt17__throw_bad_allocv`.
 //!
 //! Does not know: what an exception is.
+
+#[cfg_attr(target_arch = "x86_64", path = "throwing/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "throwing/aarch64.rs")]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), path = "throwing/portable.rs")]
+mod throwing;
 
 use crate::free::{define_free, release};
 use crate::malloc::{allocate, allocate_aligned, release_sized};
@@ -29,39 +35,33 @@ use strata_core::size_class::padded;
 
 /// `std::nothrow`: only its type is meant.
 type Nothrow = *const c_void;
-type Handler = unsafe extern "C-unwind" fn();
+/// The program's or the C++ library's own: it may throw.
+type Step = unsafe extern "C-unwind" fn();
 
-macro_rules! define_new {
-    ($($throwing:ident $nothrow:ident $throwing_aligned:ident $nothrow_aligned:ident)*) => {$(
-        #[unsafe(no_mangle)]
-        extern "C-unwind" fn $throwing(size: usize) -> *mut c_void {
-            let block = allocate(size);
-            if block.is_null() { insist(size, GRANULE_BYTES) } else { block.cast() }
-        }
+throwing::define! {
+    _Znwm _ZnwmSt11align_val_t
+    _Znam _ZnamSt11align_val_t
+}
 
+macro_rules! define_nothrow {
+    ($($plain:ident $aligned:ident)*) => {$(
         #[unsafe(no_mangle)]
-        extern "C-unwind" fn $nothrow(size: usize, nothrow: Nothrow) -> *mut c_void {
+        extern "C" fn $plain(size: usize, nothrow: Nothrow) -> *mut c_void {
             let block = allocate(size);
             if block.is_null() { ask_politely(size, nothrow) } else { block.cast() }
         }
 
         #[unsafe(no_mangle)]
-        extern "C-unwind" fn $throwing_aligned(size: usize, align: usize) -> *mut c_void {
-            let block = allocate_for_type(size, align);
-            if block.is_null() { insist(size, align) } else { block.cast() }
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C-unwind" fn $nothrow_aligned(size: usize, align: usize, nothrow: Nothrow) -> *mut c_void {
+        extern "C" fn $aligned(size: usize, align: usize, nothrow: Nothrow) -> *mut c_void {
             let block = allocate_for_type(size, align);
             if block.is_null() { ask_politely_aligned(size, align, nothrow) } else { block.cast() }
         }
     )*};
 }
 
-define_new! {
-    _Znwm _ZnwmRKSt9nothrow_t _ZnwmSt11align_val_t _ZnwmSt11align_val_tRKSt9nothrow_t
-    _Znam _ZnamRKSt9nothrow_t _ZnamSt11align_val_t _ZnamSt11align_val_tRKSt9nothrow_t
+define_nothrow! {
+    _ZnwmRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t
+    _ZnamRKSt9nothrow_t _ZnamSt11align_val_tRKSt9nothrow_t
 }
 
 define_free! { _ZdlPv _ZdaPv }
@@ -107,34 +107,27 @@ define_sized_delete! {
 }
 
 /// Null also for an alignment that no type has.
-fn allocate_for_type(size: usize, align: usize) -> *mut u8 {
+extern "C" fn allocate_for_type(size: usize, align: usize) -> *mut u8 {
     if align.is_power_of_two() { allocate_aligned(size, align) } else { null_mut() }
 }
 
-/// Asks the new-handler for memory until there is some, or throws.
+/// What a throwing form calls when there is no memory: the new-handler, before it tries again, or what throws.
 #[cold]
 #[inline(never)]
-extern "C-unwind" fn insist(size: usize, align: usize) -> *mut c_void {
-    loop {
-        match new_handler() {
-            // SAFETY: the program's own function, which may throw.
-            Some(handler) if align.is_power_of_two() => unsafe { handler() },
-            _ => throw_bad_alloc(size),
-        }
-        let block = allocate_for_type(size, align);
-        if !block.is_null() {
-            return block.cast();
-        }
+extern "C" fn next_step(size: usize, align: usize) -> Step {
+    match new_handler() {
+        Some(handler) if align.is_power_of_two() => handler,
+        _ => thrower(size),
     }
 }
 
 /// Lets the C++ library's nothrow form call our throwing one and catch what comes; without it, only the handler is asked.
 #[cold]
 #[inline(never)]
-extern "C-unwind" fn ask_politely(size: usize, nothrow: Nothrow) -> *mut c_void {
+extern "C" fn ask_politely(size: usize, nothrow: Nothrow) -> *mut c_void {
     // SAFETY: the name has this type.
     let theirs = unsafe {
-        transmute::<*mut c_void, Option<extern "C-unwind" fn(usize, Nothrow) -> *mut c_void>>(look_up_next(
+        transmute::<*mut c_void, Option<extern "C" fn(usize, Nothrow) -> *mut c_void>>(look_up_next(
             c"_ZnwmRKSt9nothrow_t",
         ))
     };
@@ -146,12 +139,12 @@ extern "C-unwind" fn ask_politely(size: usize, nothrow: Nothrow) -> *mut c_void 
 
 #[cold]
 #[inline(never)]
-extern "C-unwind" fn ask_politely_aligned(size: usize, align: usize, nothrow: Nothrow) -> *mut c_void {
+extern "C" fn ask_politely_aligned(size: usize, align: usize, nothrow: Nothrow) -> *mut c_void {
     // SAFETY: the name has this type.
     let theirs = unsafe {
-        transmute::<*mut c_void, Option<extern "C-unwind" fn(usize, usize, Nothrow) -> *mut c_void>>(
-            look_up_next(c"_ZnwmSt11align_val_tRKSt9nothrow_t"),
-        )
+        transmute::<*mut c_void, Option<extern "C" fn(usize, usize, Nothrow) -> *mut c_void>>(look_up_next(
+            c"_ZnwmSt11align_val_tRKSt9nothrow_t",
+        ))
     };
     match theirs {
         Some(theirs) => theirs(size, align, nothrow),
@@ -172,8 +165,8 @@ fn ask_handler(size: usize, align: usize) -> *mut c_void {
     block.cast()
 }
 
-fn new_handler() -> Option<Handler> {
-    type GetNewHandler = unsafe extern "C" fn() -> Option<Handler>;
+fn new_handler() -> Option<Step> {
+    type GetNewHandler = unsafe extern "C" fn() -> Option<Step>;
     let address = either(weak_address!("_ZSt15get_new_handlerv"), c"_ZSt15get_new_handlerv");
     // SAFETY: the name has this type.
     let get = unsafe { transmute::<*mut c_void, Option<GetNewHandler>>(address) }?;
@@ -181,13 +174,12 @@ fn new_handler() -> Option<Handler> {
     unsafe { get() }
 }
 
-fn throw_bad_alloc(size: usize) -> ! {
-    type Throw = unsafe extern "C-unwind" fn() -> !;
+/// The function of the C++ library that throws `std::bad_alloc`.
+fn thrower(size: usize) -> Step {
     let address = either(weak_address!("_ZSt17__throw_bad_allocv"), c"_ZSt17__throw_bad_allocv");
-    // SAFETY: the name has this type.
-    if let Some(throw) = unsafe { transmute::<*mut c_void, Option<Throw>>(address) } {
-        // SAFETY: asks nothing of the caller; every frame above is `C-unwind` and has nothing to drop.
-        unsafe { throw() };
+    // SAFETY: the name has this type, but for the promise not to return.
+    if let Some(throw) = unsafe { transmute::<*mut c_void, Option<Step>>(address) } {
+        return throw;
     }
     let mut line = strata_os::Line::new();
     let _ =
