@@ -31,7 +31,10 @@ use strata_segment::Directory;
 /// Everything that the threads of this program share.
 pub static RUNTIME: Runtime = Runtime::new();
 
+/// The two lie among what the loader makes read-only (I1), a page that is mapped anyway: every program reads the first.
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_stand_ins"))]
 static EMPTY: Cache = Cache::new();
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_stand_ins"))]
 static DEAD: Cache = Cache::new();
 
 strata_os::thread_word! {

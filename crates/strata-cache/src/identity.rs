@@ -31,12 +31,15 @@ const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
 const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
 
 /// Everything that threads share: the segment layer and the caches.
+///
+/// In the order of the fields: what a start touches lies together (decision 0016).
+#[repr(C)]
 #[derive(Debug)]
 pub struct Runtime {
-    /// The segment layer.
-    pub directory: Directory,
     /// The caches.
     pub registry: Registry,
+    /// The segment layer.
+    pub directory: Directory,
 }
 
 impl Runtime {
@@ -100,16 +103,19 @@ impl Default for Runtime {
     }
 }
 
+/// The words and the first cache are the first page of a slab; more than that few programs touch.
+#[repr(C)]
 #[derive(Debug)]
 struct Slab {
     free: PoolBits,
+    next: AtomicPtr<Self>,
     caches: [Cache; CACHES_PER_SLAB],
 }
 
-/// All slabs.
+/// All slabs, each of which leads to the next.
 #[derive(Debug)]
 pub struct Registry {
-    slabs: [AtomicPtr<Slab>; SLAB_COUNT],
+    first: AtomicPtr<Slab>,
     live: Counter,
     ever: Counter,
 }
@@ -118,7 +124,7 @@ impl Registry {
     strata_core::const_unless_loom! {
         fn new() -> Self {
             Self {
-                slabs: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SLAB_COUNT),
+                first: AtomicPtr::new(core::ptr::null_mut()),
                 live: Counter::zero(),
                 ever: Counter::zero(),
             }
@@ -126,14 +132,16 @@ impl Registry {
     }
 
     fn claim(&self) -> Option<&'static Cache> {
-        for place in &self.slabs {
+        let mut place = &self.first;
+        for _ in 0..SLAB_COUNT {
             // Without memory for a slab, none is made further on: who looks for a slab stops at the first empty place.
             let slab = Self::slab(place).or_else(|| Self::add_slab(place))?;
             if let Some(slot) = slab.free.claim_lowest() {
                 self.live.add(1);
                 self.ever.add(1);
-                return Some(&slab.caches[slot as usize]);
+                return slab.caches.get(slot as usize);
             }
+            place = &slab.next;
         }
         None
     }
@@ -149,6 +157,7 @@ impl Registry {
         }
     }
 
+    /// The slab at a place, if there is one.
     fn slab(place: &AtomicPtr<Slab>) -> Option<&'static Slab> {
         // Acquire (PUBLISH_READ): sees the complete slab; pairs with Release in identity.rs::add_slab.
         let slab = place.load(PUBLISH_READ);
@@ -166,6 +175,7 @@ impl Registry {
         unsafe {
             init_fresh(slab, || Slab {
                 free: PoolBits::none(),
+                next: AtomicPtr::new(core::ptr::null_mut()),
                 caches: core::array::from_fn(|_| Cache::new()),
             })
         };
@@ -194,7 +204,7 @@ impl Registry {
     }
 
     fn published(&self) -> impl Iterator<Item = &'static Slab> {
-        self.slabs.iter().map_while(Self::slab)
+        core::iter::successors(Self::slab(&self.first), |slab| Self::slab(&slab.next))
     }
 
     /// All caches in use at the moment.

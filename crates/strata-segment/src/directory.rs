@@ -52,9 +52,11 @@ pub struct Tuning {
 }
 
 /// Everything shared between threads: one for a program.
+///
+/// In the order of the fields: what a start touches lies together, up to the first slot (decision 0016).
+#[repr(C)]
 #[derive(Debug)]
 pub struct Directory {
-    pub(crate) slots: [AtomicPtr<Segment>; SEGMENT_SLOTS],
     /// What may be tuned.
     pub tuning: Tuning,
     /// The thread that looks when nobody else does.
@@ -68,6 +70,7 @@ pub struct Directory {
     pub(crate) appetite: Appetite,
     pub(crate) preference: Preference,
     pub(crate) numbers: Numbers,
+    pub(crate) slots: [AtomicPtr<Segment>; SEGMENT_SLOTS],
 }
 
 /// What the layer counts about itself.

@@ -34,8 +34,8 @@ use table::{Id, Row, TABLE};
 
 /// A bit for each option that the environment chose: those the program does not change by [`Options::apply`].
 static CHOSEN_BY_USER: AtomicU64 = AtomicU64::new(0);
-/// Whether to report at exit.
-static STATS: AtomicU64 = AtomicU64::new(0);
+/// Whether to report at exit: 1 for yes. Every program reads it; what is not zero at first lies in a page that they all touch.
+static STATS: AtomicU64 = AtomicU64::new(u64::MAX);
 
 strata_os::at_load!(then load);
 
