@@ -4,7 +4,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for option in ["-soname,libstrata.so", "-z,nodelete"] {
+    for option in ["-soname,libstrata.so", "-z,nodelete", "-z,separate-loadable-segments"] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
     }
 }

@@ -15,6 +15,7 @@
 //!
 //! Does not know: thread-local storage.
 
+use crate::borrow::Borrowed;
 use crate::identity::Runtime;
 use crate::outbox::Outbox;
 use crate::queue::Queue;
@@ -89,6 +90,7 @@ pub struct Cache {
     pub(crate) looks_seen: OwnedU32,
     pub(crate) singles: OwnedU32,
     pub(crate) woken_at: OwnedU32,
+    pub(crate) borrowed: Borrowed,
     runtime: OwnedPtr<Runtime>,
 }
 
@@ -113,6 +115,7 @@ impl Cache {
                 looks_seen: OwnedU32::zero(),
                 singles: OwnedU32::zero(),
                 woken_at: OwnedU32::zero(),
+                borrowed: Borrowed::new(),
                 runtime: OwnedPtr::null(),
             }
         }
@@ -124,6 +127,7 @@ impl Cache {
         self.exit_rounds.set(0);
         self.appeals.set(runtime.directory.appeals());
         self.singles.set(0);
+        self.borrowed.forget();
     }
 
     /// What its pools are signed with: unique while it owns any.

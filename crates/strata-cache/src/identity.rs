@@ -32,8 +32,8 @@ const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
 
 /// Everything that threads share: the segment layer and the caches.
 ///
-/// In the order of the fields: what a start touches lies together (decision 0016).
-#[repr(C)]
+/// In the order of the fields, and on one page: what a start touches (decision 0016).
+#[repr(C, align(1024))]
 #[derive(Debug)]
 pub struct Runtime {
     /// The caches.

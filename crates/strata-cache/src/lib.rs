@@ -14,6 +14,7 @@ extern crate std;
 
 mod abandon;
 mod alloc;
+mod borrow;
 mod cache;
 mod collect;
 #[cfg_attr(strata_loom, path = "current_model.rs")]

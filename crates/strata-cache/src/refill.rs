@@ -1,6 +1,7 @@
 //! The slow half of an allocation: the current pool's list is empty.
 //!
 //! ```text
+//!   0  a class without a pool, its first blocks: larger ones (`borrow`)
 //!   1  what others gave back to the current pool
 //!   2  a partial pool of ours with enough room, the fullest of those looked at
 //!   3  carve more of the current pool
@@ -36,6 +37,10 @@ impl Cache {
         }
         self.housekeeping();
         if let Some(block) = self.take_single(class) {
+            return Some(block);
+        }
+        // SAFETY: the caller's promise.
+        if let Some(block) = unsafe { self.borrow(class) } {
             return Some(block);
         }
         if self.list(class).free.is_empty() {
