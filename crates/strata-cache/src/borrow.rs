@@ -29,7 +29,8 @@ const COUNT_BITS: usize = 2;
 const COUNTS_A_WORD: usize = u32::BITS as usize / COUNT_BITS;
 const COUNT_MASK: u32 = (1 << COUNT_BITS) - 1;
 /// Enough for all borrowers.
-const WORDS: usize = (SizeClass::of(if cfg!(strata_loom) { 1024 } else { *BORROWERS.end() }).index()) / COUNTS_A_WORD + 1;
+const WORDS: usize =
+    (SizeClass::of(if cfg!(strata_loom) { 1024 } else { *BORROWERS.end() }).index()) / COUNTS_A_WORD + 1;
 
 const _: () = assert!(MOST <= COUNT_MASK);
 

@@ -30,10 +30,13 @@ fn stays(block: &mut Patterned, size: usize) -> bool {
 fn a_block_shrinks_in_place_to_half_of_its_class_and_grows_back() {
     for class in SizeClass::all() {
         let bytes = class.block_bytes();
+        // Some classes borrow their first blocks from larger ones.
+        let first = [(); 3].map(|()| new(bytes));
         let mut block = new(bytes);
         assert!(stays(&mut block, bytes - bytes / 2));
         assert!(stays(&mut block, bytes));
         block.free();
+        first.into_iter().for_each(Patterned::free);
     }
 }
 
