@@ -17,7 +17,7 @@ use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_os::CallCounts;
 use strata_segment::Census;
 
-/// One size class.
+/// One size class, with the blocks that others borrowed of it (a class's first few).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassStats {
     /// Bytes of a block.
