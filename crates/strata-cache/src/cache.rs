@@ -91,6 +91,8 @@ pub struct Cache {
     pub(crate) singles: OwnedU32,
     pub(crate) woken_at: OwnedU32,
     pub(crate) borrowed: Borrowed,
+    pub(crate) turns: OwnedU32,
+    pub(crate) looked_at: OwnedU32,
     runtime: OwnedPtr<Runtime>,
 }
 
@@ -116,6 +118,8 @@ impl Cache {
                 singles: OwnedU32::zero(),
                 woken_at: OwnedU32::zero(),
                 borrowed: Borrowed::new(),
+                turns: OwnedU32::zero(),
+                looked_at: OwnedU32::zero(),
                 runtime: OwnedPtr::null(),
             }
         }

@@ -21,6 +21,7 @@ mod collect;
 pub mod current;
 mod free;
 mod identity;
+mod idle;
 #[cfg(not(strata_loom))]
 mod janitor;
 #[cfg(strata_loom)]

@@ -6,7 +6,7 @@
 //!   2  a partial pool of ours with enough room, the fullest of those looked at
 //!   3  carve more of the current pool
 //!   4  adopt a pool of nobody's
-//!   5  claim a fresh pool
+//!   5  a pool of ours that another class has for nothing (`idle`); a fresh one
 //!   6  if there is none: any free block of ours, however few its pool has
 //! ```
 //!
@@ -89,8 +89,14 @@ impl Cache {
         let directory = self.directory();
         let left = directory.adopt(class);
         if left.is_none()
+            && let Some(idle) = self.turn_idle(class)
+        {
+            return Some(idle);
+        }
+        if left.is_none()
             && let Some(run) = directory.claim_pool()
         {
+            self.pay_for_turns();
             let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
             run.first.open(class, self.identity(), memory);
             return Some(run.first);
