@@ -41,10 +41,10 @@ impl Appetite {
         }
     }
 
-    /// Notes that a huge block was freed.
-    pub(crate) fn note_freed(&self, bytes: u64) {
+    /// Notes that a huge block was freed at `now`.
+    pub(crate) fn note_freed(&self, bytes: u64, now: u64) {
         if FIT_ARENAS {
-            self.freed.note(bytes, clock::milliseconds());
+            self.freed.note(bytes, now);
         }
     }
 

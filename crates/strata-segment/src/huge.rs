@@ -160,7 +160,7 @@ impl Directory {
         if self.appetite.freed_lately(now) {
             self.huge_keep.note_asked_again(bytes as u64, now);
         }
-        self.keep_no_more_than_pays();
+        self.keep_no_more_than_pays(now);
     }
 
     /// Gives a huge allocation back.
@@ -173,9 +173,10 @@ impl Directory {
         let piece = piece_of(head);
         self.numbers.huge_blocks.subtract(1);
         self.numbers.huge_bytes.subtract(piece.bytes as u64);
-        self.appetite.note_freed(piece.bytes as u64);
+        let now = clock::milliseconds();
+        self.appetite.note_freed(piece.bytes as u64, now);
         self.huge_shelf.put(piece, &self.unmapping());
-        self.keep_no_more_than_pays();
+        self.keep_no_more_than_pays(now);
         self.schedule_purge();
     }
 

@@ -14,7 +14,6 @@ use crate::directory::Directory;
 use crate::mark::HighMark;
 use crate::pace::Pace;
 use strata_core::sync::Ordering::Relaxed;
-use strata_os::clock;
 
 /// Blocks of many sizes never fit exactly: what is kept may be longer than what lived by one part of so many, …
 const SLACK_PART: u64 = 4;
@@ -63,12 +62,12 @@ impl HugeKeep {
 }
 
 impl Directory {
-    /// Unmaps what is kept beyond the bound.
-    pub(crate) fn keep_no_more_than_pays(&self) {
+    /// Unmaps what is kept beyond the bound, as it is at `now`.
+    pub(crate) fn keep_no_more_than_pays(&self, now: u64) {
         // Relaxed: a number that stands alone.
         let most = self.tuning.huge_keep_bytes.load(Relaxed);
         let live = self.numbers.huge_bytes.get();
-        let bound = most.min(self.huge_keep.pays(live, clock::milliseconds()));
+        let bound = most.min(self.huge_keep.pays(live, now));
         let excess = self.huge_shelf.kept_bytes().saturating_sub(bound);
         if excess != 0 {
             self.huge_shelf.shed(excess, &self.unmapping());
