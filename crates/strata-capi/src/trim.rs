@@ -32,6 +32,6 @@ extern "C" fn malloc_trim(_pad: usize) -> c_int {
 }
 
 fn is_mostly_free() -> bool {
-    let (held, idle) = (RUNTIME.directory.held_bytes(), RUNTIME.directory.idle_bytes());
-    idle > held.saturating_sub(idle)
+    let holdings = RUNTIME.directory.holdings();
+    holdings.idle_bytes > holdings.held_bytes.saturating_sub(holdings.idle_bytes)
 }

@@ -111,32 +111,38 @@ impl Directory {
     }
 }
 
+/// Memory on the allocator's account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Bytes that may be in memory: in use, or free and not given back; of explicit huge pages only those in use.
+    pub held_bytes: u64,
+    /// Bytes among those that are free: what [`Directory::purge_all`] would give back now.
+    pub idle_bytes: u64,
+}
+
 impl Directory {
-    /// Bytes that may be in memory on the allocator's account: in use, or free and not given back; of explicit huge pages only
-    /// those in use. Some ten nanoseconds for each arena, since no pool is looked into.
-    pub fn held_bytes(&self) -> u64 {
-        let arenas = self.segments().flat_map(|segment| {
-            segment.committed_arenas().map(|arena| {
+    /// What is held, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
+    pub fn holdings(&self) -> Holdings {
+        let (pools, kept) = (self.pool_holdings(), self.huge_shelf.kept_bytes());
+        Holdings {
+            held_bytes: pools.held_bytes + self.numbers.huge_bytes.get() + kept,
+            idle_bytes: pools.idle_bytes + kept,
+        }
+    }
+
+    /// The same of pools alone.
+    pub(crate) fn pool_holdings(&self) -> Holdings {
+        let (mut held, mut idle) = (0, 0);
+        for segment in self.segments() {
+            for arena in segment.committed_arenas() {
                 let free = segment.pools[arena as usize].glance();
                 let kept = if segment.is_pinned() { 0 } else { segment.free_with_memory(arena) };
                 // The first pool holds the arena's metadata.
-                1 + u64::from((USABLE_POOLS & (!free | kept)).count_ones())
-            })
-        });
-        arenas.sum::<u64>() * POOL_BYTES as u64 + self.numbers.huge_bytes.get() + self.huge_shelf.kept_bytes()
-    }
-
-    /// Bytes among those that are free: what [`purge_all`](Self::purge_all) would give back now.
-    pub fn idle_bytes(&self) -> u64 {
-        self.idle_pool_bytes() + self.huge_shelf.kept_bytes()
-    }
-
-    /// Bytes of free pools that may be in memory and can be given back.
-    pub(crate) fn idle_pool_bytes(&self) -> u64 {
-        let arenas = self.segments().filter(|segment| !segment.is_pinned()).flat_map(|segment| {
-            segment.committed_arenas().map(|arena| u64::from(segment.free_with_memory(arena).count_ones()))
-        });
-        arenas.sum::<u64>() * POOL_BYTES as u64
+                held += 1 + u64::from((USABLE_POOLS & (!free | kept)).count_ones());
+                idle += u64::from(kept.count_ones());
+            }
+        }
+        Holdings { held_bytes: held * POOL_BYTES as u64, idle_bytes: idle * POOL_BYTES as u64 }
     }
 }
 

@@ -135,7 +135,7 @@ impl Directory {
 
     /// Whether the program filled nearly all that it took: it will fill what comes next, too.
     fn is_filled(&self) -> bool {
-        let held = self.held_bytes();
+        let held = self.holdings().held_bytes;
         machine::own_resident_bytes() >= held - held / NEARLY
     }
 
@@ -338,14 +338,14 @@ mod tests {
         let _held = DIRECTORY.claim_pool().unwrap();
         let pools = || {
             let census = DIRECTORY.census();
-            (census.resident_pools, census.clean_pools, DIRECTORY.held_bytes() / POOL_BYTES as u64)
+            (census.resident_pools, census.clean_pools, DIRECTORY.holdings().held_bytes / POOL_BYTES as u64)
         };
         let all = (ARENA_BYTES / POOL_BYTES) as u64;
         assert_eq!(pools(), (all, 0, all));
-        assert_eq!(DIRECTORY.idle_bytes(), (all - 2) * POOL_BYTES as u64);
+        assert_eq!(DIRECTORY.holdings().idle_bytes, (all - 2) * POOL_BYTES as u64);
         DIRECTORY.purge_all();
         assert_eq!(pools(), (2, all - 2, 2));
-        assert_eq!(DIRECTORY.idle_bytes(), 0);
+        assert_eq!(DIRECTORY.holdings().idle_bytes, 0);
     }
 
     #[test]

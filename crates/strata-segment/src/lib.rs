@@ -42,7 +42,7 @@ mod sweep;
 mod trade;
 
 pub use bell::Bell;
-pub use census::{Census, ClassCensus};
+pub use census::{Census, ClassCensus, Holdings};
 pub use claim::ClaimedRun;
 pub use directory::{Directory, Tuning};
 pub use huge::Resized;

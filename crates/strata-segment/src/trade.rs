@@ -60,7 +60,7 @@ impl Directory {
 
     /// A huge block takes so many bytes of fresh memory: free pools go for it.
     pub(crate) fn trade_pools(&self, bytes: usize) {
-        let most = self.may_give(self.idle_pool_bytes()).min(bytes as u64) / POOL_BYTES as u64;
+        let most = self.may_give(self.pool_holdings().idle_bytes).min(bytes as u64) / POOL_BYTES as u64;
         let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
         self.trade.given.add(given);
     }
