@@ -113,6 +113,19 @@ impl HugeShelf {
     pub(crate) fn put(&self, mut piece: Piece, unmap: &impl Fn(Piece)) {
         // Relaxed: a sum.
         self.kept_bytes.fetch_add(piece.bytes as u64, Relaxed);
+        loop {
+            let alone = piece.bytes;
+            piece = self.join_neighbours(piece, unmap);
+            // What it was joined with may have a neighbour in an earlier slot, if two threads put at the same time.
+            if piece.bytes == alone {
+                break;
+            }
+        }
+        self.lay(piece, unmap);
+    }
+
+    /// Joins a piece with those of its neighbours that it meets in one walk over the slots.
+    fn join_neighbours(&self, mut piece: Piece, unmap: &impl Fn(Piece)) -> Piece {
         for slot in 0..SLOT_COUNT {
             if !self.seems_next_to(slot, &piece) {
                 continue;
@@ -126,7 +139,7 @@ impl HugeShelf {
                 }
             };
         }
-        self.lay(piece, unmap);
+        piece
     }
 
     /// Hands over `excess` bytes of what waits, or all.

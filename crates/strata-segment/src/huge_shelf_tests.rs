@@ -165,3 +165,16 @@ fn what_is_taken_or_handed_over_of_huge_pages_are_whole_ones() {
     assert_eq!(*scene.unmapped.borrow(), [(18, 2)]);
     assert_eq!(scene.kept(), 12);
 }
+
+#[test]
+fn neighbours_that_were_laid_apart_are_joined_by_the_next_that_comes() {
+    let scene = Scene::new();
+    // As two threads lay them that put at the same time.
+    for (at, mib) in [(8, 4), (4, 4)] {
+        // Relaxed: a sum.
+        scene.shelf.kept_bytes.fetch_add((mib * MIB) as u64, Relaxed);
+        scene.shelf.lay(scene.piece(at, mib), &scene.unmap());
+    }
+    scene.put(0, 4);
+    assert_eq!(scene.take(12), Some((0, 12)));
+}
