@@ -86,6 +86,24 @@ fn who_closes_is_alone_with_the_threads_place() {
 }
 
 #[test]
+fn what_is_closed_while_no_thread_can_be_started_stays_closed() {
+    model("what_is_closed_while_no_thread_can_be_started_stays_closed", None, || {
+        let world = World::new();
+        let starter = spawn(move || {
+            let janitor = &world.runtime().directory.janitor;
+            if janitor.hire().is_some() {
+                janitor.refuse();
+            }
+        });
+        let janitor = &world.runtime().directory.janitor;
+        assert!(!janitor.close(), "there is no thread");
+        join(starter);
+        assert!(janitor.is_closed());
+        world.end([]);
+    });
+}
+
+#[test]
 fn a_successor_is_hired_against_the_end() {
     model("a_successor_is_hired_against_the_end", None, || {
         let world = World::new();

@@ -4,13 +4,14 @@
 //! |----------|---------------------------------------------|----------|--------------------------------------------|
 //! | absent   | a thread that finds a janitor worth it      | starting | `hire`, CAS AcqRel                         |
 //! | starting | the same                                    | started  | `started`, CAS                             |
-//! |          |                                             | refused  | `refuse`, store                            |
+//! |          |                                             | refused  | `refuse`, CAS                              |
 //! |          | the new thread, if it is faster             | on duty  | `begin`, CAS                               |
 //! | started  | the new thread                              | on duty  | `begin`, CAS                               |
 //! |          | whoever unloads the library                 | closed   | `close`, swap: the thread may not have run yet |
 //! | on duty  | the janitor, when the process is down to it | gone     | `go_home`, CAS                             |
 //! |          | whoever unloads the library                 | closed   | `close`, swap                              |
 //! |          | a child of `fork`, where there is none      | starting | `hire`, CAS                                |
+//! | starting, started, on duty | a child of `fork` that looks | absent | `is_on_duty`, CAS                         |
 //! | gone     | a thread that finds a janitor worth it      | starting | `hire`, CAS; it joins the old thread first |
 //! | refused, closed | nobody                               |          |                                            |
 //!
@@ -25,10 +26,8 @@
 
 use crate::bell::Bell;
 use crate::directory::Directory;
-use strata_core::sync::mutation::JANITOR_MOVES;
-use strata_core::sync::{
-    AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use strata_core::sync::mutation::{JANITOR_MOVES, REFUSE_HEEDS_THE_END};
+use strata_core::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 use strata_os::{clock, machine};
 
 /// How long a look may be overdue before others do the janitor's work.
@@ -168,8 +167,11 @@ impl Janitor {
 
     /// No thread could be started: nobody tries again.
     pub fn refuse(&self) {
-        // Release: nothing but the state itself.
-        self.word.store(Word::new(State::Refused, 0).0, Release);
+        let word = self.word();
+        if word.state() == State::Starting || !REFUSE_HEEDS_THE_END {
+            // If that fails, it was closed, and stays so.
+            let _ = self.exchange(word, State::Refused);
+        }
     }
 
     /// The janitor ends, since nobody else is left. `false`: it is to end anyway.
@@ -187,7 +189,7 @@ impl Janitor {
     }
 
     /// Whether it was ended for good: the program or the library is about to go, and nothing is worth giving back.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         // Relaxed: whoever looks goes on or stops a little later.
         Word(self.word.load(Relaxed)).state() == State::Closed
     }
@@ -196,7 +198,7 @@ impl Janitor {
     pub fn is_on_duty(&self) -> bool {
         // Relaxed: decides only who looks.
         let word = Word(self.word.load(Relaxed));
-        if word.state() == State::OnDuty && word.state_here() == State::Absent {
+        if word.state() != word.state_here() {
             let _ = self.exchange(word, State::Absent);
             return false;
         }
@@ -277,10 +279,12 @@ mod tests {
     #[test]
     fn a_janitor_of_the_parent_is_none_in_the_child() {
         let janitor = Janitor::new();
-        janitor.word.store(Word::new(State::OnDuty, machine::process() + 1).0, Relaxed);
-        assert!(!janitor.is_missing(), "nobody has looked yet");
-        assert!(!janitor.is_on_duty() && janitor.is_missing());
-        assert_eq!(janitor.hire(), Some(Hired::First));
+        for state in [State::Starting, State::Started, State::OnDuty] {
+            janitor.word.store(Word::new(state, machine::process() + 1).0, Relaxed);
+            assert!(!janitor.is_missing(), "nobody has looked yet");
+            assert!(!janitor.is_on_duty() && janitor.is_missing(), "{state:?}");
+            assert_eq!(janitor.hire(), Some(Hired::First));
+        }
     }
 
     #[test]
@@ -290,6 +294,8 @@ mod tests {
         janitor.refuse();
         assert_eq!((janitor.hire(), janitor.is_missing(), janitor.close()), (None, false, false));
         assert_eq!(janitor.hire(), None);
+        janitor.refuse();
+        assert!(janitor.is_closed(), "it stays so");
     }
 
     #[test]

@@ -94,11 +94,11 @@ sites! {
     SWEEP_CLAIMS: bool = true, mutant "sweep_without_claim" = false;
     /// `segment/sweep.rs::sweep_if_nobodys`: leaves the pool that it became the owner of.
     SWEEP_LEAVES: bool = true, mutant "swept_pool_kept" = false;
-    /// `segment/purge.rs::purge_arena`: holds the claim while it purges.
+    /// `segment/purge.rs::purge_among`: holds the claim while it purges.
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
-    /// `segment/purge.rs::purge_arena`: marks pools clean before it gives them back.
+    /// `segment/purge.rs::purge_among`: marks pools clean before it gives them back.
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
-    /// `segment/purge.rs::purge_arena`: what was purged lazily is not known to be zero.
+    /// `segment/purge.rs::purge_among`: what was purged lazily is not known to be zero.
     LAZY_STAYS_DIRTY: bool = true, mutant "lazy_is_clean" = false;
     /// `segment/purge_clock.rs::schedule_purge` and `look`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
@@ -108,6 +108,8 @@ sites! {
     BELL_WAKES: bool = true, mutant "bell_unheard" = false;
     /// `segment/janitor.rs::exchange`: hands the thread's place over.
     JANITOR_MOVES: Ordering = Ordering::AcqRel, mutant "janitor_moves_relaxed" = Ordering::Relaxed;
+    /// `segment/janitor.rs::refuse`: leaves alone what was closed meanwhile.
+    REFUSE_HEEDS_THE_END: bool = true, mutant "refused_reopens" = false;
     /// `segment/purge_clock.rs::arm`: calls the janitor.
     ARM_CALLS: bool = true, mutant "armed_in_silence" = false;
     /// `stratalloc/watch/slot.rs::arm`: publishes the watch.
