@@ -53,4 +53,6 @@ pub enum HugetlbRefusal {
     NoSuchSize,
     /// Not so many of them are set apart and free.
     TooFew,
+    /// The process has no addresses left for them.
+    NoAddresses,
 }

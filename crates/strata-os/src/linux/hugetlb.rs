@@ -51,7 +51,7 @@ pub(crate) fn map_hugetlb(
 fn map_aligned(size: usize, align: usize, page: HugetlbPage) -> Result<NonNull<u8>, HugetlbRefusal> {
     for _ in 0..ATTEMPTS {
         // The kernel aligns to the page. Ordinary addresses show where there is room at more than that.
-        let place = reserve(size, align).ok_or(HugetlbRefusal::TooFew)?;
+        let place = reserve(size, align).ok_or(HugetlbRefusal::NoAddresses)?;
         // SAFETY: reserved just now, and nobody has seen it.
         unsafe { release(place, size) };
         let start = map_at(place, size, page)?;
@@ -61,7 +61,7 @@ fn map_aligned(size: usize, align: usize, page: HugetlbPage) -> Result<NonNull<u
         // SAFETY: mapped just now, and nobody has seen it.
         unsafe { release(start, size) };
     }
-    Err(HugetlbRefusal::TooFew)
+    Err(HugetlbRefusal::NoAddresses)
 }
 
 fn map_at(place: NonNull<u8>, size: usize, page: HugetlbPage) -> Result<NonNull<u8>, HugetlbRefusal> {
@@ -143,15 +143,17 @@ mod tests {
                 }
                 Err(HugetlbRefusal::NoSuchSize) => assert_eq!(hugetlb_pages(page), None),
                 Err(HugetlbRefusal::TooFew) => assert!(hugetlb_pages(page).is_some()),
+                Err(HugetlbRefusal::NoAddresses) => panic!("there are addresses for {size} bytes"),
             }
         }
     }
 
     #[test]
-    fn more_than_there_can_be_is_refused() {
-        let absurd = 1 << 46;
+    fn more_than_there_are_addresses_for_is_refused() {
+        let absurd = 1 << 62;
         for page in [TwoMiB, OneGiB] {
-            assert!(map_hugetlb(absurd, 4 << 20, page, Some(Node::new(0))).is_err());
+            let answer = map_hugetlb(absurd, 4 << 20, page, Some(Node::new(0)));
+            assert_eq!(answer, Err(HugetlbRefusal::NoAddresses));
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn map_hugetlb(
     if !may_succeed() || free(page).fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
         return Err(HugetlbRefusal::TooFew);
     }
-    let start = backing::map(size, align).ok_or(HugetlbRefusal::TooFew)?;
+    let start = backing::map(size, align).ok_or(HugetlbRefusal::NoAddresses)?;
     table::make(start, size, Move::TAKE_COMMITTED);
     TAKEN.note(start, size, 0);
     if let Some(node) = node {

@@ -58,6 +58,19 @@ impl fmt::Display for Shortage<'_> {
             (HugetlbRefusal::NoSuchSize, _) | (_, None) => {
                 write!(f, "this system has no huge pages of {page}; ordinary memory is used")
             }
+            (HugetlbRefusal::NoAddresses, _) => {
+                match got {
+                    0 => {
+                        write!(f, "no addresses are left for huge pages of {page}; ordinary memory is used")?
+                    }
+                    got => write!(
+                        f,
+                        "addresses are left for only {} of huge pages of {page}; then ordinary memory is used",
+                        written(*got)
+                    )?,
+                }
+                f.write_str(". See ulimit -v")
+            }
             (HugetlbRefusal::TooFew, Some(configured)) => {
                 let missing = (wanted - got).div_ceil(page.bytes() as u64);
                 match got {
@@ -112,6 +125,19 @@ mod tests {
             shortage(HugetlbPage::OneGiB, 1 << 30, HugetlbRefusal::TooFew, Some(7)),
             "reserve_1g=2G: only 1G of huge pages of 1 GiB are free; then ordinary memory is used. \
              As root: echo 8 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
+        );
+    }
+
+    #[test]
+    fn who_is_short_of_addresses_is_not_told_to_set_pages_apart() {
+        assert_eq!(
+            shortage(HugetlbPage::TwoMiB, 0, HugetlbRefusal::NoAddresses, Some(64)),
+            "reserve_2m=64M: no addresses are left for huge pages of 2 MiB; ordinary memory is used. See ulimit -v"
+        );
+        assert_eq!(
+            shortage(HugetlbPage::OneGiB, 1 << 30, HugetlbRefusal::NoAddresses, Some(7)),
+            "reserve_1g=2G: addresses are left for only 1G of huge pages of 1 GiB; then ordinary memory is used. \
+             See ulimit -v"
         );
     }
 
