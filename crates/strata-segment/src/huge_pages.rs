@@ -256,6 +256,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
     fn a_heap_takes_huge_pages_once_it_grows_fast_for_its_size() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
@@ -266,6 +267,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
     fn a_heap_takes_no_more_once_they_were_slow_to_come() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
@@ -295,6 +297,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
     fn a_huge_block_in_a_program_that_filled_those_before_is_taken_in_huge_pages() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
@@ -317,6 +320,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
     fn the_user_has_the_last_word() {
         static NEVER: Directory = Directory::new();
         assume(&NEVER, HugePages::OnAdvice);
@@ -331,6 +335,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
     fn what_may_be_in_memory_because_of_huge_pages_counts_until_it_goes() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
@@ -349,6 +354,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
     fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
@@ -367,6 +373,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
     fn an_arena_that_was_purged_shuns_huge_pages_until_it_is_taken_again() {
         static DIRECTORY: Directory = Directory::new();
         assume(&DIRECTORY, HugePages::OnAdvice);
