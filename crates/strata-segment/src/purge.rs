@@ -104,11 +104,13 @@ impl Directory {
     fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {
         let (aged, settled) = (&segment.aged[arena as usize], &segment.settled[arena as usize]);
         let idle = || way.to_go(segment, arena);
-        self.purge_among(segment, arena, which.among(idle(), settled.get()), way);
+        let wanted = which.among(idle(), settled.get());
+        let refused = wanted & !self.purge_among(segment, arena, wanted, way);
         let left = idle();
         settled.set(left & aged.get());
         aged.set(left);
-        left != 0
+        // What the OS keeps, locked pages for one, is no reason to look again; it is tried when something else is.
+        left & !refused != 0
     }
 
     /// Purges those of the `wanted` pools that are still free; which of them it did.

@@ -12,8 +12,9 @@ use patterned::{Patterned, layout};
 use process::{MIB, alone};
 use std::thread::sleep;
 use std::time::Duration;
+use strata_cache::current::RUNTIME;
 use strata_os::machine::MemoryBudget;
-use strata_os::simulated::set_memory_budget;
+use strata_os::simulated::{calls, fail_from, fail_never, set_memory_budget};
 use stratalloc::{Options, Strata};
 
 #[global_allocator]
@@ -64,5 +65,29 @@ fn near_the_limit_a_look_does_not_wait_until_memory_has_settled() {
             Strata::stats().dirty_pools < 20
         };
         assert!((0..1000).any(comes_back));
+    });
+}
+
+#[test]
+fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
+    alone("what_the_system_refuses_to_take_back_is_not_offered_for_ever", || {
+        Strata::set_purge_delay_ms(0);
+        let blocks: Vec<_> = (0..8).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
+        let calls_of_looks = || {
+            let before = calls();
+            (0..10).for_each(|_| RUNTIME.directory.tick());
+            calls() - before
+        };
+        // Locked pages are refused so.
+        fail_from(1, u64::MAX);
+        blocks.into_iter().for_each(Patterned::free);
+        assert!(calls_of_looks() > 0);
+        assert_eq!(calls_of_looks(), 0);
+        // When something else is freed, it is tried once more.
+        fail_never();
+        assert!(Strata::stats().dirty_pools >= 8 * 16);
+        Patterned::new(layout(MIB, 8), 0).unwrap().free();
+        calls_of_looks();
+        assert!(Strata::stats().dirty_pools < 16);
     });
 }
