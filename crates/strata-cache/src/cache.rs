@@ -15,6 +15,7 @@
 //!
 //! Does not know: thread-local storage.
 
+use crate::ahead::FreshPools;
 use crate::borrow::Borrowed;
 use crate::identity::Runtime;
 use crate::outbox::Outbox;
@@ -91,6 +92,7 @@ pub struct Cache {
     pub(crate) singles: OwnedU32,
     pub(crate) woken_at: OwnedU32,
     pub(crate) borrowed: Borrowed,
+    pub(crate) fresh: FreshPools,
     pub(crate) turns: OwnedU32,
     pub(crate) looked_at: OwnedU32,
     runtime: OwnedPtr<Runtime>,
@@ -118,6 +120,7 @@ impl Cache {
                 singles: OwnedU32::zero(),
                 woken_at: OwnedU32::zero(),
                 borrowed: Borrowed::new(),
+                fresh: FreshPools::new(),
                 turns: OwnedU32::zero(),
                 looked_at: OwnedU32::zero(),
                 runtime: OwnedPtr::null(),
@@ -132,6 +135,7 @@ impl Cache {
         self.appeals.set(runtime.directory.appeals());
         self.singles.set(0);
         self.borrowed.forget();
+        self.fresh.forget();
     }
 
     /// What its pools are signed with: unique while it owns any.

@@ -71,6 +71,7 @@ impl Cache {
             return true;
         }
         self.drop_partial(class, pool);
+        self.fresh.forget_class(class);
         // SAFETY: ours, out of its queue, and nothing in it lives.
         unsafe { self.directory().release_pool(pool) };
         false

@@ -13,6 +13,7 @@
 extern crate std;
 
 mod abandon;
+mod ahead;
 mod alloc;
 mod borrow;
 mod cache;

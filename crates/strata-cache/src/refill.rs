@@ -91,6 +91,7 @@ impl Cache {
         if left.is_none()
             && let Some(idle) = self.turn_idle(class)
         {
+            self.fresh.forget_class(class);
             return Some(idle);
         }
         if left.is_none()
@@ -99,9 +100,11 @@ impl Cache {
             self.pay_for_turns();
             let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
             run.first.open(class, self.identity(), memory);
+            self.note_claimed(class, run.first, memory);
             return Some(run.first);
         }
         let pool = left.or_else(|| directory.adopt_far(class))?;
+        self.fresh.forget_class(class);
         pool.take_over(self.identity());
         Some(pool)
     }

@@ -28,6 +28,8 @@ pub(crate) struct Appetite {
     /// From how many nanoseconds on they are slow, and until when they are taken to be.
     pub(crate) slow_ns: Hint,
     slow_until: Hint,
+    /// Whether the kernel refused to populate memory: 1.
+    no_populate: Hint,
 }
 
 impl Appetite {
@@ -38,6 +40,7 @@ impl Appetite {
             policy: Hint::new(0),
             slow_ns: Hint::new(SLOW_NS),
             slow_until: Hint::new(0),
+            no_populate: Hint::new(0),
         }
     }
 
@@ -69,6 +72,16 @@ impl Appetite {
     /// Whether huge pages were slow to come, shortly before `now`.
     pub(crate) fn is_slow(&self, now: u64) -> bool {
         now < self.slow_until.get()
+    }
+
+    /// Whether the kernel never refused to populate memory.
+    pub(crate) fn may_populate(&self) -> bool {
+        self.no_populate.get() == 0
+    }
+
+    /// It was asked to, and refused.
+    pub(crate) fn note_refusal_to_populate(&self) {
+        self.no_populate.set(1);
     }
 
     pub(crate) fn policy(&self) -> HugePages {

@@ -14,6 +14,7 @@
 #[cfg(any(test, strata_loom))]
 extern crate std;
 
+mod ahead;
 mod appetite;
 mod bell;
 mod census;

@@ -71,6 +71,11 @@ impl Pressure {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn assume_leeway(&self, bytes: u64) {
+        self.leeway.set(bytes);
+    }
+
     /// Whether a look should ask.
     fn is_worth_asking(&self) -> bool {
         self.looks.add(1);
@@ -101,6 +106,11 @@ impl Directory {
             self.ask_caches();
             self.purge_all();
         }
+    }
+
+    /// Whether more than `bytes` may be taken before anybody asks again.
+    pub(crate) fn is_far_from_limit(&self, bytes: u64) -> bool {
+        self.pressure.leeway.get() > bytes
     }
 
     /// Whether a look should give back all that is free.

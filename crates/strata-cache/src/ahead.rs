@@ -1,0 +1,128 @@
+//! Whether a thread evidently grows, class by class: it filled several fresh pools one after another.
+//!
+//! The memory of the next one is taken in one call then (`strata-segment/ahead.rs`). It is the only one of its class that is not
+//! filled yet, so what waits to be used is an eighth of the class at most, and half of that on average.
+//!
+//! I1  A class's count is that of the fresh pools that it opened since it last found room elsewhere (in a pool that somebody left,
+//!     or whose memory was used before) or last had a pool that came empty. So a thread that only dabbles in a class, or whose
+//!     blocks come and go, never counts far.
+//!
+//! Does not know: how memory is taken. Measured: decision 0009.
+
+use crate::cache::Cache;
+use strata_core::pool::{Memory, Pool, UNIT_BYTES};
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+use strata_core::sync::OwnedU32;
+
+/// Pools that are filled before the next one's memory is taken ahead: half a megabyte.
+const SEVERAL: u32 = 8;
+
+/// Carving touches every page of smaller blocks. Of larger ones the program may use the beginning only.
+const LARGEST_BYTES: usize = UNIT_BYTES;
+
+/// Bits of a count.
+const COUNT_BITS: usize = 4;
+const COUNTS_A_WORD: usize = u32::BITS as usize / COUNT_BITS;
+const COUNT_MASK: u32 = (1 << COUNT_BITS) - 1;
+const WORDS: usize = CLASS_COUNT.div_ceil(COUNTS_A_WORD);
+
+const _: () = assert!(SEVERAL <= COUNT_MASK);
+
+/// How many fresh pools each class opened one after another (I1), or [`SEVERAL`].
+#[derive(Debug)]
+pub(crate) struct FreshPools([OwnedU32; WORDS]);
+
+impl FreshPools {
+    strata_core::const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self(strata_core::each_slot!(OwnedU32::zero(); WORDS))
+        }
+    }
+
+    /// No class grows.
+    pub(crate) fn forget(&self) {
+        self.0.iter().for_each(|word| word.set(0));
+    }
+
+    /// A class does not grow.
+    pub(crate) fn forget_class(&self, class: SizeClass) {
+        let (word, shift) = self.place(class);
+        word.set(word.get() & !(COUNT_MASK << shift));
+    }
+
+    /// One more; whether several were opened before it.
+    fn count(&self, class: SizeClass) -> bool {
+        let (word, shift) = self.place(class);
+        let is_evident = word.get() >> shift & COUNT_MASK == SEVERAL;
+        if !is_evident {
+            word.set(word.get() + (1 << shift));
+        }
+        is_evident
+    }
+
+    fn place(&self, class: SizeClass) -> (&OwnedU32, usize) {
+        // SAFETY: a class's index is below CLASS_COUNT by construction.
+        let word = unsafe { self.0.get_unchecked(class.index() / COUNTS_A_WORD) };
+        (word, class.index() % COUNTS_A_WORD * COUNT_BITS)
+    }
+}
+
+impl Cache {
+    /// A pool was claimed for `class`, and will be filled next.
+    pub(crate) fn note_claimed(&self, class: SizeClass, pool: &Pool, memory: Memory) {
+        match memory {
+            Memory::Used => self.fresh.forget_class(class),
+            Memory::Zero if is_touched_whole(class) && self.fresh.count(class) => {
+                self.directory().take_ahead(pool);
+            }
+            Memory::Zero => {}
+        }
+    }
+}
+
+fn is_touched_whole(class: SizeClass) -> bool {
+    class.block_bytes() <= LARGEST_BYTES
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    /// Opens fresh pools until it is evident; how many it took.
+    fn opened_until_evident(fresh: &FreshPools, class: SizeClass) -> usize {
+        1 + (0..).take_while(|_| !fresh.count(class)).count()
+    }
+
+    #[test]
+    fn growth_is_evident_once_several_fresh_pools_were_filled_and_stays_so() {
+        let (fresh, class) = (FreshPools::new(), SizeClass::of(48));
+        assert_eq!(opened_until_evident(&fresh, class), SEVERAL as usize + 1);
+        assert!((0..100).all(|_| fresh.count(class)));
+    }
+
+    #[test]
+    fn a_class_that_found_room_elsewhere_begins_again() {
+        let (fresh, class) = (FreshPools::new(), SizeClass::of(48));
+        let _ = opened_until_evident(&fresh, class);
+        fresh.forget_class(class);
+        assert_eq!(opened_until_evident(&fresh, class), SEVERAL as usize + 1);
+    }
+
+    #[test]
+    fn each_class_counts_for_itself() {
+        let fresh = FreshPools::new();
+        for class in SizeClass::all().step_by(2) {
+            let _ = opened_until_evident(&fresh, class);
+        }
+        for (index, class) in SizeClass::all().enumerate() {
+            assert_eq!(fresh.count(class), index % 2 == 0, "class {index}");
+        }
+        fresh.forget();
+        assert!(SizeClass::all().all(|class| !fresh.count(class)));
+    }
+    #[test]
+    fn of_blocks_larger_than_a_page_nothing_is_known() {
+        assert!(is_touched_whole(SizeClass::of(4096)));
+        assert!(!is_touched_whole(SizeClass::of(4097)));
+    }
+}
