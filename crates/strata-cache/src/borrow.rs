@@ -89,12 +89,12 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::identity::Runtime;
+    use crate::scene;
     use strata_core::address::UserPtr;
     use strata_core::pool::Format;
 
     fn new(cache: &Cache, bytes: usize) -> UserPtr {
-        // SAFETY: the caches of a test have one user.
-        UserPtr::new(unsafe { cache.alloc(SizeClass::of(bytes)) }.unwrap().as_non_null())
+        scene::new(cache, SizeClass::of(bytes))
     }
 
     /// Bytes of the block, as its pool has it.

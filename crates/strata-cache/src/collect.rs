@@ -190,19 +190,10 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::identity::Runtime;
+    use crate::scene::{free, new};
     use std::vec::Vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::LARGEST_CLASS_BYTES;
-
-    fn new(cache: &Cache, class: SizeClass) -> UserPtr {
-        // SAFETY: the caches of a test have one user.
-        UserPtr::new(unsafe { cache.alloc(class) }.unwrap().as_non_null())
-    }
-
-    fn free(cache: &Cache, block: UserPtr, class: SizeClass) {
-        // SAFETY: as in `new`; the test gives the block back once.
-        unsafe { cache.free(block, class) };
-    }
 
     /// Fills pools of two blocks each and frees the second of each: as many partial pools, if the cache keeps them.
     fn make_partial_pools(cache: &Cache, count: u32) -> Vec<UserPtr> {

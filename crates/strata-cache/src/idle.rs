@@ -61,19 +61,9 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::identity::Runtime;
+    use crate::scene::{free, new};
     use std::vec::Vec;
-    use strata_core::address::UserPtr;
     use strata_core::layout::LARGEST_CLASS_BYTES;
-
-    fn new(cache: &Cache, class: SizeClass) -> UserPtr {
-        // SAFETY: the caches of a test have one user.
-        UserPtr::new(unsafe { cache.alloc(class) }.unwrap().as_non_null())
-    }
-
-    fn free(cache: &Cache, block: UserPtr, class: SizeClass) {
-        // SAFETY: as in `new`; the test gives the block back once.
-        unsafe { cache.free(block, class) };
-    }
 
     /// Classes that have nothing to do with each other, nor with lenders.
     fn large_classes() -> impl Iterator<Item = SizeClass> {

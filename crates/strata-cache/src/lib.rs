@@ -33,6 +33,8 @@ mod outbox;
 pub mod place;
 mod queue;
 mod refill;
+#[cfg(all(test, not(strata_loom)))]
+mod scene;
 mod sweep;
 mod vigil;
 

@@ -161,19 +161,9 @@ mod tests {
     }
 
     use crate::identity::Runtime;
+    use crate::scene::{free, new};
     use std::vec::Vec;
     use strata_core::address::UserPtr;
-
-    /// A block of `bytes` from `cache`.
-    fn new(cache: &Cache, class: SizeClass) -> UserPtr {
-        // SAFETY: the caches of a test have one user.
-        UserPtr::new(unsafe { cache.alloc(class) }.unwrap().as_non_null())
-    }
-
-    fn free(cache: &Cache, block: UserPtr, class: SizeClass) {
-        // SAFETY: as in `new`; the test gives the block back once.
-        unsafe { cache.free(block, class) };
-    }
 
     fn pool_of(block: UserPtr) -> &'static Pool {
         // SAFETY: a block of a pool.
