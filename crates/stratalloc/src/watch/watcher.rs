@@ -23,6 +23,8 @@ pub(crate) const INTERVAL_MS: u64 = 100;
 /// How long the end of the process, or of the library, waits for a call that has begun.
 const PATIENCE_MS: u64 = 1000;
 
+/// Four kilobytes of the file rather than of zeros: with those the zeros fit into a page, and the loader maps none for them.
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.strata_watches"))]
 pub(crate) static LIST: List = List::new();
 static DUTY: Duty = Duty::new();
 static BELL: Bell = Bell::new();
