@@ -33,22 +33,26 @@ pub enum Resized {
     Refused,
 }
 
+/// A block that was in use before.
+#[derive(Debug)]
+pub(crate) struct Reused {
+    pub(crate) head: NonNull<ArenaHead>,
+    /// So many bytes of its mapping, from the start on, may hold something.
+    pub(crate) used_bytes: usize,
+}
+
 impl Directory {
     /// Allocates `bytes` at a multiple of `align`; the flag says whether the memory is known to be zero.
     ///
-    /// `want_zero` asks for memory that is: such a request is never served from the shelf, since calling the kernel is
-    /// cheaper than touching what the program may never touch. `None`: no addresses or no memory left.
+    /// `want_zero` asks for memory that is (`huge_zero`). `None`: no addresses or no memory left.
     pub fn allocate_huge(&self, bytes: usize, align: usize, want_zero: bool) -> Option<(NonNull<u8>, bool)> {
         let page = machine::page_size();
         let offset =
             if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
         let needed = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
         let ordinary = align <= HEADER_TABLE_BYTES;
-        if ordinary
-            && !want_zero
-            && let Some(head) = self.reuse_huge(needed)
-        {
-            return Some((self.count_in(head), false));
+        if ordinary && let Some(head) = self.reuse(needed, want_zero) {
+            return Some((self.count_in(head), want_zero));
         }
         let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
         let mapped = pages.whole_pages(needed);
@@ -62,15 +66,19 @@ impl Directory {
         Some((self.count_in(head), true))
     }
 
+    fn reuse(&self, needed: usize, want_zero: bool) -> Option<NonNull<ArenaHead>> {
+        if want_zero { self.reuse_cleared(needed) } else { Some(self.reuse_huge(needed)?.head) }
+    }
+
     /// What waits and is large enough, or the largest that is not, made longer: its pages are warm.
-    fn reuse_huge(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
+    pub(crate) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
         let piece = self.huge_shelf.take(needed, &self.unmapping())?;
         let (head, old) = (piece.start.cast::<ArenaHead>(), piece.bytes);
         let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, piece.mapping.0);
         // SAFETY: ours, at an arena boundary.
         unsafe { head.write(whole) };
         if old >= needed {
-            return Some(head);
+            return Some(Reused { head, used_bytes: old });
         }
         let pages = self.pages_for_block(needed);
         // SAFETY: one mapping, ours.
@@ -79,7 +87,7 @@ impl Directory {
             // SAFETY: ours, and of no use.
             unsafe { self.unmap_piece(piece) };
         }
-        extended
+        Some(Reused { head: extended?, used_bytes: old })
     }
 
     /// Makes a mapping longer where it is or, by moving its pages, elsewhere. `None`: it is as it was.
@@ -325,7 +333,7 @@ fn piece_of(head: NonNull<ArenaHead>) -> Piece {
     Piece { start: mapping_start(head), bytes: mapped_bytes(head), mapping }
 }
 
-fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
+pub(crate) fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
     let payload = mapping_start(head).as_ptr().wrapping_byte_add(mapping_offset(head));
     // SAFETY: within the mapping, hence not null.
     unsafe { NonNull::new_unchecked(payload) }

@@ -134,7 +134,7 @@ impl Directory {
     }
 
     /// Whether the program filled nearly all that it took: it will fill what comes next, too.
-    fn is_filled(&self) -> bool {
+    pub(crate) fn is_filled(&self) -> bool {
         let held = self.holdings().held_bytes;
         machine::own_resident_bytes() >= held - held / NEARLY
     }

@@ -26,6 +26,7 @@ mod huge;
 mod huge_keep;
 mod huge_pages;
 mod huge_shelf;
+mod huge_zero;
 mod janitor;
 mod mark;
 #[cfg(strata_loom)]
