@@ -24,6 +24,7 @@ impl Cache {
         if self.runtime().is_none() {
             return;
         }
+        self.empty_pockets();
         if ABANDON_POSTS {
             self.flush_outbox();
         }

@@ -4,6 +4,7 @@
 //!   lists[class]   free ─► block ─► block …      base: the current pool, whose free blocks are all on this list
 //!   queues[class]  pool ⇄ pool ⇄ pool            partial pools, each with its own list
 //!   outbox         chains of other threads' blocks, by pool
+//!   pockets        larger blocks of full pools that go round
 //! ```
 //!
 //! I1  Everything here has one owner, the thread (or whoever claimed the slot for a moment); only `lists` is glanced at by
@@ -19,6 +20,7 @@ use crate::ahead::FreshPools;
 use crate::borrow::Borrowed;
 use crate::identity::Runtime;
 use crate::outbox::Outbox;
+use crate::pocket::{POCKET_COUNT, Pocket, Pockets};
 use crate::queue::Queue;
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -81,6 +83,8 @@ pub struct Cache {
     lists: [CurrentList; CLASS_COUNT],
     queues: [Queue; CLASS_COUNT],
     pub(crate) outbox: Outbox,
+    pub(crate) pockets: [Pocket; POCKET_COUNT],
+    pub(crate) all_pockets: Pockets,
     pub(crate) partial_pools: OwnedU32,
     pub(crate) refills: OwnedU32,
     pub(crate) refills_before: OwnedU32,
@@ -109,6 +113,8 @@ impl Cache {
                 lists: strata_core::each_slot!(CurrentList::new(); CLASS_COUNT),
                 queues: strata_core::each_slot!(Queue::new(); CLASS_COUNT),
                 outbox: Outbox::new(),
+                pockets: strata_core::each_slot!(Pocket::new(); POCKET_COUNT),
+                all_pockets: Pockets::new(),
                 partial_pools: OwnedU32::zero(),
                 refills: OwnedU32::zero(),
                 refills_before: OwnedU32::zero(),
@@ -189,9 +195,9 @@ impl Cache {
         Some((pool, state))
     }
 
-    /// Blocks on the lists, by class: what the program does not have although its pool thinks so. A statistic.
+    /// Blocks on the lists and in pockets, by class: what the program does not have although its pool thinks so. A statistic.
     pub fn ready_blocks(&self, class: SizeClass) -> u32 {
-        self.list(class).glance_count(class)
+        self.list(class).glance_count(class) + self.pocketed_blocks(class)
     }
 }
 

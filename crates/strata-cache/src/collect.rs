@@ -162,6 +162,7 @@ impl Cache {
         if self.runtime().is_none() {
             return;
         }
+        self.empty_pockets();
         self.flush_outbox();
         for class in SizeClass::all() {
             self.look_after_some(class, self.partial_pools.get());
@@ -201,6 +202,7 @@ mod tests {
         let blocks: Vec<_> = (0..2 * count + 2).map(|_| new(cache, class)).collect();
         let (kept, freed): (Vec<_>, Vec<_>) = blocks.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
         freed.into_iter().for_each(|block| free(cache, block, class));
+        cache.empty_pockets();
         kept
     }
 

@@ -5,7 +5,7 @@
 //! | current here               | `lists[class]`                            | 9 instructions, no metadata touched     |
 //! | ours                       | the pool's list; retired when empty       | one cache line of metadata              |
 //! | another thread's           | the outbox, then its remote word          | one compare-and-swap for a chain        |
-//! | nobody's                   | becomes ours with this free               | one compare-and-swap                    |
+//! | nobody's                   | a pocket, or becomes ours with this free  | nothing, or one compare-and-swap        |
 //! | the first of a run; huge   | back to the segment layer                 | —                                       |
 //!
 //! The class that the caller names only selects the list that is compared with; a wrong one costs time, not memory.
@@ -102,7 +102,7 @@ impl Cache {
         let block = unsafe { pointer.block() };
         match current::own(self) {
             // SAFETY: the same contract; the block is of `class`, by its pool.
-            Some(own) => unsafe { own.give(pool, class, block) },
+            Some(own) => unsafe { own.give_or_pocket(pool, class, block) },
             // SAFETY: as above.
             None => unsafe { settle_without_cache(pool, block) },
         }
@@ -110,7 +110,18 @@ impl Cache {
 
     /// # Safety
     /// - The block is of `pool`, which is of `class` and not ours, and the caller's to give back.
-    unsafe fn give(&self, pool: &'static Pool, class: SizeClass, block: BlockPtr) {
+    unsafe fn give_or_pocket(&self, pool: &'static Pool, class: SizeClass, block: BlockPtr) {
+        // SAFETY: the caller's block, of `class`.
+        if pool.owner().is_null() && unsafe { self.pocket_block(class, block) } {
+            return self.note_foreign_free();
+        }
+        // SAFETY: the same contract.
+        unsafe { self.give(pool, class, block) };
+    }
+
+    /// # Safety
+    /// - As for [`give_or_pocket`](Self::give_or_pocket).
+    pub(crate) unsafe fn give(&self, pool: &'static Pool, class: SizeClass, block: BlockPtr) {
         if pool.owner().is_null() {
             let chain = Chain::of(block);
             // SAFETY: the caller's block.

@@ -31,6 +31,7 @@ mod outbox;
 #[cfg(not(strata_loom))]
 #[doc(hidden)]
 pub mod place;
+mod pocket;
 mod queue;
 mod refill;
 #[cfg(all(test, not(strata_loom)))]

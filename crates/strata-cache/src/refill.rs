@@ -1,7 +1,7 @@
 //! The slow half of an allocation: the current pool's list is empty.
 //!
 //! ```text
-//!   0  a class without a pool, its first blocks: larger ones (`borrow`)
+//!   0  blocks that go round (`pocket`); a class without a pool, its first blocks: larger ones (`borrow`)
 //!   1  what others gave back to the current pool
 //!   2  a partial pool of ours with enough room, the fullest of those looked at
 //!   3  carve more of the current pool
@@ -34,6 +34,10 @@ impl Cache {
         if self.runtime().is_none() {
             // A stand-in: the thread has no cache yet, or no longer.
             return current::alloc_without_cache(class);
+        }
+        // SAFETY: the caller's promise.
+        if let Some(block) = unsafe { self.take_pocketed(class) } {
+            return Some(block);
         }
         self.housekeeping();
         if let Some(block) = self.take_single(class) {

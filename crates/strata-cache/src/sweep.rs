@@ -38,6 +38,7 @@ impl Cache {
     #[cold]
     fn sweep_now(&self) {
         self.looks_seen.set(self.looks());
+        self.empty_pockets();
         match self.sweep(Sweep::Idle) {
             0 => self.sleep(),
             waiting => self.wake_for(waiting),

@@ -125,6 +125,7 @@ mod tests {
         let blocks: Vec<_> = (0..count as usize * BLOCKS_A_POOL).map(|_| new(cache)).collect();
         let (kept, freed): (Vec<_>, Vec<_>) = blocks.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
         freed.into_iter().for_each(|block| free(cache, block));
+        cache.empty_pockets();
         kept
     }
 
