@@ -33,7 +33,7 @@ const FIRST: usize = SizeClass::of(LEAST_BYTES).index();
 pub(crate) const POCKET_COUNT: usize = CLASS_COUNT - FIRST;
 
 /// Blocks in a pocket; in models, none: to other threads a block in a pocket is one that the program has (K1).
-const MOST_OF_A_CLASS: u32 = if cfg!(strata_loom) { 0 } else { 4 };
+const MOST_OF_A_CLASS: u32 = if cfg!(strata_loom) { 0 } else { 8 };
 /// Blocks in all pockets of a thread.
 const MOST_TOGETHER: u32 = 64;
 /// Frees that found no room since a block was last wanted, from which on pockets are shut.
