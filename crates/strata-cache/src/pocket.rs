@@ -29,11 +29,11 @@ const LEAST_BYTES: usize = POOL_BYTES / 32;
 
 /// The first class that has one.
 const FIRST: usize = SizeClass::of(LEAST_BYTES).index();
-/// Classes that have one.
-pub(crate) const POCKET_COUNT: usize = CLASS_COUNT - FIRST;
+/// Classes that have one; in models, none: to other threads a block in a pocket is one that the program has (K1).
+pub(crate) const POCKET_COUNT: usize = if cfg!(strata_loom) { 0 } else { CLASS_COUNT - FIRST };
 
-/// Blocks in a pocket; in models, none: to other threads a block in a pocket is one that the program has (K1).
-const MOST_OF_A_CLASS: u32 = if cfg!(strata_loom) { 0 } else { 8 };
+/// Blocks in a pocket.
+const MOST_OF_A_CLASS: u32 = 8;
 /// Blocks in all pockets of a thread.
 const MOST_TOGETHER: u32 = 64;
 /// Frees that found no room since a block was last wanted, from which on pockets are shut.

@@ -17,6 +17,8 @@ mod shell;
 mod sqlite;
 mod stress;
 mod text;
+mod video;
+mod xslt;
 
 use anyhow::Result;
 
@@ -58,6 +60,8 @@ pub(super) const ALL: &[&Program] = &[
     &postgres::POSTGRES,
     &stress::STRESS,
     &shell::SHELL,
+    &video::VIDEO,
+    &xslt::XSLT,
     &python::TESTS,
 ];
 
