@@ -9,7 +9,7 @@
 //! its owner for one block, and to leave it when that block is gone again, takes two compare-and-swaps and two turns of queues.
 //!
 //! K1  A block in a pocket is live to its pool, whoever owns that by now; it leaves as if the program freed it then.
-//! K2  A pocket holds [`MOST_OF_A_CLASS`] blocks, all together [`MOST_TOGETHER`]. They are emptied after each look, when memory
+//! K2  A pocket holds [`MOST_OF_A_CLASS`] blocks, all together [`MOST_TOGETHER`] bytes. They are emptied after each look, when memory
 //!     is short, when the thread ends, and once it freed into [`PASSED`] full pools more and wanted no block meanwhile; then
 //!     they stay shut until it wants one. So a thread that only frees keeps nothing here.
 //! K3  Such blocks are whole cache lines, so that no two threads share one because a block went from one to the other.
@@ -34,8 +34,8 @@ pub(crate) const POCKET_COUNT: usize = if cfg!(strata_loom) { 0 } else { CLASS_C
 
 /// Blocks in a pocket.
 const MOST_OF_A_CLASS: u32 = 8;
-/// Blocks in all pockets of a thread.
-const MOST_TOGETHER: u32 = 64;
+/// Bytes in all pockets of a thread: four pools.
+const MOST_TOGETHER: u32 = 4 * POOL_BYTES as u32;
 /// Frees that found no room since a block was last wanted, from which on pockets are shut.
 const PASSED: u32 = 32;
 /// Blocks taken from pockets between two turns of housekeeping, some of which looks at the clock.
@@ -59,7 +59,7 @@ impl Pocket {
 /// What is known of all pockets of a thread.
 #[derive(Debug)]
 pub(crate) struct Pockets {
-    blocks: OwnedU32,
+    bytes: OwnedU32,
     passed: OwnedU32,
     taken: OwnedU32,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Pockets {
 impl Pockets {
     strata_core::const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self { blocks: OwnedU32::zero(), passed: OwnedU32::zero(), taken: OwnedU32::zero() }
+            Self { bytes: OwnedU32::zero(), passed: OwnedU32::zero(), taken: OwnedU32::zero() }
         }
     }
 
@@ -92,7 +92,7 @@ impl Cache {
         // SAFETY: the owner's list.
         let block = unsafe { pocket.free.pop() }?;
         pocket.count.set(pocket.count.get() - 1);
-        self.all_pockets.blocks.set(self.all_pockets.blocks.get() - 1);
+        self.all_pockets.bytes.set(self.all_pockets.bytes.get() - class.block_bytes() as u32);
         let taken = self.all_pockets.taken.get().wrapping_add(1);
         self.all_pockets.taken.set(taken);
         if taken.is_multiple_of(TURN) {
@@ -108,15 +108,15 @@ impl Cache {
     #[inline]
     pub(crate) unsafe fn pocket_block(&self, class: SizeClass, block: BlockPtr) -> bool {
         let Some(pocket) = self.pocket(class) else { return false };
-        let blocks = self.all_pockets.blocks.get();
-        if pocket.count.get() >= MOST_OF_A_CLASS || blocks >= MOST_TOGETHER || self.all_pockets.are_shut() {
+        let bytes = self.all_pockets.bytes.get() + class.block_bytes() as u32;
+        if pocket.count.get() >= MOST_OF_A_CLASS || bytes > MOST_TOGETHER || self.all_pockets.are_shut() {
             self.note_passed();
             return false;
         }
         // SAFETY: the owner's list, and a block of the caller's.
         unsafe { pocket.free.push(block) };
         pocket.count.set(pocket.count.get() + 1);
-        self.all_pockets.blocks.set(blocks + 1);
+        self.all_pockets.bytes.set(bytes);
         true
     }
 
@@ -135,10 +135,10 @@ impl Cache {
     #[cold]
     #[inline(never)]
     pub(crate) fn empty_pockets(&self) {
-        if self.all_pockets.blocks.get() == 0 {
+        if self.all_pockets.bytes.get() == 0 {
             return;
         }
-        self.all_pockets.blocks.set(0);
+        self.all_pockets.bytes.set(0);
         for (index, pocket) in self.pockets.iter().enumerate() {
             pocket.count.set(0);
             // SAFETY: the owner's list, as this cache is the caller's.
@@ -225,7 +225,7 @@ mod tests {
         let (owner, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
         let blocks = fill_pools(owner, PASSED as usize + 2);
         blocks.into_iter().for_each(|block| free(other, block));
-        assert_eq!(other.all_pockets.blocks.get(), 0);
+        assert_eq!(other.all_pockets.bytes.get(), 0);
         assert!(other.all_pockets.are_shut());
         other.flush_outbox();
         // SAFETY: the caches of a test have one user.
@@ -243,7 +243,7 @@ mod tests {
         let _wanted: Vec<_> = (0..BLOCKS_A_POOL).map(|_| new(cache)).collect();
         assert!(!cache.all_pockets.are_shut());
         free(cache, last[0]);
-        assert_eq!(cache.all_pockets.blocks.get(), 1);
+        assert_eq!(cache.all_pockets.bytes.get(), BYTES as u32);
     }
 
     #[test]
@@ -252,10 +252,10 @@ mod tests {
         let cache = runtime.enter().unwrap();
         let blocks = fill_pools(cache, 2);
         free(cache, blocks[0]);
-        assert_eq!(cache.all_pockets.blocks.get(), 1);
+        assert_eq!(cache.all_pockets.bytes.get(), BYTES as u32);
         runtime.directory.purge_all();
         cache.sweep_after_a_look();
-        assert_eq!(cache.all_pockets.blocks.get(), 0);
+        assert_eq!(cache.all_pockets.bytes.get(), 0);
         assert_eq!(cache.partial_pools.get(), 1);
     }
 
