@@ -69,7 +69,12 @@ impl Appetite {
         taken
     }
 
-    /// Whether huge pages were slow to come, shortly before `now`.
+    /// Memory was refused: whole huge pages are more than is needed, so none is asked for for a while.
+    pub(crate) fn note_refused(&self) {
+        self.slow_until.set(clock::milliseconds() + PAUSE_MS);
+    }
+
+    /// Whether huge pages were slow to come, or refused, shortly before `now`.
     pub(crate) fn is_slow(&self, now: u64) -> bool {
         now < self.slow_until.get()
     }

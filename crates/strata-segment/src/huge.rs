@@ -60,10 +60,16 @@ impl Directory {
         self.trade_pools(mapped);
         let head = match self.map_huge(mapped, offset, align, pages) {
             Some(head) => head,
-            None if self.release_kept_memory() => self.map_huge(mapped, offset, align, pages)?,
-            None => return None,
+            None => self.map_with_the_last(needed, offset, align)?,
         };
         Some((self.count_in(head), true))
+    }
+
+    /// The system refused: what lies free goes, and no more is asked for than is needed.
+    #[cold]
+    fn map_with_the_last(&self, needed: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
+        self.appetite.note_refused();
+        if self.release_kept_memory() { self.map_huge(needed, offset, align, Pages::Any) } else { None }
     }
 
     fn reuse(&self, needed: usize, want_zero: bool) -> Option<NonNull<ArenaHead>> {
