@@ -17,7 +17,8 @@ use strata_core::sync::OwnedU32;
 /// Pools that are filled before the next one's memory is taken ahead: half a megabyte.
 const SEVERAL: u32 = 8;
 
-/// Carving touches every page of smaller blocks. Of larger ones the program may use the beginning only.
+/// Carving touches every page of smaller blocks, unless they are taken untouched to be zero (`alloc_zeroable`, which is no growth).
+/// Of larger ones the program may use the beginning only.
 const LARGEST_BYTES: usize = UNIT_BYTES;
 
 /// Bits of a count.
@@ -124,5 +125,17 @@ mod tests {
     fn of_blocks_larger_than_a_page_nothing_is_known() {
         assert!(is_touched_whole(SizeClass::of(4096)));
         assert!(!is_touched_whole(SizeClass::of(4097)));
+    }
+
+    #[test]
+    fn blocks_that_are_taken_untouched_are_no_sign_of_growth() {
+        static RUNTIME: crate::identity::Runtime = crate::identity::Runtime::new();
+        let cache = RUNTIME.enter().unwrap();
+        let class = SizeClass::of(LARGEST_BYTES);
+        for _ in 0..2 * SEVERAL * Pool::capacity(class) {
+            // SAFETY: the caches of a test have one user.
+            assert!(unsafe { cache.alloc_zeroable(class) }.is_some());
+        }
+        assert_eq!(opened_until_evident(&cache.fresh, class), SEVERAL as usize + 1);
     }
 }

@@ -38,6 +38,8 @@ impl Cache {
         {
             // SAFETY: the current pool is ours and of this class.
             if let Some(block) = unsafe { pool.carve_untouched(class) } {
+                // Whoever takes memory as it is may leave it so: what comes next is not taken ahead.
+                self.fresh.forget_class(class);
                 return Some((block, Memory::Zero));
             }
         }
