@@ -16,6 +16,8 @@
 //! Nothing found: the program that could not catch it is told in a line, and aborted. A static program that means to catch
 //! `bad_alloc` without having linked anything of the C++ library that throws it, adds `-Wl,-u,_ZSt17__throw_bad_allocv`.
 //!
+//! A static program has no second nothrow form: there, a handler that throws out of ours ends it.
+//!
 //! Does not know: what an exception is.
 
 #[cfg_attr(target_arch = "x86_64", path = "throwing/x86_64.rs")]
