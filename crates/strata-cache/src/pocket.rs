@@ -247,6 +247,18 @@ mod tests {
     }
 
     #[test]
+    fn whoever_deletes_a_heap_has_none_of_its_blocks_in_his_pockets() {
+        let runtime = runtime();
+        let (heap, own) = (runtime.enter().unwrap(), runtime.enter().unwrap());
+        let blocks = fill_pools(heap, 2);
+        blocks.into_iter().for_each(|block| free(own, block));
+        assert!(own.all_pockets.bytes.get() > 0);
+        // SAFETY: the caches of a test have one user.
+        unsafe { runtime.delete(heap, own) };
+        assert_eq!(runtime.directory.census().used_pools, 0);
+    }
+
+    #[test]
     fn a_look_empties_the_pockets() {
         let runtime = runtime();
         let cache = runtime.enter().unwrap();

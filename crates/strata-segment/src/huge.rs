@@ -69,7 +69,9 @@ impl Directory {
     #[cold]
     fn map_with_the_last(&self, needed: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
         self.appetite.note_refused();
-        if self.release_kept_memory() { self.map_huge(needed, offset, align, Pages::Any) } else { None }
+        // Also if nothing went: whole huge pages may have been what was too much.
+        self.release_kept_memory();
+        self.map_huge(needed, offset, align, Pages::Any)
     }
 
     fn reuse(&self, needed: usize, want_zero: bool) -> Option<NonNull<ArenaHead>> {

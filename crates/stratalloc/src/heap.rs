@@ -11,6 +11,7 @@
 //! | the heap (`Heap::dealloc`)       | onto the heap's list: as fast as a thread's own                       |
 //! | any thread, by the ordinary free | in a chain of that thread's outbox, to be taken in by the heap's next |
 //! |                                  | refills; out of a full pool, which is nobody's, into the thread's own |
+//! |                                  | or, for a while, one of its pockets (`strata-cache/pocket.rs`)         |
 //!
 //! A heap and the threads exchange pools as threads do among each other: a pool that a heap filled is nobody's, and belongs
 //! to whoever frees into it first; one that somebody left with room may be adopted by a heap. So a heap gathers what is
@@ -60,7 +61,7 @@ use strata_core::size_class::{SizeClass, padded};
 /// ```
 ///
 /// A thread that frees blocks of a heap by the ordinary free, also the one that uses the heap, holds them back in chains: 16 at
-/// most, of 64 blocks or 16 KiB. [`dealloc`](Self::dealloc) does not. Blocks that are left when the heap is dropped keep their
+/// most, of 64 blocks or 16 KiB; and of 2 KiB and more, some eight of a size until the next look. [`dealloc`](Self::dealloc) does not. Blocks that are left when the heap is dropped keep their
 /// pools in memory, 64 KiB each, until the last of a pool is freed.
 #[derive(Debug)]
 pub struct Heap {
