@@ -33,7 +33,7 @@ use strata_os::{clock, memory};
 const LITTLE: usize = 4;
 
 /// Nearly all is all but one part of so many.
-const NEARLY: u64 = 8;
+const NEARLY: u64 = 16;
 
 /// Whether arenas hold huge pages at all: not those of models, which therefore need not look at any of this.
 pub(crate) const FIT_ARENAS: bool = ARENA_BYTES >= HUGE_PAGE_BYTES;

@@ -5,6 +5,7 @@
 //! Each allocator is the `#[global_allocator]` of a process of its own (package `strata-benches`); this side starts
 //! them, reads one line of JSON from each, and does the arithmetic.
 
+pub(crate) mod best_peer;
 pub(crate) mod build;
 pub(crate) mod compare;
 pub(crate) mod machine;

@@ -11,7 +11,7 @@ use crate::bench::offers::Offers;
 use crate::bench::plan::{self, Effort};
 use crate::bench::results::Results;
 use crate::bench::workspace::Workspace;
-use crate::bench::{build, compare, noise, pages, report, schedule, tables};
+use crate::bench::{best_peer, build, compare, noise, pages, report, schedule, tables};
 
 /// Compare Strata with other allocators on real work
 ///
@@ -121,6 +121,9 @@ fn print(results: &Results) {
     }
     let effort = results.effort;
     println!("medians of {} interleaved runs, scale {}", effort.repetitions, effort.scale);
+    if let Some(line) = best_peer::line(results) {
+        println!("{line}");
+    }
     for warning in noise::warnings(results) {
         println!("warning: {warning}");
     }
