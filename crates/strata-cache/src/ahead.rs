@@ -1,7 +1,7 @@
 //! Whether a thread evidently grows, class by class: it filled several fresh pools one after another.
 //!
 //! The memory of the next one is taken in one call then (`strata-segment/ahead.rs`). It is the only one of its class that is not
-//! filled yet, so what waits to be used is an eighth of the class at most, and half of that on average.
+//! filled yet, so what waits to be used is a thirty-second of the class at most, and half of that on average.
 //!
 //! I1  A class's count is that of the fresh pools that it opened since it last found room elsewhere (in a pool that somebody left,
 //!     or whose memory was used before) or last had a pool that came empty. So a thread that only dabbles in a class, or whose
@@ -14,15 +14,15 @@ use strata_core::pool::{Memory, Pool, UNIT_BYTES};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::OwnedU32;
 
-/// Pools that are filled before the next one's memory is taken ahead: half a megabyte.
-const SEVERAL: u32 = 8;
+/// Pools that are filled before the next one's memory is taken ahead: two megabytes.
+const SEVERAL: u32 = 32;
 
 /// Carving touches every page of smaller blocks, unless they are taken untouched to be zero (`alloc_zeroable`, which is no growth).
 /// Of larger ones the program may use the beginning only.
 const LARGEST_BYTES: usize = UNIT_BYTES;
 
 /// Bits of a count.
-const COUNT_BITS: usize = 4;
+const COUNT_BITS: usize = 8;
 const COUNTS_A_WORD: usize = u32::BITS as usize / COUNT_BITS;
 const COUNT_MASK: u32 = (1 << COUNT_BITS) - 1;
 const WORDS: usize = CLASS_COUNT.div_ceil(COUNTS_A_WORD);

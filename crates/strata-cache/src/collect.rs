@@ -1,7 +1,7 @@
 //! Keeping house: partial pools in bounds, remote frees taken in, chains posted, memory looked after.
 //!
 //! I1  A cache keeps at most [`PARTIAL_FLOOR`] partial pools (16 MiB of address space), or its even share of all pools
-//!     committed if that is more and it has allocated lately; when it would keep another, the oldest of that class becomes
+//!     committed if that is more and it has allocated lately; when it would keep another, the first of that class becomes
 //!     nobody's. So what a thread holds back that sleeps or only frees is bounded, whatever it did before. A program with
 //!     one thread never gives up its own.
 //!
@@ -31,7 +31,7 @@ const POOLS_A_ROUND: u32 = 4;
 impl Cache {
     /// Puts an owned pool, current nowhere, into its queue.
     pub(crate) fn keep_partial(&self, class: SizeClass, pool: &'static Pool) {
-        self.queue(class).push_back(pool);
+        self.queue(class).push(class, pool);
         let count = self.partial_pools.get() + 1;
         self.partial_pools.set(count);
         if count > PARTIAL_FLOOR && u64::from(count) > self.partial_limit() {
@@ -57,10 +57,10 @@ impl Cache {
 
     #[cold]
     fn evict(&self, class: SizeClass) {
-        let Some(oldest) = self.queue(class).first() else { return };
-        self.drop_partial(class, oldest);
+        let Some(first) = self.queue(class).first() else { return };
+        self.drop_partial(class, first);
         // SAFETY: ours, out of its queue.
-        unsafe { self.directory().leave_pool(oldest) };
+        unsafe { self.directory().leave_pool(first) };
     }
 
     /// Takes in what others gave back to a partial pool; `false` if that was all of it and the pool is gone.
@@ -139,7 +139,7 @@ impl Cache {
         }
     }
 
-    /// Looks after the oldest `limit` pools of a class, each once.
+    /// Looks after the first `limit` pools of a class, each once.
     fn look_after_some(&self, class: SizeClass, limit: u32) {
         let mut kept_first: Option<&Pool> = None;
         for _ in 0..limit {

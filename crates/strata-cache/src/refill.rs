@@ -3,7 +3,7 @@
 //! ```text
 //!   0  blocks that go round (`pocket`); a class without a pool, its first blocks: larger ones (`borrow`)
 //!   1  what others gave back to the current pool
-//!   2  a partial pool of ours with enough room, the fullest of those looked at
+//!   2  a partial pool of ours with enough room, the lowest of those looked at
 //!   3  carve more of the current pool
 //!   4  adopt a pool of nobody's
 //!   5  a pool of ours that another class has for nothing (`idle`); a fresh one
@@ -64,26 +64,31 @@ impl Cache {
             list.replace(taken.head);
             return Some(());
         }
-        if let Some(pool) = self.fullest_partial(class) {
+        if let Some(pool) = self.lowest_partial(class) {
             self.turn_to(class, pool);
             if !list.is_empty() {
                 return Some(());
             }
         }
-        if let Some(pool) = self.list(class).pool() {
-            // SAFETY: the current pool is ours and of this class.
-            if let Some(link) = unsafe { pool.carve(class) } {
-                list.replace(link);
-                return Some(());
-            }
+        if self.carve_current(class).is_some() {
+            return Some(());
         }
         let Some(pool) = self.pool_of_nobodys(class) else { return self.refill_from_own(class) };
         self.leave_current(class);
         self.make_current(class, pool);
         if list.is_empty() {
-            // SAFETY: the current pool is ours and of this class.
-            list.replace(unsafe { pool.carve(class) }?);
+            self.carve_current(class)?;
         }
+        Some(())
+    }
+
+    /// Fills the empty list from the current pool's holes, or from what nobody carved yet.
+    fn carve_current(&self, class: SizeClass) -> Option<()> {
+        let pool = self.list(class).pool()?;
+        let holes = pool.holes();
+        // SAFETY: the current pool is ours and of this class.
+        self.list(class).free.replace(unsafe { pool.carve(class) }?);
+        self.directory().note_rise((holes ^ pool.holes()).count_ones());
         Some(())
     }
 
@@ -124,8 +129,7 @@ impl Cache {
             self.turn_to(class, pool);
         }
         if list.is_empty() {
-            // SAFETY: the pool turned to is ours and of this class.
-            list.replace(unsafe { self.list(class).pool()?.carve(class) }?);
+            self.carve_current(class)?;
         }
         Some(())
     }
@@ -143,24 +147,61 @@ impl Cache {
         self.keep_or_leave(class, pool);
     }
 
-    /// Of the oldest partial pools, the fullest that has room for a while; what others gave back is taken on the way.
-    fn fullest_partial(&self, class: SizeClass) -> Option<&'static Pool> {
+    /// Of the first partial pools, the lowest that has room for a while; what others gave back is taken on the way. Those that have
+    /// none wait at the end.
+    fn lowest_partial(&self, class: SizeClass) -> Option<&'static Pool> {
+        let queue = self.queue(class);
         let mut best: Option<&'static Pool> = None;
-        let mut first_looked_at: Option<&'static Pool> = None;
+        let mut next = queue.first();
         for _ in 0..LOOK_AT {
-            let Some(pool) = self.queue(class).first() else { break };
-            if first_looked_at.is_some_and(|first| core::ptr::eq(first, pool)) {
-                break;
-            }
+            let Some(pool) = next else { break };
+            next = queue.behind(pool);
             if !self.look_after(class, pool) {
                 continue;
             }
-            first_looked_at.get_or_insert(pool);
-            self.queue(class).rotate();
-            if pool.has_room(class) && best.is_none_or(|best| pool.live() > best.live()) {
+            if !pool.has_room(class) {
+                queue.remove(pool);
+                queue.push_back(pool);
+            } else if best.is_none_or(|best| pool.base() < best.base()) {
                 best = Some(pool);
             }
         }
         best
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use crate::identity::Runtime;
+    use std::vec::Vec;
+    use strata_core::address::UserPtr;
+
+    #[test]
+    fn blocks_are_taken_from_the_lowest_partial_pool_so_that_others_drain() {
+        static RUNTIME: Runtime = Runtime::new();
+        let cache = RUNTIME.enter().unwrap();
+        let class = SizeClass::of(8 << 10);
+        let new = || {
+            // SAFETY: the caches of a test have one user.
+            UserPtr::new(unsafe { cache.alloc(class) }.unwrap().as_non_null())
+        };
+        let pool_of = |block: UserPtr| {
+            // SAFETY: a block of a pool.
+            unsafe { block.pool() }.base()
+        };
+        let blocks: Vec<_> = (0..4 * Pool::capacity(class)).map(|_| new()).collect();
+        let mut first_of_three: Vec<_> =
+            blocks.chunks(Pool::capacity(class) as usize).take(3).map(|pool| pool[0]).collect();
+        first_of_three.rotate_left(2);
+        first_of_three.iter().for_each(|block| {
+            // SAFETY: as above; each is given back once.
+            unsafe { cache.free(*block, class) };
+        });
+        cache.empty_pockets();
+        let taken: Vec<_> = (0..3).map(|_| pool_of(new())).collect();
+        let mut lowest_first: Vec<_> = first_of_three.into_iter().map(pool_of).collect();
+        lowest_first.sort_unstable();
+        assert_eq!(taken, lowest_first);
     }
 }

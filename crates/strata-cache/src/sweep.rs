@@ -1,4 +1,5 @@
-//! A thread's own partial pools give their free pages back: whenever somebody looked for memory to give back.
+//! A thread's own partial pools give their free pages back: whenever somebody looked for memory to give back, or the program
+//! takes more than ever.
 //!
 //! S1  At most [`POOLS_A_LOOK`] pools are looked at after one look, beginning with another class each time, so that a thread
 //!     with very many of them gets to all in turn.
@@ -24,11 +25,18 @@ impl Cache {
         self.directory().looks() as u32
     }
 
-    /// Sweeps if somebody looked since the last time; as long as there are partial pools, somebody will.
+    fn heights(&self) -> u32 {
+        self.directory().heights() as u32
+    }
+
+    /// Sweeps if somebody looked since the last time, or from a new height; as long as there are partial pools, somebody will.
     #[inline]
     pub(crate) fn sweep_after_a_look(&self) {
         if self.looks() != self.looks_seen.get() {
             self.sweep_now();
+        }
+        if self.heights() != self.heights_seen.get() {
+            self.sweep_for_rise();
         }
         if self.partial_pools.get() != 0 {
             self.directory().keep_looking();
@@ -42,6 +50,29 @@ impl Cache {
         match self.sweep(Sweep::Idle) {
             0 => self.sleep(),
             waiting => self.wake_for(waiting),
+        }
+    }
+
+    /// The program takes more memory than ever: free pages of the largest blocks' pools go first, of the pools that blocks are taken
+    /// from last, until as much went as came.
+    #[cold]
+    #[inline(never)]
+    fn sweep_for_rise(&self) {
+        self.heights_seen.set(self.heights());
+        let mut left = POOLS_A_LOOK;
+        SizeClass::all().rev().for_each(|class| self.sweep_from_the_end(class, &mut left));
+    }
+
+    fn sweep_from_the_end(&self, class: SizeClass, left: &mut u32) {
+        let mut next = self.queue(class).last();
+        while let Some(pool) = next
+            && *left != 0
+            && !self.directory().is_enough(Sweep::Rise)
+        {
+            // SAFETY: ours, in a queue and so not current, and none without live blocks is.
+            let _ = unsafe { self.directory().sweep_pool(class, pool, Sweep::Rise) };
+            *left -= 1;
+            next = self.queue(class).before(pool);
         }
     }
 
@@ -72,5 +103,58 @@ impl Cache {
                 break;
             }
         }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use crate::identity::Runtime;
+    use std::vec::Vec;
+    use strata_core::address::UserPtr;
+
+    /// Two blocks to a pool, and eight.
+    const LARGE: usize = 32 << 10;
+    const SMALL: usize = 8 << 10;
+
+    fn new(cache: &Cache, bytes: usize) -> UserPtr {
+        // SAFETY: the caches of a test have one user.
+        UserPtr::new(unsafe { cache.alloc(SizeClass::of(bytes)) }.unwrap().as_non_null())
+    }
+
+    /// Sixteen pools of small blocks, one of which lives in each.
+    fn make_sparse_pools(cache: &Cache) {
+        let blocks: Vec<_> = (0..8 * 16).map(|_| new(cache, SMALL)).collect();
+        blocks.into_iter().enumerate().filter(|(index, _)| index % 8 != 0).for_each(|(_, block)| {
+            // SAFETY: as in `new`; each is given back once.
+            unsafe { cache.free(block, SizeClass::of(SMALL)) };
+        });
+    }
+
+    #[test]
+    fn a_program_that_grows_beyond_its_peak_gives_back_what_its_own_sparse_pools_have_free() {
+        static RUNTIME: Runtime = Runtime::new();
+        RUNTIME.directory.set_purge_delay(u64::MAX - 1);
+        let cache = RUNTIME.enter().unwrap();
+        make_sparse_pools(cache);
+        assert_eq!(RUNTIME.directory.purged_bytes(), 0);
+        let _held: Vec<_> = (0..2 * 80).map(|_| new(cache, LARGE)).collect();
+        let free_bytes = 15 * 7 * SMALL as u64;
+        assert!((free_bytes / 2..=free_bytes).contains(&RUNTIME.directory.purged_bytes()));
+    }
+
+    #[test]
+    fn a_program_that_takes_what_it_had_before_digs_nothing() {
+        static RUNTIME: Runtime = Runtime::new();
+        RUNTIME.directory.set_purge_delay(u64::MAX - 1);
+        let cache = RUNTIME.enter().unwrap();
+        let held: Vec<_> = (0..2 * 80).map(|_| new(cache, LARGE)).collect();
+        held.into_iter().for_each(|block| {
+            // SAFETY: as in `new`; each is given back once.
+            unsafe { cache.free(block, SizeClass::of(LARGE)) };
+        });
+        make_sparse_pools(cache);
+        let _held: Vec<_> = (0..2 * 60).map(|_| new(cache, LARGE)).collect();
+        assert_eq!(RUNTIME.directory.purged_bytes(), 0);
     }
 }

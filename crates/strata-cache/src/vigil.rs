@@ -10,7 +10,7 @@
 //! blocks that never runs dry: no slow path is reached, and with one thread nobody else looks for memory to give back. So
 //! such a list is put down, back on its pool. What that costs is bounded: some microseconds for each look.
 //!
-//! V1  While awake, a class that has partial pools may have no current one; its blocks are taken from the oldest partial pool,
+//! V1  While awake, a class that has partial pools may have no current one; its blocks are taken from the first partial pool,
 //!     which counts them. All other rules hold as ever, so a vigil may begin and end wherever no list is being filled.
 //! V2  A vigil begins once between two looks at most, and hands out at most [`SINGLES`] blocks.
 //!
@@ -67,7 +67,7 @@ impl Cache {
         }
     }
 
-    /// A block of the oldest partial pool, while awake. `None`: asleep, or no such block.
+    /// A block of the first partial pool, while awake. `None`: asleep, or no such block.
     #[inline]
     pub(crate) fn take_single(&self, class: SizeClass) -> Option<BlockPtr> {
         let left = self.singles.get();

@@ -11,7 +11,7 @@ use crate::segment::{Segment, pool_index};
 use core::ptr::NonNull;
 use strata_core::arena::{self, PoolBits};
 use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
-use strata_core::pool::{Format, Pool};
+use strata_core::pool::{Format, Pool, UNITS};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{ADOPT_CLAIMS, ADOPT_LOOKS, DIRTY_READ_AFTER_CLAIM};
 use strata_core::sync::spin_hint;
@@ -45,6 +45,7 @@ impl Directory {
                 if run.dirty == 0 {
                     self.note_untouched(run.first, pools);
                 }
+                self.note_rise((pools - run.dirty.count_ones()) * UNITS);
                 return Some(run);
             }
             if self.grow() {
@@ -105,10 +106,12 @@ impl Directory {
         let more = run_mask(start + old, new - old);
         // SAFETY: the run was claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
+        let clean = more & !segment.dirty(arena);
         if !segment.pools[arena as usize].claim_exactly(more) {
             return false;
         }
         first.open_run(new);
+        self.note_rise(clean.count_ones() * UNITS);
         true
     }
 

@@ -15,6 +15,7 @@
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
 use crate::appetite::Appetite;
+use crate::ascent::Ascent;
 use crate::demand::Demand;
 use crate::huge_keep::HugeKeep;
 use crate::huge_pages::HugePageChoice;
@@ -64,6 +65,7 @@ pub struct Directory {
     pub(crate) purge_clock: PurgeClock,
     pub(crate) demand: Demand,
     pub(crate) trade: Trade,
+    pub(crate) ascent: Ascent,
     pub(crate) pressure: Pressure,
     pub(crate) huge_shelf: HugeShelf,
     pub(crate) huge_keep: HugeKeep,
@@ -87,6 +89,7 @@ pub(crate) struct Numbers {
     pub(crate) purged_pools: Counter,
     pub(crate) purge_calls: Counter,
     pub(crate) looks: Counter,
+    pub(crate) heights: Counter,
 }
 
 const DEFAULT_PURGE_DELAY_MS: u64 = 500;
@@ -110,6 +113,7 @@ impl Directory {
                 purge_clock: PurgeClock::new(),
                 demand: Demand::new(),
                 trade: Trade::new(),
+                ascent: Ascent::new(),
                 pressure: Pressure::new(),
                 huge_shelf: HugeShelf::new(),
                 huge_keep: HugeKeep::new(),
@@ -127,6 +131,7 @@ impl Directory {
                     purged_pools: Counter::zero(),
                     purge_calls: Counter::zero(),
                     looks: Counter::zero(),
+                    heights: Counter::zero(),
                 },
             }
         }

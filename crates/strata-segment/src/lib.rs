@@ -16,6 +16,7 @@ extern crate std;
 
 mod ahead;
 mod appetite;
+mod ascent;
 mod bell;
 mod census;
 mod claim;

@@ -21,6 +21,7 @@ use crate::directory::Directory;
 use crate::segment::{Segment, pool_index};
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
+use strata_core::pool::UNITS;
 use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::{LAZY_STAYS_DIRTY, PURGE_CLAIMS, PURGE_CLEANS_FIRST};
 use strata_os::memory;
@@ -146,7 +147,7 @@ impl Directory {
             // SAFETY: committed, and ours by the claim (I1); a free pool's contents are nobody's.
             if unsafe { way.purge(base, bytes) } {
                 purged |= run;
-                self.note_purged(length, way);
+                self.note_purged(length, run & segment.dirty(arena), way);
             }
             self.numbers.purge_calls.add(1);
             claimed &= !run;
@@ -154,9 +155,10 @@ impl Directory {
         purged
     }
 
-    /// What went lazily is not gone yet, and nobody misses it.
-    fn note_purged(&self, pools: u32, way: PurgeWay) {
+    /// What went lazily is not gone yet, and nobody misses it. Only those of the pools that were `dirty` had been taken before.
+    fn note_purged(&self, pools: u32, dirty: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
+            self.ascent.note_purge((dirty.count_ones() * UNITS).into());
             self.numbers.purged_bytes.add(u64::from(pools) * POOL_BYTES as u64);
             self.numbers.purged_pools.add(pools.into());
         }

@@ -18,6 +18,8 @@ impl Directory {
     /// # Safety
     /// - The caller owns the pool, none of whose blocks is live, and does not use it again.
     pub unsafe fn release_pool(&self, pool: &Pool) {
+        // Once it is dirty, it counts as one that holds memory all over.
+        self.ascent.note_filled(pool.holes().count_ones().into());
         if CLOSE_BEFORE_RELEASE {
             pool.close();
         }

@@ -11,8 +11,8 @@
 //! I3  Holes are dug by the owner of a pool that is not current, and only where every carved block that overlaps a page is
 //!     on the list. So no chain of freed blocks, wherever it waits, leads through a hole.
 //!
-//! Beside the holes, a pool remembers in the same word whether it was idle since the last look, and how much was free when it
-//! was dug last: memory that cycles is left alone, and a pool is dug again only after some more of its blocks died.
+//! Beside the holes, a pool remembers in the same word for how many looks it was idle, and how much was free when it was dug
+//! last: memory that cycles is left alone, and a pool is dug again only after some more of its blocks died.
 //!
 //! Does not know: the OS, which gives the pages back; when to look. Decision 0010.
 
@@ -29,7 +29,8 @@ pub const UNIT_BYTES: usize = POOL_BYTES / UNITS as usize;
 const HOLES: u32 = (1 << UNITS) - 1;
 const ROOM_SHIFT: u32 = UNITS;
 const ROOM_FIELD: u32 = (1 << 13) - 1;
-const IDLE_BIT: u32 = 1 << 30;
+const IDLE_SHIFT: u32 = 29;
+const IDLE_FIELD: u32 = 3;
 const ZERO_BIT: u32 = 1 << 31;
 
 const _: () = assert!(POOL_BYTES >> GRANULE_SHIFT <= ROOM_FIELD as usize, "a count of blocks fits its field");
@@ -77,17 +78,18 @@ impl Ground {
         Self(self.0 & !(ROOM_FIELD << ROOM_SHIFT) | (room << ROOM_SHIFT))
     }
 
-    const fn is_idle(self) -> bool {
-        self.0 & IDLE_BIT != 0
+    /// Looks since blocks were last taken from the pool, up to three.
+    const fn idle_looks(self) -> u32 {
+        (self.0 >> IDLE_SHIFT) & IDLE_FIELD
     }
 
-    const fn idle(self) -> Self {
-        Self(self.0 | IDLE_BIT)
+    const fn looked_at(self) -> Self {
+        if self.idle_looks() == IDLE_FIELD { self } else { Self(self.0 + (1 << IDLE_SHIFT)) }
     }
 
     /// Blocks are taken from the pool again: it is neither idle nor dug.
     pub(super) const fn in_use(self) -> Self {
-        Self(self.0 & !IDLE_BIT).with_room_when_dug(0)
+        Self(self.0 & !(IDLE_FIELD << IDLE_SHIFT)).with_room_when_dug(0)
     }
 
     /// Whether enough of the `capacity` is free, and enough died since the last time, for pages to have come free.
@@ -103,9 +105,9 @@ impl Ground {
 pub enum Look {
     /// Nothing to gain.
     Leave,
-    /// It was in use until now: look again.
+    /// It was in use of late: look again.
     Again,
-    /// Idle since the last look, and worth it.
+    /// Idle for long enough, and worth it.
     Dig,
 }
 
@@ -118,16 +120,16 @@ impl Pool {
         self.ground.set(ground.pack());
     }
 
-    /// One look at a pool that is not current, by its owner.
-    pub fn look(&self, class: SizeClass) -> Look {
+    /// One look at a pool that is not current, by its owner; it is to have been idle for so many `looks` before, three at most.
+    pub fn look(&self, class: SizeClass, looks: u32) -> Look {
         let ground = self.ground();
         if !ground.is_worth_digging(Self::capacity(class), self.room(class)) {
             return Look::Leave;
         }
-        if ground.is_idle() {
+        if ground.idle_looks() >= looks {
             return Look::Dig;
         }
-        self.set_ground(ground.idle());
+        self.set_ground(ground.looked_at());
         Look::Again
     }
 

@@ -225,7 +225,7 @@ fn a_pool_is_dug_when_it_was_idle_and_again_only_after_more_of_it_died() {
     let class = SizeClass::of(1024);
     let mut case = Case::open(pool, class, Memory::Zero);
     case.take(64);
-    assert_eq!(pool.look(class), Look::Leave, "nothing is free");
+    assert_eq!(pool.look(class, 1), Look::Leave, "nothing is free");
     let free = |case: &mut Case, indices: core::ops::Range<u32>| {
         indices.for_each(|index| {
             case.live.remove(&index);
@@ -234,12 +234,12 @@ fn a_pool_is_dug_when_it_was_idle_and_again_only_after_more_of_it_died() {
         });
     };
     free(&mut case, 0..32);
-    assert_eq!([pool.look(class), pool.look(class)], [Look::Again, Look::Dig]);
+    assert_eq!([pool.look(class, 1), pool.look(class, 1)], [Look::Again, Look::Dig]);
     case.dig(4096);
-    assert_eq!(pool.look(class), Look::Leave);
+    assert_eq!(pool.look(class, 1), Look::Leave);
     free(&mut case, 32..36);
-    assert_eq!(pool.look(class), Look::Dig);
+    assert_eq!(pool.look(class, 1), Look::Dig);
     case.dig(4096);
     case.take(1);
-    assert_eq!(pool.look(class), Look::Again, "blocks were taken from it since");
+    assert_eq!(pool.look(class, 1), Look::Again, "blocks were taken from it since");
 }
