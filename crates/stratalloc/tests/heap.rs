@@ -219,8 +219,10 @@ fn heaps_that_come_and_go_take_no_memory() {
         live(10 * tenth);
         let after = (resident_bytes(), Strata::stats());
         println!("  resident after {} heaps: {}, after {}: {}", 10 * tenth, before.0, 20 * tenth, after.0);
-        // What the other thread has not freed yet comes and goes.
-        assert!(after.0 < before.0 + 8 * MIB, "{} grew to {}", before.0, after.0);
+        // What the other thread has not freed yet comes and goes, and so do the pools that it keeps; a sanitizer's own memory is a
+        // multiple of that. A pool for each heap would be 190 MiB and more.
+        let comes_and_goes = if is_slow() { 96 * MIB } else { 24 * MIB };
+        assert!(after.0 < before.0 + comes_and_goes, "{} grew to {}", before.0, after.0);
         assert_eq!(after.1.caches, before.1.caches);
         drop(sender);
         other.join().unwrap();
