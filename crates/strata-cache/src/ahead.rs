@@ -10,9 +10,9 @@
 //! Does not know: how memory is taken. Measured: decision 0009.
 
 use crate::cache::Cache;
+use crate::class_counts::{ClassCounts, words_for};
 use strata_core::pool::{Memory, Pool, UNIT_BYTES};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
-use strata_core::sync::OwnedU32;
 
 /// Pools that are filled before the next one's memory is taken ahead: two megabytes.
 const SEVERAL: u32 = 32;
@@ -22,63 +22,29 @@ const SEVERAL: u32 = 32;
 const LARGEST_BYTES: usize = UNIT_BYTES;
 
 /// Bits of a count.
-const COUNT_BITS: usize = 8;
-const COUNTS_A_WORD: usize = u32::BITS as usize / COUNT_BITS;
-const COUNT_MASK: u32 = (1 << COUNT_BITS) - 1;
-const WORDS: usize = CLASS_COUNT.div_ceil(COUNTS_A_WORD);
+const BITS: usize = 8;
 
-const _: () = assert!(SEVERAL <= COUNT_MASK);
+/// How many fresh pools each class opened one after another (I1), up to [`SEVERAL`].
+pub(crate) type FreshPools = ClassCounts<BITS, { words_for(CLASS_COUNT, BITS) }>;
 
-/// How many fresh pools each class opened one after another (I1), or [`SEVERAL`].
-#[derive(Debug)]
-pub(crate) struct FreshPools([OwnedU32; WORDS]);
-
-impl FreshPools {
-    strata_core::const_unless_loom! {
-        pub(crate) fn new() -> Self {
-            Self(strata_core::each_slot!(OwnedU32::zero(); WORDS))
-        }
-    }
-
-    /// No class grows.
-    pub(crate) fn forget(&self) {
-        self.0.iter().for_each(|word| word.set(0));
-    }
-
-    /// A class does not grow.
-    pub(crate) fn forget_class(&self, class: SizeClass) {
-        let (word, shift) = self.place(class);
-        word.set(word.get() & !(COUNT_MASK << shift));
-    }
-
-    /// One more; whether several were opened before it.
-    fn count(&self, class: SizeClass) -> bool {
-        let (word, shift) = self.place(class);
-        let is_evident = word.get() >> shift & COUNT_MASK == SEVERAL;
-        if !is_evident {
-            word.set(word.get() + (1 << shift));
-        }
-        is_evident
-    }
-
-    fn place(&self, class: SizeClass) -> (&OwnedU32, usize) {
-        // SAFETY: a class's index is below CLASS_COUNT by construction.
-        let word = unsafe { self.0.get_unchecked(class.index() / COUNTS_A_WORD) };
-        (word, class.index() % COUNTS_A_WORD * COUNT_BITS)
-    }
-}
+const _: () = assert!(SEVERAL <= FreshPools::LARGEST);
 
 impl Cache {
     /// A pool was claimed for `class`, and will be filled next.
     pub(crate) fn note_claimed(&self, class: SizeClass, pool: &Pool, memory: Memory) {
         match memory {
             Memory::Used => self.fresh.forget_class(class),
-            Memory::Zero if is_touched_whole(class) && self.fresh.count(class) => {
+            Memory::Zero if is_touched_whole(class) && is_evident(&self.fresh, class) => {
                 self.directory().take_ahead(pool);
             }
             Memory::Zero => {}
         }
     }
+}
+
+/// Counts one more; whether several were opened before it.
+fn is_evident(fresh: &FreshPools, class: SizeClass) -> bool {
+    !fresh.count_up_to(SEVERAL, class)
 }
 
 fn is_touched_whole(class: SizeClass) -> bool {
@@ -91,14 +57,14 @@ mod tests {
 
     /// Opens fresh pools until it is evident; how many it took.
     fn opened_until_evident(fresh: &FreshPools, class: SizeClass) -> usize {
-        1 + (0..).take_while(|_| !fresh.count(class)).count()
+        1 + (0..).take_while(|_| !is_evident(fresh, class)).count()
     }
 
     #[test]
     fn growth_is_evident_once_several_fresh_pools_were_filled_and_stays_so() {
         let (fresh, class) = (FreshPools::new(), SizeClass::of(48));
         assert_eq!(opened_until_evident(&fresh, class), SEVERAL as usize + 1);
-        assert!((0..100).all(|_| fresh.count(class)));
+        assert!((0..100).all(|_| is_evident(&fresh, class)));
     }
 
     #[test]
@@ -116,11 +82,12 @@ mod tests {
             let _ = opened_until_evident(&fresh, class);
         }
         for (index, class) in SizeClass::all().enumerate() {
-            assert_eq!(fresh.count(class), index % 2 == 0, "class {index}");
+            assert_eq!(is_evident(&fresh, class), index % 2 == 0, "class {index}");
         }
         fresh.forget();
-        assert!(SizeClass::all().all(|class| !fresh.count(class)));
+        assert!(SizeClass::all().all(|class| !is_evident(&fresh, class)));
     }
+
     #[test]
     fn of_blocks_larger_than_a_page_nothing_is_known() {
         assert!(is_touched_whole(SizeClass::of(4096)));

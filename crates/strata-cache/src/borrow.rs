@@ -14,10 +14,10 @@
 //! Does not know: who asks. Measured in decision 0016.
 
 use crate::cache::Cache;
+use crate::class_counts::{ClassCounts, words_for};
 use core::ops::RangeInclusive;
 use strata_core::block::BlockPtr;
 use strata_core::size_class::SizeClass;
-use strata_core::sync::OwnedU32;
 
 /// What a class borrows before it has a pool of its own. Models have small pools, and count them.
 const MOST: u32 = if cfg!(strata_loom) { 0 } else { 3 };
@@ -25,42 +25,14 @@ const MOST: u32 = if cfg!(strata_loom) { 0 } else { 3 };
 const BORROWERS: RangeInclusive<usize> = 80..=1920;
 
 /// Bits of a count.
-const COUNT_BITS: usize = 2;
-const COUNTS_A_WORD: usize = u32::BITS as usize / COUNT_BITS;
-const COUNT_MASK: u32 = (1 << COUNT_BITS) - 1;
-/// Enough for all borrowers.
-const WORDS: usize =
-    (SizeClass::of(if cfg!(strata_loom) { 1024 } else { *BORROWERS.end() }).index()) / COUNTS_A_WORD + 1;
-
-const _: () = assert!(MOST <= COUNT_MASK);
+const BITS: usize = 2;
+/// The largest class that borrows; models have fewer classes.
+const LARGEST: SizeClass = SizeClass::of(if cfg!(strata_loom) { 1024 } else { *BORROWERS.end() });
 
 /// How many blocks each class has borrowed.
-#[derive(Debug)]
-pub(crate) struct Borrowed([OwnedU32; WORDS]);
+pub(crate) type Borrowed = ClassCounts<BITS, { words_for(LARGEST.index() + 1, BITS) }>;
 
-impl Borrowed {
-    strata_core::const_unless_loom! {
-        pub(crate) fn new() -> Self {
-            Self(strata_core::each_slot!(OwnedU32::zero(); WORDS))
-        }
-    }
-
-    /// Nobody has borrowed anything.
-    pub(crate) fn forget(&self) {
-        self.0.iter().for_each(|word| word.set(0));
-    }
-
-    /// Counts one more for a class; `false`: it has had its share.
-    fn count(&self, class: SizeClass) -> bool {
-        let Some(word) = self.0.get(class.index() / COUNTS_A_WORD) else { return false };
-        let shift = class.index() % COUNTS_A_WORD * COUNT_BITS;
-        let has_share = word.get() >> shift & COUNT_MASK < MOST;
-        if has_share {
-            word.set(word.get() + (1 << shift));
-        }
-        has_share
-    }
-}
+const _: () = assert!(MOST <= Borrowed::LARGEST);
 
 /// The class that lends to this one.
 fn lender_of(class: SizeClass) -> Option<SizeClass> {
@@ -77,7 +49,7 @@ impl Cache {
     pub(crate) unsafe fn borrow(&self, class: SizeClass) -> Option<BlockPtr> {
         let lender = lender_of(class)?;
         let has_pool = self.list(class).pool().is_some() || self.queue(class).first().is_some();
-        if has_pool || !self.borrowed.count(class) {
+        if has_pool || !self.borrowed.count_up_to(MOST, class) {
             return None;
         }
         // SAFETY: the same contract.

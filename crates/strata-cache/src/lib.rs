@@ -17,6 +17,7 @@ mod ahead;
 mod alloc;
 mod borrow;
 mod cache;
+mod class_counts;
 mod collect;
 #[cfg_attr(strata_loom, path = "current_model.rs")]
 pub mod current;

@@ -174,6 +174,7 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::identity::Runtime;
+    use crate::scene;
     use std::vec::Vec;
 
     const BYTES: usize = 16384;
@@ -184,13 +185,11 @@ mod tests {
     }
 
     fn new(cache: &Cache) -> UserPtr {
-        // SAFETY: the caches of a test have one user.
-        UserPtr::new(unsafe { cache.alloc(class()) }.unwrap().as_non_null())
+        scene::new(cache, class())
     }
 
     fn free(cache: &Cache, block: UserPtr) {
-        // SAFETY: as in `new`; the test gives the block back once.
-        unsafe { cache.free(block, class()) };
+        scene::free(cache, block, class());
     }
 
     /// So many full pools of nobody's, by the addresses of their blocks, and one more that is current.

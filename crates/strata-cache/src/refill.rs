@@ -174,6 +174,7 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::identity::Runtime;
+    use crate::scene::{free, new};
     use std::vec::Vec;
     use strata_core::address::UserPtr;
 
@@ -182,24 +183,17 @@ mod tests {
         static RUNTIME: Runtime = Runtime::new();
         let cache = RUNTIME.enter().unwrap();
         let class = SizeClass::of(8 << 10);
-        let new = || {
-            // SAFETY: the caches of a test have one user.
-            UserPtr::new(unsafe { cache.alloc(class) }.unwrap().as_non_null())
-        };
         let pool_of = |block: UserPtr| {
             // SAFETY: a block of a pool.
             unsafe { block.pool() }.base()
         };
-        let blocks: Vec<_> = (0..4 * Pool::capacity(class)).map(|_| new()).collect();
+        let blocks: Vec<_> = (0..4 * Pool::capacity(class)).map(|_| new(cache, class)).collect();
         let mut first_of_three: Vec<_> =
             blocks.chunks(Pool::capacity(class) as usize).take(3).map(|pool| pool[0]).collect();
         first_of_three.rotate_left(2);
-        first_of_three.iter().for_each(|block| {
-            // SAFETY: as above; each is given back once.
-            unsafe { cache.free(*block, class) };
-        });
+        first_of_three.iter().for_each(|block| free(cache, *block, class));
         cache.empty_pockets();
-        let taken: Vec<_> = (0..3).map(|_| pool_of(new())).collect();
+        let taken: Vec<_> = (0..3).map(|_| pool_of(new(cache, class))).collect();
         let mut lowest_first: Vec<_> = first_of_three.into_iter().map(pool_of).collect();
         lowest_first.sort_unstable();
         assert_eq!(taken, lowest_first);
