@@ -83,14 +83,14 @@ impl Heap {
         match class_of(layout) {
             // SAFETY: H1.
             Some(class) => unsafe { self.cache.alloc(class) }.map(|block| block.as_non_null()),
-            None => NonNull::new(unpooled::alloc(layout.size(), layout.align())),
+            None => NonNull::new(unpooled::alloc(unpooled_bytes(layout), layout.align())),
         }
     }
 
     /// The same, all zero.
     pub fn alloc_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
         let Some(class) = class_of(layout) else {
-            return NonNull::new(unpooled::alloc_zeroed(layout.size(), layout.align()));
+            return NonNull::new(unpooled::alloc_zeroed(unpooled_bytes(layout), layout.align()));
         };
         // SAFETY: H1.
         let (block, memory) = unsafe { self.cache.alloc_zeroable(class) }?;
@@ -188,4 +188,9 @@ impl Drop for Heap {
 fn class_of(layout: Layout) -> Option<SizeClass> {
     let size = padded(layout.size(), layout.align());
     (size <= LARGEST_CLASS_BYTES).then(|| SizeClass::of(size))
+}
+
+/// Bytes to ask for where no class serves a layout: also an empty block has a place of its own.
+fn unpooled_bytes(layout: Layout) -> usize {
+    layout.size().max(1)
 }

@@ -61,6 +61,25 @@ fn a_heap_goes_from_thread_to_thread() {
 }
 
 #[test]
+fn an_empty_block_has_a_place_of_its_own_however_it_is_aligned() {
+    let heap = Heap::new().unwrap();
+    for shift in 0..=24 {
+        let empty = Layout::from_size_align(0, 1 << shift).unwrap();
+        let blocks = [heap.alloc(empty), heap.alloc_zeroed(empty), heap.alloc(empty)].map(Option::unwrap);
+        for (index, block) in blocks.into_iter().enumerate() {
+            assert!(block.addr().get().trailing_zeros() >= shift, "{block:?}");
+            // SAFETY: a live allocation.
+            assert!(unsafe { Strata::usable_size(block) } > 0, "alignment {}", 1 << shift);
+            assert!(!blocks[..index].contains(&block));
+        }
+        for block in blocks {
+            // SAFETY: a live allocation with this layout, and not used again.
+            unsafe { heap.dealloc(block, empty) };
+        }
+    }
+}
+
+#[test]
 fn blocks_of_a_heap_are_as_any_others() {
     let heap = Heap::new().unwrap();
     for align in (0..=20).map(|shift| 1 << shift) {
