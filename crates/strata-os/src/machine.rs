@@ -57,7 +57,7 @@ impl MemoryBudget {
 /// `RLIMIT_AS`. `None`: nobody set a limit, or the system does not say how much of it is used.
 ///
 /// Asks the kernel each time, as limits change and processes are moved: a dozen small files, about a tenth of a millisecond.
-/// For a few times a second, by a thread that has 16 KiB of stack left.
+/// For a few times a second; the caller needs 2 KiB of stack.
 pub fn memory_budget() -> Option<MemoryBudget> {
     crate::imp::budget()
 }

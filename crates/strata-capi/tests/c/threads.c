@@ -1,6 +1,7 @@
 /* Threads that pass blocks to each other, fork, are cancelled, and end with destructors that allocate; contents checked. */
 #define _GNU_SOURCE
 #include "check.h"
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -182,6 +183,22 @@ static void a_cancelled_thread_ends_in_no_call(void) {
     CHECK(went_on);
 }
 
+/* In a child, where the allocator has yet to ask, too, and where it may overflow the stack. */
+static void the_least_stack_is_enough(void) {
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t thread;
+        pthread_attr_t least;
+        CHECK(pthread_attr_init(&least) == 0);
+        CHECK(pthread_attr_setstacksize(&least, PTHREAD_STACK_MIN) == 0);
+        is_cancelled = 1;
+        CHECK(pthread_create(&thread, &least, goes_on, NULL) == 0);
+        CHECK(pthread_join(thread, NULL) == 0 && went_on);
+        exit(21);
+    }
+    expect_exit(child, 21);
+}
+
 /* Destructors of thread-specific data that allocate and free, in every round that there is. */
 static pthread_key_t keys[40];
 static _Atomic int destructed;
@@ -249,6 +266,7 @@ static void ways_to_end(void) {
 
 int main(void) {
     /* First, while the allocator has yet to ask how much memory there is. */
+    the_least_stack_is_enough();
     a_cancelled_thread_ends_in_no_call();
     threads_pass_blocks();
     forks_while_threads_allocate();

@@ -10,7 +10,7 @@
 //! | `hugetlb`     | huge pages that an administrator set apart                      |
 //! | `nodes`       | NUMA: which memory is near to whom                              |
 //! | `cgroup`      | the containers' memory limits, and what is used of them         |
-//! | `small_file`  | a file of `/proc` or `/sys` in a buffer on the stack            |
+//! | `small_file`  | a file of `/proc` or `/sys` in a buffer of the caller's         |
 //! | `cancel`      | calls in which no thread ends                                   |
 //! | `clock`       | milliseconds, processor_nanoseconds                             |
 //! | `stderr`      | one write to the standard error output                          |

@@ -25,8 +25,7 @@ pub(super) struct Level {
 
 impl Level {
     /// `None`: there is no such group, or it has no memory controller.
-    pub(super) fn read(version: Version, group: &Path) -> Option<Self> {
-        let mut buffer = [0; 4096];
+    pub(super) fn read(version: Version, group: &mut Path, buffer: &mut [u8]) -> Option<Self> {
         let usage = read_number(group, version.usage_file());
         let set = version.limit_files().iter().filter_map(|file| limit(read_number(group, file)));
         let set = set.min();
@@ -34,7 +33,7 @@ impl Level {
         if usage.is_none() && set.is_none() {
             return None;
         }
-        let stat = small_file::read(group.with(b"/memory.stat")?.as_c_str(), &mut buffer).unwrap_or_default();
+        let stat = group.with(b"/memory.stat", |path| small_file::read(path, buffer)).unwrap_or_default();
         let limit = least(set, version.inherited_limit(stat));
         let idle = entry(stat, version.idle_entry()).unwrap_or(0);
         Some(Level { limit, usage: usage.map(|usage| usage.saturating_sub(idle)) })
@@ -76,9 +75,8 @@ impl Version {
 }
 
 /// The number in a file that has nothing else; `max` is none.
-fn read_number(group: &Path, file: &[u8]) -> Option<u64> {
-    let mut buffer = [0; 64];
-    number(small_file::read(group.with(file)?.as_c_str(), &mut buffer)?)
+fn read_number(group: &mut Path, file: &[u8]) -> Option<u64> {
+    group.with(file, |path| number(small_file::read(path, &mut [0; 64])?))
 }
 
 /// The number behind a name in `memory.stat`.

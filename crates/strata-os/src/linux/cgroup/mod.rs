@@ -18,6 +18,7 @@
 //!
 //! Does not know: what to do near the limit.
 
+mod desk;
 mod group;
 mod membership;
 mod mount;
@@ -25,6 +26,7 @@ mod path;
 
 use super::small_file;
 use crate::machine::MemoryBudget;
+use desk::{Desk, Papers};
 use group::Level;
 use membership::Version;
 use mount::Mount;
@@ -63,32 +65,53 @@ impl Seen<'_> {
 
     /// Visits the levels from the group of this process to the root of what it sees.
     fn fold<T>(self, start: T, mut visit: impl FnMut(T, Level) -> T) -> T {
-        let mut buffer = [0; 4096];
-        let Some((version, group)) = self.membership(&mut buffer) else { return start };
-        let Some(mount) = self.mount(version, group) else { return start };
-        levels(mount.below(group)).fold(start, |result, group| match self.level(version, &mount, group) {
-            Some(level) => visit(result, level),
-            None => result,
+        let Some(mut desk) = Desk::take() else { return start };
+        let Papers { membership, text, mount, path } = &mut *desk;
+        let Some((version, group)) = self.membership(path, membership) else { return start };
+        if self.find_mount(version, group, mount, path, text).is_none() {
+            return start;
+        }
+        levels(mount.below(group)).fold(start, |result, group| {
+            match self.level(version, mount, group, path, text) {
+                Some(level) => visit(result, level),
+                None => result,
+            }
         })
     }
 
-    fn membership(self, buffer: &mut [u8]) -> Option<(Version, &[u8])> {
-        let path = Path::of([self.0, b"/proc/self/cgroup"])?;
-        membership::parse(small_file::read(path.as_c_str(), buffer)?)
+    fn membership<'text>(self, path: &mut Path, text: &'text mut [u8]) -> Option<(Version, &'text [u8])> {
+        path.set([self.0, b"/proc/self/cgroup"])?;
+        membership::parse(small_file::read(path.as_c_str(), text)?)
     }
 
     /// The usual place if the group is there, else what the list of mounts says: it has thousands of lines on some hosts.
-    fn mount(self, version: Version, group: &[u8]) -> Option<Mount> {
-        let usual = Mount::usual(version);
-        if usual.is_some_and(|usual| self.level(version, &usual, innermost(group)).is_some()) {
-            return usual;
+    fn find_mount(
+        self,
+        version: Version,
+        group: &[u8],
+        mount: &mut Mount,
+        path: &mut Path,
+        text: &mut [u8],
+    ) -> Option<()> {
+        mount.set_usual(version)?;
+        if self.level(version, mount, innermost(group), path, text).is_some() {
+            return Some(());
         }
-        let path = Path::of([self.0, b"/proc/self/mountinfo"])?;
-        small_file::find_line(path.as_c_str(), &mut [0; 4096], |line| Mount::parse(line, version)).or(usual)
+        path.set([self.0, b"/proc/self/mountinfo"])?;
+        small_file::find_line(path.as_c_str(), text, |line| mount.read(line, version))
+            .or_else(|| mount.set_usual(version))
     }
 
-    fn level(self, version: Version, mount: &Mount, group: &[u8]) -> Option<Level> {
-        Level::read(version, &Path::of([self.0, mount.point(), group])?)
+    fn level(
+        self,
+        version: Version,
+        mount: &Mount,
+        group: &[u8],
+        path: &mut Path,
+        text: &mut [u8],
+    ) -> Option<Level> {
+        path.set([self.0, mount.point(), group])?;
+        Level::read(version, path, text)
     }
 }
 

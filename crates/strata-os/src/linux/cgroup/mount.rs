@@ -11,25 +11,30 @@
 use super::membership::Version;
 use super::path::Path;
 
-/// One mount.
-#[derive(Clone, Copy)]
+/// One mount; all-zero bytes are one of nothing.
 pub(super) struct Mount {
     root: Path,
     point: Path,
 }
 
 impl Mount {
-    /// Where nearly all systems have it, whole.
-    pub(super) fn usual(version: Version) -> Option<Self> {
+    #[cfg(test)]
+    const fn none() -> Self {
+        Self { root: Path::empty(), point: Path::empty() }
+    }
+
+    /// Becomes the one that nearly all systems have, whole.
+    pub(super) fn set_usual(&mut self, version: Version) -> Option<()> {
         let point: &[u8] = match version {
             Version::One => b"/sys/fs/cgroup/memory",
             Version::Two => b"/sys/fs/cgroup",
         };
-        Some(Self { root: Path::of([])?, point: Path::of([point])? })
+        self.root.set([])?;
+        self.point.set([point])
     }
 
-    /// The mount that a line of `/proc/self/mountinfo` tells of; `None` if that is of something else.
-    pub(super) fn parse(line: &[u8], version: Version) -> Option<Self> {
+    /// Becomes the one that a line of `/proc/self/mountinfo` tells of; `None` if that is of something else.
+    pub(super) fn read(&mut self, line: &[u8], version: Version) -> Option<()> {
         let mut words = line.split(|byte| *byte == b' ');
         let (root, point) = (words.nth(3)?, words.next()?);
         words.find(|word| *word == b"-")?;
@@ -44,7 +49,8 @@ impl Mount {
             return None;
         }
         let root = root.strip_suffix(b"/").unwrap_or(root);
-        Some(Self { root: unescaped(root)?, point: unescaped(point)? })
+        unescape(root, &mut self.root)?;
+        unescape(point, &mut self.point)
     }
 
     pub(super) fn point(&self) -> &[u8] {
@@ -61,15 +67,15 @@ impl Mount {
 }
 
 /// The kernel writes white space and backslashes as three octal digits behind a backslash.
-fn unescaped(word: &[u8]) -> Option<Path> {
-    let mut path = Path::of([])?;
+fn unescape(word: &[u8], path: &mut Path) -> Option<()> {
+    path.set([])?;
     let mut rest = word;
     while let Some((first, behind)) = rest.split_first() {
         let escape = behind.first_chunk::<3>().filter(|_| *first == b'\\').and_then(octal);
         path.push(escape.unwrap_or(*first))?;
         rest = if escape.is_some() { behind.get(3..)? } else { behind };
     }
-    Some(path)
+    Some(())
 }
 
 fn octal(digits: &[u8; 3]) -> Option<u8> {
@@ -83,18 +89,23 @@ fn octal(digits: &[u8; 3]) -> Option<u8> {
 mod tests {
     use super::*;
 
+    fn parse(line: &[u8], version: Version) -> Option<Mount> {
+        let mut mount = Mount::none();
+        mount.read(line, version).map(|()| mount)
+    }
+
     const ONE: &[u8] =
         b"35 31 0:32 /docker/x /sys/fs/cgroup/memory ro,nosuid master:9 - cgroup cgroup rw,cpu,memory";
     const TWO: &[u8] = b"41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate";
 
     #[test]
     fn each_version_has_its_type() {
-        let one = Mount::parse(ONE, Version::One).unwrap();
+        let one = parse(ONE, Version::One).unwrap();
         assert_eq!((one.root.as_bytes(), one.point()), (&b"/docker/x"[..], &b"/sys/fs/cgroup/memory"[..]));
-        let two = Mount::parse(TWO, Version::Two).unwrap();
+        let two = parse(TWO, Version::Two).unwrap();
         assert_eq!((two.root.as_bytes(), two.point()), (&b""[..], &b"/sys/fs/cgroup/unified"[..]));
-        assert!(Mount::parse(ONE, Version::Two).is_none());
-        assert!(Mount::parse(TWO, Version::One).is_none());
+        assert!(parse(ONE, Version::Two).is_none());
+        assert!(parse(TWO, Version::One).is_none());
     }
 
     #[test]
@@ -107,24 +118,25 @@ mod tests {
             b"",
         ];
         for line in others {
-            assert!(
-                [Version::One, Version::Two].iter().all(|version| Mount::parse(line, *version).is_none())
-            );
+            assert!([Version::One, Version::Two].iter().all(|version| parse(line, *version).is_none()));
         }
     }
 
     #[test]
     fn the_root_is_cut_off_a_group_as_whole_names() {
-        let mount = Mount::parse(ONE, Version::One).unwrap();
+        let mount = parse(ONE, Version::One).unwrap();
         assert_eq!(mount.below(b"/docker/x/job"), b"/job");
         assert_eq!(mount.below(b"/docker/x"), b"");
         assert_eq!(mount.below(b"/docker/xy"), b"/docker/xy");
-        assert_eq!(Mount::parse(TWO, Version::Two).unwrap().below(b"/job"), b"/job");
+        assert_eq!(parse(TWO, Version::Two).unwrap().below(b"/job"), b"/job");
     }
 
     #[test]
     fn escapes_are_undone() {
-        assert_eq!(unescaped(br"/a\040b\134").unwrap().as_bytes(), br"/a b\");
-        assert_eq!(unescaped(br"/a\9\04").unwrap().as_bytes(), br"/a\9\04");
+        let mut path = Path::empty();
+        assert!(unescape(br"/a\040b\134", &mut path).is_some());
+        assert_eq!(path.as_bytes(), br"/a b\");
+        assert!(unescape(br"/a\9\04", &mut path).is_some());
+        assert_eq!(path.as_bytes(), br"/a\9\04");
     }
 }

@@ -1,31 +1,33 @@
-//! A path, put together on the stack.
+//! A path, put together in place.
 
 use core::ffi::CStr;
 
 const MOST_BYTES: usize = 1024;
 
-/// Ends in a zero byte.
-#[derive(Clone, Copy)]
+/// What lies behind its length is zero: so it ends in a zero byte, and all-zero bytes are an empty one.
 pub(super) struct Path {
     bytes: [u8; MOST_BYTES],
     length: usize,
 }
 
 impl Path {
-    /// The parts, one behind the other; `None` if they are too long, or have a zero byte within.
-    pub(super) fn of<const COUNT: usize>(parts: [&[u8]; COUNT]) -> Option<Self> {
-        let mut path = Path { bytes: [0; MOST_BYTES], length: 0 };
-        for part in parts {
-            path.push_all(part)?;
-        }
-        Some(path)
+    #[cfg(test)]
+    pub(super) const fn empty() -> Self {
+        Self { bytes: [0; MOST_BYTES], length: 0 }
     }
 
-    /// This path with a file's name behind it.
-    pub(super) fn with(&self, file: &[u8]) -> Option<Self> {
-        let mut path = *self;
-        path.push_all(file)?;
-        Some(path)
+    /// Becomes these parts, one behind the other; `None` if they are too long, or have a zero byte within.
+    pub(super) fn set<const COUNT: usize>(&mut self, parts: [&[u8]; COUNT]) -> Option<()> {
+        self.cut(0);
+        parts.into_iter().try_for_each(|part| self.push_all(part))
+    }
+
+    /// What `look` finds at this path with a file's name behind it.
+    pub(super) fn with<T>(&mut self, file: &[u8], look: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
+        let length = self.length;
+        let found = self.push_all(file).and_then(|()| look(self.as_c_str()));
+        self.cut(length);
+        found
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -44,6 +46,11 @@ impl Path {
         (byte != 0).then_some(())
     }
 
+    fn cut(&mut self, length: usize) {
+        self.bytes.get_mut(length..self.length).unwrap_or_default().fill(0);
+        self.length = length;
+    }
+
     fn push_all(&mut self, part: &[u8]) -> Option<()> {
         part.iter().try_for_each(|byte| self.push(*byte))
     }
@@ -54,15 +61,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_follow_each_other() {
-        let path = Path::of([b"/a", b"/b"]).and_then(|path| path.with(b"/c")).unwrap();
-        assert_eq!((path.as_c_str(), path.as_bytes()), (c"/a/b/c", &b"/a/b/c"[..]));
+    fn parts_follow_each_other_and_a_file_is_there_for_a_look() {
+        let mut path = Path::empty();
+        assert!(path.set([b"/a", b"/b"]).is_some());
+        assert_eq!(path.with(b"/c", |whole| (whole == c"/a/b/c").then_some(7)), Some(7));
+        assert_eq!((path.as_c_str(), path.as_bytes()), (c"/a/b", &b"/a/b"[..]));
+        assert!(path.set([b"/x"]).is_some());
+        assert_eq!(path.as_c_str(), c"/x");
     }
 
     #[test]
     fn what_is_no_path_is_none() {
-        assert!(Path::of([&[b'x'; MOST_BYTES - 1]]).is_some());
-        assert!(Path::of([&[b'x'; MOST_BYTES]]).is_none());
-        assert!(Path::of([b"/a\0b"]).is_none());
+        let mut path = Path::empty();
+        assert!(path.set([&[b'x'; MOST_BYTES - 1]]).is_some());
+        assert!(path.with(b"x", |_| Some(())).is_none());
+        assert_eq!(path.as_bytes().len(), MOST_BYTES - 1);
+        assert!(path.set([&[b'x'; MOST_BYTES]]).is_none());
+        assert!(path.set([b"/a\0b"]).is_none());
     }
 }
