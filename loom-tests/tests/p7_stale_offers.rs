@@ -120,3 +120,28 @@ fn what_is_left_with_room_is_found() {
         world.end([theirs]);
     });
 }
+
+#[test]
+fn a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it() {
+    model("a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it", None, || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let (ours, theirs) = (world.enter(), world.enter());
+        ours.free(ours.alloc(HALF));
+        world.leave(ours);
+        directory.offer_free_pools(HALF);
+        let other = spawn(move || {
+            let block = theirs.alloc(QUARTER);
+            (theirs, block)
+        });
+        if let Some(run) = directory.claim_alike(HALF) {
+            run.first.open_run(1);
+            // SAFETY: claimed above, and used no more.
+            unsafe { directory.free_large(run.first) };
+        }
+        let (theirs, block) = join(other);
+        block.expect_intact();
+        theirs.free(block);
+        world.end([theirs]);
+    });
+}

@@ -6,7 +6,7 @@
 //!   2  a partial pool of ours with enough room, the lowest of those looked at
 //!   3  carve more of the current pool
 //!   4  adopt a pool of nobody's
-//!   5  a pool of ours that another class has for nothing (`idle`); a fresh one
+//!   5  a free pool that the class had before; a pool of ours that another class has for nothing (`idle`); any free one
 //!   6  if there is none: any free block of ours, however few its pool has
 //! ```
 //!
@@ -19,6 +19,7 @@ use crate::current;
 use strata_core::block::BlockPtr;
 use strata_core::pool::{Memory, Pool};
 use strata_core::size_class::SizeClass;
+use strata_segment::ClaimedRun;
 
 /// Partial pools looked at for one refill.
 const LOOK_AT: u32 = 8;
@@ -96,26 +97,34 @@ impl Cache {
     /// that was left on another.
     fn pool_of_nobodys(&self, class: SizeClass) -> Option<&'static Pool> {
         let directory = self.directory();
-        let left = directory.adopt(class);
-        if left.is_none()
-            && let Some(idle) = self.turn_idle(class)
-        {
+        if let Some(left) = directory.adopt(class) {
+            return Some(self.take_over_left(class, left));
+        }
+        if let Some(run) = directory.claim_alike(class) {
+            return Some(self.open_claimed(class, &run));
+        }
+        if let Some(idle) = self.turn_idle(class) {
             self.fresh.forget_class(class);
             return Some(idle);
         }
-        if left.is_none()
-            && let Some(run) = directory.claim_pool()
-        {
+        if let Some(run) = directory.claim_pool() {
             self.pay_for_turns();
-            let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
-            run.first.open(class, self.identity(), memory);
-            self.note_claimed(class, run.first, memory);
-            return Some(run.first);
+            return Some(self.open_claimed(class, &run));
         }
-        let pool = left.or_else(|| directory.adopt_far(class))?;
+        directory.adopt_far(class).map(|left| self.take_over_left(class, left))
+    }
+
+    fn open_claimed(&self, class: SizeClass, run: &ClaimedRun) -> &'static Pool {
+        let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
+        run.first.open(class, self.identity(), memory);
+        self.note_claimed(class, run.first, memory);
+        run.first
+    }
+
+    fn take_over_left(&self, class: SizeClass, pool: &'static Pool) -> &'static Pool {
         self.fresh.forget_class(class);
         pool.take_over(self.identity());
-        Some(pool)
+        pool
     }
 
     /// The OS has no more: whatever is ours will do, even a pool with one free block.

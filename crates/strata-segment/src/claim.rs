@@ -42,10 +42,7 @@ impl Directory {
         debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
         loop {
             if let Some(run) = self.claim_existing(pools, step) {
-                if run.dirty == 0 {
-                    self.note_untouched(run.first, pools);
-                }
-                self.note_rise((pools - run.dirty.count_ones()) * UNITS);
+                self.note_taken(&run, pools);
                 return Some(run);
             }
             if self.grow() {
@@ -59,6 +56,14 @@ impl Directory {
                 return self.look_again(pools, step);
             }
         }
+    }
+
+    /// Pools were claimed, some of which may be without memory.
+    pub(crate) fn note_taken(&self, run: &ClaimedRun, pools: u32) {
+        if run.dirty == 0 {
+            self.note_untouched(run.first, pools);
+        }
+        self.note_rise((pools - run.dirty.count_ones()) * UNITS);
     }
 
     /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
@@ -170,7 +175,7 @@ impl Segment {
             let place = self.arena(index);
             // SAFETY: a raised bit means an initialised arena.
             let shelf = unsafe { arena::shelf(place) };
-            while let Some(offer) = shelf.take(class) {
+            while let Some(offer) = shelf.take_among(class, self.taken(index)) {
                 // SAFETY: a pool of an initialised arena; its header is never unmapped.
                 let pool = unsafe { place.pool(offer) };
                 if !ADOPT_CLAIMS || pool.remote().claim() {

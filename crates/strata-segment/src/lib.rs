@@ -15,6 +15,7 @@
 extern crate std;
 
 mod ahead;
+mod alike;
 mod appetite;
 mod ascent;
 mod bell;

@@ -1,9 +1,12 @@
-//! What only models ask for: giving a whole directory back, so that ten thousand executions fit into memory.
+//! What only models ask for: giving a whole directory back, so that ten thousand executions fit into memory; offers of free pools.
 //!
 //! Does not know: whether anybody still uses it.
 
 use crate::directory::Directory;
 use crate::purge::Which;
+use crate::release::offer;
+use crate::{claim::bits_of, segment::pool_index};
+use strata_core::size_class::SizeClass;
 
 impl Directory {
     /// Gives all segments back.
@@ -15,6 +18,18 @@ impl Directory {
         for segment in self.segments() {
             // SAFETY: the caller's promise.
             unsafe { segment.discard() };
+        }
+    }
+
+    /// Has all free pools be those that `class` gave back, as `release_pool` does natively.
+    pub fn offer_free_pools(&self, class: SizeClass) {
+        for segment in self.segments() {
+            for arena in segment.committed_arenas() {
+                for index in bits_of(segment.free_with_memory(arena)) {
+                    // SAFETY: a pool of an initialised arena.
+                    offer(class, unsafe { segment.arena(arena).pool(pool_index(index)) });
+                }
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ impl Directory {
         if self.preference.matters() { self.adopt_anywhere(class) } else { None }
     }
 
-    fn preferred_segments(&self) -> impl Iterator<Item = &'static Segment> {
+    pub(crate) fn preferred_segments(&self) -> impl Iterator<Item = &'static Segment> {
         let near = self.preference.near();
         let of = move |backing| {
             let is_one = move |segment: &&Segment| segment.backing() == backing && segment.serves(near);

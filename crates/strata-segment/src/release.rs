@@ -1,13 +1,15 @@
-//! Giving pools back: to the arena when they are empty, to the shelf when nobody owns them but blocks still live.
+//! Giving pools back: to the arena when they are empty, to nobody when blocks still live. On the shelf both stand under their class.
 //!
 //! Does not know: when memory goes back to the OS; `purge` does.
 
+use crate::alike::FREED_ARE_OFFERED;
 use crate::claim::run_mask;
 use crate::directory::Directory;
 use crate::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
 use strata_core::pool::{Disowned, Format, Freed, Pool};
+use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{
     CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, OFFER_AFTER_DISOWN, OWNER_CLEARED_FIRST,
 };
@@ -20,11 +22,17 @@ impl Directory {
     pub unsafe fn release_pool(&self, pool: &Pool) {
         // Once it is dirty, it counts as one that holds memory all over.
         self.ascent.note_filled(pool.holes().count_ones().into());
+        let format = pool.format();
         if CLOSE_BEFORE_RELEASE {
             pool.close();
         }
         // SAFETY: closed; the caller's promise.
         unsafe { self.release_run(pool, 1) };
+        if let Format::Blocks(class) = format
+            && FREED_ARE_OFFERED
+        {
+            offer(class, pool);
+        }
         if !CLOSE_BEFORE_RELEASE {
             pool.close();
         }
@@ -109,26 +117,18 @@ impl Directory {
 /// - The caller owns the pool (not current anywhere); unless `Empty` is returned, it does not use it again.
 unsafe fn give_up(pool: &Pool) -> Freed {
     let Format::Blocks(class) = pool.format() else { return Freed::StillLive };
-    // SAFETY: the pool of an initialised arena.
-    let (segment, index) = unsafe { Segment::of(pool) };
-    // SAFETY: as above.
-    let shelf = unsafe { arena::shelf(pool.arena()) };
-    let offer = || {
-        shelf.offer(class, pool.index());
-        segment.shelf_summary(class).raise(index);
-    };
     loop {
         let has_room = pool.has_room(class);
         if OWNER_CLEARED_FIRST {
             pool.set_owner(core::ptr::null_mut());
         }
         if !OFFER_AFTER_DISOWN && has_room {
-            offer();
+            offer(class, pool);
         }
         match pool.remote().disown() {
             Disowned::Done => {
                 if OFFER_AFTER_DISOWN && has_room {
-                    offer();
+                    offer(class, pool);
                 }
                 if !OWNER_CLEARED_FIRST {
                     pool.set_owner(core::ptr::null_mut());
@@ -145,4 +145,14 @@ unsafe fn give_up(pool: &Pool) -> Freed {
             }
         }
     }
+}
+
+/// Says that a pool, which is nobody's or free by now, served `class`: of the header only the place is used.
+pub(crate) fn offer(class: SizeClass, pool: &Pool) {
+    // SAFETY: the pool of an initialised arena.
+    let shelf = unsafe { arena::shelf(pool.arena()) };
+    // SAFETY: as above.
+    let (segment, index) = unsafe { Segment::of(pool) };
+    shelf.offer(class, pool.index());
+    segment.shelf_summary(class).raise(index);
 }

@@ -17,7 +17,7 @@ use crate::claim::bits_of;
 use crate::directory::Directory;
 use crate::purge::Which;
 use crate::segment::Segment;
-use strata_core::address::{ArenaPtr, PoolIndex};
+use strata_core::address::PoolIndex;
 use strata_core::arena;
 use strata_core::pool::{Format, Look, Pool, RemoteState, UNIT_BYTES};
 use strata_core::size_class::SizeClass;
@@ -152,16 +152,17 @@ impl Directory {
                     return left;
                 }
                 for arena in bits_of(segment.shelf_summary(class).hints()) {
-                    left |= self.sweep_arena(segment.arena(arena), class, which);
+                    left |= self.sweep_arena(segment, arena, class, which);
                 }
             }
         }
         left
     }
 
-    fn sweep_arena(&self, arena: ArenaPtr, class: SizeClass, which: Sweep) -> bool {
+    fn sweep_arena(&self, segment: &Segment, arena: u32, class: SizeClass, which: Sweep) -> bool {
+        let (taken, arena) = (segment.taken(arena), segment.arena(arena));
         // SAFETY: a raised bit means an initialised arena.
-        let offered = unsafe { arena::shelf(arena) }.glance(class);
+        let offered = unsafe { arena::shelf(arena) }.glance(class) & taken;
         let mut left = false;
         for index in bits_of(offered).filter_map(|bit| PoolIndex::new(bit as usize)) {
             // SAFETY: a pool of an initialised arena; its header is never unmapped.

@@ -1,9 +1,11 @@
-//! The pools of an arena that nobody owns and that have blocks to give, by size class.
+//! The pools of an arena that nobody owns and that have blocks to give, by size class; and those that are free, by the class that
+//! they served last.
 //!
-//! Putting a pool on the shelf is a *hint*: ownership is the pool's own remote word. A bit may be stale (the pool was
-//! claimed by a freeing thread, or even serves another class by now); whoever takes it claims the pool and looks.
+//! Putting a pool on the shelf is a *hint*: ownership is the pool's own remote word, or its bit among the free ones. A bit here may
+//! be stale (the pool was claimed by a freeing thread, or even serves another class by now); whoever takes it claims the pool
+//! and looks.
 //!
-//! I1  A pool is disowned before its bit is set, so that whoever sees the bit can claim the pool.
+//! I1  A pool is disowned, or given back, before its bit is set, so that whoever sees the bit can claim the pool.
 //!
 //! Does not know: who adopts. Models: `loom-tests/tests/p5_adopt.rs`, `p7_stale_offers.rs`.
 //! Idea: abandoned-page bitmaps (mimalloc 3).
@@ -31,10 +33,10 @@ impl Shelf {
         };
     }
 
-    /// Offers a pool that was just disowned (I1).
+    /// Offers a pool that was just disowned, or given back (I1).
     #[inline]
     pub fn offer(&self, class: SizeClass, pool: PoolIndex) {
-        // AcqRel: carries the disowning to whoever takes the bit; pairs with Acquire in shelf.rs::take.
+        // AcqRel: carries the disowning to whoever takes the bit; pairs with Acquire in shelf.rs::take_among.
         self.words[class.index()].fetch_or(pool.bit(), AcqRel);
     }
 
@@ -52,18 +54,26 @@ impl Shelf {
         self.words[class.index()].load(Acquire) == 0
     }
 
-    /// Takes the lowest offer.
-    pub fn take(&self, class: SizeClass) -> Option<PoolIndex> {
+    /// Takes the lowest offer that is one of `pools`.
+    pub fn take_among(&self, class: SizeClass, pools: u64) -> Option<PoolIndex> {
         let word = &self.words[class.index()];
         // Relaxed: the exchange below tests it.
-        let mut offered = word.load(Relaxed);
-        while offered != 0 {
+        let mut seen = word.load(Relaxed);
+        loop {
+            let offered = seen & pools;
+            if offered == 0 {
+                return None;
+            }
             // Acquire: sees the disowning; pairs with Release in shelf.rs::offer. Relaxed on failure: tried again.
-            match word.compare_exchange(offered, offered & (offered - 1), AcqRel, Relaxed) {
+            match word.compare_exchange(seen, seen & !lowest(offered), AcqRel, Relaxed) {
                 Ok(_) => return PoolIndex::new(offered.trailing_zeros() as usize),
-                Err(now) => offered = now,
+                Err(now) => seen = now,
             }
         }
-        None
     }
+}
+
+/// The lowest bit of a word.
+const fn lowest(word: u64) -> u64 {
+    word & word.wrapping_neg()
 }

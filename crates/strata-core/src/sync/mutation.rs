@@ -66,6 +66,8 @@ sites! {
     ADOPT_CLAIMS: bool = true, mutant "adopt_without_claim" = false;
     /// `segment/claim.rs::adopt`: looks whether the offer still holds.
     ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_offer" = false;
+    /// `segment/alike.rs::claim_alike_in`: claims what it was offered.
+    ALIKE_CLAIMS: bool = true, mutant "alike_trusts_the_offer" = false;
     /// `segment/release.rs::release_pool`: the header is idle before the bit is given back.
     CLOSE_BEFORE_RELEASE: bool = true, mutant "pool_closed_late" = false;
     /// `segment/release.rs::give_up`: the owner's name is gone before the pool is anybody's.
