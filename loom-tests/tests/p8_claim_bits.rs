@@ -52,7 +52,7 @@ fn one(bits: &PoolBits) {
 }
 
 fn two(bits: &PoolBits) {
-    if let Some(index) = bits.claim_run(2, 1) {
+    if let Some(index) = bits.claim_run(2, 1, u64::MAX) {
         use_and_release(bits, 0b11 << index);
     }
 }

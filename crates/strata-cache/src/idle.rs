@@ -26,7 +26,7 @@ impl Cache {
         let turns = self.turns.get().checked_sub(1)?;
         let pool = (0..LOOK_AT).find_map(|_| self.take_idle(self.next_to_look_at(), class))?;
         self.turns.set(turns);
-        pool.close();
+        self.directory().close_pool(pool);
         pool.open(class, self.identity(), Memory::Used);
         Some(pool)
     }

@@ -54,7 +54,7 @@ impl Cache {
     }
 
     /// The program takes more memory than ever: free pages of the largest blocks' pools go first, of the pools that blocks are taken
-    /// from last, until as much went as came.
+    /// from last, until as much went as came. What lies behind the blocks of a pool goes even if that is in use.
     #[cold]
     #[inline(never)]
     fn sweep_for_rise(&self) {
@@ -64,6 +64,10 @@ impl Cache {
     }
 
     fn sweep_from_the_end(&self, class: SizeClass, left: &mut u32) {
+        if let Some(pool) = self.list(class).pool() {
+            // SAFETY: ours, and of this class.
+            unsafe { self.directory().dig_tail(class, pool) };
+        }
         let mut next = self.queue(class).last();
         while let Some(pool) = next
             && *left != 0
@@ -71,6 +75,8 @@ impl Cache {
         {
             // SAFETY: ours, in a queue and so not current, and none without live blocks is.
             let _ = unsafe { self.directory().sweep_pool(class, pool, Sweep::Rise) };
+            // SAFETY: ours, and of this class.
+            unsafe { self.directory().dig_tail(class, pool) };
             *left -= 1;
             next = self.queue(class).before(pool);
         }
@@ -122,13 +128,16 @@ mod tests {
         UserPtr::new(unsafe { cache.alloc(SizeClass::of(bytes)) }.unwrap().as_non_null())
     }
 
+    fn delete(cache: &Cache, block: UserPtr, bytes: usize) {
+        // SAFETY: as in `new`; each is given back once.
+        unsafe { cache.free(block, SizeClass::of(bytes)) };
+    }
+
     /// Sixteen pools of small blocks, one of which lives in each.
     fn make_sparse_pools(cache: &Cache) {
         let blocks: Vec<_> = (0..8 * 16).map(|_| new(cache, SMALL)).collect();
-        blocks.into_iter().enumerate().filter(|(index, _)| index % 8 != 0).for_each(|(_, block)| {
-            // SAFETY: as in `new`; each is given back once.
-            unsafe { cache.free(block, SizeClass::of(SMALL)) };
-        });
+        let freed = blocks.into_iter().enumerate().filter(|(index, _)| index % 8 != 0);
+        freed.for_each(|(_, block)| delete(cache, block, SMALL));
     }
 
     #[test]
@@ -149,12 +158,24 @@ mod tests {
         RUNTIME.directory.set_purge_delay(u64::MAX - 1);
         let cache = RUNTIME.enter().unwrap();
         let held: Vec<_> = (0..2 * 80).map(|_| new(cache, LARGE)).collect();
-        held.into_iter().for_each(|block| {
-            // SAFETY: as in `new`; each is given back once.
-            unsafe { cache.free(block, SizeClass::of(LARGE)) };
-        });
+        held.into_iter().for_each(|block| delete(cache, block, LARGE));
         make_sparse_pools(cache);
         let _held: Vec<_> = (0..2 * 60).map(|_| new(cache, LARGE)).collect();
         assert_eq!(RUNTIME.directory.purged_bytes(), 0);
+    }
+    #[test]
+    fn a_program_that_grows_beyond_its_peak_gives_back_what_lies_behind_the_blocks_of_its_pools() {
+        static RUNTIME: Runtime = Runtime::new();
+        RUNTIME.directory.set_purge_delay(u64::MAX - 1);
+        let cache = RUNTIME.enter().unwrap();
+        let used: Vec<_> = (0..2 * 8).map(|_| new(cache, LARGE)).collect();
+        used.into_iter().for_each(|block| delete(cache, block, LARGE));
+        // A page each of the pools that were used before.
+        let bytes = [16, 32, 48, 64];
+        let small = bytes.map(|bytes| new(cache, bytes));
+        let _held: Vec<_> = (0..2 * 80).map(|_| new(cache, LARGE)).collect();
+        let tails = bytes.len() as u64 * (15 << 12);
+        assert_eq!(RUNTIME.directory.purged_bytes(), tails);
+        small.into_iter().zip(bytes).for_each(|(block, bytes)| delete(cache, block, bytes));
     }
 }

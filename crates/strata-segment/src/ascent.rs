@@ -10,7 +10,8 @@
 //! wanted again.
 //!
 //! The counts are hints: they decide when to look, nothing else. What counts as taken is what may be in memory: a pool is, once it is
-//! claimed, and stays so when it is released, until it is purged.
+//! claimed, and stays so when it is released, until it is purged; but for its holes, and what nobody touched of it until it was
+//! released.
 //!
 //! Does not know: pools, the clock. Decision 0019.
 
@@ -58,13 +59,6 @@ impl Ascent {
         self.given_back.add(units);
     }
 
-    /// Notes that units which were given back count as taken again.
-    pub(crate) fn note_filled(&self, units: u64) {
-        if units != 0 {
-            self.taken.add(units);
-        }
-    }
-
     /// Units that are to be given back because of the last step.
     pub(crate) fn wanted(&self) -> u64 {
         self.wanted.get()
@@ -107,14 +101,5 @@ mod tests {
         ascent.note_dug(LEAST_STEP - 1);
         assert_eq!(ascent.wanted(), 1);
         assert!(!ascent.climbs(LEAST_STEP - 1) && ascent.climbs(1));
-    }
-
-    #[test]
-    fn holes_of_a_released_pool_count_as_memory_again() {
-        let ascent = Ascent::new();
-        assert!(ascent.climbs(2 * LEAST_STEP));
-        ascent.note_purge(LEAST_STEP);
-        ascent.note_filled(LEAST_STEP);
-        assert!(ascent.climbs(LEAST_STEP));
     }
 }

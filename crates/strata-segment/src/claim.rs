@@ -1,4 +1,4 @@
-//! Taking pools: the fullest arena first, so that emptier ones can drain.
+//! Taking pools: those that hold memory first, and of the fullest arena, so that emptier ones can drain.
 //!
 //! Claims are rare (one for a thousand small blocks), so the search reads the free words of a segment's arenas, which lie
 //! side by side, instead of keeping them sorted.
@@ -94,6 +94,9 @@ impl Directory {
         let pools = bytes.div_ceil(POOL_BYTES) as u32;
         let step = (align / POOL_BYTES).max(1) as u32;
         let run = self.claim(pools, step)?;
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(run.first) };
+        self.note_rise(segment.fill_holes(arena, run.dirty << run.first.index().get()));
         run.first.open_run(pools);
         Some((run.first.base(), run.dirty))
     }
@@ -111,12 +114,13 @@ impl Directory {
         let more = run_mask(start + old, new - old);
         // SAFETY: the run was claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
-        let clean = more & !segment.dirty(arena);
         if !segment.pools[arena as usize].claim_exactly(more) {
             return false;
         }
         first.open_run(new);
-        self.note_rise(clean.count_ones() * UNITS);
+        let dirty = more & segment.dirty(arena);
+        let clean = (more & !dirty).count_ones();
+        self.note_rise(clean * UNITS + segment.fill_holes(arena, dirty));
         true
     }
 
@@ -142,7 +146,7 @@ impl Segment {
                 if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
             let bits = &self.pools[arena as usize];
             let dirty_before = if DIRTY_READ_AFTER_CLAIM { 0 } else { self.dirty(arena) };
-            if let Some(start) = bits.claim_run(pools, step) {
+            if let Some(start) = bits.claim_run(pools, step, self.free_with_memory(arena)) {
                 self.open.clear_if(arena, || bits.glance() == 0);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { self.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
@@ -154,19 +158,24 @@ impl Segment {
         }
     }
 
-    /// The arena with the fewest free pools.
+    /// The arena with the fewest free pools, among those that have one with memory if there are any.
     fn fullest_open(&self) -> Option<u32> {
-        bits_of(self.open.hints())
-            .map(|arena| (self.pools[arena as usize].glance().count_ones(), arena))
-            .filter(|(free, _)| *free != 0)
-            .min()
-            .map(|(_, arena)| arena)
+        let rank = |arena| {
+            let free = self.pools[arena as usize].glance().count_ones();
+            (self.free_with_memory(arena) == 0, free, arena)
+        };
+        let (_, _, arena) = bits_of(self.open.hints()).map(rank).filter(|(_, free, _)| *free != 0).min()?;
+        Some(arena)
     }
 
-    /// The first arena that has such a run: looking at all of them for the fullest took four times as long.
+    /// The first arena that has such a run, one with memory if there is any: looking at all of them for the fullest took
+    /// four times as long.
     fn first_with(&self, pools: u32, step: u32) -> Option<u32> {
-        bits_of(self.open.hints())
-            .find(|arena| PoolBits::has_run(self.pools[*arena as usize].glance(), pools, step))
+        let first = |free: &dyn Fn(u32) -> u64| {
+            bits_of(self.open.hints()).find(|arena| PoolBits::has_run(free(*arena), pools, step))
+        };
+        first(&|arena| self.free_with_memory(arena))
+            .or_else(|| first(&|arena| self.pools[arena as usize].glance()))
     }
 
     pub(crate) fn adopt(&self, class: SizeClass, directory: &Directory) -> Option<&'static Pool> {
@@ -240,6 +249,25 @@ mod tests {
         first[..30].iter().chain(&second[..10]).for_each(|pool| free(&DIRECTORY, pool));
         assert!((0..10).all(|_| arena_of(claim(&DIRECTORY, 1, 1)) == arena_of(second[0])));
         assert_eq!(arena_of(claim(&DIRECTORY, 1, 1)), arena_of(first[0]));
+    }
+
+    #[test]
+    fn memory_that_was_used_comes_before_untouched_memory_even_of_a_fuller_arena() {
+        static DIRECTORY: Directory = Directory::new();
+        let pools: Vec<_> = (0..USABLE + 40).map(|_| claim(&DIRECTORY, 1, 1)).collect();
+        pools[..30].iter().for_each(|pool| free(&DIRECTORY, pool));
+        assert!((0..30).all(|_| DIRECTORY.claim_pool().unwrap().dirty == 1));
+        assert_eq!(DIRECTORY.claim_pool().unwrap().dirty, 0);
+    }
+
+    #[test]
+    fn a_run_of_memory_that_was_used_comes_before_untouched_memory_at_lower_addresses() {
+        static DIRECTORY: Directory = Directory::new();
+        let first = claim(&DIRECTORY, 4, 32);
+        free(&DIRECTORY, first);
+        let run = DIRECTORY.claim(4, 1).unwrap();
+        assert_eq!((run.first.index(), run.dirty), (first.index(), 0b1111));
+        assert_eq!(DIRECTORY.claim(4, 1).unwrap().first.index().get(), 1);
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Directory {
             // SAFETY: committed, and ours by the claim (I1); a free pool's contents are nobody's.
             if unsafe { way.purge(base, bytes) } {
                 purged |= run;
-                self.note_purged(length, run & segment.dirty(arena), way);
+                self.note_purged(segment, arena, run, way);
             }
             self.numbers.purge_calls.add(1);
             claimed &= !run;
@@ -155,12 +155,15 @@ impl Directory {
         purged
     }
 
-    /// What went lazily is not gone yet, and nobody misses it. Only those of the pools that were `dirty` had been taken before.
-    fn note_purged(&self, pools: u32, dirty: u64, way: PurgeWay) {
+    /// What went lazily is not gone yet, and nobody misses it. Of the others only those that were dirty had been taken before, but
+    /// for their holes.
+    fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
-            self.ascent.note_purge((dirty.count_ones() * UNITS).into());
-            self.numbers.purged_bytes.add(u64::from(pools) * POOL_BYTES as u64);
-            self.numbers.purged_pools.add(pools.into());
+            let dirty = run & segment.dirty(arena);
+            let units = dirty.count_ones() * UNITS - segment.fill_holes(arena, dirty);
+            self.ascent.note_purge(units.into());
+            self.numbers.purged_bytes.add(u64::from(run.count_ones()) * POOL_BYTES as u64);
+            self.numbers.purged_pools.add(run.count_ones().into());
         }
     }
 }

@@ -20,11 +20,9 @@ impl Directory {
     /// # Safety
     /// - The caller owns the pool, none of whose blocks is live, and does not use it again.
     pub unsafe fn release_pool(&self, pool: &Pool) {
-        // Once it is dirty, it counts as one that holds memory all over.
-        self.ascent.note_filled(pool.holes().count_ones().into());
         let format = pool.format();
         if CLOSE_BEFORE_RELEASE {
-            pool.close();
+            self.close_pool(pool);
         }
         // SAFETY: closed; the caller's promise.
         unsafe { self.release_run(pool, 1) };
@@ -34,9 +32,14 @@ impl Directory {
             offer(class, pool);
         }
         if !CLOSE_BEFORE_RELEASE {
-            pool.close();
+            self.close_pool(pool);
         }
         self.tick();
+    }
+
+    /// Makes a pool of the caller's, none of whose blocks is live, one of no class.
+    pub fn close_pool(&self, pool: &Pool) {
+        self.ascent.note_purge(pool.close().into());
     }
 
     /// Gives a large allocation back.

@@ -27,6 +27,7 @@
 //!
 //! Does not know: other segments.
 
+use crate::claim::bits_of;
 use crate::preference::Near;
 use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
@@ -247,6 +248,13 @@ impl Segment {
         clear_bits(&self.lazy[arena as usize], mask);
     }
 
+    /// Some pools that the caller claimed, all dirty, are used or purged whole: they have no holes any more. How many there were.
+    pub(crate) fn fill_holes(&self, arena: u32, pools: u64) -> u32 {
+        let place = self.arena(arena);
+        // SAFETY: the arena was initialised before its bits could be claimed.
+        bits_of(pools).map(|bit| unsafe { place.pool(pool_index(bit)) }.fill_holes()).sum()
+    }
+
     /// What it is made of.
     pub(crate) fn backing(&self) -> Backing {
         self.backing
@@ -309,7 +317,7 @@ impl Segment {
 
     /// The indices of all arenas whose headers may be read: not those that are just being committed.
     pub(crate) fn committed_arenas(&self) -> impl Iterator<Item = u32> {
-        crate::claim::bits_of(self.ready.hints())
+        bits_of(self.ready.hints())
     }
 
     /// Whether `address` lies in this segment.

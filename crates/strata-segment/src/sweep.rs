@@ -5,13 +5,13 @@
 //! ```
 //!
 //! A look for memory to give back does this with nobody's pools; a cache with its own, whenever it finds that there was a look
-//! since its last one (`looks`). The same happens when the program takes more memory than ever (`ascent`). Nothing is dug that was
-//! in use since the look before; and looks that the clock makes dig nothing while memory is in demand.
+//! since its last one (`looks`). The same happens when the program takes more memory than ever (`ascent`). No blocks are dug that
+//! were in use since the look before; and looks that the clock makes dig nothing while memory is in demand.
 //!
 //! I1  Whoever digs owns the pool, so no list changes under it; what others give back meanwhile waits in the pool's word.
 //! I2  Blocks are off the list before their pages are purged, so no link is lost.
 //!
-//! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_sweep.rs`. Decisions 0010, 0019.
+//! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_sweep.rs`. Decisions 0010, 0019, 0023.
 
 use crate::claim::bits_of;
 use crate::directory::Directory;
@@ -89,17 +89,41 @@ impl Directory {
     /// - As for [`sweep_pool`](Self::sweep_pool).
     unsafe fn dig(&self, class: SizeClass, pool: &Pool) -> u32 {
         // SAFETY: claimed from a segment.
-        let (segment, arena) = unsafe { Segment::of(pool) };
+        let (segment, _) = unsafe { Segment::of(pool) };
         if segment.is_pinned() {
             return 0;
         }
         // SAFETY: the caller's promise.
-        let mut units = u64::from(unsafe { pool.dig(class, machine::page_size()) });
-        let count = units.count_ones();
+        let units = unsafe { pool.dig(class, machine::page_size()) };
+        self.give_back_units(pool, units);
+        units.count_ones()
+    }
+
+    /// Gives back what lies behind the blocks of a pool of the caller's, unless as much went as the program rose by. It has been of no
+    /// use so far, whatever the blocks are: most classes of a thread never need a second page.
+    ///
+    /// # Safety
+    /// - The caller owns the pool, which holds blocks of `class`.
+    pub unsafe fn dig_tail(&self, class: SizeClass, pool: &Pool) {
+        // SAFETY: claimed from a segment.
+        let (segment, _) = unsafe { Segment::of(pool) };
+        if self.is_enough(Sweep::Rise) || segment.is_pinned() {
+            return;
+        }
+        let units = pool.dig_tail(class, machine::page_size());
+        if units != 0 {
+            self.give_back_units(pool, units);
+            self.ascent.note_dug(units.count_ones().into());
+        }
+    }
+
+    fn give_back_units(&self, pool: &Pool, mut units: u32) {
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(pool) };
         if units != 0 {
             segment.shun_huge_pages(arena);
         }
-        while let Some(start) = bits_of(units).next() {
+        while let Some(start) = bits_of(units.into()).next() {
             let length = (!(units >> start)).trailing_zeros();
             let bytes = length as usize * UNIT_BYTES;
             let first = pool.base().as_ptr().wrapping_byte_add(start as usize * UNIT_BYTES);
@@ -110,9 +134,8 @@ impl Directory {
                 self.numbers.purged_bytes.add(bytes as u64);
             }
             self.numbers.purge_calls.add(1);
-            units &= u64::MAX << (start + length);
+            units &= u32::MAX << (start + length);
         }
-        count
     }
 
     /// Units that had no memory were taken. At a new height, looks for free pages inside pools in use, and has caches look.

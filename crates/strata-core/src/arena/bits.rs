@@ -41,9 +41,14 @@ impl PoolBits {
         self.claim_where(|free| free & free.wrapping_neg()).map(u64::trailing_zeros)
     }
 
-    /// Claims the lowest run of `length` free bits whose first index is a multiple of `step` (a power of two).
-    pub fn claim_run(&self, length: u32, step: u32) -> Option<u32> {
-        self.claim_where(|free| lowest_run(free, length, step)).map(u64::trailing_zeros)
+    /// Claims the lowest run of `length` free bits whose first index is a multiple of `step` (a power of two), one of `liked` bits
+    /// if there is any.
+    pub fn claim_run(&self, length: u32, step: u32, liked: u64) -> Option<u32> {
+        let choose = |free| match lowest_run(free & liked, length, step) {
+            0 => lowest_run(free, length, step),
+            run => run,
+        };
+        self.claim_where(choose).map(u64::trailing_zeros)
     }
 
     /// Whether the word `free` holds a run that [`claim_run`](Self::claim_run) would claim.
@@ -156,10 +161,18 @@ mod tests {
         let bits = PoolBits::none();
         bits.release(0b1111_0110);
         assert_eq!(bits.claim_lowest(), Some(1));
-        assert_eq!(bits.claim_run(4, 1), Some(4));
+        assert_eq!(bits.claim_run(4, 1, 0), Some(4));
         assert_eq!(bits.glance(), 0b100);
         assert!(!bits.claim_exactly(0b110));
         assert_eq!(bits.claim_among(0b111), Some(0b100));
         assert_eq!(bits.claim_lowest(), None);
+    }
+    #[test]
+    fn a_run_of_liked_bits_comes_before_a_lower_one() {
+        let bits = PoolBits::none();
+        bits.release(0b1111_1110);
+        assert_eq!(bits.claim_run(2, 1, 0b1110_1000), Some(5));
+        assert_eq!(bits.claim_run(2, 1, 0b1000_1000), Some(1), "none is liked all over");
+        assert_eq!(bits.claim_run(1, 1, 0b1000_0000), Some(7));
     }
 }

@@ -40,6 +40,7 @@ impl Pool {
             link = block.as_link();
         }
         self.note_carved(carved, end);
+        self.fill_carved(class);
         (end > carved).then_some(link)
     }
 

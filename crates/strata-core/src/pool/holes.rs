@@ -10,6 +10,8 @@
 //! I2  Live blocks are those carved that are neither on the list nor in the holes.
 //! I3  Holes are dug by the owner of a pool that is not current, and only where every carved block that overlaps a page is
 //!     on the list. So no chain of freed blocks, wherever it waits, leads through a hole.
+//! I4  Units behind all carved blocks may be holes, too, of a current pool and of a closed one as well: they have no memory, until
+//!     blocks are carved there, or somebody uses the pool whole.
 //!
 //! Beside the holes, a pool remembers in the same word for how many looks it was idle, and how much was free when it was dug
 //! last: memory that cycles is left alone, and a pool is dug again only after some more of its blocks died.
@@ -159,6 +161,23 @@ impl Pool {
         dug
     }
 
+    /// The units behind all carved blocks of a pool that may hold something and are no holes yet: they are from now on, and their
+    /// memory is to go back. The pool may be current (I4).
+    pub fn dig_tail(&self, class: SizeClass, page_bytes: usize) -> u32 {
+        if self.ground().uncarved() == Memory::Zero {
+            return 0;
+        }
+        let dug = whole_pages(HOLES & !self.carved_units(class), page_bytes) & !self.holes();
+        self.set_ground(self.ground().with_holes(self.holes() | dug));
+        dug
+    }
+
+    /// The units that carved blocks overlap.
+    fn carved_units(&self, class: SizeClass) -> u32 {
+        let bytes = self.carved.get() as usize * class.block_bytes();
+        (1 << bytes.div_ceil(UNIT_BYTES)) - 1
+    }
+
     /// The units that hold carved blocks or dirt, and of which every carved block is free.
     ///
     /// # Safety
@@ -211,7 +230,7 @@ impl Pool {
     /// # Safety
     /// - The caller owns the pool, which holds blocks of `class`.
     pub(super) unsafe fn carve_hole(&self, class: SizeClass) -> Option<*mut Link> {
-        while let Some(unit) = units_of(self.holes()).next() {
+        while let Some(unit) = units_of(self.holes() & self.carved_units(class)).next() {
             let left = self.holes() & !(1 << unit);
             self.set_ground(self.ground().with_holes(left));
             let (first, end) = blocks_over(unit, class);
@@ -234,6 +253,34 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// The pool is closed: what holds no memory stays known (I4), beside what nobody carved since the kernel gave it. Returns how many
+    /// units the latter are.
+    pub(super) fn keep_holes(&self, class: SizeClass) -> u32 {
+        let holes = self.holes();
+        let untouched = match self.ground().uncarved() {
+            Memory::Zero => HOLES & !self.carved_units(class) & !holes,
+            Memory::Used => 0,
+        };
+        self.set_ground(Ground::fresh(Memory::Used).with_holes(holes | untouched));
+        untouched.count_ones()
+    }
+
+    /// All of a claimed pool's memory is taken, or given back: there are no holes any more. How many there were.
+    pub fn fill_holes(&self) -> u32 {
+        let holes = self.holes();
+        if holes != 0 {
+            self.set_ground(self.ground().with_holes(0));
+        }
+        holes.count_ones()
+    }
+
+    /// Blocks were carved: what they overlap is no hole any more.
+    pub(super) fn fill_carved(&self, class: SizeClass) {
+        if self.holes() != 0 {
+            self.set_ground(self.ground().with_holes(self.holes() & !self.carved_units(class)));
+        }
     }
 
     /// The units that are holes.

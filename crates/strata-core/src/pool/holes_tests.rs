@@ -141,6 +141,16 @@ impl Case {
         self.holes |= dug;
     }
 
+    /// What lies behind all blocks, and may hold something.
+    fn dig_tail(&mut self, page_bytes: usize) {
+        let carved = (0..self.pool.carved()).flat_map(|index| self.units_of(index)).max();
+        let first = carved.map_or(0, |unit| unit + 1).next_multiple_of((page_bytes / UNIT_BYTES) as u32);
+        let tail = (first..UNITS).map(|unit| 1 << unit).sum::<u32>();
+        let expected = if self.memory == Memory::Used { tail & !self.holes } else { 0 };
+        assert_eq!(self.pool.dig_tail(self.class, page_bytes), expected);
+        self.holes |= expected;
+    }
+
     fn check(&self) {
         let mut listed = BTreeSet::new();
         // SAFETY: ours.
@@ -187,6 +197,8 @@ fn holes_agree_with_a_naive_model_whatever_the_class_the_page_and_the_survivors(
                     case.check();
                     case.take(random.below(some));
                     case.check();
+                    case.dig_tail(page_bytes);
+                    case.check();
                 }
             }
         }
@@ -207,6 +219,27 @@ fn a_pool_that_was_dug_gives_out_each_of_its_blocks_once_more() {
         case.check();
         assert_eq!((case.live.len() as u64, case.pool.holes()), (all, 0));
     }
+}
+
+#[test]
+fn what_has_no_memory_is_known_while_a_pool_is_closed_and_until_it_is_carved_again() {
+    let pool = new_pool();
+    let class = SizeClass::of(UNIT_BYTES);
+    let empty = |case: &Case| {
+        for index in &case.live {
+            // SAFETY: it lives, and is ours.
+            let _ = unsafe { pool.free_local(case.block(*index)) };
+        }
+        pool.close()
+    };
+    let mut case = Case::open(pool, class, Memory::Zero);
+    case.take(3);
+    assert_eq!((empty(&case), pool.holes()), (13, HOLES & !0b111));
+    let mut case = Case::open(pool, SizeClass::of(2 * UNIT_BYTES), Memory::Used);
+    assert_eq!(pool.holes(), HOLES & !0b111);
+    case.take(3);
+    assert_eq!(pool.holes(), HOLES & !0b11_1111);
+    assert_eq!((empty(&case), pool.fill_holes(), pool.holes()), (0, 10, 0));
 }
 
 #[test]

@@ -208,9 +208,10 @@ impl Pool {
 
     /// Makes a claimed, idle pool one of `class`, owned by `identity`, with no block carved yet.
     ///
-    /// `memory` says whether the pool's memory is as the kernel zeroed it.
+    /// `memory` says whether the pool's memory is as the kernel zeroed it; if not, its holes are as `close` left them.
     pub fn open(&self, class: SizeClass, identity: *mut (), memory: Memory) {
-        self.set_ground(holes::Ground::fresh(memory));
+        let holes = if memory == Memory::Used { self.holes() } else { 0 };
+        self.set_ground(holes::Ground::fresh(memory).with_holes(holes));
         self.format.set(Format::Blocks(class).pack());
         self.carved.set(0);
         self.live.set(0);
@@ -220,13 +221,19 @@ impl Pool {
         self.set_owner(identity);
     }
 
-    /// Makes an owned, empty pool idle again, before its bit is released.
-    pub fn close(&self) {
+    /// Makes an owned, empty pool idle again, before its bit is released. Returns how many of its units nobody ever touched, which
+    /// are holes from now on.
+    pub fn close(&self) -> u32 {
         debug_assert_eq!(self.live.get(), 0);
+        let untouched = match self.format() {
+            Format::Blocks(class) => self.keep_holes(class),
+            Format::Idle | Format::Run(_) => 0,
+        };
         self.set_owner(core::ptr::null_mut());
         self.remote.close();
         self.free.take();
         self.format.set(Format::Idle.pack());
+        untouched
     }
 
     /// Marks a claimed, idle pool as the first of a run.
