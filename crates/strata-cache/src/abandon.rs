@@ -24,7 +24,7 @@ impl Cache {
         if self.runtime().is_none() {
             return;
         }
-        self.empty_pockets();
+        self.give_back_held();
         if ABANDON_POSTS {
             self.flush_outbox();
         }

@@ -5,6 +5,7 @@
 //!   queues[class]  pool ⇄ pool ⇄ pool            partial pools, each with its own list
 //!   outbox         chains of other threads' blocks, by pool
 //!   pockets        larger blocks of full pools that go round
+//!   later          blocks that wait for their cache lines
 //! ```
 //!
 //! I1  Everything here has one owner, the thread (or whoever claimed the slot for a moment); only `lists` is glanced at by
@@ -19,9 +20,11 @@
 use crate::ahead::FreshPools;
 use crate::borrow::Borrowed;
 use crate::identity::Runtime;
+use crate::later::Later;
 use crate::outbox::Outbox;
 use crate::pocket::{POCKET_COUNT, Pocket, Pockets};
 use crate::queue::Queue;
+use crate::spree::Spree;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::block::FreeList;
@@ -90,6 +93,8 @@ pub struct Cache {
     pub(crate) refills_before: OwnedU32,
     pub(crate) foreign_frees: OwnedU32,
     pub(crate) only_frees: OwnedU32,
+    pub(crate) spree: Spree,
+    pub(crate) later: Later,
     pub(crate) exit_rounds: OwnedU32,
     pub(crate) appeals: OwnedU32,
     pub(crate) looks_seen: OwnedU32,
@@ -121,6 +126,8 @@ impl Cache {
                 refills_before: OwnedU32::zero(),
                 foreign_frees: OwnedU32::zero(),
                 only_frees: OwnedU32::zero(),
+                spree: Spree::new(),
+                later: Later::new(),
                 exit_rounds: OwnedU32::zero(),
                 appeals: OwnedU32::zero(),
                 looks_seen: OwnedU32::zero(),
@@ -197,9 +204,9 @@ impl Cache {
         Some((pool, state))
     }
 
-    /// Blocks on the lists and in pockets, by class: what the program does not have although its pool thinks so. A statistic.
+    /// Blocks on the lists, in pockets and on their way, by class: what the program does not have although its pool thinks so. A statistic.
     pub fn ready_blocks(&self, class: SizeClass) -> u32 {
-        self.list(class).glance_count(class) + self.pocketed_blocks(class)
+        self.list(class).glance_count(class) + self.pocketed_blocks(class) + self.later.glance_count(class)
     }
 }
 

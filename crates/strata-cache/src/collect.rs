@@ -1,14 +1,15 @@
 //! Keeping house: partial pools in bounds, remote frees taken in, chains posted, memory looked after.
 //!
 //! I1  A cache keeps at most [`PARTIAL_FLOOR`] partial pools (16 MiB of address space), or its even share of all pools
-//!     committed if that is more and it has allocated lately; when it would keep another, the first of that class becomes
-//!     nobody's. So what a thread holds back that sleeps or only frees is bounded, whatever it did before. A program with
-//!     one thread never gives up its own.
+//!     committed if that is more and it has allocated lately; when it would keep another, the first other of that class becomes
+//!     nobody's. So what a thread holds back that sleeps or only frees is bounded, whatever it did before. On a spree (`spree`) it
+//!     keeps a quarter of the floor. A program with one thread never gives up its own.
 //!
 //! Does not know: clocks; the segment layer looks at those.
 
 use crate::cache::Cache;
 use crate::current;
+use crate::spree::SPREE_POOLS;
 use strata_core::pool::{Freed, Pool};
 use strata_core::size_class::SizeClass;
 use strata_segment::Sweep;
@@ -32,11 +33,31 @@ impl Cache {
     /// Puts an owned pool, current nowhere, into its queue.
     pub(crate) fn keep_partial(&self, class: SizeClass, pool: &'static Pool) {
         self.queue(class).push(class, pool);
-        let count = self.partial_pools.get() + 1;
-        self.partial_pools.set(count);
-        if count > PARTIAL_FLOOR && u64::from(count) > self.partial_limit() {
-            self.evict(class);
+        self.partial_pools.set(self.partial_pools.get() + 1);
+        if self.partial_excess() > 0 {
+            // Two for one, so that a limit that was lowered is reached.
+            self.evict_other(class, pool);
+            self.evict_other(class, pool);
         }
+    }
+
+    /// Keeps a pool that a free took over, which had room before or was full; or leaves it at once, if it would only take
+    /// another's place that the next free may want back.
+    pub(crate) fn keep_taken_over(&self, class: SizeClass, pool: &'static Pool, had_room: bool) {
+        self.spree.note(self.refills.get(), had_room);
+        if had_room && self.partial_excess() >= 0 && self.spree.is_elsewhere(pool) {
+            // SAFETY: ours, current nowhere, in no queue.
+            unsafe { self.directory().leave_pool(pool) };
+            self.directory().keep_looking();
+        } else {
+            self.keep_partial(class, pool);
+        }
+    }
+
+    /// By how many the partial pools are more than this cache may keep at the moment.
+    fn partial_excess(&self) -> i64 {
+        let count = self.partial_pools.get();
+        if count < SPREE_POOLS { -1 } else { i64::from(count).saturating_sub_unsigned(self.partial_limit()) }
     }
 
     /// Takes a pool out of its queue.
@@ -50,17 +71,27 @@ impl Cache {
     fn partial_limit(&self) -> u64 {
         match self.runtime().map_or(1, |runtime| runtime.registry.live()) {
             0 | 1 => u64::MAX,
+            _ if self.spree.is_on(self.refills.get()) => u64::from(SPREE_POOLS),
             _ if self.only_frees.get() != 0 => u64::from(PARTIAL_FLOOR),
             caches => (self.directory().committed_pools() / caches).max(PARTIAL_FLOOR.into()),
         }
     }
 
+    /// Leaves the first pool of a class to nobody, or the last if that is `kept`, which the thread is just freeing into.
     #[cold]
-    fn evict(&self, class: SizeClass) {
-        let Some(first) = self.queue(class).first() else { return };
-        self.drop_partial(class, first);
+    fn evict_other(&self, class: SizeClass, kept: &Pool) {
+        let is_other = |pool: &&Pool| !core::ptr::eq(*pool, kept);
+        let queue = self.queue(class);
+        if let Some(other) = queue.first().filter(is_other).or_else(|| queue.last().filter(is_other)) {
+            self.evict(class, other);
+            self.directory().keep_looking();
+        }
+    }
+
+    fn evict(&self, class: SizeClass, pool: &'static Pool) {
+        self.drop_partial(class, pool);
         // SAFETY: ours, out of its queue.
-        unsafe { self.directory().leave_pool(first) };
+        unsafe { self.directory().leave_pool(pool) };
     }
 
     /// Takes in what others gave back to a partial pool; `false` if that was all of it and the pool is gone.
@@ -133,8 +164,10 @@ impl Cache {
     fn trim_partial(&self) {
         let limit = self.partial_limit();
         for class in SizeClass::all() {
-            while u64::from(self.partial_pools.get()) > limit && self.queue(class).first().is_some() {
-                self.evict(class);
+            while u64::from(self.partial_pools.get()) > limit
+                && let Some(first) = self.queue(class).first()
+            {
+                self.evict(class, first);
             }
         }
     }
@@ -154,6 +187,12 @@ impl Cache {
         }
     }
 
+    /// Blocks that the program does not have, but their pools believe it has, go back to them.
+    pub(crate) fn give_back_held(&self) {
+        self.empty_pockets();
+        self.give_all_that_waits();
+    }
+
     /// Takes in everything that others gave back, posts everything of theirs, and lets go of pools without live blocks.
     ///
     /// # Safety
@@ -162,7 +201,7 @@ impl Cache {
         if self.runtime().is_none() {
             return;
         }
-        self.empty_pockets();
+        self.give_back_held();
         self.flush_outbox();
         for class in SizeClass::all() {
             self.look_after_some(class, self.partial_pools.get());
@@ -210,7 +249,7 @@ mod tests {
     fn a_cache_among_others_keeps_no_more_partial_pools_than_the_floor_or_its_share() {
         static RUNTIME: Runtime = Runtime::new();
         let [cache, _, _] = core::array::from_fn(|_| RUNTIME.enter().unwrap());
-        make_partial_pools(cache, PARTIAL_FLOOR + 50);
+        free_most_of_many_pools(cache, PARTIAL_FLOOR as usize + 50, apart);
         assert_eq!(cache.partial_pools.get(), PARTIAL_FLOOR);
     }
 
@@ -237,12 +276,56 @@ mod tests {
         static RUNTIME: Runtime = Runtime::new();
         let [cache, _] = core::array::from_fn(|_| RUNTIME.enter().unwrap());
         make_partial_pools(cache, 4 * PARTIAL_FLOOR);
+        // A block that is wanted ends the spree.
+        new(cache, SizeClass::of(16));
         assert!(cache.partial_limit() > PARTIAL_FLOOR.into());
         // A round without a refill before it.
         cache.round();
         cache.round();
         assert_eq!(cache.partial_limit(), PARTIAL_FLOOR.into());
         assert!(cache.partial_pools.get() <= PARTIAL_FLOOR);
+    }
+
+    /// Puts blocks of one pool far apart.
+    fn apart(blocks: &mut Vec<UserPtr>) {
+        let stride = Pool::capacity(SizeClass::of(256)) as usize + 1;
+        *blocks = (0..blocks.len()).map(|index| blocks[index * stride % blocks.len()]).collect();
+    }
+
+    /// Takes blocks of a quarter of a KiB in so many pools, and frees seven of eight, as `order` says; how many pools the frees took
+    /// over.
+    fn free_most_of_many_pools(cache: &Cache, pools: usize, order: impl Fn(&mut Vec<UserPtr>)) -> u32 {
+        let class = SizeClass::of(256);
+        let mut blocks: Vec<_> =
+            (0..pools * Pool::capacity(class) as usize).map(|_| new(cache, class)).collect();
+        order(&mut blocks);
+        let before = cache.foreign_frees.get();
+        let freed = blocks.into_iter().enumerate().filter(|(index, _)| index % 8 != 0);
+        freed.for_each(|(_, block)| free(cache, block, class));
+        cache.foreign_frees.get() - before
+    }
+
+    #[test]
+    fn a_thread_that_drops_much_and_wants_nothing_keeps_few_of_the_pools() {
+        for order in [|_: &mut Vec<UserPtr>| {}, |blocks: &mut Vec<UserPtr>| blocks.reverse()] {
+            static RUNTIME: Runtime = Runtime::new();
+            let [cache, _] = core::array::from_fn(|_| RUNTIME.enter().unwrap());
+            let taken_over = free_most_of_many_pools(cache, 200, order);
+            assert!((SPREE_POOLS - 1..=SPREE_POOLS).contains(&cache.partial_pools.get()));
+            assert!(
+                (199..250).contains(&taken_over),
+                "{taken_over}: nearly each once, whichever comes first"
+            );
+        }
+    }
+
+    #[test]
+    fn a_thread_that_drops_much_here_and_there_keeps_its_share() {
+        static RUNTIME: Runtime = Runtime::new();
+        let [cache, _] = core::array::from_fn(|_| RUNTIME.enter().unwrap());
+        let taken_over = free_most_of_many_pools(cache, 200, apart);
+        assert!(cache.partial_pools.get() > 2 * SPREE_POOLS, "{}", cache.partial_pools.get());
+        assert!(taken_over < 600, "{taken_over}");
     }
 
     #[test]

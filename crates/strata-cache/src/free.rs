@@ -115,6 +115,10 @@ impl Cache {
         if pool.owner().is_null() && unsafe { self.pocket_block(class, block) } {
             return self.note_foreign_free();
         }
+        if pool.owner().is_null() && self.spree.goes_here_and_there() {
+            // SAFETY: the same contract.
+            return unsafe { self.give_later(block) };
+        }
         // SAFETY: the same contract.
         unsafe { self.give(pool, class, block) };
     }
@@ -142,12 +146,13 @@ impl Cache {
     /// - The caller just claimed `pool` (of `class`) and owns the chain of its blocks.
     pub(crate) unsafe fn take_over(&self, pool: &'static Pool, class: SizeClass, chain: Chain) {
         pool.take_over(self.identity());
+        let had_room = pool.room(class) > 0;
         // SAFETY: we own the pool and the chain.
         match unsafe { pool.accept_chain(chain) } {
             // SAFETY: we own it, and nothing in it lives.
             Freed::Empty => unsafe { self.directory().release_pool(pool) },
             Freed::StillLive => {
-                self.keep_partial(class, pool);
+                self.keep_taken_over(class, pool, had_room);
                 self.wake_for(self.partial_pools.get());
             }
         }

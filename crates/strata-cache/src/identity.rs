@@ -83,14 +83,14 @@ impl Runtime {
     }
 
     /// The same for a heap's cache, on a thread whose own is `own` (or a stand-in): whoever deletes a heap has usually freed
-    /// its blocks, and those that still wait in his outbox or pockets would keep its pools in use.
+    /// its blocks, and those that still wait in his outbox, pockets or elsewhere would keep its pools in use.
     ///
     /// # Safety
     /// - As for [`leave`](Self::leave), of `heap`.
     /// - `own` is the calling thread's, and another.
     pub unsafe fn delete(&'static self, heap: &'static Cache, own: &Cache) {
         if DELETE_POSTS {
-            own.empty_pockets();
+            own.give_back_held();
             own.flush_outbox();
         }
         // SAFETY: the same contract.

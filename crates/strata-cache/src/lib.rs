@@ -26,8 +26,9 @@ mod identity;
 mod idle;
 #[cfg(not(strata_loom))]
 mod janitor;
+mod later;
 #[cfg(strata_loom)]
-mod model;
+pub mod model;
 mod outbox;
 #[cfg(not(strata_loom))]
 #[doc(hidden)]
@@ -37,6 +38,7 @@ mod queue;
 mod refill;
 #[cfg(all(test, not(strata_loom)))]
 mod scene;
+mod spree;
 mod sweep;
 mod vigil;
 

@@ -20,7 +20,7 @@ use crate::cache::Cache;
 use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, FreeList};
 use strata_core::layout::POOL_BYTES;
-use strata_core::pool::{Freed, Pool};
+use strata_core::pool::{Format, Freed, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::OwnedU32;
 
@@ -139,22 +139,25 @@ impl Cache {
             return;
         }
         self.all_pockets.bytes.set(0);
-        for (index, pocket) in self.pockets.iter().enumerate() {
+        for pocket in &self.pockets {
             pocket.count.set(0);
             // SAFETY: the owner's list, as this cache is the caller's.
             while let Some(block) = unsafe { pocket.free.pop() } {
                 // SAFETY: ours, in no pocket any more.
-                unsafe { self.give_to_pool(SizeClass::from_index(FIRST + index), block) };
+                unsafe { self.give_to_pool(block) };
             }
         }
     }
 
+    /// Gives back a block that its pool took for live.
+    ///
     /// # Safety
-    /// - The caller is the thread whose cache this is; the block is of `class`, and the caller's to give back.
-    unsafe fn give_to_pool(&self, class: SizeClass, block: BlockPtr) {
+    /// - The caller is the thread whose cache this is; the block is of a pool, and the caller's to give back.
+    pub(crate) unsafe fn give_to_pool(&self, block: BlockPtr) {
         // SAFETY: a block of a class lies in a pool of an arena.
         let pool: &'static Pool = unsafe { UserPtr::new(block.as_non_null()).pool() };
         if !pool.is_owned_by(self.identity()) {
+            let Format::Blocks(class) = pool.format() else { return };
             // SAFETY: the caller's promise; not ours.
             return unsafe { self.give(pool, class, block) };
         }

@@ -46,7 +46,7 @@ impl Cache {
     #[cold]
     fn sweep_now(&self) {
         self.looks_seen.set(self.looks());
-        self.empty_pockets();
+        self.give_back_held();
         match self.sweep(Sweep::Idle) {
             0 => self.sleep(),
             waiting => self.wake_for(waiting),

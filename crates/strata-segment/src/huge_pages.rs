@@ -3,7 +3,7 @@
 //! | what is taken       | in huge pages, by option `auto`, if                                                          |
 //! |---------------------|----------------------------------------------------------------------------------------------|
 //! | an arena            | those taken lately are many, for as much as is in use ([`growth`]), and nearly all is filled |
-//! | a huge block, fresh | as many bytes of huge blocks were freed lately as are wanted now, or [`GROWTH_BYTES`] live;  |
+//! | a huge block, fresh | as many bytes of huge blocks were freed lately, or [`GROWTH_BYTES`] of such live with this one; |
 //! |                     | nearly all that the program took is in memory; and the block need not be zero                |
 //! | a huge block grows  | to [`HEAVY_BYTES`] or more                                                                   |
 //!
@@ -129,7 +129,8 @@ impl Directory {
     pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
         self.pages(|| {
             let come_and_go = self.appetite.freed.lately(clock::milliseconds()) >= bytes as u64;
-            (come_and_go || self.numbers.huge_bytes.get() >= GROWTH_BYTES) && self.is_filled()
+            let live = self.numbers.huge_bytes.get() + bytes as u64;
+            (come_and_go || live >= GROWTH_BYTES) && self.is_filled()
         })
     }
 

@@ -90,6 +90,7 @@ fn a_huge_block_in_a_program_that_filled_those_before_is_taken_in_huge_pages() {
     assume(&DIRECTORY, HugePages::OnAdvice);
     assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Any);
     let bytes = GROWTH_BYTES as usize;
+    assert_eq!(DIRECTORY.pages_for_block(bytes), Pages::Huge, "nothing speaks against the first");
     // SAFETY: allocated just now, of this length.
     unsafe { huge_block(&DIRECTORY, bytes).write_bytes(1, bytes) };
     assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Huge);
