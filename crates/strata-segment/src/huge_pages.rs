@@ -9,7 +9,7 @@
 //!
 //! An arena is taken when no other has a free pool, and used pools that have free blocks come first: so a heap that grows is
 //! dense. A fresh huge block may be touched here and there only, which in huge pages would cost hundreds of times the
-//! memory; so it has them only in a program that filled what it has. If huge pages are slow to come, none is asked for for a
+//! memory; so it has them only in a program that filled what it has, or has nothing yet. If huge pages are slow to come, none is asked for for a
 //! while (`appetite`).
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
@@ -31,6 +31,9 @@ use strata_os::{clock, memory};
 
 /// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most, or by half of one.
 const LITTLE: usize = 4;
+
+/// Little beside a block is one part of so many of it.
+const LITTLE_BESIDE: u64 = 8;
 
 /// Nearly all is all but one part of so many.
 const NEARLY: u64 = 16;
@@ -130,8 +133,13 @@ impl Directory {
         self.pages(|| {
             let come_and_go = self.appetite.freed.lately(clock::milliseconds()) >= bytes as u64;
             let live = self.numbers.huge_bytes.get() + bytes as u64;
-            (come_and_go || live >= GROWTH_BYTES) && self.is_filled()
+            (come_and_go || live >= GROWTH_BYTES) && (self.is_first(bytes) || self.is_filled())
         })
+    }
+
+    /// Whether all that the program took so far is little beside so many bytes, and says nothing.
+    fn is_first(&self, bytes: usize) -> bool {
+        self.holdings().held_bytes <= bytes as u64 / LITTLE_BESIDE
     }
 
     /// Whether the program filled nearly all that it took: it will fill what comes next, too.
