@@ -9,6 +9,8 @@
 //!
 //! Does not know: which memory. Decision 0008. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
 
+use crate::census::Holdings;
+use strata_core::layout::POOL_BYTES;
 use strata_core::sync::Hint;
 
 /// Pools that a mistake takes: 4 MiB.
@@ -16,6 +18,11 @@ const MISTAKE_POOLS: u64 = 64;
 /// Looks that memory stays after the first mistake: 16 s at the default delay, then twice as many each time.
 const FIRST_PATIENCE: u64 = 64;
 const MOST_PATIENCE: u64 = 64 * FIRST_PATIENCE;
+
+/// Looks in a row at which less is in use than before, from which on that is no pause.
+const FALLS: u64 = 3;
+/// In a pause less is claimed than one part of so many of what lies free.
+const LIVELY_PART: u64 = 32;
 
 /// What a look is to do with memory that lay free long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +42,9 @@ pub(crate) struct Demand {
     debt: Hint,
     patience: Hint,
     last_patience: Hint,
+    /// Bytes in use at the last look, and for how many looks they fell while pools were claimed all the same.
+    used: Hint,
+    falls: Hint,
 }
 
 impl Demand {
@@ -46,6 +56,8 @@ impl Demand {
             debt: Hint::new(0),
             patience: Hint::new(0),
             last_patience: Hint::new(0),
+            used: Hint::new(0),
+            falls: Hint::new(0),
         }
     }
 
@@ -72,10 +84,12 @@ impl Demand {
         self.patience.get() != 0
     }
 
-    /// What the look that begins now is to do.
-    pub(crate) fn advice(&self) -> Advice {
+    /// What the look that begins now is to do, where pools hold that much.
+    pub(crate) fn advice(&self, pools: Holdings) -> Advice {
         let (missed, debt) = (self.missed.take(), self.debt.get());
-        let active = self.claimed.take() + self.released.take() > 0;
+        let (claimed, released) = (self.claimed.take(), self.released.take());
+        let active = claimed + released > 0;
+        let is_falling = self.is_falling(claimed, pools);
         let repaid = missed.min(debt);
         // What nobody asks for within some looks is not missed.
         self.debt.set((debt - repaid) * 3 / 4);
@@ -87,7 +101,17 @@ impl Demand {
             return Advice::Purge;
         }
         self.patience.set(patience - 1);
-        if active { Advice::Keep } else { Advice::Purge }
+        if active && !is_falling { Advice::Keep } else { Advice::Purge }
+    }
+
+    /// Whether the program went on for some looks with ever less: it claims pools, and many of those that are free do not serve.
+    fn is_falling(&self, claimed: u64, pools: Holdings) -> bool {
+        let used = pools.held_bytes - pools.idle_bytes;
+        let goes_on = claimed * POOL_BYTES as u64 * LIVELY_PART >= pools.idle_bytes;
+        let falls = if goes_on && used < self.used.get() { self.falls.get() + 1 } else { 0 };
+        self.used.set(used);
+        self.falls.set(falls);
+        falls >= FALLS
     }
 
     fn admit_mistake(&self) -> Advice {
@@ -106,7 +130,7 @@ mod tests {
     fn look(demand: &Demand, taken: u32, left: u32) -> Advice {
         demand.note_claim(taken, 0);
         demand.note_release(left);
-        demand.advice()
+        demand.advice(Holdings::default())
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Directory {
             return;
         }
         full_fence();
-        let wanted = match self.demand.advice() {
+        let wanted = match self.demand.advice(self.pool_holdings()) {
             _ if self.is_near_limit() => Which::All,
             Advice::Purge => Which::Settled,
             Advice::Keep => Which::Nothing,

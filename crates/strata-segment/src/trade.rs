@@ -106,6 +106,7 @@ impl Directory {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::census::Holdings;
     use crate::demand::Advice;
     use std::vec::Vec;
     use strata_core::address::UserPtr;
@@ -216,7 +217,7 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.demand.note_purge(1000);
         DIRECTORY.demand.note_claim(1000, 0);
-        assert_eq!(DIRECTORY.demand.advice(), Advice::Keep);
+        assert_eq!(DIRECTORY.demand.advice(Holdings::default()), Advice::Keep);
         free_pools(&DIRECTORY, take_pools(&DIRECTORY, POOLS));
         take_huge(&DIRECTORY, 1);
         assert_eq!(dirty_pools(&DIRECTORY), POOLS);
