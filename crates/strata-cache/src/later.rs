@@ -37,14 +37,23 @@ impl Later {
         }
     }
 
-    /// Puts a block, or nothing, into the next place, and hands out what waited there.
-    fn exchange(&self, block: Option<BlockPtr>) -> Option<BlockPtr> {
+    /// Puts a block into the next place, and hands out what waited there.
+    fn exchange(&self, block: BlockPtr) -> Option<BlockPtr> {
         let turn = self.turn.get();
         self.turn.set((turn + 1) % PLACES as u32);
         let place = self.blocks.get(turn as usize)?;
-        let waited = NonNull::new(place.get()).map(BlockPtr::from_address);
-        place.set(block.map_or(core::ptr::null_mut(), |block| block.as_non_null().as_ptr()));
-        waited
+        let waited = NonNull::new(place.get());
+        place.set(block.as_non_null().as_ptr());
+        waited.map(BlockPtr::from_address)
+    }
+
+    /// Empties the places; writes nothing where nothing waits, as a stand-in cannot be written.
+    fn drain(&self) -> impl Iterator<Item = BlockPtr> {
+        self.blocks.iter().filter_map(|place| {
+            let waited = NonNull::new(place.get())?;
+            place.set(core::ptr::null_mut());
+            Some(BlockPtr::from_address(waited))
+        })
     }
 
     /// Blocks of a class that seem to wait: a statistic.
@@ -63,7 +72,7 @@ impl Cache {
     /// - The caller is the thread whose cache this is; the block is of a pool, and the caller's to give back.
     pub(crate) unsafe fn give_later(&self, block: BlockPtr) {
         block.prefetch();
-        if let Some(waited) = self.later.exchange(Some(block)) {
+        if let Some(waited) = self.later.exchange(block) {
             // SAFETY: ours since it was given, and it waits no longer.
             unsafe { self.give_to_pool(waited) };
         }
@@ -71,7 +80,7 @@ impl Cache {
 
     /// Nothing waits any longer.
     pub(crate) fn give_all_that_waits(&self) {
-        for waited in (0..PLACES).filter_map(|_| self.later.exchange(None)) {
+        for waited in self.later.drain() {
             // SAFETY: as above.
             unsafe { self.give_to_pool(waited) };
         }

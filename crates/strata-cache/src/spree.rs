@@ -62,9 +62,10 @@ impl Spree {
         self.refills.get() == refills && self.taken_over.get() >= SPREE_POOLS && !self.goes_here_and_there()
     }
 
-    /// Whether many of the pools that were taken over since the last refill had been left before.
+    /// Whether the thread frees much, and often into pools that it had left before.
     pub(crate) fn goes_here_and_there(&self) -> bool {
-        self.with_room.get() > self.taken_over.get() / HERE_AND_THERE
+        let taken_over = self.taken_over.get();
+        taken_over >= SPREE_POOLS && self.with_room.get() > taken_over / HERE_AND_THERE
     }
 }
 
@@ -77,8 +78,8 @@ mod tests {
         let spree = Spree::new();
         (1..SPREE_POOLS).for_each(|_| spree.note(7, false));
         assert!(!spree.is_on(7));
-        spree.note(7, false);
-        assert!(spree.is_on(7));
+        spree.note(7, true);
+        assert!(spree.is_on(7) && !spree.goes_here_and_there());
         assert!(!spree.is_on(8), "a block was wanted");
         spree.note(8, false);
         assert!(!spree.is_on(8), "counted from the refill on");
@@ -89,6 +90,6 @@ mod tests {
         let spree = Spree::new();
         (0..SPREE_POOLS).for_each(|_| spree.note(7, false));
         (0..SPREE_POOLS / 2).for_each(|_| spree.note(7, true));
-        assert!(!spree.is_on(7));
+        assert!(spree.goes_here_and_there() && !spree.is_on(7));
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! The counts are hints (a load and a store each, no exchange): they decide when memory goes, not whose it is.
 //!
-//! Does not know: which memory. Decision 0008. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
+//! Does not know: which memory. Decisions 0008, 0015. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
 
 use crate::census::Holdings;
 use strata_core::layout::POOL_BYTES;
@@ -106,7 +106,7 @@ impl Demand {
 
     /// Whether the program went on for some looks with ever less: it claims pools, and many of those that are free do not serve.
     fn is_falling(&self, claimed: u64, pools: Holdings) -> bool {
-        let used = pools.held_bytes - pools.idle_bytes;
+        let used = pools.held_bytes.saturating_sub(pools.idle_bytes);
         let goes_on = claimed * POOL_BYTES as u64 * LIVELY_PART >= pools.idle_bytes;
         let falls = if goes_on && used < self.used.get() { self.falls.get() + 1 } else { 0 };
         self.used.set(used);
@@ -170,6 +170,36 @@ mod tests {
         assert_eq!(look(&demand, 1000, 0), Advice::Keep);
         assert_eq!(look(&demand, 0, 1000), Advice::Keep);
         assert_eq!(look(&demand, 0, 0), Advice::Purge);
+    }
+
+    /// A look at a program that missed what it gave back, claims `taken` pools, and has so many in use and free.
+    fn look_with(demand: &Demand, taken: u32, used: u64, free: u64) -> Advice {
+        demand.note_claim(taken, taken);
+        let (held, idle) = ((used + free) * POOL_BYTES as u64, free * POOL_BYTES as u64);
+        demand.advice(Holdings { held_bytes: held, idle_bytes: idle })
+    }
+
+    fn missed_some() -> Demand {
+        let demand = Demand::new();
+        demand.note_purge(1000);
+        assert_eq!(look(&demand, 1000, 0), Advice::Keep);
+        demand
+    }
+
+    #[test]
+    fn a_load_that_falls_look_after_look_keeps_nothing_until_it_rises() {
+        let demand = missed_some();
+        let advice = [1000, 900, 800, 700, 600, 650].map(|used| look_with(&demand, 40, used, 1000 - used));
+        let expected = [Advice::Keep, Advice::Keep, Advice::Keep, Advice::Purge, Advice::Purge, Advice::Keep];
+        assert_eq!(advice, expected);
+    }
+
+    #[test]
+    fn a_program_that_only_frees_for_some_looks_may_want_it_all_back() {
+        let demand = missed_some();
+        for used in [1000, 800, 600, 400, 200] {
+            assert_eq!(look_with(&demand, 1, used, 1000 - used), Advice::Keep);
+        }
     }
 
     #[test]
