@@ -35,8 +35,6 @@ impl Cache {
         self.queue(class).push(class, pool);
         self.partial_pools.set(self.partial_pools.get() + 1);
         if self.partial_excess() > 0 {
-            // Two for one, so that a limit that was lowered is reached.
-            self.evict_other(class, pool);
             self.evict_other(class, pool);
         }
     }
