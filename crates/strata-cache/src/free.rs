@@ -79,12 +79,20 @@ impl Cache {
             // SAFETY: the caller's to give back.
             let block = unsafe { pointer.block() };
             // SAFETY: we own the pool (I1 of `pool`).
-            if let Freed::Empty = unsafe { pool.free_local(block) } {
-                self.retire(pool);
-            }
+            unsafe { self.free_own(pool, block) };
         } else {
             // SAFETY: the same contract.
             unsafe { self.free_foreign(pointer, pool) };
+        }
+    }
+
+    /// # Safety
+    /// - We own the pool; the block is of it, and the caller's to give back.
+    #[inline(always)]
+    unsafe fn free_own(&self, pool: &'static Pool, block: BlockPtr) {
+        // SAFETY: the same contract.
+        if let Freed::Empty = unsafe { pool.free_local(block) } {
+            self.retire(pool);
         }
     }
 
@@ -102,7 +110,7 @@ impl Cache {
         let block = unsafe { pointer.block() };
         match current::own(self) {
             // SAFETY: the same contract; the block is of `class`, by its pool.
-            Some(own) => unsafe { own.give_or_pocket(pool, class, block) },
+            Some(own) => unsafe { own.give_or_hold(pool, class, block) },
             // SAFETY: as above.
             None => unsafe { settle_without_cache(pool, block) },
         }
@@ -110,21 +118,39 @@ impl Cache {
 
     /// # Safety
     /// - The block is of `pool`, which is of `class` and not ours, and the caller's to give back.
-    unsafe fn give_or_pocket(&self, pool: &'static Pool, class: SizeClass, block: BlockPtr) {
-        // SAFETY: the caller's block, of `class`.
-        if pool.owner().is_null() && unsafe { self.pocket_block(class, block) } {
-            return self.note_foreign_free();
-        }
-        if pool.owner().is_null() && self.spree.goes_here_and_there() {
-            // SAFETY: the same contract.
-            return unsafe { self.give_later(block) };
+    unsafe fn give_or_hold(&self, pool: &'static Pool, class: SizeClass, block: BlockPtr) {
+        if pool.owner().is_null() {
+            // SAFETY: the caller's block, of `class`.
+            if unsafe { self.pocket_block(class, block) } {
+                return self.note_foreign_free();
+            }
+            if self.spree.goes_here_and_there() {
+                // SAFETY: the same contract.
+                return unsafe { self.give_later(block) };
+            }
         }
         // SAFETY: the same contract.
         unsafe { self.give(pool, class, block) };
     }
 
+    /// Gives back a block that was held, of which its pool does not know that it was freed.
+    ///
     /// # Safety
-    /// - As for [`give_or_pocket`](Self::give_or_pocket).
+    /// - The caller is the thread whose cache this is; the block is of a pool, and the caller's to give back.
+    pub(crate) unsafe fn give_held(&self, block: BlockPtr) {
+        // SAFETY: a block of a class lies in a pool of an arena.
+        let pool: &'static Pool = unsafe { UserPtr::new(block.as_non_null()).pool() };
+        if pool.is_owned_by(self.identity()) {
+            // SAFETY: we own the pool, and the block is the caller's.
+            unsafe { self.free_own(pool, block) };
+        } else if let Format::Blocks(class) = pool.format() {
+            // SAFETY: the caller's promise; not ours.
+            unsafe { self.give(pool, class, block) };
+        }
+    }
+
+    /// # Safety
+    /// - As for [`give_or_hold`](Self::give_or_hold).
     pub(crate) unsafe fn give(&self, pool: &'static Pool, class: SizeClass, block: BlockPtr) {
         if pool.owner().is_null() {
             let chain = Chain::of(block);

@@ -74,7 +74,7 @@ impl Cache {
         block.prefetch();
         if let Some(waited) = self.later.exchange(block) {
             // SAFETY: ours since it was given, and it waits no longer.
-            unsafe { self.give_to_pool(waited) };
+            unsafe { self.give_held(waited) };
         }
     }
 
@@ -82,7 +82,7 @@ impl Cache {
     pub(crate) fn give_all_that_waits(&self) {
         for waited in self.later.drain() {
             // SAFETY: as above.
-            unsafe { self.give_to_pool(waited) };
+            unsafe { self.give_held(waited) };
         }
     }
 }

@@ -17,10 +17,8 @@
 //! Does not know: what a pool does with its blocks. Measured: decision 0018.
 
 use crate::cache::Cache;
-use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, FreeList};
 use strata_core::layout::POOL_BYTES;
-use strata_core::pool::{Format, Freed, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::OwnedU32;
 
@@ -144,26 +142,8 @@ impl Cache {
             // SAFETY: the owner's list, as this cache is the caller's.
             while let Some(block) = unsafe { pocket.free.pop() } {
                 // SAFETY: ours, in no pocket any more.
-                unsafe { self.give_to_pool(block) };
+                unsafe { self.give_held(block) };
             }
-        }
-    }
-
-    /// Gives back a block that its pool took for live.
-    ///
-    /// # Safety
-    /// - The caller is the thread whose cache this is; the block is of a pool, and the caller's to give back.
-    pub(crate) unsafe fn give_to_pool(&self, block: BlockPtr) {
-        // SAFETY: a block of a class lies in a pool of an arena.
-        let pool: &'static Pool = unsafe { UserPtr::new(block.as_non_null()).pool() };
-        if !pool.is_owned_by(self.identity()) {
-            let Format::Blocks(class) = pool.format() else { return };
-            // SAFETY: the caller's promise; not ours.
-            return unsafe { self.give(pool, class, block) };
-        }
-        // SAFETY: we own the pool, and the block is the caller's.
-        if let Freed::Empty = unsafe { pool.free_local(block) } {
-            self.retire(pool);
         }
     }
 
@@ -179,6 +159,7 @@ mod tests {
     use crate::identity::Runtime;
     use crate::scene;
     use std::vec::Vec;
+    use strata_core::address::UserPtr;
 
     const BYTES: usize = 16384;
     const BLOCKS_A_POOL: usize = strata_core::layout::POOL_BYTES / BYTES;

@@ -34,7 +34,12 @@ pub(crate) struct Spree {
 impl Spree {
     strata_core::const_unless_loom! {
         pub(crate) fn new() -> Self {
-            Self { refills: OwnedU32::zero(), taken_over: OwnedU32::zero(), with_room: OwnedU32::zero(), left: OwnedPtr::null() }
+            Self {
+                refills: OwnedU32::zero(),
+                taken_over: OwnedU32::zero(),
+                with_room: OwnedU32::zero(),
+                left: OwnedPtr::null(),
+            }
         }
     }
 

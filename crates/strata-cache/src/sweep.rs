@@ -116,28 +116,18 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::identity::Runtime;
+    use crate::scene::{free, new};
     use std::vec::Vec;
-    use strata_core::address::UserPtr;
 
     /// Two blocks to a pool, and eight.
-    const LARGE: usize = 32 << 10;
-    const SMALL: usize = 8 << 10;
-
-    fn new(cache: &Cache, bytes: usize) -> UserPtr {
-        // SAFETY: the caches of a test have one user.
-        UserPtr::new(unsafe { cache.alloc(SizeClass::of(bytes)) }.unwrap().as_non_null())
-    }
-
-    fn delete(cache: &Cache, block: UserPtr, bytes: usize) {
-        // SAFETY: as in `new`; each is given back once.
-        unsafe { cache.free(block, SizeClass::of(bytes)) };
-    }
+    const LARGE: SizeClass = SizeClass::of(32 << 10);
+    const SMALL: SizeClass = SizeClass::of(8 << 10);
 
     /// Sixteen pools of small blocks, one of which lives in each.
     fn make_sparse_pools(cache: &Cache) {
         let blocks: Vec<_> = (0..8 * 16).map(|_| new(cache, SMALL)).collect();
         let freed = blocks.into_iter().enumerate().filter(|(index, _)| index % 8 != 0);
-        freed.for_each(|(_, block)| delete(cache, block, SMALL));
+        freed.for_each(|(_, block)| free(cache, block, SMALL));
     }
 
     #[test]
@@ -148,7 +138,7 @@ mod tests {
         make_sparse_pools(cache);
         assert_eq!(RUNTIME.directory.purged_bytes(), 0);
         let _held: Vec<_> = (0..2 * 80).map(|_| new(cache, LARGE)).collect();
-        let free_bytes = 15 * 7 * SMALL as u64;
+        let free_bytes = 15 * 7 * SMALL.block_bytes() as u64;
         assert!((free_bytes / 2..=free_bytes).contains(&RUNTIME.directory.purged_bytes()));
     }
 
@@ -158,24 +148,25 @@ mod tests {
         RUNTIME.directory.set_purge_delay(u64::MAX - 1);
         let cache = RUNTIME.enter().unwrap();
         let held: Vec<_> = (0..2 * 80).map(|_| new(cache, LARGE)).collect();
-        held.into_iter().for_each(|block| delete(cache, block, LARGE));
+        held.into_iter().for_each(|block| free(cache, block, LARGE));
         make_sparse_pools(cache);
         let _held: Vec<_> = (0..2 * 60).map(|_| new(cache, LARGE)).collect();
         assert_eq!(RUNTIME.directory.purged_bytes(), 0);
     }
+
     #[test]
     fn a_program_that_grows_beyond_its_peak_gives_back_what_lies_behind_the_blocks_of_its_pools() {
         static RUNTIME: Runtime = Runtime::new();
         RUNTIME.directory.set_purge_delay(u64::MAX - 1);
         let cache = RUNTIME.enter().unwrap();
         let used: Vec<_> = (0..2 * 8).map(|_| new(cache, LARGE)).collect();
-        used.into_iter().for_each(|block| delete(cache, block, LARGE));
+        used.into_iter().for_each(|block| free(cache, block, LARGE));
         // A page each of the pools that were used before.
-        let bytes = [16, 32, 48, 64];
-        let small = bytes.map(|bytes| new(cache, bytes));
+        let classes = [16, 32, 48, 64].map(SizeClass::of);
+        let small = classes.map(|class| new(cache, class));
         let _held: Vec<_> = (0..2 * 80).map(|_| new(cache, LARGE)).collect();
-        let tails = bytes.len() as u64 * (15 << 12);
+        let tails = classes.len() as u64 * (15 << 12);
         assert_eq!(RUNTIME.directory.purged_bytes(), tails);
-        small.into_iter().zip(bytes).for_each(|(block, bytes)| delete(cache, block, bytes));
+        small.into_iter().zip(classes).for_each(|(block, class)| free(cache, block, class));
     }
 }

@@ -27,11 +27,7 @@ pub(crate) const FREED_ARE_OFFERED: bool = !cfg!(strata_loom);
 impl Directory {
     /// Claims a pool that served `class` last, and still has its memory.
     pub fn claim_alike(&self, class: SizeClass) -> Option<ClaimedRun> {
-        let run = if self.preference.matters() {
-            self.preferred_segments().find_map(|segment| segment.claim_alike(class))
-        } else {
-            self.segments().find_map(|segment| segment.claim_alike(class))
-        }?;
+        let run = self.find_in_segments(|segment| segment.claim_alike(class))?;
         self.demand.note_claim(1, run.dirty.count_ones());
         self.note_taken(&run, 1);
         Some(run)

@@ -41,7 +41,8 @@ impl Directory {
     pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
         loop {
-            if let Some(run) = self.claim_existing(pools, step) {
+            let claim = |segment: &Segment| segment.claim(pools, step, &self.demand);
+            if let Some(run) = self.find_in_segments(claim) {
                 self.note_taken(&run, pools);
                 return Some(run);
             }
@@ -76,13 +77,6 @@ impl Directory {
             }
             run
         })
-    }
-
-    fn claim_existing(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        if self.preference.matters() {
-            return self.claim_preferred(pools, step);
-        }
-        self.claim_anywhere(pools, step)
     }
 
     pub(crate) fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
@@ -128,10 +122,7 @@ impl Directory {
     ///
     /// Where several nodes have memory, one of the caller's.
     pub fn adopt(&self, class: SizeClass) -> Option<&'static Pool> {
-        if self.preference.matters() {
-            return self.adopt_preferred(class);
-        }
-        self.adopt_anywhere(class)
+        self.find_in_segments(|segment| segment.adopt(class, self))
     }
 
     pub(crate) fn adopt_anywhere(&self, class: SizeClass) -> Option<&'static Pool> {

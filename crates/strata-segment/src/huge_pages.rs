@@ -3,14 +3,14 @@
 //! | what is taken       | in huge pages, by option `auto`, if                                                          |
 //! |---------------------|----------------------------------------------------------------------------------------------|
 //! | an arena            | those taken lately are many, for as much as is in use ([`growth`]), and nearly all is filled |
-//! | a huge block, fresh | as many bytes of huge blocks were freed lately, or [`GROWTH_BYTES`] of such live with this one; |
+//! | a huge block, fresh | as many bytes of such were freed lately, or [`GROWTH_BYTES`] of them live with this one;     |
 //! |                     | nearly all that the program took is in memory; and the block need not be zero                |
 //! | a huge block grows  | to [`HEAVY_BYTES`] or more                                                                   |
 //!
 //! An arena is taken when no other has a free pool, and used pools that have free blocks come first: so a heap that grows is
 //! dense. A fresh huge block may be touched here and there only, which in huge pages would cost hundreds of times the
-//! memory; so it has them only in a program that filled what it has, or has nothing yet. If huge pages are slow to come, none is asked for for a
-//! while (`appetite`).
+//! memory; so it has them only in a program that filled what it has, or has nothing yet. If huge pages are slow to come,
+//! none is asked for for a while (`appetite`).
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
 //!     give no more: its own daemon would fill the gaps again within minutes.
@@ -133,19 +133,19 @@ impl Directory {
         self.pages(|| {
             let come_and_go = self.appetite.freed.lately(clock::milliseconds()) >= bytes as u64;
             let live = self.numbers.huge_bytes.get() + bytes as u64;
-            (come_and_go || live >= GROWTH_BYTES) && (self.is_first(bytes) || self.is_filled())
+            (come_and_go || live >= GROWTH_BYTES) && self.will_fill(bytes)
         })
     }
 
-    /// Whether all that the program took so far is little beside so many bytes, and says nothing.
-    fn is_first(&self, bytes: usize) -> bool {
-        self.holdings().held_bytes <= bytes as u64 / LITTLE_BESIDE
+    /// Whether the program filled nearly all that it took, or that is so little beside so many bytes that it says nothing.
+    fn will_fill(&self, bytes: usize) -> bool {
+        let held = self.holdings().held_bytes;
+        held <= bytes as u64 / LITTLE_BESIDE || is_in_memory(held)
     }
 
     /// Whether the program filled nearly all that it took: it will fill what comes next, too.
     pub(crate) fn is_filled(&self) -> bool {
-        let held = self.holdings().held_bytes;
-        machine::own_resident_bytes() >= held - held / NEARLY
+        is_in_memory(self.holdings().held_bytes)
     }
 
     /// What to tell the kernel about a huge block that becomes this long.
@@ -174,6 +174,11 @@ impl Directory {
             (HugePages::Never, _) | (HugePages::OnAdvice, false) => Pages::Any,
         }
     }
+}
+
+/// Whether nearly as many bytes are in memory as the program `held`.
+fn is_in_memory(held: u64) -> bool {
+    machine::own_resident_bytes() >= held - held / NEARLY
 }
 
 impl Pages {

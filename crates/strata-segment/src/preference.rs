@@ -77,18 +77,16 @@ impl Preference {
 }
 
 impl Directory {
-    /// Claims from the segments that the calling thread prefers.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn claim_preferred(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.preferred_segments().find_map(|segment| segment.claim(pools, step, &self.demand))
+    /// What `ask` finds first, in all segments or, where they differ, in those that the calling thread prefers.
+    #[inline]
+    pub(crate) fn find_in_segments<T>(&self, ask: impl FnMut(&'static Segment) -> Option<T>) -> Option<T> {
+        if self.preference.matters() { self.find_in_preferred(ask) } else { self.segments().find_map(ask) }
     }
 
-    /// Adopts from the segments that the calling thread prefers.
     #[cold]
     #[inline(never)]
-    pub(crate) fn adopt_preferred(&self, class: SizeClass) -> Option<&'static Pool> {
-        self.preferred_segments().find_map(|segment| segment.adopt(class, self))
+    fn find_in_preferred<T>(&self, ask: impl FnMut(&'static Segment) -> Option<T>) -> Option<T> {
+        self.preferred_segments().find_map(ask)
     }
 
     /// Memory near the caller was refused: claims what there is elsewhere. `None` where nothing is far: all was looked at.
@@ -101,7 +99,7 @@ impl Directory {
         if self.preference.matters() { self.adopt_anywhere(class) } else { None }
     }
 
-    pub(crate) fn preferred_segments(&self) -> impl Iterator<Item = &'static Segment> {
+    fn preferred_segments(&self) -> impl Iterator<Item = &'static Segment> {
         let near = self.preference.near();
         let of = move |backing| {
             let is_one = move |segment: &&Segment| segment.backing() == backing && segment.serves(near);

@@ -37,7 +37,8 @@ enum From {
 #[derive(Debug, Clone)]
 pub(super) struct Allocator {
     pub(super) name: String,
-    pub(super) library: PathBuf,
+    /// The library.
+    pub(super) file: PathBuf,
     pub(super) version: String,
 }
 
@@ -96,7 +97,7 @@ pub(super) fn packages(offers: &[Offer]) -> impl Iterator<Item = &Package> {
 impl Offer {
     /// Finds its library, or builds it. What lies in somebody's home is copied to where every user can read it.
     pub(super) fn find(&self, root: &Path, place: &Place) -> Result<Allocator> {
-        let (library, version) = match &self.from {
+        let (file, version) = match &self.from {
             From::Here => (place.shared(&build(root)?, "libstrata.so")?, "this checkout".to_owned()),
             From::File(file) => (place.shared(file, &format!("lib{}.so", self.name))?, "a file".to_owned()),
             From::Debian { package, file } => {
@@ -104,7 +105,7 @@ impl Offer {
                 (install::file(package, file)?, version)
             }
         };
-        Ok(Allocator { name: self.name.clone(), library, version })
+        Ok(Allocator { name: self.name.clone(), file, version })
     }
 }
 

@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     allocators: Vec<String>,
     /// Another library to compare with; the name `strata` replaces the one that would be built.
-    #[arg(long, value_name = "NAME=FILE")]
-    library: Vec<String>,
+    #[arg(long = "library", value_name = "NAME=FILE")]
+    libraries: Vec<String>,
     /// The time that ratios and verdicts are of.
     #[arg(long, value_enum, default_value_t = results::Clock::Wall)]
     clock: results::Clock,
@@ -74,10 +74,10 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     if arguments.smoke {
-        return smoke::run(root, &arguments.library);
+        return smoke::run(root, &arguments.libraries);
     }
     let programs = chosen(&arguments.only)?;
-    let known = allocators::known(&arguments.library)?;
+    let known = allocators::known(&arguments.libraries)?;
     let chosen = allocators::chosen(&known, &arguments.allocators)?;
     install::ensure(
         programs.iter().flat_map(|program| program.packages).chain(allocators::packages(&chosen)),

@@ -54,11 +54,7 @@ impl<'a> Run<'a> {
         let (output, errors) = (self.scratch.path().join("output"), self.scratch.path().join("errors"));
         // The file that runs, also if it was built anew meanwhile.
         let mut starter = self.place.command("/proc/self/exe");
-        starter
-            .current_dir(self.scratch.path())
-            .arg("measured")
-            .arg("--preload")
-            .arg(&self.allocator.library);
+        starter.current_dir(self.scratch.path()).arg("measured").arg("--preload").arg(&self.allocator.file);
         starter.arg("--output").arg(&output).arg("--errors").arg(&errors);
         starter.args(["--limit", &PATIENCE.as_secs().to_string()]);
         starter.args(user.iter().flat_map(|user| ["--user", *user]));

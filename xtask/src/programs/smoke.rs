@@ -138,6 +138,6 @@ fn compare(line: &Line, glibc: &Allocator, strata: &Allocator, place: &Place) ->
 fn once(line: &Line, allocator: &Allocator, place: &Place) -> Result<Output> {
     let scratch = place.scratch()?;
     let mut command = place.command("bash");
-    command.current_dir(scratch.path()).args(["-c", line.script]).env("LD_PRELOAD", &allocator.library);
+    command.current_dir(scratch.path()).args(["-c", line.script]).env("LD_PRELOAD", &allocator.file);
     command.output().with_context(|| format!("starting {}", line.program))
 }

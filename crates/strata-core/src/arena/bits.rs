@@ -167,6 +167,7 @@ mod tests {
         assert_eq!(bits.claim_among(0b111), Some(0b100));
         assert_eq!(bits.claim_lowest(), None);
     }
+
     #[test]
     fn a_run_of_liked_bits_comes_before_a_lower_one() {
         let bits = PoolBits::none();

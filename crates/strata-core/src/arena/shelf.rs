@@ -64,16 +64,12 @@ impl Shelf {
             if offered == 0 {
                 return None;
             }
+            let lowest = PoolIndex::new(offered.trailing_zeros() as usize)?;
             // Acquire: sees the disowning; pairs with Release in shelf.rs::offer. Relaxed on failure: tried again.
-            match word.compare_exchange(seen, seen & !lowest(offered), AcqRel, Relaxed) {
-                Ok(_) => return PoolIndex::new(offered.trailing_zeros() as usize),
+            match word.compare_exchange(seen, seen & !lowest.bit(), AcqRel, Relaxed) {
+                Ok(_) => return Some(lowest),
                 Err(now) => seen = now,
             }
         }
     }
-}
-
-/// The lowest bit of a word.
-const fn lowest(word: u64) -> u64 {
-    word & word.wrapping_neg()
 }
