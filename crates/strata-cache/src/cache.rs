@@ -1,112 +1,99 @@
-//! What one thread keeps: a list of ready blocks for each class, partial pools, and blocks on their way to other threads.
+//! What one thread keeps: a magazine for each class, and an active pool for the few classes that it is busy with.
 //!
 //! ```text
-//!   lists[class]   free ─► block ─► block …      base: the current pool, whose free blocks are all on this list
-//!   queues[class]  pool ⇄ pool ⇄ pool            partial pools, each with its own list
-//!   outbox         chains of other threads' blocks, by pool
-//!   pockets        larger blocks of full pools that go round
-//!   later          blocks that wait for their cache lines
+//!   magazines[class]   blocks that are ready, of whatever pools              (`magazine`)
+//!   classes[class]     the active pool, if there is one; how much is wanted  (`active`, `refill`, `flush`)
 //! ```
 //!
-//! I1  Everything here has one owner, the thread (or whoever claimed the slot for a moment); only `lists` is glanced at by
-//!     statistics.
-//! I2  The blocks on `lists[c]` are of the pool at `base`, which this cache owns and which is in no queue.
-//! I3  Pools in queues are owned by this cache and not current; `partial_pools` is their number.
-//! I4  All-zero bytes but for `runtime` are an empty cache; one such, `EMPTY`, stands in where a thread has none, so the
+//! I1  Everything here has one owner, the thread (or whoever claimed the slot for a moment); statistics read magazines racily.
+//! I2  All-zero bytes but for `runtime` are an empty cache; one such, `EMPTY`, stands in where a thread has none, so the
 //!     fast path needs no test.
 //!
 //! Does not know: thread-local storage.
 
-use crate::ahead::FreshPools;
-use crate::borrow::Borrowed;
-use crate::identity::Runtime;
-use crate::later::Later;
-use crate::outbox::Outbox;
-use crate::pocket::{POCKET_COUNT, Pocket, Pockets};
-use crate::queue::Queue;
-use crate::spree::Spree;
+use crate::magazine::Magazine;
+use crate::registry::Runtime;
 use core::mem::offset_of;
-use core::ptr::NonNull;
-use strata_core::block::FreeList;
-use strata_core::pool::{Freed, Pool};
+use strata_core::address::UserPtr;
+use strata_core::pool::{Format, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::{OwnedPtr, OwnedU32};
 use strata_segment::Directory;
 
-/// The blocks of one class that are ready to go, all of one pool: 16 bytes, four to a cache line.
+/// What a thread knows of one class beside its magazine: looked at in cold doors only.
 #[derive(Debug)]
-pub(crate) struct CurrentList {
-    pub(crate) free: FreeList,
-    base: OwnedPtr<u8>,
+pub(crate) struct ClassState {
+    /// The pool that refills draw from while the thread is busy with the class (`active`).
+    pub(crate) active: OwnedPtr<Pool>,
+    /// Blocks that the last refill took (`refill`).
+    pub(crate) batch: OwnedU32,
+    /// Refills since the last round (`maintenance`).
+    pub(crate) refills: OwnedU32,
+    /// Fresh pools that were opened one after another (`refill`).
+    pub(crate) fresh: OwnedU32,
+    /// Blocks of a larger class that were handed out in its stead (`promotion`).
+    pub(crate) promoted: OwnedU32,
+    /// Whether an allocation or a free came to a cold door since this was last asked (`flush`, `maintenance`).
+    pub(crate) visited: OwnedU32,
+    /// Blocks in the magazine when quiet ones were last looked for (`maintenance`).
+    pub(crate) seen: OwnedU32,
 }
 
-impl CurrentList {
+impl ClassState {
     strata_core::const_unless_loom! {
         fn new() -> Self {
-            Self { free: FreeList::new(), base: OwnedPtr::null() }
+            Self {
+                active: OwnedPtr::null(),
+                batch: OwnedU32::zero(),
+                refills: OwnedU32::zero(),
+                fresh: OwnedU32::zero(),
+                promoted: OwnedU32::zero(),
+                visited: OwnedU32::zero(),
+                seen: OwnedU32::zero(),
+            }
         }
     }
 
-    /// The address of the current pool's first block; 0 if there is none.
-    #[inline(always)]
-    pub(crate) fn base_address(&self) -> usize {
-        self.base.get().addr()
-    }
-
-    /// The current pool.
-    pub(crate) fn pool(&self) -> Option<&'static Pool> {
-        // SAFETY: a base that is set is that of an initialised pool (I2).
-        NonNull::new(self.base.get()).map(|base| unsafe { Pool::of_base(base) })
-    }
-
-    pub(crate) fn set_pool(&self, pool: Option<&Pool>) {
-        self.base.set(pool.map_or(core::ptr::null_mut(), |pool| pool.base().as_ptr()));
-    }
-
-    /// Blocks that seem to be on the list: a statistic.
-    fn glance_count(&self, class: SizeClass) -> u32 {
-        let base = self.base.glance().addr();
-        let belongs = |link: *mut strata_core::block::Link| {
-            let offset = link.addr().wrapping_sub(base);
-            base != 0
-                && offset < strata_core::layout::POOL_BYTES
-                && offset.is_multiple_of(class.block_bytes())
-        };
-        // SAFETY: a pool's memory stays mapped, whoever owns it by now.
-        unsafe { self.free.glance_count(Pool::capacity(class), belongs) }
+    /// Nothing is known of the class; it has no active pool.
+    pub(crate) fn forget(&self) {
+        debug_assert!(self.active.get().is_null());
+        for count in [&self.batch, &self.refills, &self.fresh, &self.promoted, &self.visited, &self.seen] {
+            count.set(0);
+        }
     }
 }
-
-const _: () = assert!(offset_of!(Cache, lists) == 0, "`place` counts from there");
 
 /// One thread's cache; see the module for its parts.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Cache {
-    lists: [CurrentList; CLASS_COUNT],
-    queues: [Queue; CLASS_COUNT],
-    pub(crate) outbox: Outbox,
-    pub(crate) pockets: [Pocket; POCKET_COUNT],
-    pub(crate) all_pockets: Pockets,
-    pub(crate) partial_pools: OwnedU32,
-    pub(crate) refills: OwnedU32,
-    pub(crate) refills_before: OwnedU32,
-    pub(crate) foreign_frees: OwnedU32,
-    pub(crate) only_frees: OwnedU32,
-    pub(crate) spree: Spree,
-    pub(crate) later: Later,
-    pub(crate) exit_rounds: OwnedU32,
-    pub(crate) appeals: OwnedU32,
-    pub(crate) looks_seen: OwnedU32,
-    pub(crate) heights_seen: OwnedU32,
-    pub(crate) singles: OwnedU32,
-    pub(crate) woken_at: OwnedU32,
-    pub(crate) borrowed: Borrowed,
-    pub(crate) fresh: FreshPools,
-    pub(crate) turns: OwnedU32,
-    pub(crate) looked_at: OwnedU32,
+    /// Where pools without blocks lead: never written, so empty and full.
+    none: Magazine,
     runtime: OwnedPtr<Runtime>,
+    /// Refills since the cache was joined.
+    pub(crate) refills: OwnedU32,
+    /// Flushes since the cache was joined.
+    pub(crate) flushes: OwnedU32,
+    /// Bytes that the limits of all magazines together allow (`flush`).
+    pub(crate) granted_bytes: OwnedU32,
+    /// The class that is next asked to give up its limit (`flush`).
+    pub(crate) hand: OwnedU32,
+    /// Requests to flush that were heeded (`maintenance`).
+    pub(crate) requests: OwnedU32,
+    /// Purge passes that were seen (`maintenance`).
+    pub(crate) passes: OwnedU32,
+    /// Rounds of destructors that the cache sat out (`thread`).
+    pub(crate) exit_rounds: OwnedU32,
+    /// Where searches begin, so that two threads rarely want the same pool.
+    pub(crate) start: OwnedU32,
+    pub(crate) magazines: [Magazine; CLASS_COUNT],
+    classes: [ClassState; CLASS_COUNT],
 }
+
+/// Where the first magazine lies in a cache, and the distance to the next, in bytes.
+pub(crate) const MAGAZINES_OFFSET: usize = offset_of!(Cache, magazines);
+
+const _: () = assert!(offset_of!(Cache, none) == 0, "a pool without a magazine says 0");
 
 // SAFETY: one owner at a time (I1); it moves with the claim of the registry's bit.
 unsafe impl Sync for Cache {}
@@ -116,59 +103,50 @@ impl Cache {
         /// An empty cache of no runtime.
         pub fn new() -> Self {
             Self {
-                lists: strata_core::each_slot!(CurrentList::new(); CLASS_COUNT),
-                queues: strata_core::each_slot!(Queue::new(); CLASS_COUNT),
-                outbox: Outbox::new(),
-                pockets: strata_core::each_slot!(Pocket::new(); POCKET_COUNT),
-                all_pockets: Pockets::new(),
-                partial_pools: OwnedU32::zero(),
-                refills: OwnedU32::zero(),
-                refills_before: OwnedU32::zero(),
-                foreign_frees: OwnedU32::zero(),
-                only_frees: OwnedU32::zero(),
-                spree: Spree::new(),
-                later: Later::new(),
-                exit_rounds: OwnedU32::zero(),
-                appeals: OwnedU32::zero(),
-                looks_seen: OwnedU32::zero(),
-                heights_seen: OwnedU32::zero(),
-                singles: OwnedU32::zero(),
-                woken_at: OwnedU32::zero(),
-                borrowed: Borrowed::new(),
-                fresh: FreshPools::new(),
-                turns: OwnedU32::zero(),
-                looked_at: OwnedU32::zero(),
+                none: Magazine::new(),
                 runtime: OwnedPtr::null(),
+                refills: OwnedU32::zero(),
+                flushes: OwnedU32::zero(),
+                granted_bytes: OwnedU32::zero(),
+                hand: OwnedU32::zero(),
+                requests: OwnedU32::zero(),
+                passes: OwnedU32::zero(),
+                exit_rounds: OwnedU32::zero(),
+                start: OwnedU32::zero(),
+                magazines: strata_core::each_slot!(Magazine::new(); CLASS_COUNT),
+                classes: strata_core::each_slot!(ClassState::new(); CLASS_COUNT),
             }
         }
     }
 
-    /// Joins an empty cache to the runtime that it draws from.
-    pub(crate) fn join(&self, runtime: &'static Runtime) {
+    /// Joins an empty cache to the runtime that it draws from; `number` tells caches apart.
+    pub(crate) fn join(&self, runtime: &'static Runtime, number: u32) {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.exit_rounds.set(0);
-        self.appeals.set(runtime.directory.appeals());
-        self.singles.set(0);
-        self.borrowed.forget();
-        self.fresh.forget();
+        self.refills.set(0);
+        self.flushes.set(0);
+        self.requests.set(runtime.directory.flush_requests());
+        self.passes.set(runtime.directory.looks() as u32);
+        // The first begins at the lowest pool; the others spread over the arena.
+        self.start.set(number.wrapping_mul(37) % u64::BITS);
     }
 
-    /// What its pools are signed with: unique while it owns any.
-    #[inline(always)]
-    pub(crate) fn identity(&self) -> *mut () {
+    /// Its name, to compare with a pool's holder.
+    #[inline]
+    pub(crate) fn name(&self) -> *mut () {
         core::ptr::from_ref(self).cast_mut().cast()
     }
 
     #[inline(always)]
-    pub(crate) fn list(&self, class: SizeClass) -> &CurrentList {
+    pub(crate) fn magazine(&self, class: SizeClass) -> &Magazine {
         // SAFETY: a class's index is below CLASS_COUNT by construction.
-        unsafe { self.lists.get_unchecked(class.index()) }
+        unsafe { self.magazines.get_unchecked(class.index()) }
     }
 
     #[inline]
-    pub(crate) fn queue(&self, class: SizeClass) -> &Queue {
+    pub(crate) fn class(&self, class: SizeClass) -> &ClassState {
         // SAFETY: as above.
-        unsafe { self.queues.get_unchecked(class.index()) }
+        unsafe { self.classes.get_unchecked(class.index()) }
     }
 
     /// The shared state; a stand-in (`EMPTY`) has none.
@@ -186,27 +164,16 @@ impl Cache {
         &unsafe { self.runtime().unwrap_unchecked() }.directory
     }
 
-    /// Makes `pool`, which this cache owns and has in no queue, the current one of its class.
-    pub(crate) fn make_current(&self, class: SizeClass, pool: &Pool) {
-        let list = self.list(class);
-        debug_assert!(list.pool().is_none());
-        pool.lend(&list.free);
-        list.set_pool(Some(pool));
-    }
-
-    /// Takes the current pool of a class, with all its free blocks, off its list: it is current no longer.
-    pub(crate) fn take_current(&self, class: SizeClass) -> Option<(&'static Pool, Freed)> {
-        let list = self.list(class);
-        let pool = list.pool()?;
-        // SAFETY: the current pool is ours, and its blocks are on the list.
-        let state = unsafe { pool.settle(&list.free) };
-        list.set_pool(None);
-        Some((pool, state))
-    }
-
-    /// Blocks on the lists, in pockets and on their way, by class: what the program does not have although its pool thinks so. A statistic.
-    pub fn ready_blocks(&self, class: SizeClass) -> u32 {
-        self.list(class).glance_count(class) + self.pocketed_blocks(class) + self.later.glance_count(class)
+    /// The classes of the blocks in magazines, each as its pool has it: what the program does not have although the pools
+    /// think so. A racy read.
+    pub fn ready_blocks(&self) -> impl Iterator<Item = SizeClass> {
+        self.magazines.iter().flat_map(Magazine::glance).filter_map(|block| {
+            // SAFETY: a block of a pool; its header is never unmapped.
+            match unsafe { UserPtr::new(block).pool() }.glance_format() {
+                Format::Blocks(class) => Some(class),
+                Format::Idle | Format::Run(_) => None,
+            }
+        })
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! Does not know: what the janitor does; `strata-segment` does. Decision 0008.
 
-use crate::current::RUNTIME;
+use crate::thread::RUNTIME;
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use strata_core::sync::Ordering::Relaxed;

@@ -1,9 +1,12 @@
 //! Thread caches: one thread's view of the allocator, and the fast path that every allocation takes.
 //!
 //! ```text
-//!   malloc:  alloc ──(list empty)──► refill ─► remote frees · partial pools · carve · adopt · claim
-//!   free:    free ──(not current)──► own pool │ outbox ─► the owner's remote word │ nobody's pool: becomes ours
-//!   exit:    abandon ─► pools go back, to the shelf, or stay nobody's until their next free
+//!   alloc ──► magazine of the class ◄── free            a batch: blocks of one pool, one exchange
+//!              │ empty          ▲ full
+//!              ▼                ▼
+//!            refill           flush ──chains, one a pool──► their pools, whoever owns them
+//!              ▲
+//!              └── active pool ◄── adopted: unowned, with room │ claimed: free
 //! ```
 //!
 //! Does not know: how memory is found (the segment layer does), what a `Layout` is, options.
@@ -12,37 +15,29 @@
 #[cfg(any(test, strata_loom))]
 extern crate std;
 
-mod abandon;
-mod ahead;
+mod active;
 mod alloc;
-mod borrow;
 mod cache;
-mod class_counts;
-mod collect;
-#[cfg_attr(strata_loom, path = "current_model.rs")]
-pub mod current;
+mod flush;
 mod free;
-mod identity;
-mod idle;
 #[cfg(not(strata_loom))]
 mod janitor;
-mod later;
+pub mod large;
+mod magazine;
+mod maintenance;
 #[cfg(strata_loom)]
 pub mod model;
-mod outbox;
-#[cfg(not(strata_loom))]
-#[doc(hidden)]
-pub mod place;
-mod pocket;
-mod queue;
+mod promotion;
 mod refill;
+mod registry;
 #[cfg(all(test, not(strata_loom)))]
 mod scene;
-mod spree;
-mod sweep;
-mod vigil;
+#[doc(hidden)]
+pub mod size_table;
+#[cfg_attr(strata_loom, path = "thread_model.rs")]
+pub mod thread;
 
 pub use cache::Cache;
-pub use identity::{Registry, Runtime};
+pub use registry::{Registry, Runtime};
 #[cfg(not(strata_loom))]
-pub use place::ListPlace;
+pub use size_table::MagazinePlace;

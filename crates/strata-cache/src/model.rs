@@ -2,7 +2,7 @@
 //!
 //! Does not know: whether anybody still uses it.
 
-use crate::identity::Runtime;
+use crate::registry::Runtime;
 
 impl Runtime {
     /// Gives everything back: segments, and the caches themselves.

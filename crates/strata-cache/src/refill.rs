@@ -1,210 +1,301 @@
-//! The slow half of an allocation: the current pool's list is empty.
+//! The cold door of an allocation: the magazine is empty, and takes a batch.
 //!
 //! ```text
-//!   0  blocks that go round (`pocket`); a class without a pool, its first blocks: larger ones (`borrow`)
-//!   1  what others gave back to the current pool
-//!   2  a partial pool of ours with enough room, the lowest of those looked at
-//!   3  carve more of the current pool
-//!   4  adopt a pool of nobody's
-//!   5  a free pool that the class had before; a pool of ours that another class has for nothing (`idle`); any free one
-//!   6  if there is none: any free block of ours, however few its pool has
+//!   0  a class's first blocks: larger ones, of a pool that is there (`promotion`)
+//!   1  the active pool: what is on its list, then what others gave back
+//!   2  an unowned pool with room, found in the bitmaps
+//!   3  the active pool: what was never carved
+//!   4  a free pool, one that served the class before if there is one
+//!   5  if the OS has no more: any free block of any unowned pool
 //! ```
 //!
-//! Used memory first, untouched memory later, the OS last.
+//! Used memory first, untouched memory later, the OS last. A batch doubles with each refill, up to half a magazine. Whatever looks
+//! after memory comes when the block is in hand.
 //!
 //! Does not know: thread-local storage; where memory comes from.
 
 use crate::cache::Cache;
-use crate::current;
+use crate::magazine::DEPTH;
+use crate::size_table::place_of;
+use crate::thread;
 use strata_core::block::BlockPtr;
-use strata_core::pool::{Memory, Pool};
+use strata_core::pool::{Freed, Memory, OwnedPool, SUBPAGE_BYTES};
 use strata_core::size_class::SizeClass;
-use strata_segment::ClaimedRun;
+use strata_segment::{ClaimedRun, misuse};
 
-/// Partial pools looked at for one refill.
-const LOOK_AT: u32 = 8;
+/// Bytes that a class's first refill takes, of blocks that are smaller.
+const FIRST_BYTES: usize = 256;
+/// Blocks that it takes at most.
+const FIRST_BLOCKS: usize = 8;
+/// Bytes that a refill takes at most, unless one block is larger.
+const MOST_BYTES: usize = 8 << 10;
+/// Fresh pools that a thread fills one after another before the next one's memory is taken in one call: two megabytes.
+const SEVERAL_POOLS: u32 = 32;
+
+/// The batch of a class's first refill.
+const fn first_batch(class: SizeClass) -> u32 {
+    let blocks = FIRST_BYTES / class.block_bytes();
+    if blocks == 0 {
+        1
+    } else if blocks < FIRST_BLOCKS {
+        blocks as u32
+    } else {
+        FIRST_BLOCKS as u32
+    }
+}
+
+/// The largest batch.
+const fn most_batch(class: SizeClass) -> u32 {
+    let blocks = MOST_BYTES / class.block_bytes();
+    if blocks == 0 {
+        1
+    } else if blocks < DEPTH / 2 {
+        blocks as u32
+    } else {
+        (DEPTH / 2) as u32
+    }
+}
 
 impl Cache {
-    /// A block of `class`, after filling the empty list. `None`: out of memory.
+    /// A block of `class`, after a look for a batch of them. `None`: out of memory.
     ///
     /// # Safety
-    /// - The caller is the thread whose cache this is, and the list of `class` is empty.
+    /// - The caller is the thread whose cache this is, and the magazine of `class` is empty.
     #[cold]
     #[inline(never)]
     pub(crate) unsafe fn refill(&self, class: SizeClass) -> Option<BlockPtr> {
         if self.runtime().is_none() {
             // A stand-in: the thread has no cache yet, or no longer.
-            return current::alloc_without_cache(class);
+            return thread::alloc_without_cache(class);
         }
-        // SAFETY: the caller's promise.
-        if let Some(block) = unsafe { self.take_pocketed(class) } {
-            return Some(block);
-        }
-        self.housekeeping();
-        if let Some(block) = self.take_single(class) {
-            return Some(block);
-        }
-        // SAFETY: the caller's promise.
-        if let Some(block) = unsafe { self.borrow(class) } {
-            return Some(block);
-        }
-        if self.list(class).free.is_empty() {
-            // SAFETY: the caller's promise, looked at again: a janitor that was hired allocated for its thread.
-            unsafe { self.refill_list(class) }?;
-        }
-        // SAFETY: the owner's list, not empty now.
-        unsafe { self.list(class).free.pop() }
+        let block = self.promote(class).or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
+        self.maintain_after_refill(class);
+        block
     }
 
+    /// The same of one block, and whether it is known to be zero.
+    ///
     /// # Safety
     /// - As for [`refill`](Self::refill).
-    unsafe fn refill_list(&self, class: SizeClass) -> Option<()> {
-        let list = &self.list(class).free;
-        let current = self.list(class).pool();
-        if let Some(taken) = current.and_then(|pool| pool.remote().take_all(pool)) {
-            list.replace(taken.head);
-            return Some(());
-        }
-        if let Some(pool) = self.lowest_partial(class) {
-            self.turn_to(class, pool);
-            if !list.is_empty() {
-                return Some(());
-            }
-        }
-        if self.carve_current(class).is_some() {
-            return Some(());
-        }
-        let Some(pool) = self.pool_of_nobodys(class) else { return self.refill_from_own(class) };
-        self.leave_current(class);
-        self.make_current(class, pool);
-        if list.is_empty() {
-            self.carve_current(class)?;
-        }
-        Some(())
-    }
-
-    /// Fills the empty list from the current pool's holes, or from what nobody carved yet.
-    fn carve_current(&self, class: SizeClass) -> Option<()> {
-        let pool = self.list(class).pool()?;
-        let holes = pool.holes();
-        // SAFETY: the current pool is ours and of this class.
-        self.list(class).free.replace(unsafe { pool.carve(class) }?);
-        self.directory().note_rise((holes ^ pool.holes()).count_ones());
-        Some(())
-    }
-
-    /// A pool that is ours from now on: one with room that was left, or a fresh one, or if the OS has no more for this node, one
-    /// that was left on another.
-    fn pool_of_nobodys(&self, class: SizeClass) -> Option<&'static Pool> {
-        let directory = self.directory();
-        if let Some(left) = directory.adopt(class) {
-            return Some(self.take_over_left(class, left));
-        }
-        if let Some(run) = directory.claim_alike(class) {
-            return Some(self.open_claimed(class, &run));
-        }
-        if let Some(idle) = self.turn_idle(class) {
-            self.fresh.forget_class(class);
-            return Some(idle);
-        }
-        if let Some(run) = directory.claim_pool() {
-            self.pay_for_turns();
-            return Some(self.open_claimed(class, &run));
-        }
-        directory.adopt_far(class).map(|left| self.take_over_left(class, left))
-    }
-
-    fn open_claimed(&self, class: SizeClass, run: &ClaimedRun) -> &'static Pool {
-        let memory = if run.dirty == 0 { Memory::Zero } else { Memory::Used };
-        run.first.open(class, self.identity(), memory);
-        self.note_claimed(class, run.first, memory);
-        run.first
-    }
-
-    fn take_over_left(&self, class: SizeClass, pool: &'static Pool) -> &'static Pool {
-        self.fresh.forget_class(class);
-        pool.take_over(self.identity());
-        pool
-    }
-
-    /// The OS has no more: whatever is ours will do, even a pool with one free block.
     #[cold]
-    fn refill_from_own(&self, class: SizeClass) -> Option<()> {
-        // SAFETY: the caller of `refill` is the thread whose cache this is.
-        unsafe { self.collect() };
-        let list = &self.list(class).free;
-        if list.is_empty() {
-            let pool = self.queue(class).find(|pool| pool.room(class) > 0)?;
-            self.turn_to(class, pool);
+    #[inline(never)]
+    pub(crate) unsafe fn refill_zeroable(&self, class: SizeClass) -> Option<(BlockPtr, Memory)> {
+        if self.runtime().is_none() {
+            return thread::alloc_without_cache(class).map(|block| (block, Memory::Used));
         }
-        if list.is_empty() {
-            self.carve_current(class)?;
+        let block = self.take_batch(class, 1);
+        // Whoever takes memory as it is may leave it so: what comes next is not taken ahead.
+        self.class(class).fresh.set(0);
+        self.maintain_after_refill(class);
+        block
+    }
+
+    pub(crate) fn next_batch(&self, class: SizeClass) -> u32 {
+        let state = self.class(class);
+        let batch = match state.batch.get() {
+            0 => first_batch(class),
+            last => last.saturating_mul(2),
+        };
+        let batch = batch.min(most_batch(class)).max(1);
+        state.batch.set(batch);
+        batch
+    }
+
+    /// A block, and behind it in the magazine the rest of a batch.
+    pub(crate) fn take_batch(&self, class: SizeClass, wanted: u32) -> Option<(BlockPtr, Memory)> {
+        let memory = self.draw(class, wanted)?;
+        self.magazine(class).pop().map(|block| (block, memory))
+    }
+
+    /// Fills the empty magazine with up to `wanted` blocks, at least one; what their memory is.
+    fn draw(&self, class: SizeClass, wanted: u32) -> Option<Memory> {
+        if let Some(active) = self.active(class)
+            && self.draw_freed(class, &active, wanted)
+        {
+            return Some(Memory::Used);
         }
-        Some(())
-    }
-
-    /// Makes a partial pool the current one.
-    fn turn_to(&self, class: SizeClass, pool: &'static Pool) {
-        self.drop_partial(class, pool);
-        self.leave_current(class);
-        self.make_current(class, pool);
-    }
-
-    /// Lets the current pool, whose list is empty, go: to the queue if it can still be carved, to nobody if it is full.
-    pub(crate) fn leave_current(&self, class: SizeClass) {
-        let Some((pool, _)) = self.take_current(class) else { return };
-        self.keep_or_leave(class, pool);
-    }
-
-    /// Of the first partial pools, the lowest that has room for a while; what others gave back is taken on the way. Those that have
-    /// none wait at the end.
-    fn lowest_partial(&self, class: SizeClass) -> Option<&'static Pool> {
-        let queue = self.queue(class);
-        let mut best: Option<&'static Pool> = None;
-        let mut next = queue.first();
-        for _ in 0..LOOK_AT {
-            let Some(pool) = next else { break };
-            next = queue.behind(pool);
-            if !self.look_after(class, pool) {
-                continue;
+        let directory = self.directory();
+        if directory.has_published(class)
+            && let Some(adopted) = directory.adopt(class, self.start.get())
+        {
+            return self.draw_from(class, adopted, wanted);
+        }
+        if let Some(active) = self.active(class)
+            && let Some(memory) = self.draw_carved(class, &active, wanted)
+        {
+            return Some(memory);
+        }
+        let run = directory.claim_alike(class).or_else(|| directory.claim_pool());
+        match run {
+            Some(run) => {
+                self.note_claimed(class, &run);
+                self.draw_from(class, run.open(class, place_of(class)), wanted)
             }
-            if !pool.has_room(class) {
-                queue.remove(pool);
-                queue.push_back(pool);
-            } else if best.is_none_or(|best| pool.base() < best.base()) {
-                best = Some(pool);
-            }
+            None => self.draw_scarce(class, wanted),
         }
-        best
+    }
+
+    /// Makes a pool the active one, and draws from it.
+    fn draw_from(&self, class: SizeClass, pool: OwnedPool, wanted: u32) -> Option<Memory> {
+        self.attach(class, pool);
+        let active = self.active(class)?;
+        if self.draw_freed(class, &active, wanted) {
+            return Some(Memory::Used);
+        }
+        self.draw_carved(class, &active, wanted)
+    }
+
+    /// Draws from a pool's list, or from what others gave back to it meanwhile.
+    fn draw_freed(&self, class: SizeClass, pool: &OwnedPool, wanted: u32) -> bool {
+        let mut filler = self.magazine(class).filler(wanted);
+        if pool.take(filler.wanted(), |block| filler.put(block)) == 0 {
+            if pool.collect() == Freed::TooMany {
+                misuse::freed_twice(pool);
+            }
+            pool.take(filler.wanted(), |block| filler.put(block));
+        }
+        filler.finish(wanted) != 0
+    }
+
+    /// Draws from a pool's holes, or from what nobody carved yet.
+    fn draw_carved(&self, class: SizeClass, pool: &OwnedPool, wanted: u32) -> Option<Memory> {
+        let (memory, holes) = (pool.uncarved_memory(), pool.holes());
+        let mut filler = self.magazine(class).filler(wanted);
+        pool.carve(class, filler.wanted(), |block| filler.put(block));
+        self.directory().note_rise((holes ^ pool.holes()).count_ones());
+        (filler.finish(wanted) != 0).then_some(memory)
+    }
+
+    /// The OS has no more: what magazines hold goes home, and any free block will do, even of another node.
+    #[cold]
+    fn draw_scarce(&self, class: SizeClass, wanted: u32) -> Option<Memory> {
+        self.let_go();
+        let directory = self.directory();
+        let found = directory
+            .adopt(class, 0)
+            .or_else(|| directory.adopt_far(class))
+            .or_else(|| directory.adopt_scarce(class));
+        if let Some(pool) = found {
+            return self.draw_from(class, pool, wanted);
+        }
+        let run = directory.claim_pool()?;
+        self.draw_from(class, run.open(class, place_of(class)), wanted)
+    }
+
+    /// A pool was claimed for `class`. A thread that filled several fresh ones one after another has the next one's memory taken in
+    /// one call instead of a fault for each page (decision 0009).
+    fn note_claimed(&self, class: SizeClass, run: &ClaimedRun) {
+        let fresh = &self.class(class).fresh;
+        // Of blocks larger than a page the program may use the beginning only.
+        if run.memory() == Memory::Used || class.block_bytes() > SUBPAGE_BYTES {
+            fresh.set(0);
+        } else if fresh.get() < SEVERAL_POOLS {
+            fresh.set(fresh.get() + 1);
+        } else {
+            self.directory().take_ahead(run.first);
+        }
     }
 }
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::identity::Runtime;
+    use crate::registry::Runtime;
     use crate::scene::{free, new};
+    use std::collections::BTreeSet;
     use std::vec::Vec;
     use strata_core::address::UserPtr;
+    use strata_core::pool::Pool;
+
+    fn runtime() -> &'static Runtime {
+        let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));
+        runtime.directory.set_purge_delay(u64::MAX);
+        runtime
+    }
+
+    fn pool_of(block: UserPtr) -> &'static Pool {
+        // SAFETY: a block of a pool.
+        unsafe { block.pool() }
+    }
 
     #[test]
-    fn blocks_are_taken_from_the_lowest_partial_pool_so_that_others_drain() {
-        static RUNTIME: Runtime = Runtime::new();
-        let cache = RUNTIME.enter().unwrap();
+    fn batches_are_bounded_in_blocks_and_bytes() {
+        for class in SizeClass::all() {
+            let (first, most) = (first_batch(class) as usize, most_batch(class) as usize);
+            assert!(first >= 1 && most >= 1 && most <= DEPTH / 2);
+            assert!(most == 1 || most * class.block_bytes() <= MOST_BYTES);
+        }
+    }
+
+    #[test]
+    fn a_batch_doubles_with_each_refill_and_its_blocks_are_neighbours() {
+        let cache = runtime().enter().unwrap();
+        let class = SizeClass::of(64);
+        let mut batches = Vec::new();
+        for _ in 0..4 {
+            let first = new(cache, class);
+            let rest = cache.magazine(class).count();
+            let all: Vec<_> = (0..rest).map(|_| new(cache, class)).collect();
+            let addresses = core::iter::once(first).chain(all).map(|block| block.as_non_null().addr().get());
+            let addresses: Vec<_> = addresses.collect();
+            assert!(addresses.windows(2).all(|pair| pair[1] == pair[0] + 64), "{addresses:x?}");
+            batches.push(addresses.len());
+        }
+        assert_eq!(batches, [4, 8, 16, 16]);
+    }
+
+    #[test]
+    fn a_class_that_the_thread_is_not_busy_with_holds_no_pool() {
+        let runtime = runtime();
+        let cache = runtime.enter().unwrap();
+        // Of classes that neither serve others nor are served by them.
+        let classes = || SizeClass::all().filter(|class| class.block_bytes() > 2048);
+        let blocks: Vec<_> = classes().map(|class| (new(cache, class), class)).collect();
+        assert!(classes().all(|class| cache.active(class).is_none()));
+        // Another thread draws from the pools that the first one opened.
+        let other = runtime.enter().unwrap();
+        let used = runtime.directory.census().used_pools;
+        let theirs: Vec<_> = classes().map(|class| (new(other, class), class)).collect();
+        assert_eq!(runtime.directory.census().used_pools, used);
+        blocks.into_iter().for_each(|(block, class)| free(cache, block, class));
+        theirs.into_iter().for_each(|(block, class)| free(other, block, class));
+    }
+
+    #[test]
+    fn a_class_that_the_thread_is_busy_with_keeps_its_pool() {
+        let cache = runtime().enter().unwrap();
+        let class = SizeClass::of(64);
+        let _held: Vec<_> = (0..500).map(|_| new(cache, class)).collect();
+        assert!(cache.active(class).is_some());
+    }
+
+    #[test]
+    fn every_block_is_handed_out_once_and_all_come_home() {
+        let runtime = runtime();
+        let cache = runtime.enter().unwrap();
+        for class in SizeClass::all().step_by(5) {
+            let blocks: Vec<_> = (0..3 * Pool::capacity(class) + 1).map(|_| new(cache, class)).collect();
+            let distinct: BTreeSet<_> = blocks.iter().map(|block| block.as_non_null().addr().get()).collect();
+            assert_eq!(distinct.len(), blocks.len());
+            blocks.into_iter().for_each(|block| free(cache, block, class));
+        }
+        // SAFETY: the caches of a test have one user.
+        unsafe { cache.collect() };
+        assert_eq!(runtime.directory.census().used_pools, 0);
+    }
+
+    #[test]
+    fn room_in_unowned_pools_is_used_before_fresh_memory() {
+        let runtime = runtime();
+        let cache = runtime.enter().unwrap();
         let class = SizeClass::of(8 << 10);
-        let pool_of = |block: UserPtr| {
-            // SAFETY: a block of a pool.
-            unsafe { block.pool() }.base()
-        };
         let blocks: Vec<_> = (0..4 * Pool::capacity(class)).map(|_| new(cache, class)).collect();
-        let mut first_of_three: Vec<_> =
-            blocks.chunks(Pool::capacity(class) as usize).take(3).map(|pool| pool[0]).collect();
-        first_of_three.rotate_left(2);
-        first_of_three.iter().for_each(|block| free(cache, *block, class));
-        cache.empty_pockets();
-        let taken: Vec<_> = (0..3).map(|_| pool_of(new(cache, class))).collect();
-        let mut lowest_first: Vec<_> = first_of_three.into_iter().map(pool_of).collect();
-        lowest_first.sort_unstable();
-        assert_eq!(taken, lowest_first);
+        let pools: BTreeSet<_> = blocks.iter().map(|block| pool_of(*block).base()).collect();
+        let (kept, freed): (Vec<_>, Vec<_>) = blocks.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
+        let count = freed.len();
+        freed.into_iter().for_each(|block| free(cache, block, class));
+        let taken: Vec<_> = (0..count).map(|_| new(cache, class)).collect();
+        assert!(taken.iter().all(|block| pools.contains(&pool_of(*block).base())));
+        drop(kept);
     }
 }

@@ -28,7 +28,6 @@ struct strata_stats {
     uint64_t huge_bytes;          /* their bytes */
     uint64_t huge_kept_bytes;     /* of freed ones, kept for reuse */
     uint64_t ready_blocks;        /* free blocks that thread caches have at hand */
-    uint64_t posted_blocks;       /* free blocks on their way to other threads */
     uint64_t caches;              /* threads that have a cache, and heaps */
     uint64_t segments;            /* reservations of addresses, 256 MiB each unless an option says otherwise */
     uint64_t arenas;              /* arenas of 4 MiB in use */

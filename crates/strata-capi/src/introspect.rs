@@ -12,7 +12,7 @@
 use core::ffi::{c_int, c_void};
 use core::fmt::{self, Write};
 use libc::FILE;
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use stratalloc::{Stats, Strata, c_door};
 
 /// glibc's `struct mallinfo2`.

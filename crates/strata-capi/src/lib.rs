@@ -36,6 +36,7 @@ mod malloc;
 mod panic;
 mod realloc;
 mod strata_api;
+mod take;
 mod trim;
 mod trust;
 mod watch_api;

@@ -7,31 +7,28 @@
 //! | `realloc(p, 0)`              | frees `p`, null, `errno` as it was (glibc)                                         |
 //! | `errno` after success, free  | as it was                                                                          |
 //! | usable size                  | may be written in full; `realloc` keeps all of it                                  |
-//! | a wrong size to `free_sized` | no harm: it only chooses the list that is tried first                              |
+//! | a wrong size to `free_sized` | no harm: it is not looked at                                                       |
 //!
-//! The straight path of `malloc` is 14 instructions up to 1 KiB and 17 up to 32 KiB, that of `free` 17; no memory but the
-//! thread's cache, the block and a table's line or (in `free`) the pool's header is touched.
+//! The straight path of `malloc` is 14 instructions up to 1 KiB and 17 up to 32 KiB, that of `free` 15; no memory but the
+//! thread's cache and a table's line or (in `free`) the pool's header is touched.
 //!
 //! Does not know: how anything is done; `stratalloc` and `strata-cache` do.
 
-use crate::free::{define_free, release};
+use crate::free::define_free;
+use crate::take::{define_malloc, pop};
 use crate::{errno, trust};
 use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
-use strata_cache::{ListPlace, current};
-use strata_core::address::UserPtr;
-use strata_core::block::BlockPtr;
+use strata_cache::{MagazinePlace, thread};
 use strata_core::layout::GRANULE_BYTES;
 use strata_core::size_class::padded;
 use stratalloc::Strata;
 
-#[unsafe(no_mangle)]
-extern "C" fn malloc(size: usize) -> *mut c_void {
-    allocate(size).cast()
-}
+define_malloc! { malloc, allocate_with_care }
 
-define_free! { free cfree }
+// What C23 passes beside the pointer is not asked: the pool knows, at the cost of one load, and a wrong size does no harm.
+define_free! { free cfree free_sized free_aligned_sized }
 
 #[unsafe(no_mangle)]
 extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
@@ -50,18 +47,6 @@ unsafe extern "C" fn malloc_usable_size(pointer: *mut c_void) -> usize {
     }
 }
 
-#[unsafe(no_mangle)]
-unsafe extern "C" fn free_sized(pointer: *mut c_void, size: usize) {
-    // SAFETY: as for `free`.
-    unsafe { release_sized(pointer.cast(), size) };
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn free_aligned_sized(pointer: *mut c_void, alignment: usize, size: usize) {
-    // SAFETY: as for `free`.
-    unsafe { release_sized(pointer.cast(), padded(size, alignment)) };
-}
-
 /// At least `size` bytes; null with `ENOMEM` otherwise.
 #[inline(always)]
 pub(crate) fn allocate(size: usize) -> *mut u8 {
@@ -72,19 +57,7 @@ pub(crate) fn allocate(size: usize) -> *mut u8 {
     }
 }
 
-/// A block for `last + 1` bytes from the list of its class, if there is one.
-#[inline(always)]
-fn pop(last: usize) -> Option<BlockPtr> {
-    if let Some(place) = ListPlace::of_small(last) {
-        // SAFETY: the calling thread's own cache.
-        return unsafe { current::cache().pop_at(place) };
-    }
-    let place = ListPlace::of_medium(last)?;
-    // SAFETY: as above.
-    unsafe { current::cache().pop_at(place) }
-}
-
-/// Empty lists, and sizes that no list serves: zero, large, impossible.
+/// Empty magazines, and sizes that no magazine serves: zero, large, impossible.
 #[inline(never)]
 extern "C" fn allocate_with_care(size: usize) -> *mut u8 {
     let block = allocate_as(size.max(1), GRANULE_BYTES);
@@ -120,9 +93,9 @@ fn allocate_as(size: usize, align: usize) -> *mut u8 {
 
 #[inline(always)]
 fn allocate_zeroed(size: usize) -> *mut u8 {
-    if let Some(place) = ListPlace::of_small(size.wrapping_sub(1))
+    if let Some(place) = MagazinePlace::of_small(size.wrapping_sub(1))
         // SAFETY: the calling thread's own cache.
-        && let Some(block) = unsafe { current::cache().pop_at(place) }
+        && let Some(block) = unsafe { thread::cache().pop_at(place) }
     {
         let block = block.as_non_null().as_ptr();
         // SAFETY: a new block of at least this size.
@@ -139,31 +112,4 @@ extern "C" fn allocate_zeroed_with_care(size: usize) -> *mut u8 {
     // SAFETY: the size is not zero.
     let block = unsafe { Strata.alloc_zeroed(layout) };
     if block.is_null() { errno::no_memory() } else { block }
-}
-
-/// Gives a block back whose size the caller knows: without a look at the pool's header if the class is in luck.
-///
-/// # Safety
-/// - As for [`release`].
-#[inline(always)]
-pub(crate) unsafe fn release_sized(pointer: *mut u8, size: usize) {
-    if let Some(block) = NonNull::new(pointer)
-        && let Some(place) = ListPlace::of_small(size.wrapping_sub(1))
-        // SAFETY: a block of the current pool is ours, the caller's; the calling thread's own cache.
-        && unsafe { current::cache().push_at(place, UserPtr::new(block)) }
-    {
-        return;
-    }
-    // SAFETY: the same contract.
-    unsafe { release_elsewhere(pointer) };
-}
-
-/// [`release`], out of line.
-///
-/// # Safety
-/// - As for [`release`].
-#[inline(never)]
-unsafe extern "C" fn release_elsewhere(pointer: *mut u8) {
-    // SAFETY: the same contract.
-    unsafe { release(pointer) };
 }

@@ -8,7 +8,7 @@
 //! Measured (decision 0016): stress-ng, which trims at every tenth of its operations.
 
 use core::ffi::c_int;
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use stratalloc::Strata;
 

@@ -24,7 +24,7 @@
 
 use core::mem::offset_of;
 use core::ptr::NonNull;
-use strata_cache::current::{self, RUNTIME};
+use strata_cache::thread::{self, RUNTIME};
 use strata_core::address::{ARENA_MASK, SLOT_MASK as TRUSTED, UserPtr};
 use strata_core::arena::{ArenaHead, ArenaKind};
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
@@ -49,7 +49,7 @@ extern "C" fn decide() {
     let block = block.cast::<u8>();
     if RUNTIME.directory.contains(block.addr().get()) {
         // SAFETY: ours, and nobody else's; the calling thread's own cache.
-        unsafe { current::cache().free_elsewhere(UserPtr::new(block)) };
+        unsafe { thread::cache().free_unsized(UserPtr::new(block)) };
         // Relaxed: see `slot_mask`.
         SLOT_MASK.store(TRUSTED as u64, Relaxed);
     }

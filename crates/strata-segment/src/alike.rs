@@ -9,17 +9,19 @@
 //! Threads that come and go, each with a little of everything, would else in the end have touched of every pool what the class
 //! that wants most touches.
 //!
-//! A pool that is given back is offered on its arena's shelf, as one is that nobody owns. The offer is stale once the pool serves
+//! A pool that is given back is offered in its arena's bitmap, as one is that nobody owns. The offer is stale once the pool serves
 //! another class; whoever follows it claims the pool's bit, as for any other claim.
 //!
 //! Does not know: how far a pool was touched. Model: `loom-tests/tests/p7_stale_offers.rs`. Decision 0022.
 
 use crate::claim::{ClaimedRun, bits_of};
 use crate::directory::Directory;
+use crate::release::publish;
 use crate::segment::Segment;
 use strata_core::arena;
+use strata_core::pool::RemoteState;
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::ALIKE_CLAIMS;
+use strata_core::sync::mutation::{ALIKE_CLAIMS, ALIKE_PUTS_BACK};
 
 /// Whether what is given back is offered. In models only where one asks for it: all others would have too many executions.
 pub(crate) const FREED_ARE_OFFERED: bool = !cfg!(strata_loom);
@@ -41,19 +43,25 @@ impl Segment {
     }
 
     fn claim_alike(&self, class: SizeClass) -> Option<ClaimedRun> {
-        bits_of(self.shelf_summary(class).hints()).find_map(|arena| self.claim_alike_in(arena, class))
+        bits_of(self.abandoned_summary(class).hints()).find_map(|arena| self.claim_alike_in(arena, class))
     }
 
     fn claim_alike_in(&self, index: u32, class: SizeClass) -> Option<ClaimedRun> {
         let (place, bits) = (self.arena(index), &self.pools[index as usize]);
         // SAFETY: a raised bit means an initialised arena.
-        let shelf = unsafe { arena::shelf(place) };
-        while let Some(offer) = shelf.take_among(class, self.free_with_memory(index)) {
+        let bitmap = unsafe { arena::abandoned(place) };
+        while let Some(offer) = bitmap.take_among(class, self.free_with_memory(index), 0) {
             if !ALIKE_CLAIMS || bits.claim_exactly(offer.bit()) {
                 self.open.clear_if(index, || bits.glance() == 0);
                 let dirty = self.dirty(index) >> offer.get() & 1;
                 // SAFETY: a pool of an initialised arena.
                 return Some(ClaimedRun { first: unsafe { place.pool(offer) }, dirty });
+            }
+            // SAFETY: as above.
+            let pool = unsafe { place.pool(offer) };
+            // Somebody else claimed the pool, and it may be unowned and published by now: its bit must not be lost.
+            if ALIKE_PUTS_BACK && pool.remote().glance().state() == RemoteState::Published {
+                publish(class, pool);
             }
         }
         None
@@ -64,17 +72,20 @@ impl Segment {
 mod tests {
     use super::*;
     use crate::purge::Which;
-    use strata_core::pool::{Memory, Pool};
+    use core::ptr::NonNull;
+    use std::vec::Vec;
+    use strata_core::pool::OwnedPool;
 
-    fn open(directory: &Directory, class: SizeClass) -> &'static Pool {
-        let pool = directory.claim_alike(class).or_else(|| directory.claim_pool()).unwrap().first;
-        pool.open(class, core::ptr::without_provenance_mut(1), Memory::Used);
-        pool
+    fn open(directory: &Directory, class: SizeClass) -> OwnedPool {
+        directory.claim_alike(class).or_else(|| directory.claim_pool()).unwrap().open(class, 0)
     }
 
-    fn release(directory: &Directory, pool: &Pool) {
-        // SAFETY: the pools of a test have one user, who gives each back once; no block was ever carved.
-        unsafe { directory.release_pool(pool) };
+    /// Opens a pool of `class` and gives it back at once; the pool.
+    fn use_a_pool(directory: &Directory, class: SizeClass) -> NonNull<u8> {
+        let pool = open(directory, class);
+        let base = pool.base();
+        directory.release_pool(pool);
+        base
     }
 
     #[test]
@@ -82,9 +93,11 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         let classes = [SizeClass::of(48), SizeClass::of(6000), SizeClass::of(100)];
         let pools = classes.map(|class| open(&DIRECTORY, class));
-        pools.iter().for_each(|pool| release(&DIRECTORY, pool));
-        for (class, pool) in classes.into_iter().zip(pools).rev() {
-            assert!(core::ptr::eq(open(&DIRECTORY, class), pool));
+        let bases = pools.each_ref().map(|pool| pool.base());
+        pools.into_iter().for_each(|pool| DIRECTORY.release_pool(pool));
+        for (class, base) in classes.into_iter().zip(bases).rev() {
+            let again = open(&DIRECTORY, class);
+            assert_eq!(again.base(), base);
         }
     }
 
@@ -92,21 +105,23 @@ mod tests {
     fn a_pool_that_served_another_class_since_is_passed_over() {
         static DIRECTORY: Directory = Directory::new();
         let (first, second) = (SizeClass::of(48), SizeClass::of(6000));
-        let pool = open(&DIRECTORY, first);
-        release(&DIRECTORY, pool);
-        assert!(core::ptr::eq(open(&DIRECTORY, second), pool));
-        assert!(!core::ptr::eq(open(&DIRECTORY, first), pool));
+        let base = use_a_pool(&DIRECTORY, first);
+        let held = open(&DIRECTORY, second);
+        assert_eq!(held.base(), base);
+        assert_ne!(open(&DIRECTORY, first).base(), base);
     }
 
     #[test]
     fn a_pool_whose_memory_went_is_like_any_other() {
         static DIRECTORY: Directory = Directory::new();
         let class = SizeClass::of(48);
-        let pools = [(); 3].map(|()| open(&DIRECTORY, class));
-        release(&DIRECTORY, pools[2]);
+        let [first, second, third] = [(); 3].map(|()| open(&DIRECTORY, class));
+        DIRECTORY.release_pool(third);
         DIRECTORY.pass(Which::All);
-        release(&DIRECTORY, pools[1]);
-        assert!(core::ptr::eq(open(&DIRECTORY, class), pools[1]), "this one still has it");
+        let base = second.base();
+        DIRECTORY.release_pool(second);
+        assert_eq!(open(&DIRECTORY, class).base(), base, "this one still has it");
+        DIRECTORY.release_pool(first);
     }
 
     #[test]
@@ -114,13 +129,16 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         let class = SizeClass::of(48);
         let first = open(&DIRECTORY, class);
+        let mut others = Vec::new();
         while DIRECTORY.census().arenas == 1 {
-            open(&DIRECTORY, class);
+            others.push(open(&DIRECTORY, class));
         }
-        release(&DIRECTORY, first);
-        assert!(core::ptr::eq(open(&DIRECTORY, class), first));
+        let base = first.base();
+        DIRECTORY.release_pool(first);
+        let again = open(&DIRECTORY, class);
+        assert_eq!(again.base(), base);
         // SAFETY: claimed from a segment.
-        let (segment, arena) = unsafe { Segment::of(first) };
+        let (segment, arena) = unsafe { Segment::of(&again) };
         assert_eq!(segment.open.hints() >> arena & 1, 0);
     }
 }

@@ -15,11 +15,11 @@
 //!
 //! Does not know: pools, the clock. Decision 0019.
 
-use strata_core::pool::UNITS;
+use strata_core::pool::SUBPAGES;
 use strata_core::sync::Hint;
 
 /// The least step, in units: 1 MiB.
-const LEAST_STEP: u64 = 16 * UNITS as u64;
+const LEAST_STEP: u64 = 16 * SUBPAGES as u64;
 /// A step is one part of so many of the height.
 const STEPS: u64 = 32;
 
@@ -34,15 +34,29 @@ pub(crate) struct Ascent {
     mark: Hint,
     /// Units that looks may yet give back, so that the height is what it was.
     wanted: Hint,
+    /// Whether a step was made since the last look: 1 or 0.
+    due: Hint,
 }
 
 impl Ascent {
     pub(crate) const fn new() -> Self {
-        Self { taken: Hint::new(0), given_back: Hint::new(0), mark: Hint::new(0), wanted: Hint::new(0) }
+        Self { taken: Hint::new(0), given_back: Hint::new(0), mark: Hint::new(0), wanted: Hint::new(0), due: Hint::new(0) }
+    }
+
+    /// Notes that units without memory are taken, and whether a look is due.
+    pub(crate) fn rise(&self, units: u64) {
+        if self.climbs(units) {
+            self.due.set(1);
+        }
+    }
+
+    /// Whether a look is due, once.
+    pub(crate) fn take_due(&self) -> bool {
+        self.due.take() != 0
     }
 
     /// Notes that units without memory are taken; whether that is a step above the last look.
-    pub(crate) fn climbs(&self, units: u64) -> bool {
+    fn climbs(&self, units: u64) -> bool {
         self.taken.add(units);
         let (height, mark) = (self.taken.get().saturating_sub(self.given_back.get()), self.mark.get());
         let step = LEAST_STEP.max(mark / STEPS);

@@ -3,13 +3,13 @@
 //! Nothing is locked and nothing is torn: every figure is read as one word. When the program is quiet the figures are exact;
 //! while it works, a pool may be counted before and its neighbour after the same event.
 //!
-//! Does not know: thread caches: what lies on their lists counts as live here, and they subtract it.
+//! Does not know: thread caches: what lies in their magazines counts as live here, and they subtract it.
 
 use crate::claim::bits_of;
 use crate::directory::Directory;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::layout::{POOL_BYTES, USABLE_POOLS};
-use strata_core::pool::{Format, LIVE_WHILE_CURRENT, Pool};
+use strata_core::pool::{Format, Pool};
 use strata_core::size_class::CLASS_COUNT;
 
 /// One size class.
@@ -19,7 +19,7 @@ pub struct ClassCensus {
     pub pools: u64,
     /// Blocks that exist: carved so far.
     pub carved_blocks: u64,
-    /// Blocks not known to be free: the program's, those on their way between threads, and those on thread caches' lists.
+    /// Blocks not known to be free: the program's, and those in magazines.
     pub live_blocks: u64,
 }
 
@@ -165,11 +165,7 @@ impl Census {
 
 fn count_pool(pool: &Pool, class: &mut ClassCensus) {
     let carved = u64::from(pool.glance_carved().saturating_sub(pool.glance_hole_blocks()));
-    let live = match pool.glance_live() {
-        // The pool is current somewhere: its free blocks are on a thread cache's list.
-        live if live > LIVE_WHILE_CURRENT / 2 => carved,
-        live => u64::from(live).min(carved),
-    };
+    let live = u64::from(pool.glance_live()).min(carved);
     let pending = u64::from(pool.remote().glance().count());
     class.pools += 1;
     class.carved_blocks += carved;

@@ -89,7 +89,6 @@ pub(crate) struct Numbers {
     pub(crate) purged_pools: Counter,
     pub(crate) purge_calls: Counter,
     pub(crate) looks: Counter,
-    pub(crate) heights: Counter,
 }
 
 const DEFAULT_PURGE_DELAY_MS: u64 = 500;
@@ -131,7 +130,6 @@ impl Directory {
                     purged_pools: Counter::zero(),
                     purge_calls: Counter::zero(),
                     looks: Counter::zero(),
-                    heights: Counter::zero(),
                 },
             }
         }

@@ -71,8 +71,9 @@ fn a_heap_of_many_arenas_of_which_few_pools_are_in_use_takes_none() {
     static DIRECTORY: Directory = Directory::new();
     assume(&DIRECTORY, HugePages::OnAdvice);
     for pool in grow_to(&DIRECTORY, HEAVY_BYTES) {
-        // SAFETY: claimed above, never opened, used no more.
-        unsafe { DIRECTORY.release_pool(pool) };
+        pool.open_run(1);
+        // SAFETY: claimed above, used no more.
+        unsafe { DIRECTORY.free_large(pool) };
     }
     // Runs that no arena with a single used pool at its middle could hold need arenas of their own.
     let _run = DIRECTORY.claim(LARGEST_RUN_POOLS as u32 - 1, 1).unwrap();
@@ -167,8 +168,9 @@ fn an_arena_that_was_purged_shuns_huge_pages_until_it_is_taken_again() {
     let advised = advised_arenas(&DIRECTORY);
     let (kept, given_back) = heavy.split_at(heavy.len() - 4 * USABLE_POOLS.count_ones() as usize);
     for pool in given_back {
-        // SAFETY: claimed above, never opened, used no more.
-        unsafe { DIRECTORY.release_pool(pool) };
+        pool.open_run(1);
+        // SAFETY: claimed above, used no more.
+        unsafe { DIRECTORY.free_large(pool) };
     }
     DIRECTORY.purge_all();
     assert!(advised_arenas(&DIRECTORY) <= advised - 4);

@@ -4,7 +4,7 @@
 
 use crate::directory::Directory;
 use crate::purge::Which;
-use crate::release::offer;
+use crate::release::publish;
 use crate::{claim::bits_of, segment::pool_index};
 use strata_core::size_class::SizeClass;
 
@@ -27,7 +27,7 @@ impl Directory {
             for arena in segment.committed_arenas() {
                 for index in bits_of(segment.free_with_memory(arena)) {
                     // SAFETY: a pool of an initialised arena.
-                    offer(class, unsafe { segment.arena(arena).pool(pool_index(index)) });
+                    publish(class, unsafe { segment.arena(arena).pool(pool_index(index)) });
                 }
             }
         }

@@ -23,7 +23,7 @@
 use crate::claim::ClaimedRun;
 use crate::directory::Directory;
 use crate::segment::{Backing, Segment};
-use strata_core::pool::Pool;
+use strata_core::pool::OwnedPool;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Hint;
 use strata_os::machine::{self, Node};
@@ -94,8 +94,8 @@ impl Directory {
         if self.preference.matters() { self.claim_anywhere(pools, step) } else { None }
     }
 
-    /// The same for a pool of nobody's: [`adopt`](Self::adopt) of whatever node.
-    pub fn adopt_far(&self, class: SizeClass) -> Option<&'static Pool> {
+    /// The same for an unowned pool: [`adopt`](Self::adopt) of whatever node.
+    pub fn adopt_far(&self, class: SizeClass) -> Option<OwnedPool> {
         if self.preference.matters() { self.adopt_anywhere(class) } else { None }
     }
 
@@ -134,7 +134,7 @@ impl Directory {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use strata_core::pool::Memory;
+    use strata_core::pool::Pool;
 
     /// A node on which no test runs.
     const ELSEWHERE: Node = Node::new(900);
@@ -172,15 +172,13 @@ mod tests {
     #[test]
     fn a_pool_that_was_left_on_another_node_is_adopted_only_when_all_else_is_refused() {
         static DIRECTORY: Directory = Directory::new();
-        let (class, pool) = (SizeClass::of(1000), claim_first(&DIRECTORY));
-        pool.open(class, core::ptr::without_provenance_mut(1), Memory::Zero);
-        // SAFETY: opened just now: ours, and of this class.
-        let _ = unsafe { pool.carve_untouched(class) };
-        // SAFETY: ours, current nowhere, and used no more.
-        unsafe { DIRECTORY.leave_pool(pool) };
+        let (class, run) = (SizeClass::of(1000), DIRECTORY.claim_pool().unwrap());
+        let (pool, owned) = (run.first, run.open(class, 0));
+        let _ = owned.carve_untouched(class);
+        DIRECTORY.abandon(owned);
         move_away(&DIRECTORY);
-        assert!(DIRECTORY.adopt(class).is_none());
-        assert!(core::ptr::eq(DIRECTORY.adopt_far(class).unwrap(), pool));
+        assert!(DIRECTORY.adopt(class, 0).is_none());
+        assert!(core::ptr::eq(&*DIRECTORY.adopt_far(class).unwrap(), pool));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) struct Pressure {
     leeway: Hint,
     looks: Hint,
     /// How often all caches were asked to let go.
-    appeals: Hint,
+    flush_requests: Hint,
 }
 
 /// How near the limit is.
@@ -49,7 +49,7 @@ enum Distance {
 
 impl Pressure {
     pub(crate) const fn new() -> Self {
-        Self { leeway: Hint::new(UNASKED_BYTES), looks: Hint::new(0), appeals: Hint::new(0) }
+        Self { leeway: Hint::new(UNASKED_BYTES), looks: Hint::new(0), flush_requests: Hint::new(0) }
     }
 
     /// Asks, and notes the answer.
@@ -103,7 +103,7 @@ impl Directory {
     #[inline(never)]
     fn look_at_limit(&self) {
         if let Distance::Eager(_) = self.pressure.ask() {
-            self.ask_caches();
+            self.request_flush();
             self.purge_all();
         }
     }
@@ -117,20 +117,20 @@ impl Directory {
     pub(crate) fn is_near_limit(&self) -> bool {
         let is_near = self.pressure.is_worth_asking() && matches!(self.pressure.ask(), Distance::Eager(_));
         if is_near {
-            self.ask_caches();
+            self.request_flush();
         }
         is_near
     }
 
     /// Asks all caches to let go of what they can, when they next come to a slow path.
-    pub fn ask_caches(&self) {
-        self.pressure.appeals.add(1);
+    pub fn request_flush(&self) {
+        self.pressure.flush_requests.add(1);
     }
 
     /// How often that was asked for.
     #[inline]
-    pub fn appeals(&self) -> u32 {
-        self.pressure.appeals.get() as u32
+    pub fn flush_requests(&self) -> u32 {
+        self.pressure.flush_requests.get() as u32
     }
 }
 

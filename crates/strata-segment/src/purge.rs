@@ -21,7 +21,7 @@ use crate::directory::Directory;
 use crate::segment::{Segment, pool_index};
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
-use strata_core::pool::UNITS;
+use strata_core::pool::SUBPAGES;
 use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::{LAZY_STAYS_DIRTY, PURGE_CLAIMS, PURGE_CLEANS_FIRST};
 use strata_os::memory;
@@ -82,7 +82,7 @@ impl Directory {
 
     /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
     pub(crate) fn release_kept_memory(&self) -> bool {
-        self.ask_caches();
+        self.request_flush();
         self.purge_all() > 0
     }
 
@@ -99,7 +99,7 @@ impl Directory {
                 left |= self.purge_arena(segment, arena, which, way);
             }
         }
-        left | self.sweep_unowned(which)
+        left | self.decommit_unowned(which)
     }
 
     fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {
@@ -160,7 +160,7 @@ impl Directory {
     fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
             let dirty = run & segment.dirty(arena);
-            let units = dirty.count_ones() * UNITS - segment.fill_holes(arena, dirty);
+            let units = dirty.count_ones() * SUBPAGES - segment.fill_holes(arena, dirty);
             self.ascent.note_purge(units.into());
             self.numbers.purged_bytes.add(u64::from(run.count_ones()) * POOL_BYTES as u64);
             self.numbers.purged_pools.add(run.count_ones().into());

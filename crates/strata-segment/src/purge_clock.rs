@@ -89,6 +89,9 @@ impl Directory {
     /// due.
     #[inline]
     pub fn tick(&self) {
+        if self.ascent.take_due() {
+            self.decommit_for_peak();
+        }
         if let Some(due) = self.purge_clock.due() {
             self.look_if_late(due);
         }

@@ -1,45 +1,43 @@
-//! Giving pools back: to the arena when they are empty, to nobody when blocks still live. On the shelf both stand under their class.
+//! Giving pools back: to the arena when they are empty, to nobody when blocks still live. Both are then found under their class.
 //!
 //! Does not know: when memory goes back to the OS; `purge` does.
 
 use crate::alike::FREED_ARE_OFFERED;
 use crate::claim::run_mask;
 use crate::directory::Directory;
+use crate::misuse;
 use crate::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
-use strata_core::pool::{Disowned, Format, Freed, Pool};
+use strata_core::pool::{Format, Freed, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{
-    CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, OFFER_AFTER_DISOWN, OWNER_CLEARED_FIRST,
+    ABANDON_PUBLISHES, CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, PUBLISH_AFTER_DISOWN,
 };
 
 impl Directory {
-    /// Gives an empty pool back.
-    ///
-    /// # Safety
-    /// - The caller owns the pool, none of whose blocks is live, and does not use it again.
-    pub unsafe fn release_pool(&self, pool: &Pool) {
+    /// Gives a pool without live blocks back to its arena.
+    pub fn release_pool(&self, pool: OwnedPool) {
         let format = pool.format();
-        if CLOSE_BEFORE_RELEASE {
-            self.close_pool(pool);
+        let place = pool.into_raw();
+        // SAFETY: pool headers are never unmapped.
+        let first: &'static Pool = unsafe { place.as_ref() };
+        if !CLOSE_BEFORE_RELEASE {
+            // SAFETY: a seeded fault: the pool is not closed yet.
+            unsafe { self.release_run(first, 1) };
         }
-        // SAFETY: closed; the caller's promise.
-        unsafe { self.release_run(pool, 1) };
+        // SAFETY: made a word of above.
+        let (_, untouched) = unsafe { OwnedPool::from_raw(place) }.close();
+        self.ascent.note_purge(untouched.into());
+        if CLOSE_BEFORE_RELEASE {
+            // SAFETY: closed; the token was the caller's, who has it no more.
+            unsafe { self.release_run(first, 1) };
+        }
         if let Format::Blocks(class) = format
             && FREED_ARE_OFFERED
         {
-            offer(class, pool);
+            publish(class, first);
         }
-        if !CLOSE_BEFORE_RELEASE {
-            self.close_pool(pool);
-        }
-        self.tick();
-    }
-
-    /// Makes a pool of the caller's, none of whose blocks is live, one of no class.
-    pub fn close_pool(&self, pool: &Pool) {
-        self.ascent.note_purge(pool.close().into());
     }
 
     /// Gives a large allocation back.
@@ -94,68 +92,43 @@ impl Directory {
         self.schedule_purge();
     }
 
-    /// Settles a pool that the caller owns but does not want: empty ones go back, others become nobody's.
-    ///
-    /// # Safety
-    /// - The caller owns the pool (not current anywhere) and does not use it again.
-    pub unsafe fn leave_pool(&self, pool: &Pool) {
-        if pool.live() == 0 {
-            // SAFETY: no block is live; the caller's promise.
-            unsafe { self.release_pool(pool) };
-            return;
-        }
-        // SAFETY: the caller's promise.
-        if let Freed::Empty = unsafe { give_up(pool) } {
-            // SAFETY: `give_up` found the last block: the pool is still ours and empty.
-            unsafe { self.release_pool(pool) };
-        }
-    }
-}
-
-/// Makes an owned pool nobody's, and offers it to its class if it has room.
-///
-/// [`Freed::Empty`]: a chain arrived meanwhile and was the last: the pool is still the caller's, and empty.
-///
-/// # Safety
-/// - The caller owns the pool (not current anywhere); unless `Empty` is returned, it does not use it again.
-unsafe fn give_up(pool: &Pool) -> Freed {
-    let Format::Blocks(class) = pool.format() else { return Freed::StillLive };
-    loop {
-        let has_room = pool.has_room(class);
-        if OWNER_CLEARED_FIRST {
-            pool.set_owner(core::ptr::null_mut());
-        }
-        if !OFFER_AFTER_DISOWN && has_room {
-            offer(class, pool);
-        }
-        match pool.remote().disown() {
-            Disowned::Done => {
-                if OFFER_AFTER_DISOWN && has_room {
-                    offer(class, pool);
-                }
-                if !OWNER_CLEARED_FIRST {
-                    pool.set_owner(core::ptr::null_mut());
-                }
-                return Freed::StillLive;
+    /// Lets go of a pool that the caller does not want: without live blocks it goes back to its arena, else it is unowned from
+    /// now on, and published if it has room.
+    pub fn abandon(&self, pool: OwnedPool) {
+        let Format::Blocks(class) = pool.format() else { return };
+        let place: *const Pool = &raw const *pool;
+        // SAFETY: pool headers are never unmapped, whoever owns the pool.
+        let set_bit = || publish(class, unsafe { &*place });
+        let mut pool = pool;
+        loop {
+            if pool.live() == 0 {
+                return self.release_pool(pool);
             }
-            Disowned::Pending => {
-                if let Some(taken) = pool.remote().take_all(pool) {
-                    // SAFETY: still the owner; the blocks came from the pool's own word.
-                    if let Freed::Empty = unsafe { pool.accept(taken) } {
-                        return Freed::Empty;
+            if !PUBLISH_AFTER_DISOWN && pool.has_room(class) {
+                set_bit();
+            }
+            match pool.disown(class) {
+                Ok(is_published) => {
+                    if is_published && PUBLISH_AFTER_DISOWN && ABANDON_PUBLISHES {
+                        set_bit();
                     }
+                    return;
                 }
+                Err(still_owned) => pool = still_owned,
+            }
+            if pool.collect() == Freed::TooMany {
+                misuse::freed_twice(&pool);
             }
         }
     }
 }
 
-/// Says that a pool, which is nobody's or free by now, served `class`: of the header only the place is used.
-pub(crate) fn offer(class: SizeClass, pool: &Pool) {
+/// Sets the bit of a pool of `class` that is published, or free: of the header only the place is used.
+pub fn publish(class: SizeClass, pool: &Pool) {
     // SAFETY: the pool of an initialised arena.
-    let shelf = unsafe { arena::shelf(pool.arena()) };
+    let bitmap = unsafe { arena::abandoned(pool.arena()) };
     // SAFETY: as above.
     let (segment, index) = unsafe { Segment::of(pool) };
-    shelf.offer(class, pool.index());
-    segment.shelf_summary(class).raise(index);
+    bitmap.publish(class, pool.index());
+    segment.abandoned_summary(class).raise(index);
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   arena 0                                arena 1            …   arena 63
-//!   ├ headers │ shelf │ Segment │ pools … ┼ headers │ shelf … ┼  not committed until claimed
+//!   ├ headers │ bits │ Segment │ pools … ┼ headers │ bits … ┼  not committed until claimed
 //!                       ▲ this struct, in the metadata pool of the segment's first arena
 //! ```
 //!
@@ -17,7 +17,7 @@
 //! | `aged[a]`    | (hint) the pool was free and dirty at the last look      | `purge`                     |
 //! | `settled[a]` | (hint) and at the one before                             | `purge`                     |
 //! | `advised`    | the arena may get huge pages (`huge_pages` H1)           | `add_arena`, `purge`        |
-//! | `shelves[c]` | (hint) the arena has nobody's pools of class c with room | `shelve`, `adopt`           |
+//! | `abandoned[c]` | (hint) the arena has unowned pools of class c with room   | `publish`, `adopt`          |
 //!
 //! A segment in explicit huge pages (`Backing::Hugetlb`) has all its arenas from the start, and keeps its memory for good.
 //!
@@ -66,7 +66,7 @@ pub(crate) struct Segment {
     lazy: [AtomicU64; ARENAS_PER_SEGMENT],
     pub(crate) aged: [Hint; ARENAS_PER_SEGMENT],
     pub(crate) settled: [Hint; ARENAS_PER_SEGMENT],
-    shelves: [Summary; CLASS_COUNT],
+    abandoned: [Summary; CLASS_COUNT],
 }
 
 // SAFETY: `base`, `arena_count` and `backing` never change; all else is atomic.
@@ -157,7 +157,7 @@ impl Segment {
             lazy: core::array::from_fn(|_| AtomicU64::new(0)),
             aged: core::array::from_fn(|_| Hint::new(0)),
             settled: core::array::from_fn(|_| Hint::new(0)),
-            shelves: core::array::from_fn(|_| Summary::none()),
+            abandoned: core::array::from_fn(|_| Summary::none()),
         }
     }
 
@@ -305,9 +305,9 @@ impl Segment {
         METADATA_BYTES + if arena == 0 { size_of::<Self>() } else { 0 }
     }
 
-    /// Arenas in which somebody set down pools of this class.
-    pub(crate) fn shelf_summary(&self, class: SizeClass) -> &Summary {
-        &self.shelves[class.index()]
+    /// Arenas in which pools of this class were published.
+    pub(crate) fn abandoned_summary(&self, class: SizeClass) -> &Summary {
+        &self.abandoned[class.index()]
     }
 
     /// Address space, in bytes.

@@ -5,10 +5,10 @@
 //!
 //! Does not know: how anything is done; each line below is a door into the layer that does.
 
-use crate::{realloc, unpooled};
+use crate::realloc;
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::NonNull;
-use strata_cache::current;
+use core::ptr::{NonNull, null_mut};
+use strata_cache::{large, thread};
 use strata_core::address::UserPtr;
 use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::pool::Memory;
@@ -58,7 +58,7 @@ fn class_of(layout: Layout) -> Option<SizeClass> {
 }
 
 // SAFETY: blocks are disjoint, aligned (size_class I2) and live until freed; nothing unwinds; layouts are the caller's to
-// get right, and a wrong size costs time only (cache/free).
+// get right: they choose the magazine.
 unsafe impl GlobalAlloc for Strata {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -67,9 +67,9 @@ unsafe impl GlobalAlloc for Strata {
             return alloc_above_small(size, layout);
         }
         // SAFETY: the calling thread's own cache.
-        match unsafe { current::cache().alloc(SizeClass::of_small(size)) } {
+        match unsafe { thread::cache().alloc(SizeClass::of_small(size)) } {
             Some(block) => block.as_non_null().as_ptr(),
-            None => core::ptr::null_mut(),
+            None => null_mut(),
         }
     }
 
@@ -79,17 +79,17 @@ unsafe impl GlobalAlloc for Strata {
         let pointer = UserPtr::new(unsafe { NonNull::new_unchecked(pointer) });
         let size = padded_size(layout);
         if size > SMALL_BYTES {
-            // SAFETY: the calling thread's own cache; the caller gives the block back.
-            return unsafe { current::cache().free_elsewhere(pointer) };
+            // SAFETY: the caller gives the block back.
+            return unsafe { free_above_small(pointer, size) };
         }
         // SAFETY: as above.
-        unsafe { current::cache().free(pointer, SizeClass::of_small(size)) };
+        unsafe { thread::cache().free(pointer, SizeClass::of_small(size)) };
     }
 
     #[inline(always)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let Some(class) = class_of(layout) else {
-            return unpooled::alloc_zeroed(layout.size(), layout.align());
+            return or_null(large::alloc_zeroed(layout.size(), layout.align()));
         };
         if class.block_bytes() >= ASK_FOR_ZERO_BYTES {
             return alloc_zeroed_medium(class, layout.size());
@@ -118,24 +118,40 @@ unsafe impl GlobalAlloc for Strata {
     }
 }
 
+fn or_null(pointer: Option<NonNull<u8>>) -> *mut u8 {
+    pointer.map_or(null_mut(), NonNull::as_ptr)
+}
+
 /// Above the sizes that are worth code in every caller: a pool's block, or none.
 #[inline(never)]
 fn alloc_above_small(size: usize, layout: Layout) -> *mut u8 {
     if size > LARGEST_CLASS_BYTES {
-        return unpooled::alloc(layout.size(), layout.align());
+        return or_null(large::alloc(layout.size(), layout.align()));
     }
     // SAFETY: the calling thread's own cache.
-    match unsafe { current::cache().alloc(SizeClass::of(size)) } {
+    match unsafe { thread::cache().alloc(SizeClass::of(size)) } {
         Some(block) => block.as_non_null().as_ptr(),
-        None => core::ptr::null_mut(),
+        None => null_mut(),
     }
+}
+
+/// # Safety
+/// - `pointer` is an allocation of `size` padded bytes, and the caller's to give back.
+#[inline(never)]
+unsafe fn free_above_small(pointer: UserPtr, size: usize) {
+    if size > LARGEST_CLASS_BYTES {
+        // SAFETY: the same contract: large or huge.
+        return unsafe { large::free(thread::cache(), pointer) };
+    }
+    // SAFETY: the calling thread's own cache; the same contract.
+    unsafe { thread::cache().free(pointer, SizeClass::of(size)) };
 }
 
 #[inline(never)]
 fn alloc_zeroed_medium(class: SizeClass, bytes: usize) -> *mut u8 {
     // SAFETY: the calling thread's own cache.
-    let Some((block, memory)) = (unsafe { current::cache().alloc_zeroable(class) }) else {
-        return core::ptr::null_mut();
+    let Some((block, memory)) = (unsafe { thread::cache().alloc_zeroable(class) }) else {
+        return null_mut();
     };
     let pointer = block.as_non_null().as_ptr();
     if memory == Memory::Used {

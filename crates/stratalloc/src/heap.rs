@@ -6,29 +6,26 @@
 //!            any thread: free ────────────────────┘  as a block of any other thread's
 //! ```
 //!
-//! | who frees a block of a heap      | how it travels                                                        |
+//! | who frees a block of a heap      | where it waits                                                        |
 //! |----------------------------------|-----------------------------------------------------------------------|
-//! | the heap (`Heap::dealloc`)       | onto the heap's list: as fast as a thread's own                       |
-//! | any thread, by the ordinary free | in a chain of that thread's outbox, to be taken in by the heap's next |
-//! |                                  | refills; out of a full pool, which is nobody's, into the thread's own |
-//! |                                  | or, for a while, one of its pockets (`strata-cache/pocket.rs`)         |
+//! | the heap (`Heap::dealloc`)       | the heap's magazine of its class                                      |
+//! | any thread, by the ordinary free | that thread's magazine, until it is flushed or handed out there       |
 //!
-//! A heap and the threads exchange pools as threads do among each other: a pool that a heap filled is nobody's, and belongs
-//! to whoever frees into it first; one that somebody left with room may be adopted by a heap. So a heap gathers what is
-//! allocated together, but fences nothing off.
+//! A heap and the threads exchange pools as threads do among each other: a pool that a heap has no use for at the moment is
+//! unowned, and any thread may adopt it. So a heap gathers what is allocated together, but fences nothing off.
 //!
 //! H1  The cache is the heap's alone from `new` to `drop`: it is in no thread word, and the type is not `Sync`.
 //!
 //! Does not know: which thread it is on. Freeing all blocks of a heap at once is not built.
 //! Model: `loom-tests/tests/p17_heap.rs`. Idea: first-class heaps (Leijen, Zorn, de Moura 2019).
 
-use crate::{realloc, unpooled};
+use crate::realloc;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use strata_cache::Cache;
-use strata_cache::current::{self, RUNTIME};
+use strata_cache::{Cache, large};
+use strata_cache::thread::{self, RUNTIME};
 use strata_core::address::UserPtr;
 use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::pool::Memory;
@@ -60,9 +57,9 @@ use strata_core::size_class::{SizeClass, padded};
 /// std::thread::scope(|scope| scope.spawn(|| heap.collect()).join());
 /// ```
 ///
-/// A thread that frees blocks of a heap by the ordinary free, also the one that uses the heap, holds them back in chains: 16 at
-/// most, of 64 blocks or 16 KiB; and of 2 KiB and more, some eight of a size until the next look. [`dealloc`](Self::dealloc) does not. Blocks that are left when the heap is dropped keep their
-/// pools in memory, 64 KiB each, until the last of a pool is freed.
+/// A thread that frees blocks of a heap by the ordinary free, also the one that uses the heap, may hand them out itself: they
+/// wait in its magazines. Blocks that are left when the heap is dropped keep their pools in memory, 64 KiB each, until the last
+/// of a pool is freed.
 #[derive(Debug)]
 pub struct Heap {
     cache: &'static Cache,
@@ -71,7 +68,7 @@ pub struct Heap {
 }
 
 impl Heap {
-    /// A new, empty heap: two and a half kilobytes. `None`: out of memory, or 65,536 threads and heaps
+    /// A new, empty heap: some twenty kilobytes, of which what is used is in memory. `None`: out of memory, or 65,536 threads and heaps
     /// are there already.
     pub fn new() -> Option<Self> {
         RUNTIME.enter().map(|cache| Self { cache, one_thread: PhantomData })
@@ -83,14 +80,14 @@ impl Heap {
         match class_of(layout) {
             // SAFETY: H1.
             Some(class) => unsafe { self.cache.alloc(class) }.map(|block| block.as_non_null()),
-            None => NonNull::new(unpooled::alloc(unpooled_bytes(layout), layout.align())),
+            None => large::alloc(large_bytes(layout), layout.align()),
         }
     }
 
     /// The same, all zero.
     pub fn alloc_zeroed(&self, layout: Layout) -> Option<NonNull<u8>> {
         let Some(class) = class_of(layout) else {
-            return NonNull::new(unpooled::alloc_zeroed(unpooled_bytes(layout), layout.align()));
+            return large::alloc_zeroed(large_bytes(layout), layout.align());
         };
         // SAFETY: H1.
         let (block, memory) = unsafe { self.cache.alloc_zeroable(class) }?;
@@ -132,7 +129,7 @@ impl Heap {
             // SAFETY: H1; the caller gives the block back.
             Some(class) => unsafe { self.cache.free(UserPtr::new(block), class) },
             // SAFETY: as above.
-            None => unsafe { self.cache.free_elsewhere(UserPtr::new(block)) },
+            None => unsafe { large::free(self.cache, UserPtr::new(block)) },
         }
     }
 
@@ -144,7 +141,7 @@ impl Heap {
     #[inline]
     pub unsafe fn dealloc_unsized(&self, block: NonNull<u8>) {
         // SAFETY: H1; the caller gives the block back.
-        unsafe { self.cache.free_elsewhere(UserPtr::new(block)) };
+        unsafe { self.cache.free_unsized(UserPtr::new(block)) };
     }
 
     /// Takes in what threads gave back to the heap, and lets go of pools in which nothing lives; for a heap that will rest.
@@ -179,7 +176,7 @@ impl Drop for Heap {
     /// them.
     fn drop(&mut self) {
         // SAFETY: H1: the heap's cache, used no more; the calling thread's own cache.
-        unsafe { RUNTIME.delete(self.cache, current::cache()) };
+        unsafe { RUNTIME.delete(self.cache, thread::cache()) };
     }
 }
 
@@ -191,6 +188,6 @@ fn class_of(layout: Layout) -> Option<SizeClass> {
 }
 
 /// Bytes to ask for where no class serves a layout: also an empty block has a place of its own.
-fn unpooled_bytes(layout: Layout) -> usize {
+fn large_bytes(layout: Layout) -> usize {
     layout.size().max(1)
 }

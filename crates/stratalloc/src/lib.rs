@@ -12,7 +12,6 @@ mod realloc;
 mod report;
 mod short;
 mod stats;
-mod unpooled;
 mod upkeep;
 pub mod watch;
 

@@ -9,12 +9,14 @@
 //!
 //! Does not know: how long a block will live.
 
-use crate::{global::Strata, unpooled};
+use crate::global::Strata;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
-use strata_cache::current::{self, RUNTIME};
+use strata_cache::large;
+use strata_cache::thread::RUNTIME;
 use strata_core::address::UserPtr;
 use strata_core::pool::{Format, Pool};
+use strata_core::size_class::{SizeClass, padded};
 use strata_segment::Resized;
 
 /// Resizes an allocation whose class changes. Null: out of memory, and the old one is as it was.
@@ -34,8 +36,8 @@ pub(crate) unsafe fn resize(pointer: UserPtr, old: Layout, new: Layout) -> *mut 
         let kept = old.size().min(new.size());
         // SAFETY: two allocations of at least `kept` bytes.
         unsafe { pointer.as_non_null().as_ptr().copy_to_nonoverlapping(fresh, kept) };
-        // SAFETY: the caller gives the old block up.
-        unsafe { current::cache().free_elsewhere(pointer) };
+        // SAFETY: the caller gives the old block up, which has the old layout.
+        unsafe { Strata.dealloc(pointer.as_non_null().as_ptr(), old) };
     }
     fresh
 }
@@ -47,12 +49,10 @@ pub(crate) unsafe fn resize(pointer: UserPtr, old: Layout, new: Layout) -> *mut 
 pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) -> Option<NonNull<u8>> {
     // SAFETY: ours.
     match unsafe { place_of(pointer) } {
-        Place::Block(block_bytes) => {
-            (new.size() <= block_bytes && new.size() >= block_bytes / 2).then(|| pointer.as_non_null())
-        }
+        Place::Block(block_bytes) => serves_as(block_bytes, new).then(|| pointer.as_non_null()),
         Place::Run(pool, run_bytes) => {
             // A run stays a run: a request that a class would serve moves.
-            if !unpooled::is_large(new.size(), new.align())
+            if !large::is_run(new.size(), new.align())
                 || new.size() <= strata_core::layout::LARGEST_CLASS_BYTES
             {
                 return None;
@@ -68,7 +68,7 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
             fits.then(|| pointer.as_non_null())
         }
         Place::Huge => {
-            if unpooled::is_large(new.size(), new.align()) || new.size() > isize::MAX as usize {
+            if large::is_run(new.size(), new.align()) || new.size() > isize::MAX as usize {
                 return None;
             }
             // SAFETY: the caller's mapping.
@@ -79,6 +79,15 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
             }
         }
     }
+}
+
+/// Whether a block may go on with another layout: at least half of it stays used, and it is as aligned as blocks of the class in
+/// whose magazine it will be freed.
+fn serves_as(block_bytes: usize, new: Layout) -> bool {
+    let size = padded(new.size(), new.align());
+    size <= block_bytes
+        && size >= block_bytes / 2
+        && SizeClass::of(size).block_bytes().trailing_zeros() <= block_bytes.trailing_zeros()
 }
 
 /// Where an allocation lies, and how many bytes of it may be used.

@@ -81,10 +81,10 @@ impl Stats {
     }
 
     fn threads_and_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { caches, caches_ever, ready_blocks, posted_blocks, calls, .. } = self;
+        let Self { caches, caches_ever, ready_blocks, calls, .. } = self;
         writeln!(
             f,
-            "caches     {caches:>11} live of {caches_ever} ever; {ready_blocks} blocks ready, {posted_blocks} posted"
+            "caches     {caches:>11} live of {caches_ever} ever; {ready_blocks} blocks ready"
         )?;
         writeln!(
             f,

@@ -5,19 +5,19 @@
 //! What programs asked for is not counted: that would cost the fast path more than the rest of it.
 //!
 //! ```text
-//!   live = carved − on the pool's list − given back remotely (census) − ready in a cache − posted by a cache
+//!   live = carved − on the pool's list − given back and not yet taken in (census) − ready in a magazine
 //! ```
 //!
 //! Does not know: how a report looks; `report` does.
 
 use crate::global::Strata;
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use strata_core::layout::POOL_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_os::CallCounts;
 use strata_segment::Census;
 
-/// One size class, with the blocks that others borrowed of it (a class's first few).
+/// One size class, with the blocks that serve smaller classes (a class's first few).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassStats {
     /// Bytes of a block.
@@ -83,10 +83,8 @@ pub struct Stats {
     pub caches: u64,
     /// Caches handed out since the start: one for each thread that ever allocated or freed, and one for each heap.
     pub caches_ever: u64,
-    /// Blocks that thread caches have ready for their threads.
+    /// Blocks that are ready in magazines, each counted where its pool has it.
     pub ready_blocks: u64,
-    /// Blocks that thread caches are about to give back to other threads.
-    pub posted_blocks: u64,
 
     /// Whether the janitor is there, the thread that gives memory back when no other calls.
     pub janitor_on_duty: bool,
@@ -120,11 +118,8 @@ impl Strata {
         let census = RUNTIME.directory.census();
         let mut stats = Stats::of_census(&census);
         for cache in RUNTIME.registry.caches() {
-            for class in SizeClass::all() {
-                stats.ready_blocks += stats.take_out(class, cache.ready_blocks(class));
-            }
-            for (class, count) in cache.glance_posted() {
-                stats.posted_blocks += stats.take_out(class, count);
+            for class in cache.ready_blocks() {
+                stats.ready_blocks += stats.take_out(class);
             }
         }
         stats.live_blocks = stats.classes.iter().map(|class| class.live_blocks).sum();
@@ -162,7 +157,6 @@ impl Stats {
             caches: RUNTIME.registry.live(),
             caches_ever: RUNTIME.registry.ever(),
             ready_blocks: 0,
-            posted_blocks: 0,
             janitor_on_duty: RUNTIME.directory.janitor.is_on_duty(),
             calls: strata_os::calls(),
             classes: [ClassStats::default(); CLASS_COUNT],
@@ -178,10 +172,10 @@ impl Stats {
         stats
     }
 
-    /// Counts blocks that a cache has out of those that seem to live; how many that were.
-    fn take_out(&mut self, class: SizeClass, count: u32) -> u64 {
+    /// Counts a block that a magazine holds out of those that seem to live; how many that were.
+    fn take_out(&mut self, class: SizeClass) -> u64 {
         let Some(place) = self.classes.get_mut(class.index()) else { return 0 };
-        let count = u64::from(count).min(place.live_blocks);
+        let count = 1.min(place.live_blocks);
         place.live_blocks -= count;
         count
     }

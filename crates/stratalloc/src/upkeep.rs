@@ -5,7 +5,7 @@
 use crate::global::Strata;
 use crate::realloc;
 use core::ptr::NonNull;
-use strata_cache::current::{self, RUNTIME};
+use strata_cache::thread::{self, RUNTIME};
 use strata_core::address::UserPtr;
 
 impl Strata {
@@ -15,7 +15,7 @@ impl Strata {
     /// For a thread that is about to sleep for long.
     pub fn collect() {
         // SAFETY: the calling thread's own cache.
-        unsafe { current::cache().collect() };
+        unsafe { thread::cache().collect() };
     }
 
     /// [`collect`](Self::collect)s, then gives all free memory back to the system at once; the answer is how many bytes

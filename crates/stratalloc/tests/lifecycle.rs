@@ -23,7 +23,7 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use stratalloc::Strata;
 
 #[global_allocator]

@@ -23,7 +23,7 @@ use random::Random;
 use std::ffi::CStr;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use strata_cache::current::{RUNTIME, cache};
+use strata_cache::thread::{RUNTIME, cache};
 use strata_os::simulated::{calls, fail_from, fail_never, set_page_size};
 use stratalloc::Strata;
 

@@ -12,7 +12,7 @@ use patterned::{Patterned, layout};
 use process::{MIB, alone};
 use std::thread::sleep;
 use std::time::Duration;
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use strata_os::machine::MemoryBudget;
 use strata_os::simulated::{calls, fail_from, fail_never, set_memory_budget};
 use stratalloc::{Options, Strata};

@@ -7,7 +7,7 @@ mod process;
 
 use patterned::{Patterned, layout};
 use process::{KIB, MIB, alone, is_slow, peak_resident_bytes, resident_bytes};
-use strata_cache::current::{RUNTIME, cache};
+use strata_cache::thread::{RUNTIME, cache};
 use strata_core::layout::{LARGEST_CLASS_BYTES, LARGEST_RUN_BYTES, POOL_BYTES};
 use strata_core::size_class::SizeClass;
 use stratalloc::Strata;
@@ -30,7 +30,11 @@ fn stays(block: &mut Patterned, size: usize) -> bool {
 fn a_block_shrinks_in_place_to_half_of_its_class_and_grows_back() {
     for class in SizeClass::all() {
         let bytes = class.block_bytes();
-        // Some classes borrow their first blocks from larger ones.
+        // Half of it is of a class whose blocks may be better aligned.
+        if SizeClass::of(bytes - bytes / 2).block_bytes().trailing_zeros() > bytes.trailing_zeros() {
+            continue;
+        }
+        // The first blocks of some classes are of larger ones.
         let first = [(); 3].map(|()| new(bytes));
         let mut block = new(bytes);
         assert!(stays(&mut block, bytes - bytes / 2));

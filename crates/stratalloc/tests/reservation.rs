@@ -11,7 +11,7 @@ mod process;
 
 use patterned::{Patterned, layout};
 use process::{KIB, MIB, alone};
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use strata_os::machine::HugetlbPage::{self, OneGiB, TwoMiB};
 use strata_os::machine::{HugetlbRefusal, Node};
 use strata_os::simulated::{

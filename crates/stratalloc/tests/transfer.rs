@@ -20,7 +20,7 @@ use random::Random;
 use spin::SpinLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use strata_cache::current::{RUNTIME, cache};
+use strata_cache::thread::{RUNTIME, cache};
 use stratalloc::Strata;
 
 #[global_allocator]

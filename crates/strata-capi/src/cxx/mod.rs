@@ -25,15 +25,14 @@
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), path = "throwing/portable.rs")]
 mod throwing;
 
-use crate::free::{define_free, release};
-use crate::malloc::{allocate, allocate_aligned, release_sized};
+use crate::free::define_free;
+use crate::malloc::{allocate, allocate_aligned};
 use crate::weak::weak_address;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::fmt::Write;
 use core::mem::transmute;
 use core::ptr::null_mut;
 use strata_core::layout::GRANULE_BYTES;
-use strata_core::size_class::padded;
 
 /// `std::nothrow`: only its type is meant.
 type Nothrow = *const c_void;
@@ -68,44 +67,13 @@ define_nothrow! {
 
 define_free! { _ZdlPv _ZdaPv }
 
-macro_rules! define_delete {
-    ($($name:ident($($more:ident: $type:ty),+);)*) => {$(
-        #[unsafe(no_mangle)]
-        unsafe extern "C" fn $name(pointer: *mut c_void, $($more: $type),+) {
-            // SAFETY: C++'s contract is ours: null, or the caller's block.
-            unsafe { release(pointer.cast()) };
-        }
-    )*};
-}
-
-define_delete! {
-    _ZdlPvRKSt9nothrow_t(_nothrow: Nothrow);
-    _ZdaPvRKSt9nothrow_t(_nothrow: Nothrow);
-    _ZdlPvSt11align_val_t(_align: usize);
-    _ZdaPvSt11align_val_t(_align: usize);
-    _ZdlPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: Nothrow);
-    _ZdaPvSt11align_val_tRKSt9nothrow_t(_align: usize, _nothrow: Nothrow);
-}
-
-macro_rules! define_sized_delete {
-    ($($sized:ident $sized_aligned:ident)*) => {$(
-        #[unsafe(no_mangle)]
-        unsafe extern "C" fn $sized(pointer: *mut c_void, size: usize) {
-            // SAFETY: C++'s contract is ours: null, or the caller's block.
-            unsafe { release_sized(pointer.cast(), size) };
-        }
-
-        #[unsafe(no_mangle)]
-        unsafe extern "C" fn $sized_aligned(pointer: *mut c_void, size: usize, align: usize) {
-            // SAFETY: as above.
-            unsafe { release_sized(pointer.cast(), padded(size, align)) };
-        }
-    )*};
-}
-
-define_sized_delete! {
-    _ZdlPvm _ZdlPvmSt11align_val_t
-    _ZdaPvm _ZdaPvmSt11align_val_t
+// A size or an alignment that comes with the pointer is not asked: the pool knows.
+define_free! {
+    _ZdlPvRKSt9nothrow_t _ZdaPvRKSt9nothrow_t
+    _ZdlPvSt11align_val_t _ZdaPvSt11align_val_t
+    _ZdlPvSt11align_val_tRKSt9nothrow_t _ZdaPvSt11align_val_tRKSt9nothrow_t
+    _ZdlPvm _ZdaPvm
+    _ZdlPvmSt11align_val_t _ZdaPvmSt11align_val_t
 }
 
 /// Null also for an alignment that no type has.

@@ -3,17 +3,17 @@
 //! ```text
 //!   free ─► pool index 0? ─────► release_with_care   null · huge · perhaps another allocator's (`trust`)
 //!             │ no
-//!           pool's header: ours? ── no ─► release_foreign   another thread's, nobody's, the first pool of a run
-//!             │ yes
-//!           onto the list that the header names; live − 1 = 0? ─► retire_pool
+//!           the magazine that the pool's header names: full? ── yes ─► release_at_the_door   flush · the first pool of a run
+//!             │ no
+//!           into the magazine
 //! ```
 //!
 //! | file       | for                                 | instructions             |
 //! |------------|-------------------------------------|--------------------------|
-//! | `x86_64`   | x86-64: a naked function            | 17                       |
-//! | `portable` | all others, and what `x86_64` means | 26, compiled for x86-64  |
+//! | `x86_64`   | x86-64: a naked function            | 15                       |
+//! | `portable` | all others, and what `x86_64` means | 20, compiled for x86-64  |
 //!
-//! The difference: LLVM takes no relaxed atomic as an operand (owner, mask) and does not decrement one in place, and doors that
+//! The difference: LLVM takes no relaxed atomic as an operand (mask, count) and does not increment one in place, and doors that
 //! might unwind, as far as it knows, want a frame.
 //!
 //! Does not know: sizes.
@@ -26,7 +26,7 @@ pub(crate) use exported::define_free;
 
 use crate::trust;
 use core::ptr::NonNull;
-use strata_cache::current;
+use strata_cache::thread;
 use strata_core::address::UserPtr;
 
 /// Gives a block back.
@@ -38,7 +38,7 @@ pub(crate) unsafe fn release(pointer: *mut u8) {
     // SAFETY: null or ours where the mask is not 0 (`trust`).
     match unsafe { UserPtr::in_pool(pointer, trust::slot_mask()) } {
         // SAFETY: the caller's block; the calling thread's own cache.
-        Some((pointer, pool)) => unsafe { current::cache().free_in(pointer, pool) },
+        Some((pointer, pool)) => unsafe { thread::cache().free_in(pointer, pool) },
         // SAFETY: the same contract.
         None => unsafe { release_with_care(pointer) },
     }
@@ -55,6 +55,6 @@ pub(crate) unsafe extern "C" fn release_with_care(pointer: *mut u8) {
         && trust::is_ours(block)
     {
         // SAFETY: the caller's block; the calling thread's own cache.
-        unsafe { current::cache().free_elsewhere(UserPtr::new(block)) };
+        unsafe { thread::cache().free_unsized(UserPtr::new(block)) };
     }
 }

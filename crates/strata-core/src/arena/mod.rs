@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   0        64                4096              8192                64 KiB            128 KiB
-//!   ├─ head ─┼─ pool headers ───┼─ shelf ──────────┼─ untouched ─────────┼─ pool 1 ──────────┼─ pool 2 …
-//!            slots 1 … 63         which pools have blocks to adopt, by class
+//!   ├─ head ─┼─ pool headers ───┼─ abandoned ──────┼─ untouched ─────────┼─ pool 1 ──────────┼─ pool 2 …
+//!            slots 1 … 63         which unowned pools have blocks to give, by class
 //! ```
 //!
 //! Nobody owns an arena. Its metadata are never unmapped, so a stale hint may always be followed; the bits that hand out
@@ -11,12 +11,12 @@
 //!
 //! Does not know: which arena serves next, the OS.
 
+mod abandoned;
 mod bits;
-mod shelf;
 mod summary;
 
+pub use abandoned::AbandonedBitmap;
 pub use bits::PoolBits;
-pub use shelf::Shelf;
 pub use summary::Summary;
 
 use crate::address::{ArenaPtr, PoolIndex};
@@ -99,25 +99,25 @@ pub unsafe fn init(arena: ArenaPtr, head: ArenaHead) {
         unsafe { Pool::init_fresh(arena.pool_place(index)) };
     }
     // SAFETY: behind the header table, still in pool 0.
-    unsafe { Shelf::init_fresh(shelf_place(arena)) };
+    unsafe { AbandonedBitmap::init_fresh(bitmap_place(arena)) };
     // SAFETY: slot 0, the caller's.
     unsafe { arena.head_place().write(head) };
 }
 
-fn shelf_place(arena: ArenaPtr) -> NonNull<Shelf> {
+fn bitmap_place(arena: ArenaPtr) -> NonNull<AbandonedBitmap> {
     arena.metadata_place(HEADER_TABLE_BYTES).cast()
 }
 
-/// The shelf of an arena.
+/// Which unowned pools of an arena have blocks to give.
 ///
 /// # Safety
 /// - `arena` was initialised by [`init`].
-pub unsafe fn shelf(arena: ArenaPtr) -> &'static Shelf {
+pub unsafe fn abandoned(arena: ArenaPtr) -> &'static AbandonedBitmap {
     // SAFETY: initialised, and never unmapped.
-    unsafe { shelf_place(arena).as_ref() }
+    unsafe { bitmap_place(arena).as_ref() }
 }
 
 /// Bytes at an arena's start that the arena itself uses; a segment may put its own metadata behind, within pool 0.
-pub const METADATA_BYTES: usize = (HEADER_TABLE_BYTES + size_of::<Shelf>()).next_multiple_of(64);
+pub const METADATA_BYTES: usize = (HEADER_TABLE_BYTES + size_of::<AbandonedBitmap>()).next_multiple_of(64);
 
 const _: () = assert!(METADATA_BYTES < crate::layout::POOL_BYTES);

@@ -4,7 +4,7 @@
 //!
 //! Does not know: how many blocks it holds; the pool counts those that are *not* here.
 
-use super::{BlockPtr, Chain, Link, peek::peek};
+use super::{BlockPtr, Chain, Link};
 use crate::sync::OwnedPtr;
 
 /// A stack of free blocks.
@@ -77,44 +77,18 @@ impl FreeList {
         self.head.get().is_null()
     }
 
-    /// Counts the blocks, by walking: cold paths only.
+    /// Visits at most `most` blocks, by walking: cold paths only. A list that leads round in a circle ends there too.
     ///
     /// # Safety
     /// - The caller owns the list.
-    pub unsafe fn count(&self) -> u32 {
-        let mut count = 0;
-        // SAFETY: the same contract.
-        unsafe { self.each(|_| count += 1) };
-        count
-    }
-
-    /// Visits the blocks, by walking: cold paths only.
-    ///
-    /// # Safety
-    /// - The caller owns the list.
-    pub unsafe fn each(&self, mut visit: impl FnMut(BlockPtr)) {
+    pub unsafe fn each(&self, most: u32, mut visit: impl FnMut(BlockPtr)) {
         let mut link = self.head.get();
-        while let Some(block) = BlockPtr::from_link(link) {
+        for _ in 0..most {
+            let Some(block) = BlockPtr::from_link(link) else { break };
             visit(block);
             // SAFETY: blocks on the list are free, and ours with it.
             link = unsafe { block.next() };
         }
-    }
-
-    /// Counts at most `limit` blocks of a list that another thread may be changing, each accepted by `belongs` before its
-    /// link is read. Exact when the owner is quiet; any number up to `limit` otherwise.
-    ///
-    /// # Safety
-    /// - Whatever `belongs` accepts is mapped and aligned to a word.
-    pub unsafe fn glance_count(&self, limit: u32, belongs: impl Fn(*mut Link) -> bool) -> u32 {
-        let mut count = 0;
-        let mut seen = self.head.glance();
-        while count < limit && !seen.is_null() && belongs(seen) {
-            count += 1;
-            // SAFETY: accepted, hence mapped and at the start of a block.
-            seen = unsafe { peek(seen) };
-        }
-        count
     }
 }
 

@@ -70,6 +70,20 @@ impl BlockPtr {
         unsafe { self.0.as_ref() }.next.get()
     }
 
+    /// The last of so many linked blocks, this one first; or the last before a link that ends too soon.
+    ///
+    /// # Safety
+    /// - The blocks are free and the caller's, and their links were set.
+    pub unsafe fn last_of(self, count: u32) -> Self {
+        let mut last = self;
+        for _ in 1..count {
+            // SAFETY: the caller's promise.
+            let Some(next) = Self::from_link(unsafe { last.next() }) else { break };
+            last = next;
+        }
+        last
+    }
+
     /// Writes the link.
     ///
     /// # Safety

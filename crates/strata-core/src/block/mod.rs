@@ -8,7 +8,6 @@
 mod chain;
 mod free_list;
 mod link;
-mod peek;
 
 pub use chain::Chain;
 pub use free_list::FreeList;

@@ -1,64 +1,48 @@
-//! Making blocks out of a pool's untouched memory, about a page at a time.
+//! Making blocks out of a pool's untouched memory, a batch at a time.
 //!
 //! A fresh pool costs no memory until its blocks are used: only `carved` of them exist, in address order, and what lies
-//! behind has not been touched since the kernel (or the last user) left it.
+//! behind has not been touched since the kernel (or the last user) left it. Carving itself touches nothing: the blocks go
+//! straight into a magazine.
 //!
 //! Does not know: whether untouched means zero; the segment layer does.
 //! Idea: lazily carved pools (CPython's obmalloc, Marangozov).
 
-use super::Pool;
-use crate::block::{BlockPtr, Link};
+use super::{OwnedPool, Pool};
+use crate::block::BlockPtr;
 use crate::layout::GRANULE_SHIFT;
 use crate::size_class::SizeClass;
 
-/// How much memory one carving touches at most, unless one block is larger: a page.
-const CARVE_BYTES: usize = 4096;
-
-impl Pool {
-    /// Carves about a page of blocks and returns them linked in address order, or `None` when none are left. Holes are filled
-    /// first.
-    ///
-    /// # Safety
-    /// - The caller owns the pool, which holds blocks of `class`.
-    pub unsafe fn carve(&self, class: SizeClass) -> Option<*mut Link> {
-        if self.holes() != 0 {
-            // SAFETY: the same contract.
-            if let Some(link) = unsafe { self.carve_hole(class) } {
-                return Some(link);
-            }
+impl OwnedPool {
+    /// Carves up to `wanted` blocks of a pool of `class`, in address order; returns how many. Holes are filled first.
+    pub fn carve(&self, class: SizeClass, wanted: u32, mut each: impl FnMut(BlockPtr)) -> u32 {
+        if self.holes() != 0 && self.fill_a_hole(class) {
+            return self.take(wanted, each);
         }
-        let (bytes, carved) = (class.block_bytes(), self.carved.get());
-        let batch = (CARVE_BYTES / bytes).max(1) as u32;
-        let end = (carved + batch).min(Self::capacity(class));
-        let mut link = core::ptr::null_mut();
-        for index in (carved..end).rev() {
-            let block = self.block_at_granule(((index as usize * bytes) >> GRANULE_SHIFT) as u16);
-            // SAFETY: the block lies behind what was carved: nobody has it, and it is the owner's.
-            unsafe { block.prepare() };
-            // SAFETY: as above.
-            unsafe { block.set_next(link) };
-            link = block.as_link();
-        }
+        let carved = self.carved.get();
+        let end = (carved + wanted).min(Pool::capacity(class));
+        (carved..end).for_each(|index| each(self.carved_block(class, index)));
         self.note_carved(carved, end);
-        self.fill_carved(class);
-        (end > carved).then_some(link)
+        self.forget_carved_holes(class);
+        end - carved
     }
 
-    /// Carves one block and leaves its memory untouched, for callers that want it as the kernel left it.
-    ///
-    /// # Safety
-    /// - The caller owns the pool, which holds blocks of `class`.
-    pub unsafe fn carve_untouched(&self, class: SizeClass) -> Option<BlockPtr> {
+    /// Carves one block for a caller that wants its memory as the kernel left it.
+    pub fn carve_untouched(&self, class: SizeClass) -> Option<BlockPtr> {
         debug_assert_eq!(self.holes(), 0, "holes are filled first");
         let carved = self.carved.get();
-        if carved == Self::capacity(class) {
+        if carved == Pool::capacity(class) {
             return None;
         }
-        let block = self.block_at_granule(((carved as usize * class.block_bytes()) >> GRANULE_SHIFT) as u16);
-        // SAFETY: as in `carve`.
-        unsafe { block.prepare() };
+        let block = self.carved_block(class, carved);
         self.note_carved(carved, carved + 1);
         Some(block)
+    }
+
+    fn carved_block(&self, class: SizeClass, index: u32) -> BlockPtr {
+        let block = self.block_at_granule(((index as usize * class.block_bytes()) >> GRANULE_SHIFT) as u16);
+        // SAFETY: the block lies behind what was carved: nobody has it, and it is the owner's.
+        unsafe { block.prepare() };
+        block
     }
 
     fn note_carved(&self, from: u32, to: u32) {
@@ -69,15 +53,11 @@ impl Pool {
     /// Whether blocks are left to carve that never were.
     #[inline]
     pub fn can_carve(&self, class: SizeClass) -> bool {
-        self.carved.get() < Self::capacity(class)
+        self.carved.get() < Pool::capacity(class)
     }
+}
 
-    /// Blocks carved so far.
-    #[inline]
-    pub fn carved(&self) -> u32 {
-        self.carved.get()
-    }
-
+impl Pool {
     /// Blocks carved so far, as anybody may guess them.
     pub fn glance_carved(&self) -> u32 {
         self.carved.glance()

@@ -1,12 +1,12 @@
-//! Holes against a naive model: a flag for every block and every unit.
+//! Holes against a naive model: a flag for every block and every subpage.
 //!
 //! Every class, pages of 4 and of 16 KiB, memory that was zero and memory that was not, random patterns of survivors; the
-//! pool is dug, used, and dug again.
+//! pool is gone, used, and gone again.
 
 use super::*;
 use crate::address::{ArenaPtr, PoolIndex};
 use crate::arena::{self, ArenaHead};
-use crate::block::FreeList;
+use crate::block::Chain;
 use crate::layout::ARENA_BYTES;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed};
@@ -40,7 +40,7 @@ impl Random {
 
 /// A pool, and what the model knows of it.
 struct Case {
-    pool: &'static Pool,
+    pool: OwnedPool,
     class: SizeClass,
     memory: Memory,
     live: BTreeSet<u32>,
@@ -49,7 +49,8 @@ struct Case {
 
 impl Case {
     fn open(pool: &'static Pool, class: SizeClass, memory: Memory) -> Self {
-        pool.open(class, core::ptr::without_provenance_mut(1), memory);
+        // SAFETY: a test opens its pool anew only when it uses it as before no more.
+        let pool = unsafe { pool.open(class, 0, memory) };
         Self { pool, class, memory, live: BTreeSet::new(), holes: 0 }
     }
 
@@ -63,25 +64,29 @@ impl Case {
         self.pool.block_at_granule(granule_of_index(self.class, index))
     }
 
-    /// Makes the pool current, takes `count` blocks as a cache would, and lets it go.
+    /// Takes `count` blocks in batches, as a cache would.
     fn take(&mut self, count: u64) {
-        let list = FreeList::new();
-        self.pool.lend(&list);
-        for _ in 0..count {
-            if list.is_empty() {
-                // SAFETY: ours, of this class.
-                let Some(link) = (unsafe { self.pool.carve(self.class) }) else { break };
-                list.replace(link);
+        let mut blocks = Vec::new();
+        while (blocks.len() as u64) < count {
+            let wanted = (count - blocks.len() as u64).min(32) as u32;
+            if self.pool.take(wanted, |block| blocks.push(block)) == 0
+                && self.pool.carve(self.class, wanted, |block| blocks.push(block)) == 0
+            {
+                break;
             }
-            // SAFETY: ours.
-            let block = unsafe { list.pop() }.unwrap();
+        }
+        for block in blocks {
             // SAFETY: ours, of this length.
             unsafe { block.as_non_null().write_bytes(0xa5, self.class.block_bytes()) };
             assert!(self.live.insert(self.index_of(block)), "a block that lives was handed out");
         }
         self.holes = self.pool.holes();
-        // SAFETY: lent above.
-        let _ = unsafe { self.pool.settle(&list) };
+    }
+
+    /// Frees a block that lives.
+    fn give_back(&self, index: u32) {
+        // SAFETY: it lives, and is ours.
+        let _ = unsafe { self.pool.put(Chain::of(self.block(index))) };
     }
 
     /// Frees all but one in `keep` of the live blocks.
@@ -89,82 +94,77 @@ impl Case {
         for index in self.live.clone() {
             if self.live.len() > 1 && random.below(keep) != 0 {
                 self.live.remove(&index);
-                // SAFETY: it lives, and is ours.
-                let _ = unsafe { self.pool.free_local(self.block(index)) };
+                self.give_back(index);
             }
         }
     }
 
-    fn units_of(&self, index: u32) -> Vec<u32> {
+    fn subpages_of(&self, index: u32) -> Vec<u32> {
         let (start, bytes) = (index as usize * self.class.block_bytes(), self.class.block_bytes());
-        let overlaps = |unit: &u32| {
-            let unit = *unit as usize * UNIT_BYTES;
-            start < unit + UNIT_BYTES && unit < start + bytes
+        let overlaps = |subpage: &u32| {
+            let subpage = *subpage as usize * SUBPAGE_BYTES;
+            start < subpage + SUBPAGE_BYTES && subpage < start + bytes
         };
-        (0..UNITS).filter(overlaps).collect()
+        (0..SUBPAGES).filter(overlaps).collect()
     }
 
     fn is_in_holes(&self, index: u32) -> bool {
-        self.units_of(index).iter().any(|unit| self.holes & (1 << unit) != 0)
+        self.subpages_of(index).iter().any(|subpage| self.holes & (1 << subpage) != 0)
     }
 
-    /// What digging should find, unit by unit and page by page.
+    /// What should go, subpage by subpage and page by page.
     fn expected(&self, page_bytes: usize) -> u32 {
-        let carved = 0..self.pool.carved();
-        let mut taken = [false; UNITS as usize];
-        let mut touched = [self.memory == Memory::Used; UNITS as usize];
+        let carved = 0..self.pool.glance_carved();
+        let mut taken = [false; SUBPAGES as usize];
+        let mut touched = [self.memory == Memory::Used; SUBPAGES as usize];
         carved.for_each(|index| {
-            for unit in self.units_of(index) {
-                taken[unit as usize] |= self.live.contains(&index);
-                touched[unit as usize] = true;
+            for subpage in self.subpages_of(index) {
+                taken[subpage as usize] |= self.live.contains(&index);
+                touched[subpage as usize] = true;
             }
         });
         let is_free =
-            |unit: u32| self.holes & (1 << unit) != 0 || !taken[unit as usize] && touched[unit as usize];
-        let units_a_page = (page_bytes / UNIT_BYTES) as u32;
-        let pages = (0..UNITS / units_a_page).map(|page| page * units_a_page..(page + 1) * units_a_page);
+            |subpage: u32| self.holes & (1 << subpage) != 0 || !taken[subpage as usize] && touched[subpage as usize];
+        let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
+        let pages = (0..SUBPAGES / subpages_a_page).map(|page| page * subpages_a_page..(page + 1) * subpages_a_page);
         let free = pages.filter(|page| page.clone().all(is_free)).flatten();
-        free.map(|unit| 1 << unit).sum::<u32>() & !self.holes
+        free.map(|subpage| 1 << subpage).sum::<u32>() & !self.holes
     }
 
-    fn dig(&mut self, page_bytes: usize) {
+    fn decommit(&mut self, page_bytes: usize) {
         let expected = self.expected(page_bytes);
-        // SAFETY: ours, of this class, not current; something lives.
-        let dug = unsafe { self.pool.dig(self.class, page_bytes) };
-        assert_eq!(dug, expected, "{:?} {:?}", self.class, self.live);
-        for unit in units_of(dug) {
+        let gone = self.pool.decommit(self.class, page_bytes);
+        assert_eq!(gone, expected, "{:?} {:?}", self.class, self.live);
+        for subpage in subpages_of(gone) {
             // SAFETY: within the pool; nothing lives there, and nothing on the list does.
-            let start = unsafe { self.pool.base().byte_add(unit as usize * UNIT_BYTES) };
+            let start = unsafe { self.pool.base().byte_add(subpage as usize * SUBPAGE_BYTES) };
             // SAFETY: as above.
-            unsafe { start.write_bytes(0x5a, UNIT_BYTES) };
+            unsafe { start.write_bytes(0x5a, SUBPAGE_BYTES) };
         }
-        self.holes |= dug;
+        self.holes |= gone;
     }
 
     /// What lies behind all blocks, and may hold something.
-    fn dig_tail(&mut self, page_bytes: usize) {
-        let carved = (0..self.pool.carved()).flat_map(|index| self.units_of(index)).max();
-        let first = carved.map_or(0, |unit| unit + 1).next_multiple_of((page_bytes / UNIT_BYTES) as u32);
-        let tail = (first..UNITS).map(|unit| 1 << unit).sum::<u32>();
+    fn decommit_tail(&mut self, page_bytes: usize) {
+        let carved = (0..self.pool.glance_carved()).flat_map(|index| self.subpages_of(index)).max();
+        let first = carved.map_or(0, |subpage| subpage + 1).next_multiple_of((page_bytes / SUBPAGE_BYTES) as u32);
+        let tail = (first..SUBPAGES).map(|subpage| 1 << subpage).sum::<u32>();
         let expected = if self.memory == Memory::Used { tail & !self.holes } else { 0 };
-        assert_eq!(self.pool.dig_tail(self.class, page_bytes), expected);
+        assert_eq!(self.pool.decommit_tail(self.class, page_bytes), expected);
         self.holes |= expected;
     }
 
     fn check(&self) {
         let mut listed = BTreeSet::new();
         // SAFETY: ours.
-        unsafe { self.pool.free.each(|block| assert!(listed.insert(self.index_of(block)), "listed twice")) };
-        let in_holes = (0..self.pool.carved()).filter(|index| self.is_in_holes(*index)).collect::<Vec<_>>();
+        unsafe { self.pool.free.each(4096, |block| assert!(listed.insert(self.index_of(block)), "listed twice")) };
+        let in_holes = (0..self.pool.glance_carved()).filter(|index| self.is_in_holes(*index)).collect::<Vec<_>>();
         let free =
-            (0..self.pool.carved()).filter(|index| !self.live.contains(index) && !self.is_in_holes(*index));
+            (0..self.pool.glance_carved()).filter(|index| !self.live.contains(index) && !self.is_in_holes(*index));
         assert_eq!(listed, free.collect());
         assert!(in_holes.iter().all(|index| !self.live.contains(index)));
         assert_eq!(self.pool.holes(), self.holes);
-        assert_eq!(
-            (self.pool.hole_blocks(), self.pool.glance_hole_blocks()),
-            (in_holes.len() as u32, in_holes.len() as u32)
-        );
+        assert_eq!(self.pool.glance_hole_blocks(), in_holes.len() as u32);
         assert_eq!(self.pool.live(), self.live.len() as u32);
         for index in &self.live {
             let start = self.block(*index).as_non_null();
@@ -193,11 +193,11 @@ fn holes_agree_with_a_naive_model_whatever_the_class_the_page_and_the_survivors(
                 for _ in 0..4 {
                     case.free(&mut random, keep);
                     case.check();
-                    case.dig(page_bytes);
+                    case.decommit(page_bytes);
                     case.check();
                     case.take(random.below(some));
                     case.check();
-                    case.dig_tail(page_bytes);
+                    case.decommit_tail(page_bytes);
                     case.check();
                 }
             }
@@ -206,7 +206,7 @@ fn holes_agree_with_a_naive_model_whatever_the_class_the_page_and_the_survivors(
 }
 
 #[test]
-fn a_pool_that_was_dug_gives_out_each_of_its_blocks_once_more() {
+fn a_pool_whose_pages_went_gives_out_each_of_its_blocks_once_more() {
     let pool = new_pool();
     let mut random = Random(88_172_645_463_325_252);
     for class in SizeClass::all() {
@@ -214,7 +214,7 @@ fn a_pool_that_was_dug_gives_out_each_of_its_blocks_once_more() {
         let all = u64::from(Pool::capacity(class));
         case.take(all);
         case.free(&mut random, 50);
-        case.dig(4096);
+        case.decommit(4096);
         case.take(all);
         case.check();
         assert_eq!((case.live.len() as u64, case.pool.holes()), (all, 0));
@@ -224,55 +224,50 @@ fn a_pool_that_was_dug_gives_out_each_of_its_blocks_once_more() {
 #[test]
 fn what_has_no_memory_is_known_while_a_pool_is_closed_and_until_it_is_carved_again() {
     let pool = new_pool();
-    let class = SizeClass::of(UNIT_BYTES);
-    let empty = |case: &Case| {
-        for index in &case.live {
-            // SAFETY: it lives, and is ours.
-            let _ = unsafe { pool.free_local(case.block(*index)) };
-        }
-        pool.close()
+    let class = SizeClass::of(SUBPAGE_BYTES);
+    let empty = |case: Case| {
+        case.live.iter().for_each(|index| case.give_back(*index));
+        case.pool.close().1
     };
     let mut case = Case::open(pool, class, Memory::Zero);
     case.take(3);
-    assert_eq!((empty(&case), pool.holes()), (13, HOLES & !0b111));
-    let mut case = Case::open(pool, SizeClass::of(2 * UNIT_BYTES), Memory::Used);
+    assert_eq!((empty(case), pool.holes()), (13, HOLES & !0b111));
+    let mut case = Case::open(pool, SizeClass::of(2 * SUBPAGE_BYTES), Memory::Used);
     assert_eq!(pool.holes(), HOLES & !0b111);
     case.take(3);
     assert_eq!(pool.holes(), HOLES & !0b11_1111);
-    assert_eq!((empty(&case), pool.fill_holes(), pool.holes()), (0, 10, 0));
+    assert_eq!((empty(case), pool.fill_holes(), pool.holes()), (0, 10, 0));
 }
 
 #[test]
-fn a_page_as_large_as_the_pool_is_never_dug() {
+fn a_page_as_large_as_the_pool_never_goes() {
     let pool = new_pool();
     let mut case = Case::open(pool, SizeClass::of(64), Memory::Zero);
     case.take(1024);
     case.free(&mut Random(1), 1_000);
-    // SAFETY: ours, of this class, not current; something lives.
-    assert_eq!(unsafe { pool.dig(case.class, POOL_BYTES) }, 0);
+    assert_eq!(case.pool.decommit(case.class, POOL_BYTES), 0);
 }
 
 #[test]
-fn a_pool_is_dug_when_it_was_idle_and_again_only_after_more_of_it_died() {
+fn pages_go_when_the_pool_was_idle_and_again_only_after_more_of_it_died() {
     let pool = new_pool();
     let class = SizeClass::of(1024);
     let mut case = Case::open(pool, class, Memory::Zero);
     case.take(64);
-    assert_eq!(pool.look(class, 1), Look::Leave, "nothing is free");
+    assert_eq!(case.pool.inspect(class, 1), Inspected::Leave, "nothing is free");
     let free = |case: &mut Case, indices: core::ops::Range<u32>| {
         indices.for_each(|index| {
             case.live.remove(&index);
-            // SAFETY: it lives, and is ours.
-            let _ = unsafe { case.pool.free_local(case.block(index)) };
+            case.give_back(index);
         });
     };
     free(&mut case, 0..32);
-    assert_eq!([pool.look(class, 1), pool.look(class, 1)], [Look::Again, Look::Dig]);
-    case.dig(4096);
-    assert_eq!(pool.look(class, 1), Look::Leave);
+    assert_eq!([case.pool.inspect(class, 1), case.pool.inspect(class, 1)], [Inspected::Again, Inspected::Decommit]);
+    case.decommit(4096);
+    assert_eq!(case.pool.inspect(class, 1), Inspected::Leave);
     free(&mut case, 32..36);
-    assert_eq!(pool.look(class, 1), Look::Dig);
-    case.dig(4096);
+    assert_eq!(case.pool.inspect(class, 1), Inspected::Decommit);
+    case.decommit(4096);
     case.take(1);
-    assert_eq!(pool.look(class, 1), Look::Again, "blocks were taken from it since");
+    assert_eq!(case.pool.inspect(class, 1), Inspected::Again, "blocks were taken from it since");
 }

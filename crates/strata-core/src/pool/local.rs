@@ -1,161 +1,234 @@
-//! What the owner does with its pool: taking and giving blocks without any atomic read-modify-write.
+//! What the owner does with its pool: taking and giving batches of blocks without any atomic read-modify-write.
 //!
-//! A pool that a cache allocates from is its *current* one: all its free blocks move to the cache's list at once
-//! (`lend`), frees of its blocks go there too (through `sink`), and what is left moves back when the cache turns to another
-//! pool (`settle`). All other pools of the cache keep their own list.
+//! An [`OwnedPool`] comes out of a claim and goes into [`disown`](OwnedPool::disown) or [`close`](OwnedPool::close). It is neither
+//! `Copy` nor `Clone`, so that whatever only an owner may do needs no other proof.
 //!
-//! Does not know: which pool is current; the thread cache decides.
+//! Does not know: where the token waits between two batches; the thread cache decides.
 
-use super::{Pool, Taken};
-use crate::block::{BlockPtr, Chain, FreeList, Link};
+use super::{Disowned, Format, Pool, RemoteState, Room, Taken};
+use crate::block::{BlockPtr, Chain};
 use crate::size_class::SizeClass;
+use core::ops::Deref;
+use core::ptr::NonNull;
 
-/// What `live` is held at while the pool is current: so far above zero that no count of frees reaches it (I2).
-pub const LIVE_WHILE_CURRENT: u32 = 1 << 30;
+/// The right to a pool: whoever has it is the owner.
+#[derive(Debug)]
+#[must_use = "a dropped pool is lost memory"]
+pub struct OwnedPool(&'static Pool);
 
-/// What a local free found out.
+/// What came of giving blocks back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a pool without live blocks has to be retired"]
+#[must_use = "a pool without live blocks has to be released"]
 pub enum Freed {
     /// Other blocks are still live.
     StillLive,
     /// That was the last live block.
     Empty,
+    /// More were freed than were live: one was freed twice.
+    TooMany,
+}
+
+/// What came of giving blocks back to a pool that may be anybody's.
+#[derive(Debug)]
+#[must_use = "whoever gives a pool room has to publish it, and who takes the last block owns it"]
+pub enum Given {
+    /// Its owner, or the next one, will find them.
+    Queued,
+    /// The same; the caller now sets the pool's bit in the bitmap of its class.
+    Publish,
+    /// Nobody owned it and no block is live: it is the caller's.
+    Emptied(OwnedPool),
+    /// One of its blocks was freed twice.
+    TooMany,
+}
+
+impl Deref for OwnedPool {
+    type Target = Pool;
+
+    #[inline(always)]
+    fn deref(&self) -> &Pool {
+        self.0
+    }
 }
 
 impl Pool {
-    /// Frees a block of the caller's own pool: to the current list or to the pool's.
+    /// Becomes the owner of a published pool, and takes in what waits for it.
+    pub fn adopt(&'static self) -> Option<OwnedPool> {
+        let word = self.remote.adopt()?;
+        let owned = OwnedPool(self);
+        // A push that finds more frees than live blocks never succeeds, so this cannot either (I3 of `remote`).
+        let _ = word.taken(self).map(|taken| owned.accept(taken));
+        Some(owned)
+    }
+
+    /// Becomes the owner of an unowned pool, whether it has room or not, and takes in what waits for it.
+    pub fn claim(&'static self) -> Option<OwnedPool> {
+        let word = self.remote.claim()?;
+        let owned = OwnedPool(self);
+        // As in `adopt`.
+        let _ = word.taken(self).map(|taken| owned.accept(taken));
+        Some(owned)
+    }
+
+    /// The owner of a pool that was claimed by its bit, and was opened just now.
+    pub(super) fn owned(&'static self) -> OwnedPool {
+        OwnedPool(self)
+    }
+
+    /// Gives blocks back to a pool of `class`, whoever owns it: one exchange.
     ///
     /// # Safety
-    /// - The caller owns the pool; the block is of it, and the caller's.
-    #[inline(always)]
-    pub unsafe fn free_local(&self, block: BlockPtr) -> Freed {
-        // SAFETY: the owner's sink points to this pool's list, or to the list of the owner's cache.
-        let sink = unsafe { &*self.sink.get() };
-        // SAFETY: the caller's promise.
-        unsafe { sink.push(block) };
-        let live = self.live.get() - 1;
-        self.live.set(live);
-        if live == 0 { Freed::Empty } else { Freed::StillLive }
-    }
-
-    /// Takes one block of a pool that is not current. `None`: none is free without carving.
-    ///
-    /// # Safety
-    /// - The caller owns the pool, and it is not current.
-    pub unsafe fn take(&self) -> Option<BlockPtr> {
-        // SAFETY: the owner's list.
-        let block = unsafe { self.free.pop() }?;
-        self.live.set(self.live.get() + 1);
-        self.set_ground(self.ground().in_use());
-        Some(block)
-    }
-
-    /// Adds blocks that others gave back.
-    ///
-    /// # Safety
-    /// - The caller owns the pool, it is not current, and `taken` came from its remote word.
-    pub unsafe fn accept(&self, taken: Taken) -> Freed {
-        // SAFETY: the blocks are the owner's now, linked and null-terminated.
-        unsafe { append(taken.head, self.free.take(), &self.free) };
-        let live = self.live.get() - taken.count;
-        self.live.set(live);
-        if live == 0 { Freed::Empty } else { Freed::StillLive }
-    }
-
-    /// Adds a chain that the caller brought along.
-    ///
-    /// # Safety
-    /// - The caller owns the pool, which is not current, and the chain of its blocks.
-    pub unsafe fn accept_chain(&self, chain: Chain) -> Freed {
-        // SAFETY: the caller's promise.
-        unsafe { self.free.push_chain(chain) };
-        let live = self.live.get() - chain.count;
-        self.live.set(live);
-        if live == 0 { Freed::Empty } else { Freed::StillLive }
-    }
-
-    /// Lends all free blocks to the owner's `list`, which is empty: the pool becomes current.
-    pub fn lend(&self, list: &FreeList) {
-        list.replace(self.free.take());
-        self.sink.set(core::ptr::from_ref(list).cast_mut());
-        self.live.set(LIVE_WHILE_CURRENT);
-        self.set_ground(self.ground().in_use());
-    }
-
-    /// Takes back what is left on the owner's `list`: the pool is current no longer.
-    ///
-    /// # Safety
-    /// - The caller owns the pool and lent its blocks to `list`.
-    pub unsafe fn settle(&self, list: &FreeList) -> Freed {
-        // SAFETY: the list holds this pool's blocks only, all the owner's.
-        let free = unsafe { list.count() };
-        self.free.replace(list.take());
-        self.sink.set(core::ptr::from_ref(&self.free).cast_mut());
-        let live = self.carved.get() - free - self.hole_blocks();
-        self.live.set(live);
-        if live == 0 { Freed::Empty } else { Freed::StillLive }
-    }
-
-    /// The current pool's count ran down to nothing by frees through `sink`: it starts high again.
-    pub fn stay_current(&self) {
-        self.live.set(LIVE_WHILE_CURRENT);
-    }
-
-    /// Free blocks of a pool that is not current, carved or not.
+    /// - The chain's blocks are of this pool, and the caller's.
     #[inline]
-    pub fn room(&self, class: SizeClass) -> u32 {
-        Self::capacity(class) - self.live.get()
+    pub unsafe fn give(&'static self, class: SizeClass, chain: &Chain) -> Given {
+        use super::Pushed;
+        // SAFETY: the caller's promise.
+        match unsafe { self.remote.push(self, chain, Self::room_of(class)) } {
+            Pushed::Queued => Given::Queued,
+            Pushed::Publish => Given::Publish,
+            Pushed::TooMany => Given::TooMany,
+            Pushed::Emptied => {
+                let owned = OwnedPool(self);
+                // The word says that all blocks are free; where they lie does not matter to a pool that is closed.
+                self.live.set(0);
+                Given::Emptied(owned)
+            }
+        }
     }
 
-    /// Whether a pool of `class` (not current) has so much room that turning to it pays: a sixteenth of its blocks.
+    /// Blocks of a pool of `class`, and how many free ones make it worth adopting: a sixteenth.
     ///
     /// A pool with one free block would be full again after one allocation; each turn costs two compare-and-swaps.
     #[inline]
-    pub fn has_room(&self, class: SizeClass) -> bool {
-        self.room(class) >= (Self::capacity(class) / 16).max(1)
+    pub const fn room_of(class: SizeClass) -> Room {
+        let capacity = Self::capacity(class);
+        let enough = capacity / 16;
+        Room { capacity, enough: if enough == 0 { 1 } else { enough } }
     }
 
-    /// Whether the pool (not current) has blocks to give, without carving.
+    /// Whether the pool seems to be an unowned one of `class` with a free block.
+    pub fn glance_may_give(&self, class: SizeClass) -> bool {
+        let word = self.remote.glance();
+        self.glance_format() == Format::Blocks(class) && word.is_unowned() && word.room(Self::capacity(class)) != 0
+    }
+
+    /// Live blocks, as anybody may guess them.
+    pub fn glance_live(&self) -> u32 {
+        self.live.glance()
+    }
+}
+
+impl OwnedPool {
+    /// As a word of memory, from which [`from_raw`](Self::from_raw) makes it again.
     #[inline]
-    pub fn has_free(&self) -> bool {
-        !self.free.is_empty()
+    pub fn into_raw(self) -> NonNull<Pool> {
+        NonNull::from(self.0)
     }
 
-    /// Live blocks, as the owner of a pool that is not current sees them.
+    /// The pool again.
+    ///
+    /// # Safety
+    /// - `raw` came from [`into_raw`](Self::into_raw), and this is done once.
+    #[inline]
+    pub unsafe fn from_raw(raw: NonNull<Pool>) -> Self {
+        // SAFETY: pool headers are never unmapped; the caller's promise.
+        Self(unsafe { raw.as_ref() })
+    }
+
+    /// Takes up to `wanted` free blocks that need no carving, those freed last first; returns how many.
+    pub fn take(&self, wanted: u32, mut each: impl FnMut(BlockPtr)) -> u32 {
+        let mut taken = 0;
+        // SAFETY: the owner's list.
+        while taken < wanted
+            && let Some(block) = unsafe { self.free.pop() }
+        {
+            each(block);
+            taken += 1;
+        }
+        if taken != 0 {
+            self.live.set(self.live.get() + taken);
+            self.set_residency(self.residency().in_use());
+        }
+        taken
+    }
+
+    /// Takes in what others gave back meanwhile.
+    pub fn collect(&self) -> Freed {
+        match self.remote.take_all().and_then(|word| word.taken(self.0)) {
+            Some(taken) => self.accept(taken),
+            None if self.live.get() == 0 => Freed::Empty,
+            None => Freed::StillLive,
+        }
+    }
+
+    fn accept(&self, taken: Taken) -> Freed {
+        if let Some(head) = BlockPtr::from_link(taken.head) {
+            // SAFETY: the blocks are the owner's now, linked, as many as the word counted (I2 of `remote`).
+            let tail = unsafe { head.last_of(taken.count) };
+            // SAFETY: as above.
+            unsafe { self.free.push_chain(Chain { head, tail, count: taken.count }) };
+        }
+        self.count_freed(taken.count)
+    }
+
+    /// Gives a chain of the pool's blocks back: no exchange, since the pool is the caller's.
+    ///
+    /// # Safety
+    /// - The chain's blocks are of this pool, and the caller's.
+    pub unsafe fn put(&self, chain: Chain) -> Freed {
+        // SAFETY: the caller's promise.
+        unsafe { self.free.push_chain(chain) };
+        self.count_freed(chain.count)
+    }
+
+    fn count_freed(&self, count: u32) -> Freed {
+        let Some(live) = self.live.get().checked_sub(count) else { return Freed::TooMany };
+        self.live.set(live);
+        if live == 0 { Freed::Empty } else { Freed::StillLive }
+    }
+
+    /// Lets the pool go, published if it has room; `Err`: a chain arrived meanwhile, and it is still the caller's.
+    ///
+    /// `Ok` says whether it is published, so that the caller sets its bit.
+    pub fn disown(self, class: SizeClass) -> Result<bool, Self> {
+        let has_room = self.has_room(class);
+        let state = if has_room { RemoteState::Published } else { RemoteState::Unowned };
+        match self.remote.disown(self.live.get(), state) {
+            Disowned::Done => Ok(has_room),
+            Disowned::Pending => Err(self),
+        }
+    }
+
+    /// Makes an empty pool idle again, before its bit is released; returns it and how many of its subpages nobody ever touched, which
+    /// are holes from now on.
+    pub fn close(self) -> (&'static Pool, u32) {
+        debug_assert_eq!(self.live.get(), 0);
+        let untouched = match self.format() {
+            Format::Blocks(class) => self.keep_holes(class),
+            Format::Idle | Format::Run(_) => 0,
+        };
+        self.remote.close();
+        self.free.take();
+        self.magazine.set(0);
+        self.format.set(Format::Idle.pack());
+        (self.0, untouched)
+    }
+
+    /// Free blocks, carved or not.
+    #[inline]
+    pub fn room(&self, class: SizeClass) -> u32 {
+        Pool::capacity(class).saturating_sub(self.live.get())
+    }
+
+    /// Whether so many blocks are free that adopting the pool pays.
+    #[inline]
+    pub fn has_room(&self, class: SizeClass) -> bool {
+        self.room(class) >= Pool::room_of(class).enough
+    }
+
+    /// Live blocks.
     #[inline]
     pub fn live(&self) -> u32 {
         self.live.get()
     }
-
-    /// Live blocks of a pool that is not current, as anybody may guess them.
-    pub fn glance_live(&self) -> u32 {
-        self.live.glance()
-    }
-
-    /// The list that the pool's blocks are on when nobody lends them: for the new owner after a claim.
-    pub fn reset_sink(&self) {
-        self.sink.set(core::ptr::from_ref(&self.free).cast_mut());
-    }
-}
-
-/// Puts the null-terminated list `first` and then `second` on the empty `list`.
-///
-/// # Safety
-/// - All blocks are the caller's.
-unsafe fn append(first: *mut Link, second: *mut Link, list: &FreeList) {
-    let mut last = first;
-    if !second.is_null() {
-        while let Some(block) = BlockPtr::from_link(last) {
-            // SAFETY: the caller's block.
-            let next = unsafe { block.next() };
-            if next.is_null() {
-                // SAFETY: the caller's block.
-                unsafe { block.set_next(second) };
-                break;
-            }
-            last = next;
-        }
-    }
-    list.replace(if first.is_null() { second } else { first });
 }

@@ -1,40 +1,38 @@
 //! A pool: 64 KiB of blocks of one size class, and the one cache line that describes them.
 //!
-//! | field        | who may write it                                     | who reads it                                 |
-//! |--------------|------------------------------------------------------|----------------------------------------------|
-//! | `owner`      | the owner (its own identity, or null when it leaves) | anybody, to compare with itself              |
-//! | `free`       | the owner                                            | the owner                                    |
-//! | `sink`       | the owner                                            | the owner                                    |
-//! | `live`       | the owner                                            | the owner; statistics glance                 |
-//! | `carved`     | the owner                                            | the owner; statistics glance                 |
-//! | `ground`     | the owner                                            | the owner; whoever looks for holes glances   |
-//! | `format`     | whoever claimed the pool's bit, before any block     | anybody who holds a block of it              |
-//! | `next, prev` | the owner (its queue of partial pools)               | the owner                                    |
-//! | `remote`     | anybody, by the transitions of `remote.rs`           | anybody                                      |
+//! | field       | who may write it                                   | who reads it                               |
+//! |-------------|----------------------------------------------------|--------------------------------------------|
+//! | `holder`    | the owner, when it takes blocks                    | anybody, to compare with itself            |
+//! | `free`      | the owner                                          | the owner                                  |
+//! | `live`      | the owner                                          | the owner; statistics, racily              |
+//! | `carved`    | the owner                                          | the owner; statistics, racily              |
+//! | `residency` | the owner                                          | the owner; the purge pass, racily          |
+//! | `format`    | whoever claimed the pool's bit, before any block   | anybody who holds a block of it            |
+//! | `magazine`  | the same                                           | the same                                   |
+//! | `remote`    | anybody, by the transitions of `remote.rs`         | anybody                                    |
 //!
-//! I1  `owner` equals a cache's identity only while that cache owns the pool: it is written after the claim and cleared
-//!     before the pool is given up, both by the owner. A thread that reads its own identity there therefore owns it.
-//! I2  `live` counts the carved blocks that are neither on `free` nor in holes (`holes.rs`): those of the program, those in somebody's outbox and those
-//!     on `remote`. While the pool is a cache's *current* one, its free blocks are on the cache's list and `live` means
-//!     nothing (it is held far above zero).
-//! I3  All-zero bytes are a pool that nobody uses: state *idle*, no owner, no class.
+//! I1  What only an owner may do is a method of [`OwnedPool`], of which there is one for a pool at most.
+//! I2  `live` counts the carved blocks that are neither on `free` nor in holes (`holes.rs`): those of the program, those in
+//!     magazines, and those pending on `remote`.
+//! I3  All-zero bytes are a pool that nobody uses: state *idle*, no class.
 //!
 //! Does not know: which thread, which arena comes next, statistics.
-//! Idea: free lists per page (Leijen, Zorn, de Moura 2019); full pages owned by nobody (mimalloc 3).
+//! Idea: free lists per page (Leijen, Zorn, de Moura 2019); pages that nobody owns between two batches (mimalloc 3).
 
 mod carve;
 mod holes;
 mod local;
 mod remote;
 
-pub use holes::{Look, UNIT_BYTES, UNITS};
-pub use local::{Freed, LIVE_WHILE_CURRENT};
-pub use remote::{AtomicRemote, Disowned, Pushed, RemoteState, RemoteWord, Taken};
+pub use holes::{Inspected, SUBPAGE_BYTES, SUBPAGES};
+pub use local::{Freed, Given, OwnedPool};
+pub use remote::{AtomicRemote, RemoteState, RemoteWord, Room};
+use remote::{Disowned, Pushed, Taken};
 
 use crate::block::FreeList;
 use crate::layout::{HEADER_BYTES, POOL_BYTES};
 use crate::size_class::{CLASS_COUNT, SizeClass};
-use crate::sync::{AtomicPtr, Ordering::Relaxed, OwnedPtr, OwnedU32};
+use crate::sync::{AtomicPtr, Ordering::Relaxed, OwnedU32};
 
 /// What a pool is used for, packed into the header's `format` word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,27 +91,21 @@ impl Format {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Pool {
-    owner: AtomicPtr<()>,
+    holder: AtomicPtr<()>,
     free: FreeList,
-    sink: OwnedPtr<FreeList>,
     live: OwnedU32,
     carved: OwnedU32,
     format: OwnedU32,
-    ground: OwnedU32,
+    residency: OwnedU32,
     remote: AtomicRemote,
-    next: OwnedPtr<Self>,
-    prev: OwnedPtr<Self>,
+    magazine: OwnedU32,
 }
 
 const _: () = assert!(size_of::<Pool>() <= HEADER_BYTES, "a pool header is one cache line");
 
-/// Where a free that is written in assembly finds `owner`, `sink` and `live`; what they hold are plain words.
+/// Where a free that is written in assembly finds `magazine`, a plain word.
 #[doc(hidden)]
-pub const FREE_OFFSETS: [usize; 3] = [
-    core::mem::offset_of!(Pool, owner),
-    core::mem::offset_of!(Pool, sink),
-    core::mem::offset_of!(Pool, live),
-];
+pub const MAGAZINE_OFFSET: usize = core::mem::offset_of!(Pool, magazine);
 
 // SAFETY: every field is an atomic or an owned cell whose owner the table above names; ownership moves between threads by
 // the Release and Acquire of `remote.rs` and `arena/bits.rs`.
@@ -131,44 +123,28 @@ impl Pool {
 
     fn idle() -> Self {
         Self {
-            owner: AtomicPtr::new(core::ptr::null_mut()),
+            holder: AtomicPtr::new(core::ptr::null_mut()),
             free: FreeList::new(),
-            sink: OwnedPtr::null(),
             live: OwnedU32::zero(),
             carved: OwnedU32::zero(),
             format: OwnedU32::zero(),
-            ground: OwnedU32::zero(),
+            residency: OwnedU32::zero(),
             remote: AtomicRemote::idle(),
-            next: OwnedPtr::null(),
-            prev: OwnedPtr::null(),
+            magazine: OwnedU32::zero(),
         }
     }
 
-    /// Whether the cache with this identity owns the pool (I1).
-    #[inline(always)]
-    pub fn is_owned_by(&self, identity: *mut ()) -> bool {
-        self.owner() == identity
-    }
-
-    /// The identity of the owner, or null; stale unless it is the caller's own.
-    #[inline(always)]
-    pub fn owner(&self) -> *mut () {
-        // Relaxed: only equality with the reader's own identity is relied on, and that one it wrote itself (I1).
-        self.owner.load(Relaxed)
-    }
-
-    /// Whoever claimed a pool of nobody's signs, and has its blocks on the pool's own list.
+    /// The cache that last took blocks of the pool, as a name to compare with: neighbours of its blocks may be in use there.
     #[inline]
-    pub fn take_over(&self, identity: *mut ()) {
-        self.set_owner(identity);
-        self.reset_sink();
+    pub fn holder(&self) -> *mut () {
+        // Relaxed: it decides where a free block waits, nothing else.
+        self.holder.load(Relaxed)
     }
 
-    /// The owner signs, or leaves with null.
-    #[inline]
-    pub fn set_owner(&self, identity: *mut ()) {
-        // Relaxed: see `owner`; the data behind ownership is ordered by the remote word.
-        self.owner.store(identity, Relaxed);
+    /// Where a thread cache keeps the magazine of the pool's class: what the opener said; 0 for a pool that has no blocks.
+    #[inline(always)]
+    pub fn magazine(&self) -> u32 {
+        self.magazine.get()
     }
 
     /// What the pool is used for.
@@ -185,7 +161,7 @@ impl Pool {
     /// What the blocks that are carved next read as.
     #[inline]
     pub fn uncarved_memory(&self) -> Memory {
-        if self.holes() == 0 { self.ground().uncarved() } else { Memory::Used }
+        if self.holes() == 0 { self.residency().uncarved() } else { Memory::Used }
     }
 
     /// Blocks of `class` that a pool holds.
@@ -200,40 +176,22 @@ impl Pool {
         &self.remote
     }
 
-    /// The links of the owner's queue.
-    #[inline]
-    pub fn queue_links(&self) -> (&OwnedPtr<Self>, &OwnedPtr<Self>) {
-        (&self.next, &self.prev)
-    }
-
-    /// Makes a claimed, idle pool one of `class`, owned by `identity`, with no block carved yet.
+    /// Makes a claimed, idle pool one of `class`, with no block carved yet. `magazine` says where caches keep blocks of the class.
     ///
     /// `memory` says whether the pool's memory is as the kernel zeroed it; if not, its holes are as `close` left them.
-    pub fn open(&self, class: SizeClass, identity: *mut (), memory: Memory) {
+    ///
+    /// # Safety
+    /// - The caller claimed the pool's bit, and the pool is idle.
+    pub unsafe fn open(&'static self, class: SizeClass, magazine: u32, memory: Memory) -> OwnedPool {
         let holes = if memory == Memory::Used { self.holes() } else { 0 };
-        self.set_ground(holes::Ground::fresh(memory).with_holes(holes));
+        self.set_residency(holes::Residency::fresh(memory).with_holes(holes));
         self.format.set(Format::Blocks(class).pack());
+        self.magazine.set(magazine);
         self.carved.set(0);
         self.live.set(0);
         self.free.take();
-        self.sink.set(core::ptr::from_ref(&self.free).cast_mut());
         self.remote.open();
-        self.set_owner(identity);
-    }
-
-    /// Makes an owned, empty pool idle again, before its bit is released. Returns how many of its units nobody ever touched, which
-    /// are holes from now on.
-    pub fn close(&self) -> u32 {
-        debug_assert_eq!(self.live.get(), 0);
-        let untouched = match self.format() {
-            Format::Blocks(class) => self.keep_holes(class),
-            Format::Idle | Format::Run(_) => 0,
-        };
-        self.set_owner(core::ptr::null_mut());
-        self.remote.close();
-        self.free.take();
-        self.format.set(Format::Idle.pack());
-        untouched
+        self.owned()
     }
 
     /// Marks a claimed, idle pool as the first of a run.
@@ -244,6 +202,15 @@ impl Pool {
     /// Marks a run as idle again, before its bits are released.
     pub fn close_run(&self) {
         self.format.set(Format::Idle.pack());
+    }
+}
+
+impl OwnedPool {
+    /// Notes which cache takes blocks of the pool.
+    #[inline]
+    pub fn set_holder(&self, cache: *mut ()) {
+        // Relaxed: see `holder`.
+        self.holder.store(cache, Relaxed);
     }
 }
 
@@ -263,6 +230,6 @@ mod tests {
 
     #[test]
     fn a_header_is_one_cache_line() {
-        assert_eq!(size_of::<Pool>(), 64);
+        assert!(size_of::<Pool>() <= 64);
     }
 }

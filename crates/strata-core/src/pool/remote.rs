@@ -1,24 +1,31 @@
 //! Who owns a pool, and the blocks that others gave back to it: one word, changed by read-modify-write alone.
 //!
 //! ```text
-//!   63      36 35 34 33 32 31        16 15         0
-//!   │  zero   │      state │   count   │ head granule │
+//!   63   50 49 48 47         32 31         16 15         0
+//!   │ zero │state│ live blocks │   pending   │ head granule │      live: only while nobody owns the pool
 //! ```
 //!
-//! | state   | who may leave it            | to      | by                                    | what becomes visible        |
-//! |---------|-----------------------------|---------|---------------------------------------|-----------------------------|
-//! | Idle    | who holds the arena bit     | Owned   | `open`, plain store                   | nothing (the bit orders)    |
-//! | Owned   | any freeing thread          | Owned+n | `push`, CAS Release                   | the chain's links           |
-//! | Owned+n | the owner                   | Owned   | `take_all`, swap Acquire              | —                           |
-//! | Owned   | the owner                   | Unowned | `disown`, CAS Release                 | all it did to the pool      |
-//! | Unowned | any freeing thread, adopter | Owned   | `push`, `claim`, CAS Acquire          | —                           |
-//! | Owned   | the owner, no block live    | Idle    | `close`, plain store                  | nothing (the bit orders)    |
+//! | state     | who may leave it              | to        | by                                        | what becomes visible |
+//! |-----------|-------------------------------|-----------|-------------------------------------------|----------------------|
+//! | Idle      | the holder of the arena bit   | Owned     | `open`, plain store                       | nothing (the bit orders) |
+//! | Owned     | any freeing thread            | Owned+n   | `push`, CAS Release                       | the chain's links    |
+//! | Owned+n   | the owner                     | Owned     | `take_all`, swap Acquire                  | —                    |
+//! | Owned     | the owner                     | Unowned, Published | `disown`, CAS Release            | all it did to the pool |
+//! | Unowned   | any freeing thread            | Unowned+n | `push`, CAS Release                       | the chain's links    |
+//! | Unowned   | the one whose free gives room | Published | the same CAS                              | the same             |
+//! | Unowned, Published | the one that frees the last live block | Owned+n | `push`, CAS AcqRel         | —                    |
+//! | Published | an adopter                    | Owned     | `adopt`, CAS Acquire                      | —                    |
+//! | Unowned, Published | the purge pass       | Owned     | `claim`, CAS Acquire                      | —                    |
+//! | Owned     | the owner, no block live      | Idle      | `close`, plain store                      | nothing (the bit orders) |
 //!
 //! I1  A chain's links are written before the Release that publishes its head.
-//! I2  Only the owner takes, so the count in the word equals the links found behind the head.
-//! I3  *Unowned* implies an empty chain: whoever frees into nobody's pool becomes its owner. So no free is ever lost, and
-//!     no flag needs to be raised when a full pool gets its first free block (protocols 3, 4 and 5 are this one word).
-//! I4  Pushing is immune to ABA: the tail is linked to the head that the CAS compares, whatever happened in between; there
+//! I2  Only the owner takes, or the one that becomes it by the same exchange: so the count in the word equals the links found
+//!     behind the head.
+//! I3  In an unowned pool `pending` is less than `live`: the free that would make them equal takes the pool instead. So no pool
+//!     without live blocks stays unowned.
+//! I4  Whoever sets *Published* sets the pool's bit in the bitmap afterwards; whoever clears the bit tries to adopt afterwards.
+//!     So a published pool's bit is set, or about to be set, or its taker is about to find the pool.
+//! I5  Pushing is immune to ABA: the tail is linked to the head that the CAS compares, whatever happened in between; there
 //!     is no pop of single blocks.
 //!
 //! Does not know: size classes, thread caches, statistics, the OS.
@@ -28,20 +35,22 @@
 use super::Pool;
 use crate::block::{Chain, Link};
 use crate::sync::mutation::{
-    CLAIM_POOL, DISOWN, DISOWN_CHECKS_PENDING, PUSH_CLAIM, PUSH_CLAIMS_UNOWNED, PUSH_COUNTS_ALL,
-    PUSH_LINKS_TAIL, REMOTE_PUSH, REMOTE_TAKE, TAKE_EXCHANGES,
+    CLAIM_POOL, DISOWN, DISOWN_CHECKS_PENDING, PUSH_CLAIM, PUSH_COUNTS_ALL, PUSH_LINKS_TAIL, PUSH_PUBLISHES,
+    PUSH_TAKES_THE_LAST, REMOTE_PUSH, REMOTE_TAKE, TAKE_EXCHANGES,
 };
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
 
 /// Whether somebody owns the pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RemoteState {
     /// Not a pool of blocks at present.
     Idle,
-    /// A cache (or a thread that is just settling it) owns it.
+    /// A cache owns it, or a thread that is just settling it.
     Owned,
-    /// Nobody does.
+    /// Nobody does, and it has too little room to be adopted.
     Unowned,
+    /// Nobody does, and it has blocks to give: its bit is in the bitmap, or about to be.
+    Published,
 }
 
 /// A value of the word.
@@ -49,13 +58,22 @@ pub enum RemoteState {
 pub struct RemoteWord(u64);
 
 const COUNT_SHIFT: u32 = 16;
-const STATE_SHIFT: u32 = 32;
+const LIVE_SHIFT: u32 = 32;
+const STATE_SHIFT: u32 = 48;
 const FIELD: u64 = 0xffff;
+const HEAD_AND_COUNT: u64 = (1 << LIVE_SHIFT) - 1;
 
 impl RemoteWord {
     const IDLE: Self = Self(0);
     const OWNED: Self = Self(1 << STATE_SHIFT);
-    const UNOWNED: Self = Self(2 << STATE_SHIFT);
+
+    const fn unowned(live: u32, state: RemoteState) -> Self {
+        let state = match state {
+            RemoteState::Published => 3,
+            _ => 2,
+        };
+        Self((state << STATE_SHIFT) | ((live as u64) << LIVE_SHIFT))
+    }
 
     /// Who owns the pool.
     #[inline]
@@ -63,14 +81,27 @@ impl RemoteWord {
         match self.0 >> STATE_SHIFT {
             0 => RemoteState::Idle,
             1 => RemoteState::Owned,
-            _ => RemoteState::Unowned,
+            2 => RemoteState::Unowned,
+            _ => RemoteState::Published,
         }
     }
 
-    /// Blocks in the chain.
+    /// Whether nobody owns the pool.
+    #[inline]
+    pub const fn is_unowned(self) -> bool {
+        self.0 >> STATE_SHIFT >= 2
+    }
+
+    /// Blocks that wait to be taken in.
     #[inline]
     pub const fn count(self) -> u32 {
         ((self.0 >> COUNT_SHIFT) & FIELD) as u32
+    }
+
+    /// Of an unowned pool: the blocks that were live when its last owner let it go.
+    #[inline]
+    const fn live(self) -> u32 {
+        ((self.0 >> LIVE_SHIFT) & FIELD) as u32
     }
 
     #[inline]
@@ -78,33 +109,62 @@ impl RemoteWord {
         (self.0 & FIELD) as u16
     }
 
+    /// The same state and live count with another chain.
     #[inline]
-    const fn owned_with(head_granule: u16, count: u32) -> Self {
-        Self(Self::OWNED.0 | ((count as u64) << COUNT_SHIFT) | head_granule as u64)
+    const fn with_chain(self, head_granule: u16, count: u32) -> Self {
+        Self((self.0 & !HEAD_AND_COUNT) | ((count as u64) << COUNT_SHIFT) | head_granule as u64)
+    }
+
+    /// The same chain in a pool that somebody owns.
+    #[inline]
+    const fn owned(self) -> Self {
+        Self((self.0 & HEAD_AND_COUNT) | Self::OWNED.0)
+    }
+
+    #[inline]
+    const fn published(self) -> Self {
+        Self(self.0 | (3 << STATE_SHIFT))
+    }
+
+    /// Blocks of an unowned pool that are not the program's, if it holds `capacity` of them.
+    #[inline]
+    pub(super) const fn room(self, capacity: u32) -> u32 {
+        (capacity + self.count()).saturating_sub(self.live())
     }
 }
 
 impl core::fmt::Debug for RemoteWord {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(out, "{:?} with {} pending from granule {}", self.state(), self.count(), self.head_granule())
+        write!(
+            out,
+            "{:?} with {} pending from granule {}, {} live",
+            self.state(),
+            self.count(),
+            self.head_granule(),
+            self.live()
+        )
     }
 }
 
 /// What came of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "whoever claims a pool has to settle it"]
-pub enum Pushed {
-    /// The owner will find the chain.
+#[must_use = "whoever gives a pool room has to publish it, and who takes the last block owns it"]
+pub(super) enum Pushed {
+    /// Whoever owns the pool, or adopts it, will find the chain.
     Queued,
-    /// Nobody owned the pool: now the caller does, and still holds the chain.
-    Claimed,
+    /// The same; with it the unowned pool has room: the caller now sets its bit.
+    Publish,
+    /// The pool was unowned, and no block of it is live: the caller owns it.
+    Emptied,
+    /// More blocks were freed than there are: one was freed twice.
+    TooMany,
 }
 
-/// What came of an attempt to leave.
+/// What came of an attempt to let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a pool with pending frees is still the caller's"]
-pub enum Disowned {
-    /// The pool is nobody's: do not touch it again.
+pub(super) enum Disowned {
+    /// The pool is unowned: do not touch it again.
     Done,
     /// A chain arrived meanwhile: take it first.
     Pending,
@@ -113,11 +173,20 @@ pub enum Disowned {
 /// Blocks taken from the word: a null-terminated list.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "dropped blocks are lost memory"]
-pub struct Taken {
+pub(super) struct Taken {
     /// The first block.
-    pub head: *mut Link,
+    pub(super) head: *mut Link,
     /// How many there are.
-    pub count: u32,
+    pub(super) count: u32,
+}
+
+/// How many free blocks of how many make a pool worth adopting.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Blocks in the pool.
+    pub capacity: u32,
+    /// Free ones from which on it is published.
+    pub enough: u32,
 }
 
 /// The word itself.
@@ -130,7 +199,7 @@ impl AtomicRemote {
         Self(AtomicU64::new(RemoteWord::IDLE.0))
     }
 
-    /// A glance: stale as soon as it is read.
+    /// A racy read: stale as soon as it is read.
     #[inline]
     pub fn glance(&self) -> RemoteWord {
         // Relaxed: decides nothing but whether a closer look is worth it.
@@ -147,30 +216,43 @@ impl AtomicRemote {
         self.0.store(RemoteWord::IDLE.0, Relaxed);
     }
 
-    fn exchange(
-        &self,
-        seen: RemoteWord,
-        new: RemoteWord,
-        success: crate::sync::Ordering,
-    ) -> Result<(), RemoteWord> {
+    fn exchange(&self, seen: RemoteWord, new: RemoteWord, success: Ordering) -> Result<(), RemoteWord> {
         // Relaxed on failure: the value is only used to try again.
         self.0.compare_exchange(seen.0, new.0, success, Relaxed).map(|_| ()).map_err(RemoteWord)
     }
 
-    /// Becomes the owner of nobody's pool; false if it is not nobody's.
+    /// Becomes the owner of a published pool, with what waits for it; `None`: it is not published.
     #[inline]
-    pub fn claim(&self) -> bool {
-        // Acquire (CLAIM_POOL): sees what the last owner did; pairs with Release in remote.rs::disown.
-        self.exchange(RemoteWord::UNOWNED, RemoteWord::OWNED, CLAIM_POOL).is_ok()
+    pub(super) fn adopt(&self) -> Option<RemoteWord> {
+        self.claim_if(|word| word.state() == RemoteState::Published)
     }
 
-    /// The owner leaves; it has cleared `Pool::owner` before.
+    /// Becomes the owner of an unowned pool, published or not, with what waits for it.
     #[inline]
-    pub fn disown(&self) -> Disowned {
+    pub(super) fn claim(&self) -> Option<RemoteWord> {
+        self.claim_if(RemoteWord::is_unowned)
+    }
+
+    fn claim_if(&self, is_wanted: impl Fn(RemoteWord) -> bool) -> Option<RemoteWord> {
+        let mut seen = self.glance();
+        while is_wanted(seen) {
+            // Acquire (CLAIM_POOL): sees what the last owner did, and the links; pairs with Release in remote.rs::disown and
+            // remote.rs::push.
+            match self.exchange(seen, RemoteWord::OWNED, CLAIM_POOL) {
+                Ok(()) => return Some(seen),
+                Err(now) => seen = now,
+            }
+        }
+        None
+    }
+
+    /// The owner of a pool with `live` blocks lets it go, published or not.
+    #[inline]
+    pub(super) fn disown(&self, live: u32, state: RemoteState) -> Disowned {
         let mut seen = RemoteWord::OWNED;
         loop {
-            // Release (DISOWN): publishes the pool's state; pairs with Acquire in remote.rs::claim and remote.rs::push.
-            match self.exchange(seen, RemoteWord::UNOWNED, DISOWN) {
+            // Release (DISOWN): publishes the pool's state; pairs with Acquire in remote.rs::claim_if and remote.rs::push.
+            match self.exchange(seen, RemoteWord::unowned(live, state), DISOWN) {
                 Ok(()) => return Disowned::Done,
                 Err(now) if DISOWN_CHECKS_PENDING || now.count() == 0 => return Disowned::Pending,
                 Err(now) => seen = now,
@@ -180,57 +262,78 @@ impl AtomicRemote {
 
     /// The owner takes what others gave back.
     #[inline]
-    pub fn take_all(&self, pool: &Pool) -> Option<Taken> {
+    pub(super) fn take_all(&self) -> Option<RemoteWord> {
         if self.glance().count() == 0 {
             return None;
         }
-        let word = self.empty();
-        Some(Taken { head: pool.block_at_granule(word.head_granule()).as_link(), count: word.count() })
-    }
-
-    #[inline(always)]
-    fn empty(&self) -> RemoteWord {
         if !TAKE_EXCHANGES {
             let word = RemoteWord(self.0.load(REMOTE_TAKE));
             // Relaxed: a seeded fault.
             self.0.store(RemoteWord::OWNED.0, Relaxed);
-            return word;
+            return Some(word);
         }
         // Acquire (REMOTE_TAKE): sees the links; pairs with Release in remote.rs::push, through the release sequence of
         // the pushes in between.
-        RemoteWord(self.0.swap(RemoteWord::OWNED.0, REMOTE_TAKE))
+        Some(RemoteWord(self.0.swap(RemoteWord::OWNED.0, REMOTE_TAKE)))
     }
 
-    /// Gives a chain back to the owner, or makes the caller the owner.
+    /// Gives a chain back to the pool, whoever owns it.
     ///
     /// # Safety
     /// - The chain's blocks are of `pool`, whose word this is, and the caller's.
     #[inline]
-    pub unsafe fn push(&self, pool: &Pool, chain: &Chain) -> Pushed {
+    pub(super) unsafe fn push(&self, pool: &Pool, chain: &Chain, room: Room) -> Pushed {
         let head = pool.granule_of(chain.head);
         let mut seen = self.glance();
         loop {
-            let outcome = if seen.state() == RemoteState::Unowned && PUSH_CLAIMS_UNOWNED {
-                // Acquire (PUSH_CLAIM): sees what the last owner did; pairs with Release in remote.rs::disown.
-                self.exchange(seen, RemoteWord::OWNED, PUSH_CLAIM).map(|()| Pushed::Claimed)
-            } else {
-                let older = match seen.count() {
-                    0 => core::ptr::null_mut(),
-                    _ if !PUSH_LINKS_TAIL => core::ptr::null_mut(),
-                    _ => pool.block_at_granule(seen.head_granule()).as_link(),
-                };
-                // SAFETY: the tail is the caller's until the exchange succeeds.
-                unsafe { chain.tail.set_next(older) };
-                let count = if PUSH_COUNTS_ALL { chain.count } else { 1 };
-                let new = RemoteWord::owned_with(head, seen.count() + count);
-                // Release (REMOTE_PUSH): publishes the links (I1); pairs with Acquire in remote.rs::take_all.
-                self.exchange(seen, new, REMOTE_PUSH).map(|()| Pushed::Queued)
+            let older = match seen.count() {
+                0 => core::ptr::null_mut(),
+                _ if !PUSH_LINKS_TAIL => core::ptr::null_mut(),
+                _ => pool.block_at_granule(seen.head_granule()).as_link(),
             };
-            match outcome {
-                Ok(pushed) => return pushed,
+            // SAFETY: the tail is the caller's until the exchange succeeds.
+            unsafe { chain.tail.set_next(older) };
+            let count = if PUSH_COUNTS_ALL { chain.count } else { 1 };
+            let (new, pushed) = seen.after_push(head, count, room);
+            if pushed == Pushed::TooMany {
+                return pushed;
+            }
+            // Release (REMOTE_PUSH): publishes the links (I1); pairs with Acquire in remote.rs::take_all and remote.rs::claim_if.
+            // AcqRel (PUSH_CLAIM): the new owner also sees what the last one did; pairs with Release in remote.rs::disown.
+            let order = if pushed == Pushed::Emptied { PUSH_CLAIM } else { REMOTE_PUSH };
+            match self.exchange(seen, new, order) {
+                Ok(()) => return pushed,
                 Err(now) => seen = now,
             }
         }
+    }
+}
+
+impl RemoteWord {
+    /// The word with `count` more blocks in front, and what that means to the one who frees them.
+    #[inline]
+    fn after_push(self, head: u16, count: u32, room: Room) -> (Self, Pushed) {
+        let new = self.with_chain(head, self.count() + count);
+        if !self.is_unowned() {
+            return (new, if new.count() > room.capacity { Pushed::TooMany } else { Pushed::Queued });
+        }
+        if new.count() > self.live() {
+            return (new, Pushed::TooMany);
+        }
+        if new.count() == self.live() && PUSH_TAKES_THE_LAST {
+            return (new.owned(), Pushed::Emptied);
+        }
+        if self.state() == RemoteState::Unowned && new.room(room.capacity) >= room.enough && PUSH_PUBLISHES {
+            return (new.published(), Pushed::Publish);
+        }
+        (new, Pushed::Queued)
+    }
+
+    /// What a word that was taken holds for its pool.
+    #[inline]
+    pub(super) fn taken(self, pool: &Pool) -> Option<Taken> {
+        let count = self.count();
+        (count != 0).then(|| Taken { head: pool.block_at_granule(self.head_granule()).as_link(), count })
     }
 }
 
@@ -238,22 +341,50 @@ impl AtomicRemote {
 mod tests {
     use super::*;
 
+    const ROOM: Room = Room { capacity: 4096, enough: 256 };
+
     #[test]
     fn a_word_keeps_its_fields_apart() {
-        let word = RemoteWord::owned_with(4095, 4096);
-        assert_eq!((word.state(), word.count(), word.head_granule()), (RemoteState::Owned, 4096, 4095));
-        assert_eq!(RemoteWord::UNOWNED.state(), RemoteState::Unowned);
+        let word = RemoteWord::unowned(4096, RemoteState::Unowned).with_chain(4095, 4000);
+        assert_eq!((word.state(), word.count(), word.head_granule()), (RemoteState::Unowned, 4000, 4095));
+        assert_eq!(word.live(), 4096);
+        assert_eq!(word.published().state(), RemoteState::Published);
+        let owned = word.owned();
+        assert_eq!((owned.state(), owned.count(), owned.head_granule()), (RemoteState::Owned, 4000, 4095));
         assert_eq!(RemoteWord(0).state(), RemoteState::Idle);
     }
 
     #[test]
-    fn only_one_claims_and_only_from_nobody() {
+    fn only_one_claims_and_only_what_is_unowned() {
         let word = AtomicRemote::idle();
-        assert!(!word.claim());
+        assert!(word.claim().is_none());
         word.open();
-        assert!(!word.claim());
-        assert_eq!(word.disown(), Disowned::Done);
-        assert!(word.claim());
-        assert!(!word.claim());
+        assert!(word.claim().is_none());
+        assert_eq!(word.disown(3, RemoteState::Unowned), Disowned::Done);
+        assert!(word.adopt().is_none(), "it is not published");
+        assert!(word.claim().is_some());
+        assert!(word.claim().is_none());
+        assert_eq!(word.disown(3, RemoteState::Published), Disowned::Done);
+        assert!(word.adopt().is_some());
+    }
+
+    #[test]
+    fn the_free_that_gives_room_publishes_and_the_last_one_owns() {
+        let full = RemoteWord::unowned(4096, RemoteState::Unowned);
+        let (first, pushed) = full.after_push(7, 255, ROOM);
+        assert_eq!(pushed, Pushed::Queued);
+        let (second, pushed) = first.after_push(7, 1, ROOM);
+        assert_eq!((pushed, second.state()), (Pushed::Publish, RemoteState::Published));
+        let (third, pushed) = second.after_push(7, 1, ROOM);
+        assert_eq!(pushed, Pushed::Queued, "once is enough");
+        let (last, pushed) = third.after_push(7, 4096 - 257, ROOM);
+        assert_eq!((pushed, last.state(), last.count()), (Pushed::Emptied, RemoteState::Owned, 4096));
+    }
+
+    #[test]
+    fn more_frees_than_blocks_are_noticed() {
+        let word = RemoteWord::unowned(2, RemoteState::Published);
+        assert_eq!(word.after_push(0, 3, ROOM).1, Pushed::TooMany);
+        assert_eq!(RemoteWord::OWNED.after_push(0, 4097, ROOM).1, Pushed::TooMany);
     }
 }

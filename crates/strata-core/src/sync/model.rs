@@ -78,6 +78,61 @@ impl OwnedU32 {
     }
 }
 
+/// A count that has one owner at a time; loom reports a second one.
+#[derive(Debug)]
+pub struct OwnedUsize(UnsafeCell<usize>);
+
+impl OwnedUsize {
+    /// A cell that holds 0.
+    pub fn zero() -> Self {
+        Self(UnsafeCell::new(0))
+    }
+
+    /// The owner reads.
+    pub fn get(&self) -> usize {
+        // SAFETY: loom checks that nobody writes meanwhile.
+        self.0.with(|cell| unsafe { *cell })
+    }
+
+    /// The owner writes.
+    pub fn set(&self, value: usize) {
+        // SAFETY: loom checks that nobody reads or writes meanwhile.
+        self.0.with_mut(|cell| unsafe { *cell = value });
+    }
+
+    /// Statistics are not modelled.
+    pub fn glance(&self) -> usize {
+        0
+    }
+}
+
+/// A count of one owner, at which nobody else glances; loom reports a second one.
+#[derive(Debug)]
+pub struct PrivateUsize(OwnedUsize);
+
+impl PrivateUsize {
+    /// A cell that holds 0.
+    pub fn zero() -> Self {
+        Self(OwnedUsize::zero())
+    }
+
+    /// The owner reads.
+    ///
+    /// # Safety
+    /// - The caller owns the cell.
+    pub unsafe fn get(&self) -> usize {
+        self.0.get()
+    }
+
+    /// The owner writes.
+    ///
+    /// # Safety
+    /// - The caller owns the cell.
+    pub unsafe fn set(&self, value: usize) {
+        self.0.set(value);
+    }
+}
+
 /// A word on which one thread sleeps: the kernel's promise, that nobody sleeps on a word that has changed, as a lock.
 #[derive(Debug)]
 pub struct WaitWord {

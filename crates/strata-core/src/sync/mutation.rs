@@ -29,7 +29,7 @@ sites! {
     /// `pool/remote.rs::claim`: sees what the last owner did to the pool.
     CLAIM_POOL: Ordering = Ordering::Acquire, mutant "claim_pool_relaxed" = Ordering::Relaxed;
     /// `pool/remote.rs::push`: the freeing thread that becomes the owner sees what the last owner did.
-    PUSH_CLAIM: Ordering = Ordering::Acquire, mutant "push_claim_relaxed" = Ordering::Relaxed;
+    PUSH_CLAIM: Ordering = Ordering::AcqRel, mutant "push_claim_relaxed" = Ordering::Relaxed;
     /// `arena/bits.rs::release`: publishes what the last user did to the pools.
     BITS_RELEASE: Ordering = Ordering::Release, mutant "bits_release_relaxed" = Ordering::Relaxed;
     /// `arena/bits.rs::claim_where`: sees what the last user did to the pools.
@@ -40,8 +40,10 @@ sites! {
     DISOWN_CHECKS_PENDING: bool = true, mutant "disown_ignores_pending" = false;
     /// `pool/remote.rs::push`: links the older chain behind the newer one.
     PUSH_LINKS_TAIL: bool = true, mutant "push_drops_tail" = false;
-    /// `pool/remote.rs::push`: a freeing thread that finds nobody's pool becomes its owner.
-    PUSH_CLAIMS_UNOWNED: bool = true, mutant "push_never_claims" = false;
+    /// `pool/remote.rs::push`: the free that leaves no live block in an unowned pool makes the freeing thread its owner.
+    PUSH_TAKES_THE_LAST: bool = true, mutant "push_leaves_the_last" = false;
+    /// `pool/remote.rs::push`: the free that gives an unowned pool room publishes it.
+    PUSH_PUBLISHES: bool = true, mutant "push_never_publishes" = false;
     /// `arena/summary.rs::clear_if`: looks again after clearing.
     SUMMARY_RECHECK: bool = true, mutant "summary_no_recheck" = false;
     /// `arena/summary.rs::raise`: orders the detail before the summary.
@@ -62,40 +64,50 @@ sites! {
     COMMIT_ROLLS_BACK: bool = true, mutant "refused_commit_keeps_the_bit" = false;
     /// `segment/claim.rs::claim`: asks whether the memory is dirty once the pools are its own.
     DIRTY_READ_AFTER_CLAIM: bool = true, mutant "dirty_read_before_claim" = false;
-    /// `segment/claim.rs::adopt`: becomes the owner before it looks at the pool.
-    ADOPT_CLAIMS: bool = true, mutant "adopt_without_claim" = false;
-    /// `segment/claim.rs::adopt`: looks whether the offer still holds.
-    ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_offer" = false;
+    /// `segment/claim.rs::adopt`: becomes the owner only of what is published.
+    ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_bit" = false;
+    /// `segment/claim.rs::adopt`: puts a published pool of another class back into the bitmap.
+    ADOPT_PUTS_BACK: bool = true, mutant "adopt_loses_the_bit" = false;
+    /// `segment/alike.rs::claim_alike_in`: a bit that turns out to be a published pool's is set again.
+    ALIKE_PUTS_BACK: bool = true, mutant "alike_loses_the_bit" = false;
     /// `segment/alike.rs::claim_alike_in`: claims what it was offered.
     ALIKE_CLAIMS: bool = true, mutant "alike_trusts_the_offer" = false;
     /// `segment/release.rs::release_pool`: the header is idle before the bit is given back.
     CLOSE_BEFORE_RELEASE: bool = true, mutant "pool_closed_late" = false;
-    /// `segment/release.rs::give_up`: the owner's name is gone before the pool is anybody's.
-    OWNER_CLEARED_FIRST: bool = true, mutant "owner_cleared_late" = false;
-    /// `segment/release.rs::give_up`: the pool is nobody's before it is offered.
-    OFFER_AFTER_DISOWN: bool = true, mutant "offered_before_disowned" = false;
+    /// `segment/release.rs::abandon`: the pool is unowned before its bit is set.
+    PUBLISH_AFTER_DISOWN: bool = true, mutant "published_before_disowned" = false;
+    /// `segment/release.rs::abandon`: sets the bit of a pool that is published.
+    ABANDON_PUBLISHES: bool = true, mutant "abandon_never_publishes" = false;
     /// `segment/huge_shelf.rs::lay`: publishes the piece, and what its last user did.
     HUGE_LAY: Ordering = Ordering::Release, mutant "huge_lay_relaxed" = Ordering::Relaxed;
     /// `segment/huge_shelf.rs::lift`: sees the piece, and what its last user did.
     HUGE_LIFT: Ordering = Ordering::Acquire, mutant "huge_lift_relaxed" = Ordering::Relaxed;
-    /// `cache/identity.rs::leave`: the cache is empty before its slot is free.
+    /// `cache/registry.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
-    /// `cache/identity.rs::delete`: posts what the deleting thread holds of the heap's.
-    DELETE_POSTS: bool = true, mutant "heap_deleted_before_posted" = false;
-    /// `cache/abandon.rs::abandon`: posts what waits in the outbox.
-    ABANDON_POSTS: bool = true, mutant "abandon_forgets_the_outbox" = false;
-    /// `cache/outbox.rs::post`: posts the chain that is in the way of another pool's.
-    OUTBOX_EVICTS: bool = true, mutant "outbox_overwrites" = false;
-    /// `cache/free.rs::settle_without_cache`: leaves the pool that it became the owner of.
-    SETTLE_LEAVES: bool = true, mutant "settled_pool_kept" = false;
+    /// `cache/registry.rs::delete`: flushes what the deleting thread holds of the heap's.
+    DELETE_FLUSHES: bool = true, mutant "heap_deleted_before_flushed" = false;
+    /// `cache/maintenance.rs::abandon`: flushes the magazines.
+    ABANDON_FLUSHES: bool = true, mutant "abandon_forgets_the_magazines" = false;
+    /// `cache/maintenance.rs::abandon`: lets the active pools go.
+    ABANDON_LETS_GO: bool = true, mutant "abandon_keeps_the_active_pools" = false;
+    /// `cache/free.rs::settle_without_cache`: gives the block to its pool.
+    SETTLE_GIVES: bool = true, mutant "settled_without_giving" = false;
+    /// `cache/flush.rs::give`: publishes the pool that its free gave room.
+    FLUSH_PUBLISHES: bool = true, mutant "flush_forgets_to_publish" = false;
+    /// `cache/flush.rs::give`: releases the pool whose last live block it frees.
+    FLUSH_RELEASES: bool = true, mutant "flush_keeps_the_empty_pool" = false;
+    /// `cache/flush.rs::send_home`: a chain takes blocks of one pool only.
+    FLUSH_SORTS: bool = true, mutant "flush_mixes_pools" = false;
     /// `segment/directory.rs::publish`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
     /// `segment/directory.rs::segments`: sees the complete segment.
     PUBLISH_READ: Ordering = Ordering::Acquire, mutant "publish_read_relaxed" = Ordering::Relaxed;
-    /// `segment/sweep.rs::sweep_if_nobodys`: becomes the owner before it digs.
-    SWEEP_CLAIMS: bool = true, mutant "sweep_without_claim" = false;
-    /// `segment/sweep.rs::sweep_if_nobodys`: leaves the pool that it became the owner of.
-    SWEEP_LEAVES: bool = true, mutant "swept_pool_kept" = false;
+    /// `segment/decommit.rs::decommit_if_unowned`: becomes the owner before it decommits.
+    DECOMMIT_CLAIMS: bool = true, mutant "decommit_without_claim" = false;
+    /// `segment/decommit.rs::decommit_if_unowned`: looks whether the pool is still of the class.
+    DECOMMIT_RECHECKS: bool = true, mutant "decommit_trusts_the_bit" = false;
+    /// `segment/decommit.rs::decommit_if_unowned`: lets the pool go that it became the owner of.
+    DECOMMIT_LETS_GO: bool = true, mutant "decommitted_pool_kept" = false;
     /// `segment/purge.rs::purge_among`: holds the claim while it purges.
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
     /// `segment/purge.rs::purge_among`: marks pools clean before it gives them back.

@@ -7,7 +7,7 @@
 //! Does not know: loom.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, Ordering, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, AtomicUsize, Ordering, Ordering::Relaxed};
 pub use core::sync::atomic::{AtomicPtr, AtomicU64, fence};
 
 /// A pointer that has one owner at a time.
@@ -82,6 +82,73 @@ impl OwnedU32 {
     pub fn glance(&self) -> u32 {
         // Relaxed: a statistic.
         self.0.load(Relaxed)
+    }
+}
+
+/// A count that has one owner at a time, as wide as an index, so that no instruction widens it.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct OwnedUsize(AtomicUsize);
+
+impl OwnedUsize {
+    /// A cell that holds 0.
+    #[inline(always)]
+    pub const fn zero() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// The owner reads.
+    #[inline(always)]
+    pub fn get(&self) -> usize {
+        // Relaxed: the owner is the only writer.
+        self.0.load(Relaxed)
+    }
+
+    /// The owner writes.
+    #[inline(always)]
+    pub fn set(&self, value: usize) {
+        // Relaxed: as in `get`.
+        self.0.store(value, Relaxed);
+    }
+
+    /// Anybody reads, without any claim that the value is current.
+    #[inline]
+    pub fn glance(&self) -> usize {
+        // Relaxed: a statistic.
+        self.0.load(Relaxed)
+    }
+}
+
+/// A count of one owner, at which nobody else even glances: the compiler may use it as an operand in memory.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct PrivateUsize(core::cell::UnsafeCell<usize>);
+
+impl PrivateUsize {
+    /// A cell that holds 0.
+    #[inline(always)]
+    pub const fn zero() -> Self {
+        Self(core::cell::UnsafeCell::new(0))
+    }
+
+    /// The owner reads.
+    ///
+    /// # Safety
+    /// - The caller owns the cell.
+    #[inline(always)]
+    pub unsafe fn get(&self) -> usize {
+        // SAFETY: no other thread reads or writes the cell.
+        unsafe { *self.0.get() }
+    }
+
+    /// The owner writes.
+    ///
+    /// # Safety
+    /// - The caller owns the cell.
+    #[inline(always)]
+    pub unsafe fn set(&self, value: usize) {
+        // SAFETY: no other thread reads or writes the cell.
+        unsafe { *self.0.get() = value };
     }
 }
 

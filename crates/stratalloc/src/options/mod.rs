@@ -26,7 +26,7 @@ use crate::global::Strata;
 use crate::lines::Lines;
 use core::fmt::{self, Write};
 use settings::{Origin, Setting};
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use strata_core::layout::ARENA_BYTES;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use strata_os::machine::HugetlbPage;

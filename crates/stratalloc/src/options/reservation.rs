@@ -5,7 +5,7 @@
 use super::table::Row;
 use crate::lines::Lines;
 use core::fmt::{self, Write};
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use strata_os::machine::{self, HugetlbPage, HugetlbRefusal};
 use strata_segment::Reserved;

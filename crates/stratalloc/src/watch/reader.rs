@@ -3,7 +3,7 @@
 //! Does not know: thresholds' heights.
 
 use super::threshold::{Measure, Reading, Threshold};
-use strata_cache::current::RUNTIME;
+use strata_cache::thread::RUNTIME;
 use strata_os::machine::{self, MemoryBudget};
 
 /// What was found out in this look.

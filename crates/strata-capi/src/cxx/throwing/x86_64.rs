@@ -13,42 +13,7 @@ macro_rules! define {
         #[unsafe(no_mangle)]
         #[unsafe(naked)]
         extern "C-unwind" fn $plain(size: usize) -> *mut core::ffi::c_void {
-            core::arch::naked_asm!(
-                // As in `malloc::pop`: zero bytes wrap to what is served with care.
-                "lea rax, [rdi - 1]",
-                "cmp rax, {small_bytes}",
-                "jae 3f",
-                "shr rax, {small_shift}",
-                "lea rcx, [rip + {small}]",
-                "2:",
-                "movzx ecx, byte ptr [rcx + rax]",
-                // The thread word: this thread's cache, and in it the list.
-                concat!("mov rax, qword ptr [rip + ", $crate::free::exported::thread_word!(), "@GOTTPOFF]"),
-                "mov rdx, qword ptr fs:[rax]",
-                "mov rax, qword ptr [rdx + 8 * rcx]",
-                "test rax, rax",
-                "jz 4f",
-                "mov rsi, qword ptr [rax]",
-                "mov qword ptr [rdx + 8 * rcx], rsi",
-                "ret",
-                "3:",
-                "cmp rax, {medium_bytes}",
-                "jae 4f",
-                "shr rax, {medium_shift}",
-                "lea rcx, [rip + {medium}]",
-                "jmp 2b",
-                "4:",
-                "mov esi, {granule_bytes}",
-                "jmp {with_care}",
-                small = sym strata_cache::place::SMALL,
-                small_bytes = const strata_core::size_class::SMALL_BYTES,
-                small_shift = const strata_core::layout::GRANULE_SHIFT,
-                medium = sym strata_cache::place::MEDIUM,
-                medium_bytes = const strata_core::layout::LARGEST_CLASS_BYTES,
-                medium_shift = const strata_cache::place::MEDIUM_STEP_BYTES.ilog2(),
-                granule_bytes = const strata_core::layout::GRANULE_BYTES,
-                with_care = sym $crate::cxx::throwing::with_care,
-            )
+            $crate::take::code!($crate::cxx::throwing::with_care)
         }
 
         #[unsafe(no_mangle)]

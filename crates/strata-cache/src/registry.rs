@@ -5,8 +5,7 @@
 //! | free    | a thread that starts     | claimed | CAS Acquire   | the last user emptied the cache               |
 //! | claimed | the thread, when it ends | free    | OR Release    | it is empty                                   |
 //!
-//! I1  A cache whose bit is free owns no pool: `abandon` comes before the release. So a pool signed with a cache's address
-//!     is never mistaken for the next user's, and no generation is needed.
+//! I1  A cache whose bit is free owns no pool and holds no block: `abandon` comes before the release.
 //! I2  Slabs are never unmapped: a glance at a cache that was just left is harmless.
 //!
 //! Short-lived threads use the lowest slots again and again: a hundred thousand of them need as much memory as those that
@@ -20,7 +19,7 @@ use strata_core::arena::PoolBits;
 use strata_core::block::BlockPtr;
 use strata_core::counters::Counter;
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::{DELETE_POSTS, LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
+use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
 use strata_segment::Directory;
@@ -52,18 +51,18 @@ impl Runtime {
 
     /// A cache for a thread that starts. `None`: no memory, or no slot.
     pub fn enter(&'static self) -> Option<&'static Cache> {
-        let cache = self.registry.claim()?;
-        cache.join(self);
+        let (cache, number) = self.registry.claim()?;
+        cache.join(self, number);
         Some(cache)
     }
 
     /// A block for a thread that has no cache and gets none: it enters, and leaves again.
-    pub(crate) fn alloc_as_guest(&'static self, class: SizeClass) -> Option<BlockPtr> {
-        let guest = self.enter()?;
-        // SAFETY: nobody else has the guest cache.
-        let block = unsafe { guest.alloc(class) };
+    pub(crate) fn alloc_by_temporary_cache(&'static self, class: SizeClass) -> Option<BlockPtr> {
+        let temporary = self.enter()?;
+        // SAFETY: nobody else has the temporary cache.
+        let block = unsafe { temporary.alloc(class) };
         // SAFETY: as above; it is not used again.
-        unsafe { self.leave(guest) };
+        unsafe { self.leave(temporary) };
         block
     }
 
@@ -83,15 +82,14 @@ impl Runtime {
     }
 
     /// The same for a heap's cache, on a thread whose own is `own` (or a stand-in): whoever deletes a heap has usually freed
-    /// its blocks, and those that still wait in his outbox, pockets or elsewhere would keep its pools in use.
+    /// its blocks, and those that still wait in its magazines would keep pools in use.
     ///
     /// # Safety
     /// - As for [`leave`](Self::leave), of `heap`.
     /// - `own` is the calling thread's, and another.
     pub unsafe fn delete(&'static self, heap: &'static Cache, own: &Cache) {
-        if DELETE_POSTS {
-            own.give_back_held();
-            own.flush_outbox();
+        if DELETE_FLUSHES && own.runtime().is_some() {
+            own.flush_all();
         }
         // SAFETY: the same contract.
         unsafe { self.leave(heap) };
@@ -132,15 +130,16 @@ impl Registry {
         }
     }
 
-    fn claim(&self) -> Option<&'static Cache> {
+    fn claim(&self) -> Option<(&'static Cache, u32)> {
         let mut place = &self.first;
-        for _ in 0..SLAB_COUNT {
+        for number in 0..SLAB_COUNT {
             // Without memory for a slab, none is made further on: who looks for a slab stops at the first empty place.
             let slab = Self::slab(place).or_else(|| Self::add_slab(place))?;
             if let Some(slot) = slab.free.claim_lowest() {
                 self.live.add(1);
                 self.ever.add(1);
-                return slab.caches.get(slot as usize);
+                let number = (number * CACHES_PER_SLAB) as u32 + slot;
+                return slab.caches.get(slot as usize).map(|cache| (cache, number));
             }
             place = &slab.next;
         }
@@ -160,7 +159,7 @@ impl Registry {
 
     /// The slab at a place, if there is one.
     fn slab(place: &AtomicPtr<Slab>) -> Option<&'static Slab> {
-        // Acquire (PUBLISH_READ): sees the complete slab; pairs with Release in identity.rs::add_slab.
+        // Acquire (PUBLISH_READ): sees the complete slab; pairs with Release in registry.rs::add_slab.
         let slab = place.load(PUBLISH_READ);
         // SAFETY: a published slab is never unmapped (I2).
         unsafe { slab.as_ref() }
@@ -182,7 +181,7 @@ impl Registry {
         };
         // SAFETY: ours, initialised.
         unsafe { slab.as_ref() }.free.release(u64::MAX >> (64 - CACHES_PER_SLAB));
-        // Release (PUBLISH): carries the complete slab; pairs with Acquire in identity.rs::slab.
+        // Release (PUBLISH): carries the complete slab; pairs with Acquire in registry.rs::slab.
         if place.compare_exchange(core::ptr::null_mut(), slab.as_ptr(), PUBLISH, Relaxed).is_err() {
             Self::unmap(fresh, bytes);
         }

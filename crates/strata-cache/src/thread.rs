@@ -9,9 +9,9 @@
 //! |---------------|----------------------------------------------------|--------------------------------------------|
 //! | `EMPTY`       | enters the runtime, arms the key, goes on          | the same                                   |
 //! | a cache       | the fast path                                      | the fast path                              |
-//! | `DEAD`        | borrows a cache for this one block, leaves it      | settles the block's pool without a cache   |
+//! | `DEAD`        | a temporary cache, for this one block              | gives the block to its pool at once        |
 //!
-//! I1  `EMPTY` and `DEAD` are never written: their lists are empty and they own nothing, so every write is behind a test
+//! I1  `EMPTY` and `DEAD` are never written: their magazines are empty and full, so every write is behind a test
 //!     that sends them away (`Cache::runtime`).
 //! I2  The word is set before the key is armed: arming may allocate (glibc does, for keys above 31), and then finds a cache.
 //! I3  The destructor asks to be called once more: destructors of other keys may still allocate, and run in rounds. (Not
@@ -20,7 +20,7 @@
 //! Does not know: what a cache does.
 
 use crate::cache::Cache;
-use crate::identity::Runtime;
+use crate::registry::Runtime;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
@@ -39,7 +39,7 @@ static DEAD: Cache = Cache::new();
 
 strata_os::thread_word! {
     /// The address of the calling thread's cache.
-    mod word { initial = crate::current::EMPTY }
+    mod word { initial = crate::thread::EMPTY }
 }
 
 /// Rounds of destructors that the cache sits out (I3), of the four that POSIX promises.
@@ -79,7 +79,7 @@ pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
         // SAFETY: the cache is this thread's own.
         return unsafe { cache.alloc(class) };
     }
-    RUNTIME.alloc_as_guest(class)
+    RUNTIME.alloc_by_temporary_cache(class)
 }
 
 /// Gives the calling thread a cache, unless it is ending.
@@ -100,7 +100,7 @@ fn enter() -> Option<&'static Cache> {
     if lifecycle::on_thread_exit(leave).is_some_and(|key| key.arm(identity)) {
         return Some(cache);
     }
-    // Nobody would tell us when the thread ends: it gets a guest's service, slow but without a trace.
+    // Nobody would tell when the thread ends: it is served by temporary caches, slowly but without a trace.
     retire(cache);
     None
 }

@@ -5,7 +5,7 @@
 //! Does not know: which thread calls.
 
 use crate::cache::Cache;
-use crate::identity::Runtime;
+use crate::registry::Runtime;
 use core::cell::Cell;
 use strata_core::block::BlockPtr;
 use strata_core::size_class::SizeClass;
@@ -41,5 +41,5 @@ pub(crate) fn shared_directory() -> &'static Directory {
 pub(crate) fn hire_janitor() {}
 
 pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
-    shared().alloc_as_guest(class)
+    shared().alloc_by_temporary_cache(class)
 }

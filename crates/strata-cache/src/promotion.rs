@@ -9,58 +9,49 @@
 //! ```
 //!
 //! A block's pool says what it is, so whoever gets a larger one need not know. It is as aligned as a smaller one would be: the
-//! lender's size is a multiple of every power of two that divides the borrower's.
+//! larger size is a multiple of every power of two that divides the smaller.
 //!
 //! Does not know: who asks. Measured in decision 0016.
 
 use crate::cache::Cache;
-use crate::class_counts::{ClassCounts, words_for};
 use core::ops::RangeInclusive;
 use strata_core::block::BlockPtr;
 use strata_core::size_class::SizeClass;
 
-/// What a class borrows before it has a pool of its own. Models have small pools, and count them.
+/// Blocks of a class that are promoted before it has a pool of its own. Models have small pools, and count them.
 const MOST: u32 = if cfg!(strata_loom) { 0 } else { 3 };
-/// Block sizes that borrow; the powers of two among them lend.
-const BORROWERS: RangeInclusive<usize> = 80..=1920;
+/// Block sizes that are promoted; the powers of two among them serve.
+const PROMOTED: RangeInclusive<usize> = 80..=1920;
 
-/// Bits of a count.
-const BITS: usize = 2;
-/// The largest class that borrows; models have fewer classes.
-const LARGEST: SizeClass = SizeClass::of(if cfg!(strata_loom) { 1024 } else { *BORROWERS.end() });
-
-/// How many blocks each class has borrowed.
-pub(crate) type Borrowed = ClassCounts<BITS, { words_for(LARGEST.index() + 1, BITS) }>;
-
-const _: () = assert!(MOST <= Borrowed::LARGEST);
-
-/// The class that lends to this one.
-fn lender_of(class: SizeClass) -> Option<SizeClass> {
+/// The class that serves in the place of this one.
+fn promotion_of(class: SizeClass) -> Option<SizeClass> {
     let bytes = class.block_bytes();
-    (BORROWERS.contains(&bytes) && !bytes.is_power_of_two()).then(|| SizeClass::of(bytes.next_power_of_two()))
+    (PROMOTED.contains(&bytes) && !bytes.is_power_of_two()).then(|| SizeClass::of(bytes.next_power_of_two()))
 }
 
 impl Cache {
-    /// A larger block for a class that has no pool and has had few blocks so far.
-    ///
-    /// # Safety
-    /// - As for [`alloc`](Self::alloc).
-    #[inline]
-    pub(crate) unsafe fn borrow(&self, class: SizeClass) -> Option<BlockPtr> {
-        let lender = lender_of(class)?;
-        let has_pool = self.list(class).pool().is_some() || self.queue(class).first().is_some();
-        if has_pool || !self.borrowed.count_up_to(MOST, class) {
+    /// A larger block for a class that has had few blocks so far.
+    pub(crate) fn promote(&self, class: SizeClass) -> Option<BlockPtr> {
+        let state = self.class(class);
+        let promoted = state.promoted.get();
+        if promoted >= MOST || state.batch.get() != 0 {
             return None;
         }
-        // SAFETY: the same contract.
-        unsafe { self.alloc(lender) }
+        let larger = promotion_of(class)?;
+        state.promoted.set(promoted + 1);
+        if let Some(ready) = self.magazine(larger).pop() {
+            return Some(ready);
+        }
+        let (block, _) = self.take_batch(larger, self.next_batch(larger))?;
+        self.note_refill(larger);
+        Some(block)
     }
 }
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::identity::Runtime;
+    use crate::registry::Runtime;
     use crate::scene;
     use strata_core::address::UserPtr;
     use strata_core::pool::Format;
@@ -79,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lender_is_larger_by_less_than_double_and_as_aligned() {
+    fn a_promotion_is_to_less_than_double_and_as_aligned() {
         for class in SizeClass::all() {
-            if let Some(lender) = lender_of(class) {
-                let (bytes, lent) = (class.block_bytes(), lender.block_bytes());
-                assert!(bytes < lent && lent < 2 * bytes, "{bytes} {lent}");
-                assert!(lent.trailing_zeros() >= bytes.trailing_zeros());
-                assert_eq!(lender_of(lender), None, "a lender that borrows");
+            if let Some(larger) = promotion_of(class) {
+                let (bytes, promoted) = (class.block_bytes(), larger.block_bytes());
+                assert!(bytes < promoted && promoted < 2 * bytes, "{bytes} {promoted}");
+                assert!(promoted.trailing_zeros() >= bytes.trailing_zeros());
+                assert_eq!(promotion_of(larger), None, "promoted twice");
             }
         }
     }
@@ -111,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_starts_borrows_anew() {
+    fn a_thread_that_starts_is_served_larger_blocks_anew() {
         static RUNTIME: Runtime = Runtime::new();
         for _ in 0..3 {
             let cache = RUNTIME.enter().unwrap();

@@ -1,0 +1,312 @@
+//! The cold door of a free: the magazine is full. It becomes deeper, or its older half goes home.
+//!
+//! ```text
+//!   limit   0 ──first free──► home at once ─ ─► 1, 2, 4 … 32 ──► then the older half goes home, sorted by pool:
+//!                                                 each pool's blocks as one chain, by one compare-and-swap
+//! ```
+//!
+//! F1  A class's limit doubles with each visit, up to [`most`] of the class; all limits together allow [`THREAD_BYTES`]. Beyond that a
+//!     class gets its share from one that came to no cold door lately. So a thread that sleeps, or only frees, holds that much.
+//! F2  A chain holds blocks of one pool only.
+//! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
+//!     after its magazine was found quiet: a block of a pool from which another cache took the last batch goes home, and
+//!     is not handed out here while its neighbours live there. After that, what passes through the magazine is not told apart.
+//!
+//! Does not know: who owns a pool. Idea: magazines' depots (Bonwick and Adams 2001), batches by pool (Liétar et al. 2019, snmalloc).
+
+use crate::cache::Cache;
+use crate::magazine::{Batch, DEPTH};
+use strata_core::address::UserPtr;
+use strata_core::block::{BlockPtr, Chain};
+use strata_core::layout::POOL_BYTES;
+use strata_core::pool::{Format, Freed, Given, Pool};
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+use strata_core::sync::mutation::{FLUSH_PUBLISHES, FLUSH_RELEASES, FLUSH_SORTS};
+use strata_segment::{Directory, misuse, publish};
+
+/// Bytes that one class's magazine may hold, unless a few blocks are larger.
+const CLASS_BYTES: usize = 32 << 10;
+/// Blocks that any class's magazine may hold.
+const LEAST_BLOCKS: usize = 4;
+/// Bytes that all magazines of a thread may hold together.
+pub(crate) const THREAD_BYTES: u32 = 256 << 10;
+/// Blocks of fewer bytes share a cache line.
+const LINE_BYTES: usize = 64;
+/// Blocks up to this size stay at their first free: little is held by them.
+const FEW_BYTES: usize = 512;
+/// Classes that are asked, one after another, to give up their limit for another.
+const ASKED: u32 = 8;
+
+/// The deepest that the magazine of a class becomes by frees.
+pub(crate) const fn most(class: SizeClass) -> u32 {
+    if cfg!(strata_loom) {
+        return DEPTH as u32;
+    }
+    let blocks = CLASS_BYTES / class.block_bytes();
+    if blocks < LEAST_BLOCKS {
+        LEAST_BLOCKS as u32
+    } else if blocks < DEPTH {
+        blocks as u32
+    } else {
+        DEPTH as u32
+    }
+}
+
+impl Cache {
+    /// Frees a block whose magazine is full.
+    ///
+    /// # Safety
+    /// - The caller is the thread whose cache this is, and no stand-in; the block serves as one of `class`, and is the caller's to
+    ///   give back.
+    pub(crate) unsafe fn flush(&self, class: SizeClass, block: BlockPtr) {
+        let magazine = self.magazine(class);
+        // SAFETY: the thread's own magazine.
+        let limit = unsafe { magazine.limit() };
+        let goes_home = limit == 0 && self.goes_home_first(class, block);
+        if !self.deepen(class, limit) && limit != 0 {
+            let batch = magazine.take_oldest(magazine.count().saturating_sub(limit) + limit.div_ceil(2));
+            self.send_home(batch);
+        }
+        // SAFETY: the same contract.
+        if goes_home || !unsafe { magazine.push(block) } {
+            // SAFETY: the same contract.
+            unsafe { self.send_one_home(block) };
+        }
+        self.maintain_after_flush();
+    }
+
+    /// Whether a block that comes first to a magazine without a limit is not to stay in it (F3).
+    fn goes_home_first(&self, class: SizeClass, block: BlockPtr) -> bool {
+        let bytes = class.block_bytes();
+        // SAFETY: a block of a pool.
+        bytes > FEW_BYTES || bytes < LINE_BYTES && unsafe { pool_of(block) }.holder() != self.name()
+    }
+
+    /// Has the magazine of a class become deeper, if it may; whether it did.
+    fn deepen(&self, class: SizeClass, limit: u32) -> bool {
+        self.class(class).visited.set(1);
+        let deeper = limit.saturating_mul(2).max(first_limit(class)).min(most(class));
+        let more = deeper.saturating_sub(limit) * class.block_bytes() as u32;
+        if more == 0 || !self.has_bytes_for(more) {
+            return false;
+        }
+        self.granted_bytes.set(self.granted_bytes.get() + more);
+        // SAFETY: the thread's own magazine.
+        unsafe { self.magazine(class).set_limit(deeper) };
+        true
+    }
+
+    /// Whether so many bytes more may be held, perhaps since other classes hold fewer from now on (F1).
+    fn has_bytes_for(&self, more: u32) -> bool {
+        for _ in 0..ASKED {
+            if self.granted_bytes.get() + more <= THREAD_BYTES {
+                return true;
+            }
+            let index = self.hand.get() as usize % CLASS_COUNT;
+            self.hand.set(index as u32 + 1);
+            let class = SizeClass::from_index(index);
+            if self.class(class).visited.get() != 0 {
+                self.class(class).visited.set(0);
+            } else {
+                self.close(class);
+            }
+        }
+        self.granted_bytes.get() + more <= THREAD_BYTES
+    }
+
+    /// Empties the magazine of a class; it begins anew.
+    pub(crate) fn close(&self, class: SizeClass) {
+        let magazine = self.magazine(class);
+        // SAFETY: the thread's own magazine.
+        let limit = unsafe { magazine.limit() };
+        self.granted_bytes.set(self.granted_bytes.get().saturating_sub(limit * class.block_bytes() as u32));
+        if limit != 0 {
+            // SAFETY: as above.
+            unsafe { magazine.set_limit(0) };
+        }
+        self.send_home(magazine.take_oldest(DEPTH as u32));
+    }
+
+    /// Empties all magazines.
+    pub(crate) fn flush_all(&self) {
+        SizeClass::all().for_each(|class| self.close(class));
+    }
+
+    /// Gives one block back to its pool.
+    ///
+    /// # Safety
+    /// - As for [`flush`](Self::flush).
+    unsafe fn send_one_home(&self, block: BlockPtr) {
+        // SAFETY: a block of a pool.
+        let pool = unsafe { pool_of(block) };
+        // SAFETY: the caller's block, of this pool.
+        unsafe { self.give_back(pool, Chain::of(block)) };
+    }
+
+    /// Gives blocks back to their pools, each pool's as one chain.
+    fn send_home(&self, mut batch: Batch) {
+        batch.blocks().for_each(BlockPtr::prefetch);
+        while let Some(first) = batch.pop() {
+            // SAFETY: blocks of magazines are of pools.
+            let pool = unsafe { pool_of(first) };
+            let base = pool.base().addr().get();
+            let is_of_pool = |block: BlockPtr| {
+                !FLUSH_SORTS || (block.as_non_null().addr().get() ^ base) < POOL_BYTES
+            };
+            let mut chain = Chain::of(first);
+            // SAFETY: blocks of magazines are this thread's to give back.
+            batch.take_where(is_of_pool, |block| unsafe { chain.prepend(block) });
+            // SAFETY: as above; all are of this pool (F2).
+            unsafe { self.give_back(pool, chain) };
+        }
+    }
+
+    /// # Safety
+    /// - The chain's blocks are of `pool`, and this thread's to give back.
+    unsafe fn give_back(&self, pool: &'static Pool, chain: Chain) {
+        let Format::Blocks(class) = pool.format() else { return };
+        if self.is_active(class, pool)
+            && let Some(active) = self.active(class)
+        {
+            // SAFETY: the caller's promise; the pool is this cache's.
+            if unsafe { active.put(chain) } == Freed::TooMany {
+                misuse::freed_twice(pool);
+            }
+        } else {
+            // SAFETY: the same contract.
+            unsafe { give(self.directory(), pool, class, chain) };
+        }
+    }
+}
+
+/// The first limit of a class.
+const fn first_limit(class: SizeClass) -> u32 {
+    if cfg!(strata_loom) || class.block_bytes() > FEW_BYTES { 1 } else { 4 }
+}
+
+/// Gives a chain back to a pool that is not the caller's, and does what follows from it.
+///
+/// # Safety
+/// - The chain's blocks are of `pool`, which is of `class`, and the caller's to give back.
+pub(crate) unsafe fn give(directory: &Directory, pool: &'static Pool, class: SizeClass, chain: Chain) {
+    // SAFETY: the same contract.
+    match unsafe { pool.give(class, &chain) } {
+        Given::Queued => {}
+        Given::Publish if FLUSH_PUBLISHES => publish(class, pool),
+        Given::Publish => {}
+        Given::Emptied(owned) if FLUSH_RELEASES => directory.release_pool(owned),
+        Given::Emptied(_) => {}
+        Given::TooMany => misuse::freed_twice(pool),
+    }
+}
+
+/// # Safety
+/// - The block is of a pool.
+unsafe fn pool_of(block: BlockPtr) -> &'static Pool {
+    // SAFETY: the caller's promise.
+    unsafe { UserPtr::new(block.as_non_null()).pool() }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use crate::registry::Runtime;
+    use crate::scene::{free, new};
+    use std::vec::Vec;
+
+    fn runtime() -> &'static Runtime {
+        let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));
+        runtime.directory.set_purge_delay(u64::MAX);
+        runtime
+    }
+
+    fn held_bytes(cache: &Cache) -> u32 {
+        SizeClass::all().map(|class| cache.magazine(class).count() * class.block_bytes() as u32).sum()
+    }
+
+    fn collect(cache: &Cache) {
+        // SAFETY: the caches of a test have one user.
+        unsafe { cache.collect() };
+    }
+
+    #[test]
+    fn a_magazine_becomes_deeper_by_need_up_to_a_bound() {
+        let cache = runtime().enter().unwrap();
+        for class in [48, 2048, 32 << 10].map(SizeClass::of) {
+            let blocks: Vec<_> = (0..300).map(|_| new(cache, class)).collect();
+            cache.close(class);
+            let mut deepest = 0;
+            for block in blocks {
+                free(cache, block, class);
+                deepest = deepest.max(cache.magazine(class).count());
+            }
+            assert_eq!(deepest, most(class), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_thread_holds_is_bounded_whatever_it_frees() {
+        let runtime = runtime();
+        let (cache, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
+        for round in 0..3 {
+            let blocks: Vec<_> = SizeClass::all()
+                .flat_map(|class| (0..100).map(move |_| class))
+                .map(|class| (new(other, class), class))
+                .collect();
+            blocks.into_iter().for_each(|(block, class)| free(cache, block, class));
+            assert!(held_bytes(cache) <= THREAD_BYTES, "{} in round {round}", held_bytes(cache));
+        }
+        collect(cache);
+        collect(other);
+        assert_eq!(runtime.directory.census().used_pools, 0);
+    }
+
+    #[test]
+    fn a_thread_that_touches_each_size_once_holds_little() {
+        let cache = runtime().enter().unwrap();
+        for class in SizeClass::all() {
+            let block = new(cache, class);
+            free(cache, block, class);
+        }
+        assert!(held_bytes(cache) < 32 << 10, "{}", held_bytes(cache));
+    }
+
+    #[test]
+    fn a_small_block_whose_neighbours_another_thread_has_goes_home() {
+        let runtime = runtime();
+        let (owner, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
+        let class = SizeClass::of(16);
+        let (_kept, given) = (new(owner, class), new(owner, class));
+        free(other, given, class);
+        assert_eq!(cache_count(other, class), 0);
+        let own = new(other, class);
+        free(other, own, class);
+        assert_ne!(cache_count(other, class), 0, "blocks of its own stay");
+    }
+
+    fn cache_count(cache: &Cache, class: SizeClass) -> u32 {
+        cache.magazine(class).count()
+    }
+
+    #[test]
+    fn blocks_freed_in_runs_cost_few_exchanges() {
+        let runtime = runtime();
+        let (owner, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
+        let class = SizeClass::of(48);
+        let blocks: Vec<_> = (0..4 * Pool::capacity(class)).map(|_| new(owner, class)).collect();
+        collect(owner);
+        let word = |block: UserPtr| {
+            // SAFETY: a block of a pool.
+            std::format!("{:?}", unsafe { block.pool() }.remote().glance())
+        };
+        let mut exchanges = 0;
+        let all = blocks.clone();
+        for block in blocks.chunks(64) {
+            let before: Vec<_> = all.iter().step_by(Pool::capacity(class) as usize).map(|block| word(*block)).collect();
+            block.iter().for_each(|block| free(other, *block, class));
+            let after = all.iter().step_by(Pool::capacity(class) as usize).map(|block| word(*block));
+            exchanges += 4 * before.into_iter().zip(after).filter(|(before, after)| before != after).count();
+        }
+        assert!(exchanges * 10 <= all.len(), "{exchanges} exchanges for {} frees", all.len());
+    }
+}

@@ -1,0 +1,114 @@
+//! Allocations that share no pool, from both sides: large ones are runs of pools, huge ones mappings of their own.
+//!
+//! Memory that the kernel has just zeroed is not zeroed again.
+//!
+//! Does not know: magazines.
+
+use crate::cache::Cache;
+use crate::thread;
+use core::ptr::NonNull;
+use strata_core::address::UserPtr;
+use strata_core::arena::ArenaKind;
+use strata_core::layout::{LARGEST_RUN_BYTES, POOL_BYTES};
+use strata_segment::Directory;
+
+/// Whether a run of pools serves the request; otherwise it is huge.
+pub const fn is_run(size: usize, align: usize) -> bool {
+    size <= LARGEST_RUN_BYTES && align <= LARGEST_RUN_BYTES
+}
+
+/// Allocates more than the largest class. `None`: out of memory or addresses, or an impossible size.
+#[cfg(not(strata_loom))]
+#[cold]
+#[inline(never)]
+pub fn alloc(size: usize, align: usize) -> Option<NonNull<u8>> {
+    let directory = thread::shared_directory();
+    if size > isize::MAX as usize {
+        return None;
+    }
+    let pointer = if is_run(size, align) {
+        directory.allocate_large(size, align).map(|(pointer, _)| pointer)
+    } else {
+        directory.allocate_huge(size, align, false).map(|(pointer, _)| pointer)
+    };
+    maintain(directory);
+    pointer
+}
+
+/// The same, all zero.
+#[cfg(not(strata_loom))]
+#[cold]
+#[inline(never)]
+pub fn alloc_zeroed(size: usize, align: usize) -> Option<NonNull<u8>> {
+    let directory = thread::shared_directory();
+    if size > isize::MAX as usize {
+        return None;
+    }
+    let pointer = if is_run(size, align) {
+        directory.allocate_large(size, align).map(|(pointer, dirty)| {
+            clear(pointer, size, dirty);
+            pointer
+        })
+    } else {
+        directory.allocate_huge(size, align, true).map(|(pointer, is_zero)| {
+            debug_assert!(is_zero);
+            pointer
+        })
+    };
+    maintain(directory);
+    pointer
+}
+
+/// What a cold door does when its block is in hand: such allocations may be a thread's only ones.
+#[cfg(not(strata_loom))]
+fn maintain(directory: &Directory) {
+    directory.tick();
+    thread::hire_janitor();
+}
+
+/// Zeroes the pools of a run that may hold something.
+#[cfg(not(strata_loom))]
+fn clear(start: NonNull<u8>, size: usize, dirty: u64) {
+    for (index, offset) in (0..size).step_by(POOL_BYTES).enumerate() {
+        if dirty >> index & 1 == 1 {
+            // SAFETY: within the new allocation.
+            let pool = unsafe { start.add(offset) };
+            // SAFETY: as above.
+            unsafe { pool.write_bytes(0, POOL_BYTES.min(size - offset)) };
+        }
+    }
+}
+
+/// Frees a large or huge allocation.
+///
+/// # Safety
+/// - `pointer` is one, and the caller's to give back.
+#[cold]
+#[inline(never)]
+pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
+    let directory: &Directory = thread::directory(cache);
+    // SAFETY: the same contract.
+    match unsafe { kind_of(pointer) } {
+        // SAFETY: the same contract.
+        ArenaKind::Huge => unsafe { directory.free_huge(pointer) },
+        ArenaKind::Pools => {
+            // SAFETY: a run's first pool, in an arena of ours.
+            let first = unsafe { pointer.pool() };
+            // SAFETY: the same contract.
+            unsafe { directory.free_large(first) };
+        }
+    }
+    directory.tick();
+}
+
+/// Whether a large or huge allocation lies among pools.
+///
+/// # Safety
+/// - `pointer` is the start of one.
+unsafe fn kind_of(pointer: UserPtr) -> ArenaKind {
+    if pointer.is_arena_aligned() {
+        return ArenaKind::Huge;
+    }
+    // SAFETY: ours, so the head in front of it is initialised.
+    unsafe { pointer.arena().head() }.kind
+}

@@ -1,0 +1,306 @@
+//! The blocks of one class that a thread has ready, last in, first out, of whatever pools.
+//!
+//! ```text
+//!   count  limit │ slot 0  slot 1  …  slot count−1 │ …        alloc pops slot count−1
+//!                  └ oldest                                   free pushes slot count, if count < limit
+//! ```
+//!
+//! An array, so that a cold block is not touched when it is freed, no link lies in memory that the program may still write to,
+//! and a batch is a slice. `limit` is how deep the magazine may become by frees: it starts at nothing, grows by need, and can be
+//! cut short at any time. All-zero bytes are a magazine that is empty and full: both ways lead to a cold door.
+//!
+//! M1  A block in the magazine of a class is at least as large, and as aligned, as blocks of the class are.
+//! M2  `count` and `limit` are at most [`DEPTH`].
+//! M3  To its pool, a block in a magazine is live.
+//!
+//! Owner: the thread. Statistics read it racily.
+//! Does not know: pools, classes. Decision 0024 compares an array with a list through the blocks.
+//! Idea: magazines (Bonwick and Adams 2001); glibc's tcache; tcmalloc.
+
+use core::ptr::NonNull;
+use strata_core::block::BlockPtr;
+use strata_core::sync::{OwnedPtr, OwnedUsize, PrivateUsize};
+
+/// Slots of a magazine.
+pub(crate) const DEPTH: usize = if cfg!(strata_loom) { 2 } else { 32 };
+
+/// One class's magazine.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Magazine {
+    count: OwnedUsize,
+    limit: PrivateUsize,
+    slots: [OwnedPtr<u8>; DEPTH],
+}
+
+/// Where a free that is written in assembly finds `count`, `limit` and the slots; what they hold are plain words.
+pub(crate) const FIELDS: [usize; 3] = [
+    core::mem::offset_of!(Magazine, count),
+    core::mem::offset_of!(Magazine, limit),
+    core::mem::offset_of!(Magazine, slots),
+];
+
+impl Magazine {
+    strata_core::const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self {
+                count: OwnedUsize::zero(),
+                limit: PrivateUsize::zero(),
+                slots: strata_core::each_slot!(OwnedPtr::null(); DEPTH),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&self, index: usize) -> &OwnedPtr<u8> {
+        debug_assert!(index < DEPTH);
+        // SAFETY: M2.
+        unsafe { self.slots.get_unchecked(index) }
+    }
+
+    /// Takes the block that was put last.
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<BlockPtr> {
+        let left = self.count.get().wrapping_sub(1);
+        // The sign of what is left, since LLVM makes of every other test of nothing a comparison before the subtraction: one
+        // instruction more.
+        if left.cast_signed() < 0 {
+            return None;
+        }
+        self.count.set(left);
+        // SAFETY: slots below `count` hold blocks.
+        Some(BlockPtr::from_address(unsafe { NonNull::new_unchecked(self.slot(as_it_is(left)).get()) }))
+    }
+
+    /// Puts a block, if the limit allows it; whether it did.
+    ///
+    /// # Safety
+    /// - The caller owns the magazine and the block, which is one for its class (M1).
+    #[inline(always)]
+    pub(crate) unsafe fn push(&self, block: BlockPtr) -> bool {
+        let count = self.count.get();
+        // SAFETY: the owner's.
+        if count >= unsafe { self.limit.get() } {
+            return false;
+        }
+        self.slot(count).set(block.as_non_null().as_ptr());
+        self.count.set(count + 1);
+        true
+    }
+
+    /// Blocks in it.
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.count.get() as u32
+    }
+
+    /// How deep it may become by frees.
+    ///
+    /// # Safety
+    /// - The caller owns the magazine.
+    #[inline]
+    pub(crate) unsafe fn limit(&self) -> u32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.limit.get() as u32 }
+    }
+
+    /// Changes how deep it may become by frees; what is in it stays.
+    ///
+    /// # Safety
+    /// - The caller owns the magazine.
+    pub(crate) unsafe fn set_limit(&self, limit: u32) {
+        debug_assert!(limit as usize <= DEPTH);
+        // SAFETY: the caller's promise.
+        unsafe { self.limit.set(limit as usize) };
+    }
+
+    /// Takes up to `wanted` of the oldest blocks out.
+    pub(crate) fn take_oldest(&self, wanted: u32) -> Batch {
+        let count = self.count.get();
+        let taken = (wanted as usize).min(count);
+        let mut batch = Batch::new();
+        (0..taken).for_each(|index| batch.push(self.slot(index).get()));
+        (taken..count).for_each(|index| self.slot(index - taken).set(self.slot(index).get()));
+        self.count.set(count - taken);
+        batch
+    }
+
+    /// A way to fill the empty magazine with up to `wanted` blocks, of which the first is popped first.
+    pub(crate) fn filler(&self, wanted: u32) -> Filler<'_> {
+        debug_assert_eq!(self.count.get(), 0);
+        Filler { magazine: self, free: (wanted as usize).min(DEPTH) }
+    }
+
+    /// The blocks that seem to be in it: a racy read.
+    pub(crate) fn glance(&self) -> impl Iterator<Item = NonNull<u8>> {
+        let count = self.count.glance().min(DEPTH);
+        self.slots.iter().take(count).filter_map(|slot| NonNull::new(slot.glance()))
+    }
+}
+
+/// The same number, of which the compiler no longer knows how it came about: LLVM would index by the number before the subtraction,
+/// and copy it for that: one instruction more in every allocation.
+#[cfg(all(target_arch = "x86_64", not(any(miri, strata_loom))))]
+#[inline(always)]
+fn as_it_is(number: usize) -> usize {
+    let same: usize;
+    // SAFETY: no instruction at all.
+    unsafe {
+        core::arch::asm!("/* {0} */", inlateout(reg) number => same, options(pure, nomem, nostack, preserves_flags));
+    }
+    same
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(any(miri, strata_loom)))))]
+#[inline(always)]
+fn as_it_is(number: usize) -> usize {
+    number
+}
+
+/// Blocks on their way out of a magazine.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    blocks: [*mut u8; DEPTH],
+    count: usize,
+}
+
+impl Batch {
+    fn new() -> Self {
+        Self { blocks: [core::ptr::null_mut(); DEPTH], count: 0 }
+    }
+
+    fn push(&mut self, block: *mut u8) {
+        if let Some(place) = self.blocks.get_mut(self.count) {
+            *place = block;
+            self.count += 1;
+        }
+    }
+
+    /// The blocks that are left.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = BlockPtr> {
+        self.blocks.iter().take(self.count).filter_map(|block| NonNull::new(*block).map(BlockPtr::from_address))
+    }
+
+    /// Takes one block out.
+    pub(crate) fn pop(&mut self) -> Option<BlockPtr> {
+        self.count = self.count.checked_sub(1)?;
+        NonNull::new(*self.blocks.get(self.count)?).map(BlockPtr::from_address)
+    }
+
+    /// Takes those blocks out that `is_wanted`.
+    pub(crate) fn take_where(&mut self, is_wanted: impl Fn(BlockPtr) -> bool, mut each: impl FnMut(BlockPtr)) {
+        let mut kept = 0;
+        for index in 0..self.count {
+            let block = self.blocks[index];
+            match NonNull::new(block).map(BlockPtr::from_address) {
+                Some(block) if is_wanted(block) => each(block),
+                _ => {
+                    self.blocks[kept] = block;
+                    kept += 1;
+                }
+            }
+        }
+        self.count = kept;
+    }
+}
+
+/// An empty magazine that is being filled, from the top down.
+#[derive(Debug)]
+pub(crate) struct Filler<'magazine> {
+    magazine: &'magazine Magazine,
+    free: usize,
+}
+
+impl Filler<'_> {
+    /// Blocks that are still wanted.
+    pub(crate) fn wanted(&self) -> u32 {
+        self.free as u32
+    }
+
+    /// Puts a block below the others.
+    pub(crate) fn put(&mut self, block: BlockPtr) {
+        if let Some(next) = self.free.checked_sub(1) {
+            self.magazine.slot(next).set(block.as_non_null().as_ptr());
+            self.free = next;
+        }
+    }
+
+    /// The blocks that were put are the magazine's; how many these are. `wanted` is what the filler began with.
+    pub(crate) fn finish(self, wanted: u32) -> u32 {
+        let count = (wanted as usize).min(DEPTH) - self.free;
+        if self.free != 0 {
+            (0..count).for_each(|index| {
+                self.magazine.slot(index).set(self.magazine.slot(index + self.free).get());
+            });
+        }
+        self.magazine.count.set(count);
+        count as u32
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn block(number: usize) -> BlockPtr {
+        BlockPtr::from_address(NonNull::new(core::ptr::without_provenance_mut(number << 4)).unwrap())
+    }
+
+    fn magazine(limit: u32, blocks: core::ops::RangeInclusive<usize>) -> Magazine {
+        let magazine = Magazine::new();
+        // SAFETY: the magazine is this test's.
+        unsafe { magazine.set_limit(limit) };
+        // SAFETY: as above; nobody touches the blocks.
+        blocks.for_each(|number| assert!(unsafe { magazine.push(block(number)) }));
+        magazine
+    }
+
+    #[test]
+    fn what_is_put_last_is_taken_first_and_the_limit_holds() {
+        let magazine = magazine(3, 1..=3);
+        // SAFETY: the magazine is this test's.
+        assert!(!unsafe { magazine.push(block(4)) });
+        let taken: Vec<_> = core::iter::from_fn(|| magazine.pop()).collect();
+        assert_eq!(taken, [block(3), block(2), block(1)]);
+    }
+
+    #[test]
+    fn a_zeroed_magazine_is_empty_and_full() {
+        let magazine = Magazine::new();
+        assert_eq!(magazine.pop(), None);
+        // SAFETY: the magazine is this test's.
+        assert!(!unsafe { magazine.push(block(1)) });
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let magazine = magazine(8, 1..=5);
+        let oldest: Vec<_> = magazine.take_oldest(3).blocks().collect();
+        assert_eq!(oldest, [block(1), block(2), block(3)]);
+        assert_eq!([magazine.pop(), magazine.pop(), magazine.pop()], [Some(block(5)), Some(block(4)), None]);
+    }
+
+    #[test]
+    fn what_is_filled_first_is_taken_first_however_much_was_wanted() {
+        for wanted in [2, 3, 9] {
+            let magazine = Magazine::new();
+            let mut filler = magazine.filler(wanted);
+            filler.put(block(1));
+            filler.put(block(2));
+            assert_eq!(filler.wanted(), wanted - 2);
+            assert_eq!(filler.finish(wanted), 2);
+            assert_eq!([magazine.pop(), magazine.pop(), magazine.pop()], [Some(block(1)), Some(block(2)), None]);
+        }
+    }
+
+    #[test]
+    fn a_batch_gives_out_those_that_are_wanted() {
+        let mut batch = magazine(8, 1..=6).take_oldest(6);
+        let mut even = Vec::new();
+        batch.take_where(|block| block.as_non_null().addr().get() & 16 == 0, |block| even.push(block));
+        assert_eq!(even, [block(2), block(4), block(6)]);
+        assert_eq!(batch.blocks().collect::<Vec<_>>(), [block(1), block(3), block(5)]);
+        assert_eq!(batch.pop(), Some(block(5)));
+    }
+}

@@ -1,0 +1,89 @@
+//! The unowned pools of an arena that have blocks to give, by size class; and its free pools, by the class that they served last.
+//!
+//! A set bit is a *hint*: ownership is the pool's own remote word, or its bit among the free ones. It may be stale (the pool was
+//! claimed otherwise, or serves another class by now); whoever takes it claims the pool and looks.
+//!
+//! I1  A pool is unowned, or given back, before its bit is set, so that whoever sees the bit can claim the pool.
+//! I2  Whoever takes a bit tries the claim afterwards, and sets the bit again if it finds a published pool that it does not keep.
+//!
+//! Does not know: who adopts. Models: `loom-tests/tests/p5_adopt.rs`, `p7_stale_offers.rs`.
+//! Idea: abandoned-page bitmaps (mimalloc 3).
+
+use crate::address::PoolIndex;
+use crate::size_class::{CLASS_COUNT, SizeClass};
+use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use core::ptr::NonNull;
+
+/// One word a class.
+#[derive(Debug)]
+pub struct AbandonedBitmap {
+    words: [AtomicU64; CLASS_COUNT],
+}
+
+impl AbandonedBitmap {
+    /// Makes fresh memory an empty bitmap.
+    ///
+    /// # Safety
+    /// - `place` is zero, aligned, and the caller's.
+    pub(super) unsafe fn init_fresh(place: NonNull<Self>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            crate::sync::init_fresh(place, || Self { words: [const { 0 }; CLASS_COUNT].map(AtomicU64::new) })
+        };
+    }
+
+    /// Publishes a pool that was just disowned, or given back (I1).
+    #[inline]
+    pub fn publish(&self, class: SizeClass, pool: PoolIndex) {
+        // AcqRel: carries the disowning to whoever takes the bit; pairs with Acquire in abandoned.rs::take_among.
+        self.words[class.index()].fetch_or(pool.bit(), AcqRel);
+    }
+
+    /// The pools that seem to be published.
+    #[inline]
+    pub fn glance(&self, class: SizeClass) -> u64 {
+        // Relaxed: who follows a hint claims the pool itself, or leaves it.
+        self.words[class.index()].load(Relaxed)
+    }
+
+    /// Whether nothing is published.
+    #[inline]
+    pub fn is_empty(&self, class: SizeClass) -> bool {
+        // Acquire: part of a summary's second look; pairs with Release in abandoned.rs::publish.
+        self.words[class.index()].load(Acquire) == 0
+    }
+
+    /// Takes the first bit that is one of `pools`, from bit `start` on and round.
+    pub fn take_among(&self, class: SizeClass, pools: u64, start: u32) -> Option<PoolIndex> {
+        let word = &self.words[class.index()];
+        // Relaxed: the exchange below tests it.
+        let mut seen = word.load(Relaxed);
+        loop {
+            let wanted = seen & pools;
+            if wanted == 0 {
+                return None;
+            }
+            let first = (wanted.rotate_right(start).trailing_zeros() + start) % u64::BITS;
+            let index = PoolIndex::new(first as usize)?;
+            // Acquire: sees the disowning; pairs with Release in abandoned.rs::publish. Relaxed on failure: tried again.
+            match word.compare_exchange(seen, seen & !index.bit(), AcqRel, Relaxed) {
+                Ok(_) => return Some(index),
+                Err(now) => seen = now,
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_taken_from_a_place_on_and_round() {
+        let bitmap = AbandonedBitmap { words: [const { 0 }; CLASS_COUNT].map(AtomicU64::new) };
+        let class = SizeClass::of(48);
+        [3, 9, 63].into_iter().filter_map(PoolIndex::new).for_each(|pool| bitmap.publish(class, pool));
+        let taken = [(); 4].map(|()| bitmap.take_among(class, u64::MAX, 5).map(PoolIndex::get));
+        assert_eq!(taken, [Some(9), Some(63), Some(3), None]);
+    }
+}

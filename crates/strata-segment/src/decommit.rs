@@ -1,0 +1,271 @@
+//! Giving back the free pages inside unowned pools in which something lives.
+//!
+//! ```text
+//!   published ──claim──► ours ──in use of late?──► idle ──the next pass──► holes, pages purged ──► abandoned again
+//! ```
+//!
+//! Nearly every pool with free blocks is unowned, so a purge pass reaches them whoever used them last and whether that thread sleeps.
+//! The same happens when the program takes more memory than ever (`ascent`). No pages go that were in use since the pass before; and
+//! passes that the clock makes take nothing while memory is in demand.
+//!
+//! I1  Whoever decommits owns the pool, so no list changes under it; what others give back meanwhile waits in the pool's word.
+//! I2  Blocks are off the list before their pages are purged, so no link is lost.
+//!
+//! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_decommit.rs`. Decisions 0010, 0019, 0023.
+
+use crate::claim::bits_of;
+use crate::directory::Directory;
+use crate::purge::Which;
+use crate::segment::Segment;
+use strata_core::address::PoolIndex;
+use strata_core::arena;
+use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES};
+use strata_core::size_class::SizeClass;
+use strata_core::sync::Ordering::Relaxed;
+use strata_core::sync::mutation::{DECOMMIT_CLAIMS, DECOMMIT_LETS_GO, DECOMMIT_RECHECKS};
+use strata_os::{machine, memory};
+
+/// Which pools are worth it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scope {
+    /// Those in use since the last pass are left alone.
+    Idle,
+    /// All that may have free pages.
+    All,
+    /// Those not in use since the last pass but one, until as much went as the program rose by (`ascent`).
+    Peak,
+}
+
+impl Scope {
+    /// Passes before this one that a pool must have been idle for. Steps of height come as fast as the program grows: where one was
+    /// enough, `churn` had nearly twice as many page faults for the same peak.
+    const fn idle_passes(self) -> u32 {
+        match self {
+            Self::Idle | Self::All => 1,
+            Self::Peak => 2,
+        }
+    }
+}
+
+impl Directory {
+    /// How often somebody looked for memory to give back.
+    #[inline]
+    pub fn looks(&self) -> u64 {
+        self.numbers.looks.get()
+    }
+
+    /// Inspects a pool of `class` that has live blocks; `true` if another pass may find more.
+    fn decommit_in(&self, class: SizeClass, pool: &OwnedPool, scope: Scope) -> bool {
+        match (pool.inspect(class, scope.idle_passes()), scope) {
+            (Inspected::Leave, _) => {}
+            (Inspected::Again, Scope::Idle | Scope::Peak) => return true,
+            (Inspected::Again, Scope::All) | (Inspected::Decommit, _) => {
+                let subpages = pool.decommit(class, machine::page_size());
+                self.purge_subpages(pool, subpages, scope);
+            }
+        }
+        if scope == Scope::Peak && !self.is_enough(scope) {
+            self.decommit_tail(class, pool);
+        }
+        false
+    }
+
+    /// Whether a pass has done what it was for.
+    fn is_enough(&self, scope: Scope) -> bool {
+        scope == Scope::Peak && self.ascent.wanted() == 0
+    }
+
+    /// Gives back what lies behind the blocks of a pool. It has been of no use so far, whatever the blocks are: most classes of
+    /// a thread never need a second page.
+    fn decommit_tail(&self, class: SizeClass, pool: &OwnedPool) {
+        let subpages = pool.decommit_tail(class, machine::page_size());
+        self.purge_subpages(pool, subpages, Scope::Peak);
+    }
+
+    fn purge_subpages(&self, pool: &OwnedPool, mut subpages: u32, scope: Scope) {
+        if subpages == 0 {
+            return;
+        }
+        match scope {
+            Scope::Peak => self.ascent.note_dug(subpages.count_ones().into()),
+            Scope::Idle | Scope::All => self.ascent.note_purge(subpages.count_ones().into()),
+        }
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(pool) };
+        segment.shun_huge_pages(arena);
+        while let Some(start) = bits_of(subpages.into()).next() {
+            let length = (!(subpages >> start)).trailing_zeros();
+            let bytes = length as usize * SUBPAGE_BYTES;
+            let first = pool.base().as_ptr().wrapping_byte_add(start as usize * SUBPAGE_BYTES);
+            // SAFETY: within the pool, hence not null.
+            let first = unsafe { core::ptr::NonNull::new_unchecked(first) };
+            // SAFETY: whole pages of a pool that is ours (I1), of which every block is free and on no list (I2).
+            if unsafe { memory::purge(first, bytes) } {
+                self.numbers.purged_bytes.add(bytes as u64);
+            }
+            self.numbers.purge_calls.add(1);
+            subpages &= u32::MAX << (start + length);
+        }
+    }
+
+    /// Subpages that had no memory were taken. A new height has the next [`tick`](Self::tick) look for free pages inside unowned
+    /// pools: when the caller has its block in hand.
+    #[inline]
+    pub fn note_rise(&self, subpages: u32) {
+        if subpages != 0 {
+            self.ascent.rise(subpages.into());
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn decommit_for_peak(&self) {
+        // Relaxed: a number that stands alone.
+        if self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX {
+            self.decommit_published(Scope::Peak);
+        }
+    }
+
+    /// Inspects every unowned pool that has room; whether another pass may find more.
+    pub(crate) fn decommit_unowned(&self, which: Which) -> bool {
+        let scope = match which {
+            Which::Nothing => return false,
+            Which::Settled => Scope::Idle,
+            Which::All => Scope::All,
+        };
+        self.numbers.looks.add(1);
+        self.decommit_published(scope)
+    }
+
+    fn decommit_published(&self, scope: Scope) -> bool {
+        let mut left = false;
+        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
+            for class in SizeClass::all().rev() {
+                if self.is_enough(scope) {
+                    return left;
+                }
+                for arena in bits_of(segment.abandoned_summary(class).hints()) {
+                    left |= self.decommit_in_arena(segment, arena, class, scope);
+                }
+            }
+        }
+        left
+    }
+
+    fn decommit_in_arena(&self, segment: &Segment, arena: u32, class: SizeClass, scope: Scope) -> bool {
+        let (taken, arena) = (segment.taken(arena), segment.arena(arena));
+        // SAFETY: a raised bit means an initialised arena.
+        let published = unsafe { arena::abandoned(arena) }.glance(class) & taken;
+        let mut left = false;
+        for index in bits_of(published).filter_map(|bit| PoolIndex::new(bit as usize)) {
+            // SAFETY: a pool of an initialised arena; its header is never unmapped.
+            left |= self.decommit_if_unowned(unsafe { arena.pool(index) }, class, scope);
+        }
+        left
+    }
+
+    fn decommit_if_unowned(&self, pool: &'static Pool, class: SizeClass, scope: Scope) -> bool {
+        let is_worth_it = scope == Scope::Peak || pool.glance_worth_decommitting(class);
+        if !pool.remote().glance().is_unowned() || !is_worth_it {
+            return false;
+        }
+        let owned = if DECOMMIT_CLAIMS {
+            pool.claim()
+        } else {
+            // SAFETY: a seeded fault: nobody made sure of it.
+            Some(unsafe { OwnedPool::from_raw(pool.into()) })
+        };
+        let Some(owned) = owned else { return false };
+        // The bit may be stale: the pool may serve another class by now.
+        let is_of_class = !DECOMMIT_RECHECKS || owned.format() == Format::Blocks(class);
+        let left = is_of_class && self.decommit_in(class, &owned, scope);
+        if DECOMMIT_CLAIMS && DECOMMIT_LETS_GO {
+            self.abandon(owned);
+        }
+        left
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::block::Chain;
+
+    /// An unowned pool whose second half is free: every block was written, those of the second half were freed.
+    fn half_free_pool(directory: &Directory, class: SizeClass) -> &'static Pool {
+        let run = directory.claim_pool().unwrap();
+        let (pool, owned) = (run.first, run.open(class, 0));
+        let count = Pool::capacity(class);
+        for index in 0..count {
+            let block = owned.carve_untouched(class).unwrap();
+            // SAFETY: ours, of this length.
+            unsafe { block.as_non_null().write_bytes(0xa5, class.block_bytes()) };
+            if index >= count / 2 {
+                // SAFETY: ours; blocks of the first half live.
+                let _ = unsafe { owned.put(Chain::of(block)) };
+            }
+        }
+        directory.abandon(owned);
+        pool
+    }
+
+    const HALF_A_POOL: u64 = (strata_core::layout::POOL_BYTES / 2) as u64;
+
+    #[test]
+    fn free_pages_of_an_unowned_pool_go_when_it_was_idle_for_a_pass() {
+        static DIRECTORY: Directory = Directory::new();
+        let pool = half_free_pool(&DIRECTORY, SizeClass::of(1024));
+        assert!(DIRECTORY.decommit_unowned(Which::Settled), "it was in use of late");
+        assert_eq!(DIRECTORY.purged_bytes(), 0);
+        assert!(!DIRECTORY.decommit_unowned(Which::Settled));
+        assert_eq!(DIRECTORY.purged_bytes(), HALF_A_POOL);
+        assert_eq!(DIRECTORY.census().purge_calls, 1, "neighbours go by one call");
+        assert!(!DIRECTORY.decommit_unowned(Which::All));
+        assert_eq!(DIRECTORY.purged_bytes(), HALF_A_POOL, "what went is not given back again");
+        // SAFETY: the first block lives, and is read as it was written.
+        assert_eq!(unsafe { pool.base().read() }, 0xa5);
+    }
+
+    #[test]
+    fn free_pages_of_an_unowned_pool_go_when_the_program_takes_more_than_ever() {
+        static DIRECTORY: Directory = Directory::new();
+        half_free_pool(&DIRECTORY, SizeClass::of(1024));
+        // Three steps of 1 MiB, the first two of which find that nobody takes blocks from the pool.
+        let purged = [(); 3].map(|()| {
+            DIRECTORY.note_rise(256);
+            DIRECTORY.tick();
+            DIRECTORY.purged_bytes()
+        });
+        assert_eq!(purged, [0, 0, HALF_A_POOL]);
+    }
+
+    #[test]
+    fn nothing_goes_when_purging_is_off_whatever_the_height() {
+        static DIRECTORY: Directory = Directory::new();
+        DIRECTORY.set_purge_delay(u64::MAX);
+        half_free_pool(&DIRECTORY, SizeClass::of(1024));
+        (0..10).for_each(|_| DIRECTORY.note_rise(1000));
+        DIRECTORY.tick();
+        assert_eq!(DIRECTORY.purged_bytes(), 0);
+    }
+
+    #[test]
+    fn a_pool_whose_pages_went_is_unowned_again_and_published() {
+        static DIRECTORY: Directory = Directory::new();
+        let class = SizeClass::of(1024);
+        let pool = half_free_pool(&DIRECTORY, class);
+        assert!(!DIRECTORY.decommit_unowned(Which::All));
+        let adopted = DIRECTORY.adopt(class, 0).unwrap();
+        assert!(core::ptr::eq(&*adopted, pool));
+        assert_eq!(adopted.live(), Pool::capacity(class) / 2);
+    }
+
+    #[test]
+    fn a_pool_that_somebody_owns_is_left_alone() {
+        static DIRECTORY: Directory = Directory::new();
+        let pool = half_free_pool(&DIRECTORY, SizeClass::of(1024));
+        let _held = pool.claim().unwrap();
+        assert!(!DIRECTORY.decommit_unowned(Which::All));
+        assert_eq!(DIRECTORY.purged_bytes(), 0);
+    }
+}
