@@ -11,9 +11,10 @@
 //!
 //! Does not know: thread-local storage.
 
-use crate::magazine::Magazine;
+use crate::magazine::{DEPTH, LARGE_DEPTH, LAST_SMALL, Magazine, Storage, depth_of};
 use crate::registry::Runtime;
 use core::mem::offset_of;
+use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
@@ -68,7 +69,7 @@ impl ClassState {
 #[repr(C, align(64))]
 pub struct Cache {
     /// Where pools without blocks lead: never written, so empty and full.
-    none: Magazine,
+    none: Storage<0>,
     runtime: OwnedPtr<Runtime>,
     /// Refills since the cache was joined.
     pub(crate) refills: OwnedU32,
@@ -86,12 +87,35 @@ pub struct Cache {
     pub(crate) exit_rounds: OwnedU32,
     /// Where searches begin, so that two threads rarely want the same pool.
     pub(crate) start: OwnedU32,
-    pub(crate) magazines: [Magazine; CLASS_COUNT],
+    small: [Storage<DEPTH>; SMALL_COUNT],
+    large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
     classes: [ClassState; CLASS_COUNT],
 }
 
-/// Where the first magazine lies in a cache, and the distance to the next, in bytes.
-pub(crate) const MAGAZINES_OFFSET: usize = offset_of!(Cache, magazines);
+/// Classes with a deep magazine.
+const SMALL_COUNT: usize = LAST_SMALL.index() + 1;
+
+/// Where the magazine of a class lies in every cache, in bytes from its start: what pools of the class say.
+pub(crate) const fn place_of(class: SizeClass) -> u32 {
+    let index = class.index();
+    let place = if index < SMALL_COUNT {
+        offset_of!(Cache, small) + index * size_of::<Storage<DEPTH>>()
+    } else {
+        offset_of!(Cache, large) + (index - SMALL_COUNT) * size_of::<Storage<LARGE_DEPTH>>()
+    };
+    place as u32
+}
+
+/// The same for each class.
+static PLACES: [u32; CLASS_COUNT] = {
+    let mut places = [0; CLASS_COUNT];
+    let mut index = 0;
+    while index < CLASS_COUNT {
+        places[index] = place_of(SizeClass::from_index(index));
+        index += 1;
+    }
+    places
+};
 
 const _: () = assert!(offset_of!(Cache, none) == 0, "a pool without a magazine says 0");
 
@@ -103,7 +127,7 @@ impl Cache {
         /// An empty cache of no runtime.
         pub fn new() -> Self {
             Self {
-                none: Magazine::new(),
+                none: Storage::new(),
                 runtime: OwnedPtr::null(),
                 refills: OwnedU32::zero(),
                 flushes: OwnedU32::zero(),
@@ -113,7 +137,8 @@ impl Cache {
                 passes: OwnedU32::zero(),
                 exit_rounds: OwnedU32::zero(),
                 start: OwnedU32::zero(),
-                magazines: strata_core::each_slot!(Magazine::new(); CLASS_COUNT),
+                small: strata_core::each_slot!(Storage::new(); SMALL_COUNT),
+                large: strata_core::each_slot!(Storage::new(); { CLASS_COUNT - SMALL_COUNT }),
                 classes: strata_core::each_slot!(ClassState::new(); CLASS_COUNT),
             }
         }
@@ -138,9 +163,23 @@ impl Cache {
     }
 
     #[inline(always)]
-    pub(crate) fn magazine(&self, class: SizeClass) -> &Magazine {
+    pub(crate) fn magazine(&self, class: SizeClass) -> Magazine<'_> {
         // SAFETY: a class's index is below CLASS_COUNT by construction.
-        unsafe { self.magazines.get_unchecked(class.index()) }
+        let place = unsafe { *PLACES.get_unchecked(class.index()) };
+        // SAFETY: where a magazine lies.
+        unsafe { self.magazine_at(place) }
+    }
+
+    /// The magazine at a place.
+    ///
+    /// # Safety
+    /// - `place` is 0, where a magazine lies that is always empty and always full, or came from [`place_of`].
+    #[inline(always)]
+    pub(crate) unsafe fn magazine_at(&self, place: u32) -> Magazine<'_> {
+        // SAFETY: within the cache.
+        let place = unsafe { NonNull::from(self).cast::<u8>().byte_add(place as usize) };
+        // SAFETY: the caller's promise.
+        unsafe { Magazine::at(place) }
     }
 
     #[inline]
@@ -167,7 +206,7 @@ impl Cache {
     /// The classes of the blocks in magazines, each as its pool has it: what the program does not have although the pools
     /// think so. A racy read.
     pub fn ready_blocks(&self) -> impl Iterator<Item = SizeClass> {
-        self.magazines.iter().flat_map(Magazine::glance).filter_map(|block| {
+        SizeClass::all().flat_map(|class| self.magazine(class).glance(depth_of(class))).filter_map(|block| {
             // SAFETY: a block of a pool; its header is never unmapped.
             match unsafe { UserPtr::new(block).pool() }.glance_format() {
                 Format::Blocks(class) => Some(class),

@@ -1,12 +1,12 @@
 //! The cold door of a free: the magazine is full. It becomes deeper, or its older half goes home.
 //!
 //! ```text
-//!   limit   0 ──first free──► home at once ─ ─► 1, 2, 4 … 32 ──► then the older half goes home, sorted by pool:
+//!   limit   0 ──first free──► home at once ─ ─► 1, 2, 4 … 64 ──► then the older half goes home, sorted by pool:
 //!                                                 each pool's blocks as one chain, by one compare-and-swap
 //! ```
 //!
-//! F1  A class's limit doubles with each visit, up to [`most`] of the class; all limits together allow [`THREAD_BYTES`]. Beyond that a
-//!     class gets its share from one that came to no cold door lately. So a thread that sleeps, or only frees, holds that much.
+//! F1  A class's limit doubles with each visit, up to [`most`] of the class; all limits together allow the thread's share of
+//!     [`ALL_BYTES`]. Beyond that a class gets more from one that came to no cold door lately. So a thread that sleeps, or only frees, holds that much.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
 //!     after its magazine was found quiet: a block of a pool from which another cache took the last batch goes home, and
@@ -15,7 +15,7 @@
 //! Does not know: who owns a pool. Idea: magazines' depots (Bonwick and Adams 2001), batches by pool (Liétar et al. 2019, snmalloc).
 
 use crate::cache::Cache;
-use crate::magazine::{Batch, DEPTH};
+use crate::magazine::{Batch, DEPTH, depth_of};
 use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
 use strata_core::layout::POOL_BYTES;
@@ -28,14 +28,18 @@ use strata_segment::{Directory, misuse, publish};
 const CLASS_BYTES: usize = 32 << 10;
 /// Blocks that any class's magazine may hold.
 const LEAST_BLOCKS: usize = 4;
-/// Bytes that all magazines of a thread may hold together.
-pub(crate) const THREAD_BYTES: u32 = 256 << 10;
+/// Bytes that all magazines of all threads may hold together, in even shares.
+const ALL_BYTES: u64 = 8 << 20;
+/// The least share of a thread.
+const LEAST_SHARE: u64 = 128 << 10;
+/// The largest share of a thread.
+pub(crate) const MOST_SHARE: u64 = 1 << 20;
 /// Blocks of fewer bytes share a cache line.
 const LINE_BYTES: usize = 64;
 /// Blocks up to this size stay at their first free: little is held by them.
 const FEW_BYTES: usize = 512;
 /// Classes that are asked, one after another, to give up their limit for another.
-const ASKED: u32 = 8;
+const ASKED: u32 = 2;
 
 /// The deepest that the magazine of a class becomes by frees.
 pub(crate) const fn most(class: SizeClass) -> u32 {
@@ -45,10 +49,10 @@ pub(crate) const fn most(class: SizeClass) -> u32 {
     let blocks = CLASS_BYTES / class.block_bytes();
     if blocks < LEAST_BLOCKS {
         LEAST_BLOCKS as u32
-    } else if blocks < DEPTH {
+    } else if blocks < depth_of(class) {
         blocks as u32
     } else {
-        DEPTH as u32
+        depth_of(class) as u32
     }
 }
 
@@ -98,8 +102,9 @@ impl Cache {
 
     /// Whether so many bytes more may be held, perhaps since other classes hold fewer from now on (F1).
     fn has_bytes_for(&self, more: u32) -> bool {
+        let share = self.share();
         for _ in 0..ASKED {
-            if self.granted_bytes.get() + more <= THREAD_BYTES {
+            if self.granted_bytes.get() + more <= share {
                 return true;
             }
             let index = self.hand.get() as usize % CLASS_COUNT;
@@ -111,7 +116,13 @@ impl Cache {
                 self.close(class);
             }
         }
-        self.granted_bytes.get() + more <= THREAD_BYTES
+        self.granted_bytes.get() + more <= share
+    }
+
+    /// Bytes that the magazines of this thread may hold.
+    fn share(&self) -> u32 {
+        let caches = self.runtime().map_or(1, |runtime| runtime.registry.live()).max(1);
+        (ALL_BYTES / caches).clamp(LEAST_SHARE, MOST_SHARE) as u32
     }
 
     /// Empties the magazine of a class; it begins anew.
@@ -150,9 +161,8 @@ impl Cache {
             // SAFETY: blocks of magazines are of pools.
             let pool = unsafe { pool_of(first) };
             let base = pool.base().addr().get();
-            let is_of_pool = |block: BlockPtr| {
-                !FLUSH_SORTS || (block.as_non_null().addr().get() ^ base) < POOL_BYTES
-            };
+            let is_of_pool =
+                |block: BlockPtr| !FLUSH_SORTS || (block.as_non_null().addr().get() ^ base) < POOL_BYTES;
             let mut chain = Chain::of(first);
             // SAFETY: blocks of magazines are this thread's to give back.
             batch.take_where(is_of_pool, |block| unsafe { chain.prepend(block) });
@@ -254,7 +264,7 @@ mod tests {
                 .map(|class| (new(other, class), class))
                 .collect();
             blocks.into_iter().for_each(|(block, class)| free(cache, block, class));
-            assert!(held_bytes(cache) <= THREAD_BYTES, "{} in round {round}", held_bytes(cache));
+            assert!(u64::from(held_bytes(cache)) <= MOST_SHARE, "{} in round {round}", held_bytes(cache));
         }
         collect(cache);
         collect(other);
@@ -302,7 +312,8 @@ mod tests {
         let mut exchanges = 0;
         let all = blocks.clone();
         for block in blocks.chunks(64) {
-            let before: Vec<_> = all.iter().step_by(Pool::capacity(class) as usize).map(|block| word(*block)).collect();
+            let before: Vec<_> =
+                all.iter().step_by(Pool::capacity(class) as usize).map(|block| word(*block)).collect();
             block.iter().for_each(|block| free(other, *block, class));
             let after = all.iter().step_by(Pool::capacity(class) as usize).map(|block| word(*block));
             exchanges += 4 * before.into_iter().zip(after).filter(|(before, after)| before != after).count();

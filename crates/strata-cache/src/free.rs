@@ -10,7 +10,6 @@
 //! Does not know: `Layout`; what happens behind the door (`flush`, `large`).
 
 use crate::cache::Cache;
-use crate::magazine::Magazine;
 use crate::{large, thread};
 use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
@@ -60,7 +59,7 @@ impl Cache {
         // SAFETY: the caller's to give back.
         let block = unsafe { pointer.block() };
         // SAFETY: what an open pool says is where its class's magazine lies; 0 leads to one that is always full.
-        let magazine: &Magazine = unsafe { self.magazine_at(pool.magazine()) };
+        let magazine = unsafe { self.magazine_at(pool.magazine()) };
         // SAFETY: the thread's own magazine, of the pool's class.
         if !unsafe { magazine.push(block) } {
             // SAFETY: the same contract.

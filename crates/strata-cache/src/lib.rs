@@ -32,6 +32,7 @@ mod refill;
 mod registry;
 #[cfg(all(test, not(strata_loom)))]
 mod scene;
+#[cfg(not(strata_loom))]
 #[doc(hidden)]
 pub mod size_table;
 #[cfg_attr(strata_loom, path = "thread_model.rs")]

@@ -10,64 +10,105 @@
 //! cut short at any time. All-zero bytes are a magazine that is empty and full: both ways lead to a cold door.
 //!
 //! M1  A block in the magazine of a class is at least as large, and as aligned, as blocks of the class are.
-//! M2  `count` and `limit` are at most [`DEPTH`].
+//! M2  `count` and `limit` are at most [`depth_of`] the class.
 //! M3  To its pool, a block in a magazine is live.
 //!
 //! Owner: the thread. Statistics read it racily.
 //! Does not know: pools, classes. Decision 0024 compares an array with a list through the blocks.
 //! Idea: magazines (Bonwick and Adams 2001); glibc's tcache; tcmalloc.
 
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
+use strata_core::size_class::SizeClass;
 use strata_core::sync::{OwnedPtr, OwnedUsize, PrivateUsize};
 
-/// Slots of a magazine.
-pub(crate) const DEPTH: usize = if cfg!(strata_loom) { 2 } else { 32 };
+/// Slots of a small class's magazine.
+pub(crate) const DEPTH: usize = if cfg!(strata_loom) { 2 } else { 64 };
+/// Slots of a larger class's.
+pub(crate) const LARGE_DEPTH: usize = if cfg!(strata_loom) { 2 } else { 16 };
+/// The largest of the small classes.
+pub(crate) const LAST_SMALL: SizeClass = SizeClass::of(512);
 
-/// One class's magazine.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Magazine {
-    count: OwnedUsize,
-    limit: PrivateUsize,
-    slots: [OwnedPtr<u8>; DEPTH],
+/// Slots of the magazine of a class.
+pub(crate) const fn depth_of(class: SizeClass) -> usize {
+    if class.index() <= LAST_SMALL.index() { DEPTH } else { LARGE_DEPTH }
 }
 
-/// Where a free that is written in assembly finds `count`, `limit` and the slots; what they hold are plain words.
-pub(crate) const FIELDS: [usize; 3] = [
-    core::mem::offset_of!(Magazine, count),
-    core::mem::offset_of!(Magazine, limit),
-    core::mem::offset_of!(Magazine, slots),
-];
+/// A magazine as it lies in memory: the slots follow the head.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Storage<const SLOTS: usize> {
+    head: Head,
+    slots: [OwnedPtr<u8>; SLOTS],
+}
 
-impl Magazine {
+#[derive(Debug)]
+#[repr(C)]
+struct Head {
+    count: OwnedUsize,
+    limit: PrivateUsize,
+}
+
+impl<const SLOTS: usize> Storage<SLOTS> {
     strata_core::const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self {
-                count: OwnedUsize::zero(),
-                limit: PrivateUsize::zero(),
-                slots: strata_core::each_slot!(OwnedPtr::null(); DEPTH),
+                head: Head { count: OwnedUsize::zero(), limit: PrivateUsize::zero() },
+                slots: strata_core::each_slot!(OwnedPtr::null(); SLOTS),
             }
         }
+    }
+}
+
+/// Where a free that is written in assembly finds `count`, `limit` and the slots; what they hold are plain words.
+pub(crate) const FIELDS: [usize; 3] =
+    [core::mem::offset_of!(Head, count), core::mem::offset_of!(Head, limit), size_of::<Head>()];
+
+/// One class's magazine, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Magazine<'cache> {
+    place: NonNull<Head>,
+    owner: PhantomData<&'cache Head>,
+}
+
+impl<'cache> Magazine<'cache> {
+    /// The magazine at `place`.
+    ///
+    /// # Safety
+    /// - A [`Storage`] lies there, of at least [`depth_of`] its class slots, and the pointer may be used for all of it.
+    #[inline(always)]
+    pub(crate) unsafe fn at(place: NonNull<u8>) -> Self {
+        Self { place: place.cast(), owner: PhantomData }
+    }
+
+    #[inline(always)]
+    fn head(&self) -> &Head {
+        // SAFETY: a head lies there.
+        unsafe { self.place.as_ref() }
     }
 
     #[inline(always)]
     fn slot(&self, index: usize) -> &OwnedPtr<u8> {
         debug_assert!(index < DEPTH);
+        // SAFETY: the slots follow the head.
+        let slots = unsafe { self.place.byte_add(size_of::<Head>()) }.cast::<OwnedPtr<u8>>();
         // SAFETY: M2.
-        unsafe { self.slots.get_unchecked(index) }
+        let slot = unsafe { slots.add(index) };
+        // SAFETY: as above.
+        unsafe { slot.as_ref() }
     }
 
     /// Takes the block that was put last.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<BlockPtr> {
-        let left = self.count.get().wrapping_sub(1);
+        let left = self.head().count.get().wrapping_sub(1);
         // The sign of what is left, since LLVM makes of every other test of nothing a comparison before the subtraction: one
         // instruction more.
         if left.cast_signed() < 0 {
             return None;
         }
-        self.count.set(left);
+        self.head().count.set(left);
         // SAFETY: slots below `count` hold blocks.
         Some(BlockPtr::from_address(unsafe { NonNull::new_unchecked(self.slot(as_it_is(left)).get()) }))
     }
@@ -78,20 +119,20 @@ impl Magazine {
     /// - The caller owns the magazine and the block, which is one for its class (M1).
     #[inline(always)]
     pub(crate) unsafe fn push(&self, block: BlockPtr) -> bool {
-        let count = self.count.get();
+        let count = self.head().count.get();
         // SAFETY: the owner's.
-        if count >= unsafe { self.limit.get() } {
+        if count >= unsafe { self.head().limit.get() } {
             return false;
         }
         self.slot(count).set(block.as_non_null().as_ptr());
-        self.count.set(count + 1);
+        self.head().count.set(count + 1);
         true
     }
 
     /// Blocks in it.
     #[inline]
     pub(crate) fn count(&self) -> u32 {
-        self.count.get() as u32
+        self.head().count.get() as u32
     }
 
     /// How deep it may become by frees.
@@ -101,7 +142,7 @@ impl Magazine {
     #[inline]
     pub(crate) unsafe fn limit(&self) -> u32 {
         // SAFETY: the caller's promise.
-        unsafe { self.limit.get() as u32 }
+        unsafe { self.head().limit.get() as u32 }
     }
 
     /// Changes how deep it may become by frees; what is in it stays.
@@ -111,30 +152,30 @@ impl Magazine {
     pub(crate) unsafe fn set_limit(&self, limit: u32) {
         debug_assert!(limit as usize <= DEPTH);
         // SAFETY: the caller's promise.
-        unsafe { self.limit.set(limit as usize) };
+        unsafe { self.head().limit.set(limit as usize) };
     }
 
     /// Takes up to `wanted` of the oldest blocks out.
     pub(crate) fn take_oldest(&self, wanted: u32) -> Batch {
-        let count = self.count.get();
+        let count = self.head().count.get();
         let taken = (wanted as usize).min(count);
         let mut batch = Batch::new();
         (0..taken).for_each(|index| batch.push(self.slot(index).get()));
         (taken..count).for_each(|index| self.slot(index - taken).set(self.slot(index).get()));
-        self.count.set(count - taken);
+        self.head().count.set(count - taken);
         batch
     }
 
     /// A way to fill the empty magazine with up to `wanted` blocks, of which the first is popped first.
-    pub(crate) fn filler(&self, wanted: u32) -> Filler<'_> {
-        debug_assert_eq!(self.count.get(), 0);
-        Filler { magazine: self, free: (wanted as usize).min(DEPTH) }
+    pub(crate) fn filler(self, wanted: u32) -> Filler<'cache> {
+        debug_assert_eq!(self.head().count.get(), 0);
+        Filler { magazine: self, free: wanted as usize }
     }
 
     /// The blocks that seem to be in it: a racy read.
-    pub(crate) fn glance(&self) -> impl Iterator<Item = NonNull<u8>> {
-        let count = self.count.glance().min(DEPTH);
-        self.slots.iter().take(count).filter_map(|slot| NonNull::new(slot.glance()))
+    pub(crate) fn glance(self, depth: usize) -> impl Iterator<Item = NonNull<u8>> {
+        let count = self.head().count.glance().min(depth);
+        (0..count).filter_map(move |index| NonNull::new(self.slot(index).glance()))
     }
 }
 
@@ -178,7 +219,10 @@ impl Batch {
 
     /// The blocks that are left.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = BlockPtr> {
-        self.blocks.iter().take(self.count).filter_map(|block| NonNull::new(*block).map(BlockPtr::from_address))
+        self.blocks
+            .iter()
+            .take(self.count)
+            .filter_map(|block| NonNull::new(*block).map(BlockPtr::from_address))
     }
 
     /// Takes one block out.
@@ -188,7 +232,11 @@ impl Batch {
     }
 
     /// Takes those blocks out that `is_wanted`.
-    pub(crate) fn take_where(&mut self, is_wanted: impl Fn(BlockPtr) -> bool, mut each: impl FnMut(BlockPtr)) {
+    pub(crate) fn take_where(
+        &mut self,
+        is_wanted: impl Fn(BlockPtr) -> bool,
+        mut each: impl FnMut(BlockPtr),
+    ) {
         let mut kept = 0;
         for index in 0..self.count {
             let block = self.blocks[index];
@@ -207,7 +255,7 @@ impl Batch {
 /// An empty magazine that is being filled, from the top down.
 #[derive(Debug)]
 pub(crate) struct Filler<'magazine> {
-    magazine: &'magazine Magazine,
+    magazine: Magazine<'magazine>,
     free: usize,
 }
 
@@ -227,13 +275,13 @@ impl Filler<'_> {
 
     /// The blocks that were put are the magazine's; how many these are. `wanted` is what the filler began with.
     pub(crate) fn finish(self, wanted: u32) -> u32 {
-        let count = (wanted as usize).min(DEPTH) - self.free;
+        let count = wanted as usize - self.free;
         if self.free != 0 {
             (0..count).for_each(|index| {
                 self.magazine.slot(index).set(self.magazine.slot(index + self.free).get());
             });
         }
-        self.magazine.count.set(count);
+        self.magazine.head().count.set(count);
         count as u32
     }
 }
@@ -247,8 +295,14 @@ mod tests {
         BlockPtr::from_address(NonNull::new(core::ptr::without_provenance_mut(number << 4)).unwrap())
     }
 
-    fn magazine(limit: u32, blocks: core::ops::RangeInclusive<usize>) -> Magazine {
-        let magazine = Magazine::new();
+    fn empty() -> Magazine<'static> {
+        let storage: &'static Storage<DEPTH> = std::boxed::Box::leak(std::boxed::Box::new(Storage::new()));
+        // SAFETY: a storage lies there.
+        unsafe { Magazine::at(NonNull::from(storage).cast()) }
+    }
+
+    fn magazine(limit: u32, blocks: core::ops::RangeInclusive<usize>) -> Magazine<'static> {
+        let magazine = empty();
         // SAFETY: the magazine is this test's.
         unsafe { magazine.set_limit(limit) };
         // SAFETY: as above; nobody touches the blocks.
@@ -267,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_zeroed_magazine_is_empty_and_full() {
-        let magazine = Magazine::new();
+        let magazine = empty();
         assert_eq!(magazine.pop(), None);
         // SAFETY: the magazine is this test's.
         assert!(!unsafe { magazine.push(block(1)) });
@@ -284,13 +338,16 @@ mod tests {
     #[test]
     fn what_is_filled_first_is_taken_first_however_much_was_wanted() {
         for wanted in [2, 3, 9] {
-            let magazine = Magazine::new();
+            let magazine = empty();
             let mut filler = magazine.filler(wanted);
             filler.put(block(1));
             filler.put(block(2));
             assert_eq!(filler.wanted(), wanted - 2);
             assert_eq!(filler.finish(wanted), 2);
-            assert_eq!([magazine.pop(), magazine.pop(), magazine.pop()], [Some(block(1)), Some(block(2)), None]);
+            assert_eq!(
+                [magazine.pop(), magazine.pop(), magazine.pop()],
+                [Some(block(1)), Some(block(2)), None]
+            );
         }
     }
 

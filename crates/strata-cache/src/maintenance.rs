@@ -141,8 +141,8 @@ impl Cache {
 mod tests {
     use crate::registry::Runtime;
     use crate::scene::{free, new};
-    use strata_core::size_class::SizeClass;
     use std::vec::Vec;
+    use strata_core::size_class::SizeClass;
 
     #[test]
     fn a_cache_lets_go_when_all_are_asked_to() {

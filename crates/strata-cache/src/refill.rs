@@ -14,9 +14,8 @@
 //!
 //! Does not know: thread-local storage; where memory comes from.
 
-use crate::cache::Cache;
-use crate::magazine::DEPTH;
-use crate::size_table::place_of;
+use crate::cache::{Cache, place_of};
+use crate::magazine::depth_of;
 use crate::thread;
 use strata_core::block::BlockPtr;
 use strata_core::pool::{Freed, Memory, OwnedPool, SUBPAGE_BYTES};
@@ -49,10 +48,10 @@ const fn most_batch(class: SizeClass) -> u32 {
     let blocks = MOST_BYTES / class.block_bytes();
     if blocks == 0 {
         1
-    } else if blocks < DEPTH / 2 {
+    } else if blocks < depth_of(class) / 2 {
         blocks as u32
     } else {
-        (DEPTH / 2) as u32
+        (depth_of(class) / 2) as u32
     }
 }
 
@@ -68,7 +67,9 @@ impl Cache {
             // A stand-in: the thread has no cache yet, or no longer.
             return thread::alloc_without_cache(class);
         }
-        let block = self.promote(class).or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
+        let block = self
+            .promote(class)
+            .or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
         self.maintain_after_refill(class);
         block
     }
@@ -222,7 +223,7 @@ mod tests {
     fn batches_are_bounded_in_blocks_and_bytes() {
         for class in SizeClass::all() {
             let (first, most) = (first_batch(class) as usize, most_batch(class) as usize);
-            assert!(first >= 1 && most >= 1 && most <= DEPTH / 2);
+            assert!(first >= 1 && most >= 1 && most <= depth_of(class) / 2);
             assert!(most == 1 || most * class.block_bytes() <= MOST_BYTES);
         }
     }
@@ -241,7 +242,7 @@ mod tests {
             assert!(addresses.windows(2).all(|pair| pair[1] == pair[0] + 64), "{addresses:x?}");
             batches.push(addresses.len());
         }
-        assert_eq!(batches, [4, 8, 16, 16]);
+        assert_eq!(batches, [4, 8, 16, 32]);
     }
 
     #[test]

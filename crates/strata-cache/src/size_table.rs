@@ -10,139 +10,106 @@
 //!
 //! Does not know: pools. Not in models: their caches are larger.
 
-use crate::cache::{Cache, MAGAZINES_OFFSET};
-use crate::magazine::Magazine;
+use crate::cache::{Cache, place_of};
 use strata_core::block::BlockPtr;
-use strata_core::size_class::SizeClass;
+use strata_core::layout::{GRANULE_BYTES, LARGEST_CLASS_BYTES};
+use strata_core::size_class::{CLASS_COUNT, SMALL_BYTES, SizeClass};
 
 /// Where a free that is written in assembly finds a magazine's count, limit and slots.
-#[cfg(not(strata_loom))]
 #[doc(hidden)]
 pub const MAGAZINE_FIELDS: [usize; 3] = crate::magazine::FIELDS;
 
-/// Where the magazine of a class lies in every cache, in bytes from its start: what pools of the class say.
-pub(crate) const fn place_of(class: SizeClass) -> u32 {
-    (MAGAZINES_OFFSET + class.index() * size_of::<Magazine>()) as u32
+/// The step of the classes right above [`SMALL_BYTES`], of which all larger steps are multiples.
+pub const MEDIUM_STEP_BYTES: usize = SMALL_BYTES / 8;
+
+const _: () = assert!(
+    place_of(SizeClass::from_index(CLASS_COUNT - 1)) <= u16::MAX as u32,
+    "two bytes reach every magazine"
+);
+
+/// The places of 1 byte to 1 KiB, a granule each; public for those who look them up in assembly.
+pub static SMALL: Places<{ SMALL_BYTES / GRANULE_BYTES }> = Places::of_multiples(GRANULE_BYTES);
+/// The places of up to 32 KiB, for each multiple of [`MEDIUM_STEP_BYTES`]; public as above.
+pub static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> =
+    Places::of_multiples(MEDIUM_STEP_BYTES);
+
+/// A table on cache lines of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+pub struct Places<const COUNT: usize>([MagazinePlace; COUNT]);
+
+impl<const COUNT: usize> Places<COUNT> {
+    const fn of_multiples(step: usize) -> Self {
+        let mut places = [MagazinePlace(0); COUNT];
+        let mut index = 0;
+        while index < COUNT {
+            places[index] = MagazinePlace(place_of(SizeClass::of((index + 1) * step)) as u16);
+            index += 1;
+        }
+        Self(places)
+    }
+}
+
+/// Where the magazine of some class lies in every cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct MagazinePlace(u16);
+
+impl MagazinePlace {
+    /// The place for `last + 1` bytes, if that is 1 to 1 KiB.
+    #[inline(always)]
+    pub fn of_small(last: usize) -> Option<Self> {
+        SMALL.0.get(last / GRANULE_BYTES).copied()
+    }
+
+    /// The place for `last + 1` bytes, known to be more than 1 KiB, if that is 32 KiB at most.
+    #[inline(always)]
+    pub fn of_medium(last: usize) -> Option<Self> {
+        debug_assert!(last >= SMALL_BYTES);
+        MEDIUM.0.get(last / MEDIUM_STEP_BYTES).copied()
+    }
 }
 
 impl Cache {
-    /// The magazine at a place.
+    /// A block of the magazine at `place`, if one is ready: for callers with a cold door of their own.
     ///
     /// # Safety
-    /// - `place` is 0 or came from [`place_of`].
+    /// - The caller is the thread whose cache this is.
     #[inline(always)]
-    pub(crate) unsafe fn magazine_at(&self, place: u32) -> &Magazine {
-        let magazine = core::ptr::from_ref(self).wrapping_byte_add(place as usize);
-        // SAFETY: P1: a magazine lies there, in this cache.
-        unsafe { &*magazine.cast() }
+    pub unsafe fn pop_at(&self, place: MagazinePlace) -> Option<BlockPtr> {
+        // SAFETY: from the table.
+        unsafe { self.magazine_at(place.0.into()) }.pop()
     }
 }
 
-#[cfg(not(strata_loom))]
-pub use tables::{MEDIUM, MEDIUM_STEP_BYTES, MagazinePlace, SMALL};
-
-#[cfg(not(strata_loom))]
-mod tables {
+#[cfg(test)]
+mod tests {
     use super::*;
-    use strata_core::layout::{GRANULE_BYTES, LARGEST_CLASS_BYTES};
-    use strata_core::size_class::{CLASS_COUNT, SMALL_BYTES};
 
-    /// The step of the classes right above [`SMALL_BYTES`], of which all larger steps are multiples.
-    pub const MEDIUM_STEP_BYTES: usize = SMALL_BYTES / 8;
+    /// The class whose magazine lies there.
+    fn class_at(place: MagazinePlace) -> SizeClass {
+        SizeClass::all().find(|class| place_of(*class) == place.0.into()).unwrap()
+    }
 
-    const _: () = assert!(
-        place_of(SizeClass::from_index(CLASS_COUNT - 1)) <= u16::MAX as u32,
-        "two bytes reach every magazine"
-    );
-
-    /// The places of 1 byte to 1 KiB, a granule each; public for those who look them up in assembly.
-    pub static SMALL: Places<{ SMALL_BYTES / GRANULE_BYTES }> = Places::of_multiples(GRANULE_BYTES);
-    /// The places of up to 32 KiB, for each multiple of [`MEDIUM_STEP_BYTES`]; public as above.
-    pub static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> =
-        Places::of_multiples(MEDIUM_STEP_BYTES);
-
-    /// A table on cache lines of its own.
-    #[derive(Debug)]
-    #[repr(align(64))]
-    pub struct Places<const COUNT: usize>([MagazinePlace; COUNT]);
-
-    impl<const COUNT: usize> Places<COUNT> {
-        const fn of_multiples(step: usize) -> Self {
-            let mut places = [MagazinePlace(0); COUNT];
-            let mut index = 0;
-            while index < COUNT {
-                places[index] = MagazinePlace(place_of(SizeClass::of((index + 1) * step)) as u16);
-                index += 1;
-            }
-            Self(places)
+    #[test]
+    fn every_size_finds_the_magazine_of_its_class() {
+        for size in 1..=SMALL_BYTES {
+            let place = MagazinePlace::of_small(size - 1).unwrap();
+            assert_eq!(class_at(place), SizeClass::of(size), "{size}");
+        }
+        for size in SMALL_BYTES + 1..=LARGEST_CLASS_BYTES {
+            let place = MagazinePlace::of_medium(size - 1).unwrap();
+            assert_eq!(class_at(place), SizeClass::of(size), "{size}");
         }
     }
 
-    /// Where the magazine of some class lies in every cache.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    #[repr(transparent)]
-    pub struct MagazinePlace(u16);
-
-    impl MagazinePlace {
-        /// The place for `last + 1` bytes, if that is 1 to 1 KiB.
-        #[inline(always)]
-        pub fn of_small(last: usize) -> Option<Self> {
-            SMALL.0.get(last / GRANULE_BYTES).copied()
+    #[test]
+    fn no_size_beyond_a_table_finds_a_magazine() {
+        for size in [0_usize, SMALL_BYTES + 1, LARGEST_CLASS_BYTES + 1, usize::MAX] {
+            assert_eq!(MagazinePlace::of_small(size.wrapping_sub(1)), None);
         }
-
-        /// The place for `last + 1` bytes, known to be more than 1 KiB, if that is 32 KiB at most.
-        #[inline(always)]
-        pub fn of_medium(last: usize) -> Option<Self> {
-            debug_assert!(last >= SMALL_BYTES);
-            MEDIUM.0.get(last / MEDIUM_STEP_BYTES).copied()
-        }
-    }
-
-    impl Cache {
-        /// A block of the magazine at `place`, if one is ready: for callers with a cold door of their own.
-        ///
-        /// # Safety
-        /// - The caller is the thread whose cache this is.
-        #[inline(always)]
-        pub unsafe fn pop_at(&self, place: MagazinePlace) -> Option<BlockPtr> {
-            // SAFETY: from the table.
-            unsafe { self.magazine_at(place.0.into()) }.pop()
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        /// The class whose magazine lies there.
-        fn class_at(cache: &Cache, place: MagazinePlace) -> SizeClass {
-            let magazine = core::ptr::from_ref(cache).addr() + usize::from(place.0);
-            let is_there =
-                |class: &SizeClass| core::ptr::from_ref(cache.magazine(*class)).addr() == magazine;
-            SizeClass::all().find(is_there).unwrap()
-        }
-
-        #[test]
-        fn every_size_finds_the_magazine_of_its_class() {
-            let cache = Cache::new();
-            for size in 1..=SMALL_BYTES {
-                let place = MagazinePlace::of_small(size - 1).unwrap();
-                assert_eq!(class_at(&cache, place), SizeClass::of(size), "{size}");
-            }
-            for size in SMALL_BYTES + 1..=LARGEST_CLASS_BYTES {
-                let place = MagazinePlace::of_medium(size - 1).unwrap();
-                assert_eq!(class_at(&cache, place), SizeClass::of(size), "{size}");
-            }
-        }
-
-        #[test]
-        fn no_size_beyond_a_table_finds_a_magazine() {
-            for size in [0_usize, SMALL_BYTES + 1, LARGEST_CLASS_BYTES + 1, usize::MAX] {
-                assert_eq!(MagazinePlace::of_small(size.wrapping_sub(1)), None);
-            }
-            for size in [0_usize, LARGEST_CLASS_BYTES + 1, usize::MAX] {
-                assert_eq!(MagazinePlace::of_medium(size.wrapping_sub(1)), None);
-            }
+        for size in [0_usize, LARGEST_CLASS_BYTES + 1, usize::MAX] {
+            assert_eq!(MagazinePlace::of_medium(size.wrapping_sub(1)), None);
         }
     }
 }

@@ -40,7 +40,13 @@ pub(crate) struct Ascent {
 
 impl Ascent {
     pub(crate) const fn new() -> Self {
-        Self { taken: Hint::new(0), given_back: Hint::new(0), mark: Hint::new(0), wanted: Hint::new(0), due: Hint::new(0) }
+        Self {
+            taken: Hint::new(0),
+            given_back: Hint::new(0),
+            mark: Hint::new(0),
+            wanted: Hint::new(0),
+            due: Hint::new(0),
+        }
     }
 
     /// Notes that units without memory are taken, and whether a look is due.

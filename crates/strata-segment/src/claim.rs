@@ -407,7 +407,8 @@ mod tests {
     fn a_published_pool_that_was_claimed_meanwhile_is_passed_over() {
         static DIRECTORY: Directory = Directory::new();
         let class = SizeClass::of(1000);
-        let (taken, other) = (abandon_pool_with(&DIRECTORY, class, 5), abandon_pool_with(&DIRECTORY, class, 6));
+        let (taken, other) =
+            (abandon_pool_with(&DIRECTORY, class, 5), abandon_pool_with(&DIRECTORY, class, 6));
         let _held = taken.claim().unwrap();
         assert!(core::ptr::eq(&*DIRECTORY.adopt(class, 0).unwrap(), other));
     }

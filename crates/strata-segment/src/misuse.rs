@@ -18,7 +18,8 @@ pub fn freed_twice(pool: &Pool) -> ! {
     };
     let mut line = Line::new();
     // A line that is too long is cut, which is no error.
-    let _ = write!(line, "strata: a block of {bytes} bytes was freed twice, in the pool at {:p}", pool.base());
+    let _ =
+        write!(line, "strata: a block of {bytes} bytes was freed twice, in the pool at {:p}", pool.base());
     line.emit();
     strata_os::abort()
 }

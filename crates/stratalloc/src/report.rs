@@ -82,10 +82,7 @@ impl Stats {
 
     fn threads_and_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { caches, caches_ever, ready_blocks, calls, .. } = self;
-        writeln!(
-            f,
-            "caches     {caches:>11} live of {caches_ever} ever; {ready_blocks} blocks ready"
-        )?;
+        writeln!(f, "caches     {caches:>11} live of {caches_ever} ever; {ready_blocks} blocks ready")?;
         writeln!(
             f,
             "OS calls   {:>11} mmap, {} munmap, {} mprotect, {} madvise, {} mremap; {} refused",

@@ -13,7 +13,7 @@
 //! I4  Subpages behind all carved blocks may be holes, too, of a closed pool as well: they have no memory, until blocks are
 //!     carved there, or somebody uses the pool whole.
 //!
-//! Beside the holes, a pool remembers in the same word for how many purge passes it was idle, and how much was free when pages went
+//! Beside the holes, a pool remembers in the same word for how many purge passes it was idle, and how much was free at the
 //! last: memory that cycles is left alone, and a pool is tried again only after some more of its blocks died.
 //!
 //! Does not know: the OS, which takes the pages back; when a pass comes. Decision 0010.
@@ -72,32 +72,37 @@ impl Residency {
         if self.0 & ZERO_BIT == 0 { Memory::Used } else { Memory::Zero }
     }
 
-    const fn room_when_decommitted(self) -> u32 {
+    const fn room_when_inspected(self) -> u32 {
         (self.0 >> ROOM_SHIFT) & ROOM_FIELD
     }
 
-    const fn with_room_when_decommitted(self, room: u32) -> Self {
+    const fn with_room_when_inspected(self, room: u32) -> Self {
         Self(self.0 & !(ROOM_FIELD << ROOM_SHIFT) | (room << ROOM_SHIFT))
     }
 
-    /// Looks since blocks were last taken from the pool, up to three.
+    /// Passes since blocks were last taken from the pool or died in it; three: its pages went.
     const fn idle_passes(self) -> u32 {
         (self.0 >> IDLE_SHIFT) & IDLE_FIELD
     }
 
-    const fn passed_over(self) -> Self {
-        if self.idle_passes() == IDLE_FIELD { self } else { Self(self.0 + (1 << IDLE_SHIFT)) }
+    const fn with_idle_passes(self, passes: u32) -> Self {
+        Self(self.0 & !(IDLE_FIELD << IDLE_SHIFT) | (passes << IDLE_SHIFT))
     }
 
-    /// Blocks are taken from the pool again: it is neither idle nor gone.
+    /// Blocks are taken from the pool again: it is not idle.
     pub(super) const fn in_use(self) -> Self {
-        Self(self.0 & !(IDLE_FIELD << IDLE_SHIFT)).with_room_when_decommitted(0)
+        self.with_idle_passes(0).with_room_when_inspected(0)
     }
 
-    /// Whether enough of the `capacity` is free, and enough died since the last time, for pages to have come free.
+    /// Whether enough of the `capacity` is free for pages to have come free, and they did not go already.
     const fn is_worth_decommitting(self, capacity: u32, room: u32) -> bool {
+        room >= capacity / 8 && (self.idle_passes() != IDLE_FIELD || self.has_grown(capacity, room))
+    }
+
+    /// Whether blocks died since the last inspection.
+    const fn has_grown(self, capacity: u32, room: u32) -> bool {
         let some = if capacity < SUBPAGES { 1 } else { capacity / SUBPAGES };
-        room >= capacity / 8 && room >= self.room_when_decommitted() + some
+        room >= self.room_when_inspected() + some
     }
 }
 
@@ -114,16 +119,22 @@ pub enum Inspected {
 }
 
 impl OwnedPool {
-    /// Inspects the pool in a purge pass; it is to have been idle for so many `passes` before, three at most.
+    /// Inspects the pool in a purge pass; it is to have been idle for so many `passes` before, two at most: no block was taken from it,
+    /// and hardly one died. (To see which pages are free takes a walk along all free blocks, most of them cold; while a program drops
+    /// a large structure, each pass would do so for each pool, and find nothing.)
     pub fn inspect(&self, class: SizeClass, passes: u32) -> Inspected {
-        let residency = self.residency();
-        if !residency.is_worth_decommitting(Pool::capacity(class), self.room(class)) {
+        let (residency, capacity, room) = (self.residency(), Pool::capacity(class), self.room(class));
+        if !residency.is_worth_decommitting(capacity, room) {
             return Inspected::Leave;
         }
-        if residency.idle_passes() >= passes {
+        if residency.has_grown(capacity, room) {
+            self.set_residency(residency.with_idle_passes(0).with_room_when_inspected(room));
+            return Inspected::Again;
+        }
+        if residency.idle_passes() + 1 >= passes {
             return Inspected::Decommit;
         }
-        self.set_residency(residency.passed_over());
+        self.set_residency(residency.with_idle_passes(residency.idle_passes() + 1));
         Inspected::Again
     }
 
@@ -132,8 +143,8 @@ impl OwnedPool {
     pub fn decommit(&self, class: SizeClass, page_bytes: usize) -> u32 {
         let free = self.free_subpages(class);
         let gone = whole_pages(free | self.holes(), page_bytes) & !self.holes();
-        let residency = self.residency().with_room_when_decommitted(self.room(class));
-        self.set_residency(residency.with_holes(residency.holes() | gone));
+        let residency = self.residency().with_room_when_inspected(self.room(class));
+        self.set_residency(residency.with_holes(residency.holes() | gone).with_idle_passes(IDLE_FIELD));
         if gone != 0 {
             self.take_off_the_list(class, gone);
         }

@@ -123,10 +123,12 @@ impl Case {
                 touched[subpage as usize] = true;
             }
         });
-        let is_free =
-            |subpage: u32| self.holes & (1 << subpage) != 0 || !taken[subpage as usize] && touched[subpage as usize];
+        let is_free = |subpage: u32| {
+            self.holes & (1 << subpage) != 0 || !taken[subpage as usize] && touched[subpage as usize]
+        };
         let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
-        let pages = (0..SUBPAGES / subpages_a_page).map(|page| page * subpages_a_page..(page + 1) * subpages_a_page);
+        let pages =
+            (0..SUBPAGES / subpages_a_page).map(|page| page * subpages_a_page..(page + 1) * subpages_a_page);
         let free = pages.filter(|page| page.clone().all(is_free)).flatten();
         free.map(|subpage| 1 << subpage).sum::<u32>() & !self.holes
     }
@@ -147,7 +149,8 @@ impl Case {
     /// What lies behind all blocks, and may hold something.
     fn decommit_tail(&mut self, page_bytes: usize) {
         let carved = (0..self.pool.glance_carved()).flat_map(|index| self.subpages_of(index)).max();
-        let first = carved.map_or(0, |subpage| subpage + 1).next_multiple_of((page_bytes / SUBPAGE_BYTES) as u32);
+        let first =
+            carved.map_or(0, |subpage| subpage + 1).next_multiple_of((page_bytes / SUBPAGE_BYTES) as u32);
         let tail = (first..SUBPAGES).map(|subpage| 1 << subpage).sum::<u32>();
         let expected = if self.memory == Memory::Used { tail & !self.holes } else { 0 };
         assert_eq!(self.pool.decommit_tail(self.class, page_bytes), expected);
@@ -157,10 +160,13 @@ impl Case {
     fn check(&self) {
         let mut listed = BTreeSet::new();
         // SAFETY: ours.
-        unsafe { self.pool.free.each(4096, |block| assert!(listed.insert(self.index_of(block)), "listed twice")) };
-        let in_holes = (0..self.pool.glance_carved()).filter(|index| self.is_in_holes(*index)).collect::<Vec<_>>();
-        let free =
-            (0..self.pool.glance_carved()).filter(|index| !self.live.contains(index) && !self.is_in_holes(*index));
+        unsafe {
+            self.pool.free.each(4096, |block| assert!(listed.insert(self.index_of(block)), "listed twice"))
+        };
+        let in_holes =
+            (0..self.pool.glance_carved()).filter(|index| self.is_in_holes(*index)).collect::<Vec<_>>();
+        let free = (0..self.pool.glance_carved())
+            .filter(|index| !self.live.contains(index) && !self.is_in_holes(*index));
         assert_eq!(listed, free.collect());
         assert!(in_holes.iter().all(|index| !self.live.contains(index)));
         assert_eq!(self.pool.holes(), self.holes);
@@ -262,11 +268,18 @@ fn pages_go_when_the_pool_was_idle_and_again_only_after_more_of_it_died() {
         });
     };
     free(&mut case, 0..32);
-    assert_eq!([case.pool.inspect(class, 1), case.pool.inspect(class, 1)], [Inspected::Again, Inspected::Decommit]);
+    assert_eq!(
+        [case.pool.inspect(class, 1), case.pool.inspect(class, 1)],
+        [Inspected::Again, Inspected::Decommit]
+    );
     case.decommit(4096);
     assert_eq!(case.pool.inspect(class, 1), Inspected::Leave);
     free(&mut case, 32..36);
-    assert_eq!(case.pool.inspect(class, 1), Inspected::Decommit);
+    assert_eq!(
+        [case.pool.inspect(class, 1), case.pool.inspect(class, 1)],
+        [Inspected::Again, Inspected::Decommit],
+        "more died, and then none"
+    );
     case.decommit(4096);
     case.take(1);
     assert_eq!(case.pool.inspect(class, 1), Inspected::Again, "blocks were taken from it since");

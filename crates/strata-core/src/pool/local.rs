@@ -109,7 +109,9 @@ impl Pool {
     /// Whether the pool seems to be an unowned one of `class` with a free block.
     pub fn glance_may_give(&self, class: SizeClass) -> bool {
         let word = self.remote.glance();
-        self.glance_format() == Format::Blocks(class) && word.is_unowned() && word.room(Self::capacity(class)) != 0
+        self.glance_format() == Format::Blocks(class)
+            && word.is_unowned()
+            && word.room(Self::capacity(class)) != 0
     }
 
     /// Live blocks, as anybody may guess them.

@@ -17,7 +17,10 @@ use model as imp;
 use native as imp;
 
 pub use core::sync::atomic::Ordering;
-pub use imp::{AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, WaitWord, fence, init_fresh, spin_hint};
+pub use imp::{
+    AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, WaitWord, fence, init_fresh,
+    spin_hint,
+};
 #[cfg(strata_loom)]
 pub use model::{alone, one_more_thread};
 
