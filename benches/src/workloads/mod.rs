@@ -24,11 +24,14 @@ mod latency;
 mod ledger;
 mod log_scan;
 mod lru_cache;
+mod many_threads;
 mod memory_story;
 mod pipeline;
 mod rayon_sort;
+mod replace;
 mod same_again;
 mod service_load;
+mod session_table;
 mod short_threads;
 mod sparse;
 mod together;
@@ -140,13 +143,25 @@ pub static ALL: &[Workload] = &[
     grow::WORKLOAD,
     large_cycle::WORKLOAD,
     same_again::WORKLOAD,
+    many_threads::EVENTS,
+    many_threads::ROUNDS,
     box_pair::WORKLOAD,
     independent::ALONE,
+    replace::ALIGNED,
+    replace::BOXES_1K,
+    replace::BOXES_4K,
+    replace::BOXES_100K,
+    replace::SMALL,
+    replace::MIXED,
+    session_table::WORKLOAD,
     independent::WORKLOAD,
     transfer::PRODUCER_CONSUMER,
     transfer::ALL_TO_ALL,
     latency::WORKLOAD,
     memory_story::WORKLOAD,
+    many_threads::SLEEPING,
+    many_threads::TURNS,
+    many_threads::SIZES_ONCE,
     service_load::WORKLOAD,
     fragmentation::WORKLOAD,
     sparse::WORKLOAD,
