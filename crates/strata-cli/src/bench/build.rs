@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Message;
 
+use super::preload;
 use super::workspace::{Allocator, PACKAGE, Workspace};
 
 /// A binary and what is preloaded into it.
@@ -29,10 +30,24 @@ pub(crate) fn build(workspace: &Workspace, allocators: &[Allocator]) -> Result<B
     let (plain, featured): (Vec<_>, Vec<_>) =
         allocators.iter().partition(|allocator| allocator.features.is_empty());
     let mut binaries = Binaries::new();
+    if allocators.iter().any(|allocator| allocator.name == preload::OWN) {
+        build_own_library(&workspace.root)?;
+    }
     for group in [plain, featured].iter().filter(|group| !group.is_empty()) {
         build_group(&workspace.root, group, &mut binaries)?;
     }
     Ok(binaries)
+}
+
+/// In a call of its own: beside the binaries, features of both would be joined.
+fn build_own_library(root: &Path) -> Result<()> {
+    let mut command = cargo(root);
+    command.args(["build", "--release", "--lib", "--package", preload::OWN_PACKAGE]);
+    if command.status().context("cannot start cargo: is it in PATH?")?.success() {
+        Ok(())
+    } else {
+        bail!("building {} failed (see above)", preload::OWN_FILE)
+    }
 }
 
 fn build_group(root: &Path, group: &[&Allocator], binaries: &mut Binaries) -> Result<()> {
@@ -53,8 +68,8 @@ fn build_group(root: &Path, group: &[&Allocator], binaries: &mut Binaries) -> Re
 }
 
 fn command(root: &Path, group: &[&Allocator]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args(["build", "--release", "--package", PACKAGE]);
+    let mut command = cargo(root);
+    command.args(["build", "--release", "--package", PACKAGE]);
     command.arg("--message-format=json-render-diagnostics");
     for allocator in group {
         command.args(["--bin", &allocator.binary()]);
@@ -62,11 +77,17 @@ fn command(root: &Path, group: &[&Allocator]) -> Command {
             command.args(["--features", feature]);
         });
     }
+    command.stdout(Stdio::piped());
+    command
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
     // What `cargo run` tells about this package would look like a change to build scripts that watch it.
     for (name, _) in env::vars_os().filter(|(name, _)| is_about_this_package(&name.to_string_lossy())) {
         command.env_remove(name);
     }
-    command.stdout(Stdio::piped());
     command
 }
 

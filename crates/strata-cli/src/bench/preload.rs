@@ -1,12 +1,21 @@
-//! Allocators that are libraries of the system: preloaded into the benchmark binary of the C library's malloc.
+//! Allocators that are shared libraries: preloaded into the benchmark binary of the C library's malloc.
 //!
-//! Does not know: cargo; what is built from source is in `workspace`.
+//! They are called through `malloc` and `free`, as C programs call them: nothing is inlined, and sizes are not known at compile
+//! time. So an allocator that has a binary of its own goes by another name here: `strata-so` beside `strata`.
+//!
+//! Does not know: cargo; what is built from source is in `workspace` and `build`.
 
 use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 
 /// The binary that they are preloaded into.
 pub(crate) const HOST: &str = "system";
+
+/// Strata's own, which is built from the checkout.
+pub(crate) const OWN: &str = "strata-so";
+/// Its package and its file.
+pub(crate) const OWN_PACKAGE: &str = "strata-capi";
+pub(crate) const OWN_FILE: &str = "libstrata.so";
 
 /// A library that takes the place of malloc.
 #[derive(Debug)]
@@ -18,9 +27,12 @@ pub(crate) struct Library {
     package: &'static str,
 }
 
-/// Those that are known.
-pub(crate) const LIBRARIES: [Library; 1] =
-    [Library { name: "tcmalloc", file: "libtcmalloc_minimal.so.4", package: "libtcmalloc-minimal4" }];
+/// Those of the system that are known.
+pub(crate) const LIBRARIES: [Library; 3] = [
+    Library { name: "tcmalloc", file: "libtcmalloc_minimal.so.4", package: "libtcmalloc-minimal4" },
+    Library { name: "jemalloc-so", file: "libjemalloc.so.2", package: "libjemalloc2" },
+    Library { name: "mimalloc-so", file: "libmimalloc.so.2", package: "libmimalloc2.0" },
+];
 
 impl Library {
     /// Its file, where the loader would look.

@@ -113,6 +113,7 @@ fn allocators(metadata: &Metadata, root: &Path) -> Result<Vec<Allocator>> {
         bail!("{} has no package {PACKAGE}: is it a checkout of Strata?", root.display());
     };
     let mut found: Vec<Allocator> = package.targets.iter().filter_map(allocator).collect();
+    found.push(own_library(metadata));
     found.extend(LIBRARIES.iter().filter_map(preloaded));
     found.sort_by_key(|allocator| (rank(&allocator.name), allocator.features.len(), allocator.name.clone()));
     Ok(found)
@@ -121,6 +122,12 @@ fn allocators(metadata: &Metadata, root: &Path) -> Result<Vec<Allocator>> {
 fn allocator(target: &Target) -> Option<Allocator> {
     let name = target.name.strip_prefix(PREFIX).filter(|_| target.is_bin())?;
     Some(Allocator { name: name.to_owned(), features: target.required_features.clone(), preload: None })
+}
+
+/// Where cargo will have built it by the time it runs.
+fn own_library(metadata: &Metadata) -> Allocator {
+    let file = metadata.target_directory.join("release").join(preload::OWN_FILE);
+    Allocator { name: preload::OWN.to_owned(), features: Vec::new(), preload: Some(file.into()) }
 }
 
 fn preloaded(library: &Library) -> Option<Allocator> {
@@ -188,5 +195,8 @@ mod tests {
             workspace.allocators.iter().take(4).map(|one| one.name.as_str()).collect::<Vec<_>>(),
             DEFAULT
         );
+        let own = workspace.find(preload::OWN).unwrap();
+        assert_eq!(own.binary(), "bench-system");
+        assert!(own.preload.as_ref().unwrap().ends_with("release/libstrata.so"));
     }
 }
