@@ -252,6 +252,14 @@ impl OwnedPool {
         untouched.count_ones()
     }
 
+    /// Carved blocks in the holes (I1).
+    pub(super) fn hole_blocks(&self, class: SizeClass) -> u32 {
+        match self.holes() {
+            0 => 0,
+            holes => blocks_in(holes, class, self.carved.get()).count() as u32,
+        }
+    }
+
     /// Blocks were carved: what they overlap is no hole any more.
     pub(super) fn forget_carved_holes(&self, class: SizeClass) {
         if self.holes() != 0 {

@@ -5,7 +5,7 @@
 //!
 //! Does not know: where the token waits between two batches; the thread cache decides.
 
-use super::{Disowned, Format, Pool, RemoteState, Room, Taken};
+use super::{Disowned, Format, Pool, RemoteState, RemoteWord, Room, Taken};
 use crate::block::{BlockPtr, Chain};
 use crate::size_class::SizeClass;
 use core::ops::Deref;
@@ -54,20 +54,12 @@ impl Deref for OwnedPool {
 impl Pool {
     /// Becomes the owner of a published pool, and takes in what waits for it.
     pub fn adopt(&'static self) -> Option<OwnedPool> {
-        let word = self.remote.adopt()?;
-        let owned = OwnedPool(self);
-        // A push that finds more frees than live blocks never succeeds, so this cannot either (I3 of `remote`).
-        let _ = word.taken(self).map(|taken| owned.accept(taken));
-        Some(owned)
+        Some(OwnedPool(self).with_all_of(self.remote.adopt()?))
     }
 
     /// Becomes the owner of an unowned pool, whether it has room or not, and takes in what waits for it.
     pub fn claim(&'static self) -> Option<OwnedPool> {
-        let word = self.remote.claim()?;
-        let owned = OwnedPool(self);
-        // As in `adopt`.
-        let _ = word.taken(self).map(|taken| owned.accept(taken));
-        Some(owned)
+        Some(OwnedPool(self).with_all_of(self.remote.claim()?))
     }
 
     /// The owner of a pool that was claimed by its bit, and was opened just now.
@@ -137,6 +129,15 @@ impl OwnedPool {
         Self(unsafe { raw.as_ref() })
     }
 
+    /// What a pool is that was taken over: the blocks of the word are its list (I3 of `remote`).
+    fn with_all_of(self, word: RemoteWord) -> Self {
+        if let Some(taken) = word.taken(self.0) {
+            self.free.replace(taken.head);
+            self.live.set(self.live.get() - taken.count);
+        }
+        self
+    }
+
     /// Takes up to `wanted` free blocks that need no carving, those freed last first; returns how many.
     pub fn take(&self, wanted: u32, mut each: impl FnMut(BlockPtr)) -> u32 {
         let mut taken = 0;
@@ -164,7 +165,9 @@ impl OwnedPool {
     }
 
     fn accept(&self, taken: Taken) -> Freed {
-        if let Some(head) = BlockPtr::from_link(taken.head) {
+        if self.free.is_empty() {
+            self.free.replace(taken.head);
+        } else if let Some(head) = BlockPtr::from_link(taken.head) {
             // SAFETY: the blocks are the owner's now, linked, as many as the word counted (I2 of `remote`).
             let tail = unsafe { head.last_of(taken.count) };
             // SAFETY: as above.
@@ -195,9 +198,21 @@ impl OwnedPool {
     pub fn disown(self, class: SizeClass) -> Result<bool, Self> {
         let has_room = self.has_room(class);
         let state = if has_room { RemoteState::Published } else { RemoteState::Unowned };
-        match self.remote.disown(self.live.get(), state) {
+        let (live, head) = (self.live.get(), self.free.take());
+        let (listed, granule) = match BlockPtr::from_link(head) {
+            Some(block) => {
+                (self.carved.get().saturating_sub(live + self.hole_blocks(class)), self.granule_of(block))
+            }
+            None => (0, 0),
+        };
+        self.live.set(live + listed);
+        match self.remote.disown(RemoteWord::unowned(live + listed, state).with_chain(granule, listed)) {
             Disowned::Done => Ok(has_room),
-            Disowned::Pending => Err(self),
+            Disowned::Pending => {
+                self.free.replace(head);
+                self.live.set(live);
+                Err(self)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   63   50 49 48 47         32 31         16 15         0
-//!   │ zero │state│ live blocks │   pending   │ head granule │      live: only while nobody owns the pool
+//!   │ zero │state│ live+pending│   pending   │ head granule │      live: only while nobody owns the pool
 //! ```
 //!
 //! | state     | who may leave it              | to        | by                                        | what becomes visible |
@@ -21,8 +21,9 @@
 //! I1  A chain's links are written before the Release that publishes its head.
 //! I2  Only the owner takes, or the one that becomes it by the same exchange: so the count in the word equals the links found
 //!     behind the head.
-//! I3  In an unowned pool `pending` is less than `live`: the free that would make them equal takes the pool instead. So no pool
-//!     without live blocks stays unowned.
+//! I3  The owner that lets a pool go puts the blocks of its list into the word, too: so whoever takes the pool over has all of them
+//!     without a walk. `live` counts what is then live or pending, and `pending` is less: the free that would make them equal takes
+//!     the pool instead. So no pool without live blocks stays unowned.
 //! I4  Whoever sets *Published* sets the pool's bit in the bitmap afterwards; whoever clears the bit tries to adopt afterwards.
 //!     So a published pool's bit is set, or about to be set, or its taker is about to find the pool.
 //! I5  Pushing is immune to ABA: the tail is linked to the head that the CAS compares, whatever happened in between; there
@@ -67,7 +68,8 @@ impl RemoteWord {
     const IDLE: Self = Self(0);
     const OWNED: Self = Self(1 << STATE_SHIFT);
 
-    const fn unowned(live: u32, state: RemoteState) -> Self {
+    /// An unowned pool, published or not, of which so many blocks are live or in the word's chain, which is empty yet.
+    pub(super) const fn unowned(live: u32, state: RemoteState) -> Self {
         let state = match state {
             RemoteState::Published => 3,
             _ => 2,
@@ -98,7 +100,7 @@ impl RemoteWord {
         ((self.0 >> COUNT_SHIFT) & FIELD) as u32
     }
 
-    /// Of an unowned pool: the blocks that were live when its last owner let it go.
+    /// Of an unowned pool: the blocks that are live or pending.
     #[inline]
     const fn live(self) -> u32 {
         ((self.0 >> LIVE_SHIFT) & FIELD) as u32
@@ -111,7 +113,7 @@ impl RemoteWord {
 
     /// The same state and live count with another chain.
     #[inline]
-    const fn with_chain(self, head_granule: u16, count: u32) -> Self {
+    pub(super) const fn with_chain(self, head_granule: u16, count: u32) -> Self {
         Self((self.0 & !HEAD_AND_COUNT) | ((count as u64) << COUNT_SHIFT) | head_granule as u64)
     }
 
@@ -246,13 +248,13 @@ impl AtomicRemote {
         None
     }
 
-    /// The owner of a pool with `live` blocks lets it go, published or not.
+    /// The owner lets the pool go, with a word for those who free into it or take it over.
     #[inline]
-    pub(super) fn disown(&self, live: u32, state: RemoteState) -> Disowned {
+    pub(super) fn disown(&self, word: RemoteWord) -> Disowned {
         let mut seen = RemoteWord::OWNED;
         loop {
             // Release (DISOWN): publishes the pool's state; pairs with Acquire in remote.rs::claim_if and remote.rs::push.
-            match self.exchange(seen, RemoteWord::unowned(live, state), DISOWN) {
+            match self.exchange(seen, word, DISOWN) {
                 Ok(()) => return Disowned::Done,
                 Err(now) if DISOWN_CHECKS_PENDING || now.count() == 0 => return Disowned::Pending,
                 Err(now) => seen = now,
@@ -360,11 +362,11 @@ mod tests {
         assert!(word.claim().is_none());
         word.open();
         assert!(word.claim().is_none());
-        assert_eq!(word.disown(3, RemoteState::Unowned), Disowned::Done);
+        assert_eq!(word.disown(RemoteWord::unowned(3, RemoteState::Unowned)), Disowned::Done);
         assert!(word.adopt().is_none(), "it is not published");
         assert!(word.claim().is_some());
         assert!(word.claim().is_none());
-        assert_eq!(word.disown(3, RemoteState::Published), Disowned::Done);
+        assert_eq!(word.disown(RemoteWord::unowned(3, RemoteState::Published)), Disowned::Done);
         assert!(word.adopt().is_some());
     }
 
