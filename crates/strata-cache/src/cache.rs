@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   magazines[class]   blocks that are ready, of whatever pools              (`magazine`)
+//!   runs               runs of a pool or two that are ready                  (`runs`)
 //!   classes[class]     the active pool, if there is one; how much is wanted  (`active`, `refill`, `flush`)
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 use crate::magazine::{DEPTH, LARGE_DEPTH, LAST_SMALL, Magazine, Storage, depth_of};
 use crate::registry::Runtime;
+use crate::runs::Runs;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
@@ -89,6 +91,7 @@ pub struct Cache {
     pub(crate) start: OwnedU32,
     small: [Storage<DEPTH>; SMALL_COUNT],
     large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
+    pub(crate) runs: Runs,
     classes: [ClassState; CLASS_COUNT],
 }
 
@@ -138,6 +141,7 @@ impl Cache {
                 exit_rounds: OwnedU32::zero(),
                 start: OwnedU32::zero(),
                 small: strata_core::each_slot!(Storage::new(); SMALL_COUNT),
+                runs: Runs::new(),
                 large: strata_core::each_slot!(Storage::new(); { CLASS_COUNT - SMALL_COUNT }),
                 classes: strata_core::each_slot!(ClassState::new(); CLASS_COUNT),
             }

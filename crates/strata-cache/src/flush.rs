@@ -15,13 +15,12 @@
 //! Does not know: who owns a pool. Idea: magazines' depots (Bonwick and Adams 2001), batches by pool (Liétar et al. 2019, snmalloc).
 
 use crate::cache::Cache;
-use crate::magazine::{Batch, DEPTH, depth_of};
-use strata_core::address::UserPtr;
+use crate::chains::{self, pool_of};
+use crate::magazine::{DEPTH, depth_of};
 use strata_core::block::{BlockPtr, Chain};
-use strata_core::layout::POOL_BYTES;
 use strata_core::pool::{Format, Freed, Given, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
-use strata_core::sync::mutation::{FLUSH_PUBLISHES, FLUSH_RELEASES, FLUSH_SORTS};
+use strata_core::sync::mutation::{FLUSH_PUBLISHES, FLUSH_RELEASES};
 use strata_segment::{Directory, misuse, publish};
 
 /// Bytes that one class's magazine may hold, unless a few blocks are larger.
@@ -68,8 +67,7 @@ impl Cache {
         let limit = unsafe { magazine.limit() };
         let goes_home = limit == 0 && self.goes_home_first(class, block);
         if !self.deepen(class, limit) && limit != 0 {
-            let batch = magazine.take_oldest(magazine.count().saturating_sub(limit) + limit.div_ceil(2));
-            self.send_home(batch);
+            self.send_home(class, magazine.count().saturating_sub(limit) + limit.div_ceil(2));
         }
         // SAFETY: the same contract.
         if goes_home || !unsafe { magazine.push(block) } {
@@ -120,7 +118,7 @@ impl Cache {
     }
 
     /// Bytes that the magazines of this thread may hold.
-    fn share(&self) -> u32 {
+    pub(crate) fn share(&self) -> u32 {
         let caches = self.runtime().map_or(1, |runtime| runtime.registry.live()).max(1);
         (ALL_BYTES / caches).clamp(LEAST_SHARE, MOST_SHARE) as u32
     }
@@ -135,12 +133,13 @@ impl Cache {
             // SAFETY: as above.
             unsafe { magazine.set_limit(0) };
         }
-        self.send_home(magazine.take_oldest(DEPTH as u32));
+        self.send_home(class, DEPTH as u32);
     }
 
     /// Empties all magazines.
     pub(crate) fn flush_all(&self) {
         SizeClass::all().for_each(|class| self.close(class));
+        self.close_runs();
     }
 
     /// Gives one block back to its pool.
@@ -154,21 +153,14 @@ impl Cache {
         unsafe { self.give_back(pool, Chain::of(block)) };
     }
 
-    /// Gives blocks back to their pools, each pool's as one chain.
-    fn send_home(&self, mut batch: Batch) {
-        batch.blocks().for_each(BlockPtr::prefetch);
-        while let Some(first) = batch.pop() {
-            // SAFETY: blocks of magazines are of pools.
-            let pool = unsafe { pool_of(first) };
-            let base = pool.base().addr().get();
-            let is_of_pool =
-                |block: BlockPtr| !FLUSH_SORTS || (block.as_non_null().addr().get() ^ base) < POOL_BYTES;
-            let mut chain = Chain::of(first);
-            // SAFETY: blocks of magazines are this thread's to give back.
-            batch.take_where(is_of_pool, |block| unsafe { chain.prepend(block) });
-            // SAFETY: as above; all are of this pool (F2).
-            unsafe { self.give_back(pool, chain) };
-        }
+    /// Gives the oldest blocks of a magazine back to their pools, each pool's as one chain.
+    fn send_home(&self, class: SizeClass, count: u32) {
+        let magazine = self.magazine(class);
+        // The lines of cold blocks come while others are sorted: nobody waits for them.
+        magazine.oldest(count).for_each(BlockPtr::prefetch);
+        // SAFETY: blocks of magazines are of pools, and this thread's to give back; so are the chains (F2).
+        unsafe { chains::sort(magazine.oldest(count), |pool, chain| self.give_back(pool, chain)) };
+        magazine.forget_oldest(count);
     }
 
     /// # Safety
@@ -210,19 +202,13 @@ pub(crate) unsafe fn give(directory: &Directory, pool: &'static Pool, class: Siz
     }
 }
 
-/// # Safety
-/// - The block is of a pool.
-unsafe fn pool_of(block: BlockPtr) -> &'static Pool {
-    // SAFETY: the caller's promise.
-    unsafe { UserPtr::new(block.as_non_null()).pool() }
-}
-
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
     use crate::registry::Runtime;
     use crate::scene::{free, new};
     use std::vec::Vec;
+    use strata_core::address::UserPtr;
 
     fn runtime() -> &'static Runtime {
         let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));

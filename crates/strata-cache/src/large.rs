@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaKind;
 use strata_core::layout::{LARGEST_RUN_BYTES, POOL_BYTES};
+use strata_core::pool::Format;
 use strata_segment::Directory;
 
 /// Whether a run of pools serves the request; otherwise it is huge.
@@ -22,17 +23,7 @@ pub const fn is_run(size: usize, align: usize) -> bool {
 #[cold]
 #[inline(never)]
 pub fn alloc(size: usize, align: usize) -> Option<NonNull<u8>> {
-    let directory = thread::shared_directory();
-    if size > isize::MAX as usize {
-        return None;
-    }
-    let pointer = if is_run(size, align) {
-        directory.allocate_large(size, align).map(|(pointer, _)| pointer)
-    } else {
-        directory.allocate_huge(size, align, false).map(|(pointer, _)| pointer)
-    };
-    maintain(directory);
-    pointer
+    take(size, align, false).map(|(pointer, _)| pointer)
 }
 
 /// The same, all zero.
@@ -40,30 +31,37 @@ pub fn alloc(size: usize, align: usize) -> Option<NonNull<u8>> {
 #[cold]
 #[inline(never)]
 pub fn alloc_zeroed(size: usize, align: usize) -> Option<NonNull<u8>> {
-    let directory = thread::shared_directory();
+    let (pointer, dirty) = take(size, align, true)?;
+    clear(pointer, size, dirty);
+    Some(pointer)
+}
+
+/// An allocation, and which of its pools may hold something; a huge one that is to be zero is.
+#[cfg(not(strata_loom))]
+fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, u64)> {
     if size > isize::MAX as usize {
         return None;
     }
-    let pointer = if is_run(size, align) {
-        directory.allocate_large(size, align).map(|(pointer, dirty)| {
-            clear(pointer, size, dirty);
-            pointer
-        })
+    let cache = thread::cache();
+    if align <= POOL_BYTES
+        && let Some(run) = cache.take_run(size.div_ceil(POOL_BYTES))
+    {
+        return Some((run, u64::MAX));
+    }
+    let directory = thread::shared_directory();
+    let taken = if is_run(size, align) {
+        directory.allocate_large(size, align)
     } else {
-        directory.allocate_huge(size, align, true).map(|(pointer, is_zero)| {
-            debug_assert!(is_zero);
-            pointer
-        })
+        directory.allocate_huge(size, align, is_to_be_zero).map(|(pointer, _)| (pointer, 0))
     };
-    maintain(directory);
-    pointer
-}
-
-/// What a cold door does when its block is in hand: such allocations may be a thread's only ones.
-#[cfg(not(strata_loom))]
-fn maintain(directory: &Directory) {
-    directory.tick();
+    // When the block is in hand; such allocations may be a thread's only ones.
+    if cache.runtime().is_some() {
+        cache.maintain();
+    } else {
+        directory.tick();
+    }
     thread::hire_janitor();
+    taken
 }
 
 /// Zeroes the pools of a run that may hold something.
@@ -94,6 +92,10 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
         ArenaKind::Pools => {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { pointer.pool() };
+            let Format::Run(pools) = first.format() else { return };
+            if cache.keep_run(pools as usize, first) {
+                return;
+            }
             // SAFETY: the same contract.
             unsafe { directory.free_large(first) };
         }

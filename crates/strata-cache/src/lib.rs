@@ -18,6 +18,7 @@ extern crate std;
 mod active;
 mod alloc;
 mod cache;
+mod chains;
 mod flush;
 mod free;
 #[cfg(not(strata_loom))]
@@ -30,6 +31,7 @@ pub mod model;
 mod promotion;
 mod refill;
 mod registry;
+mod runs;
 #[cfg(all(test, not(strata_loom)))]
 mod scene;
 #[cfg(not(strata_loom))]

@@ -155,15 +155,21 @@ impl<'cache> Magazine<'cache> {
         unsafe { self.head().limit.set(limit as usize) };
     }
 
-    /// Takes up to `wanted` of the oldest blocks out.
-    pub(crate) fn take_oldest(&self, wanted: u32) -> Batch {
+    /// The oldest blocks, up to `wanted` of them, which stay where they are.
+    pub(crate) fn oldest(self, wanted: u32) -> impl Iterator<Item = BlockPtr> {
+        let count = (wanted as usize).min(self.head().count.get());
+        // SAFETY: slots below `count` hold blocks.
+        (0..count).map(move |index| {
+            BlockPtr::from_address(unsafe { NonNull::new_unchecked(self.slot(index).get()) })
+        })
+    }
+
+    /// Takes so many of the oldest blocks out, which went elsewhere.
+    pub(crate) fn forget_oldest(self, wanted: u32) {
         let count = self.head().count.get();
-        let taken = (wanted as usize).min(count);
-        let mut batch = Batch::new();
-        (0..taken).for_each(|index| batch.push(self.slot(index).get()));
-        (taken..count).for_each(|index| self.slot(index - taken).set(self.slot(index).get()));
-        self.head().count.set(count - taken);
-        batch
+        let gone = (wanted as usize).min(count);
+        (gone..count).for_each(|index| self.slot(index - gone).set(self.slot(index).get()));
+        self.head().count.set(count - gone);
     }
 
     /// A way to fill the empty magazine with up to `wanted` blocks, of which the first is popped first.
@@ -196,60 +202,6 @@ fn as_it_is(number: usize) -> usize {
 #[inline(always)]
 fn as_it_is(number: usize) -> usize {
     number
-}
-
-/// Blocks on their way out of a magazine.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    blocks: [*mut u8; DEPTH],
-    count: usize,
-}
-
-impl Batch {
-    fn new() -> Self {
-        Self { blocks: [core::ptr::null_mut(); DEPTH], count: 0 }
-    }
-
-    fn push(&mut self, block: *mut u8) {
-        if let Some(place) = self.blocks.get_mut(self.count) {
-            *place = block;
-            self.count += 1;
-        }
-    }
-
-    /// The blocks that are left.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = BlockPtr> {
-        self.blocks
-            .iter()
-            .take(self.count)
-            .filter_map(|block| NonNull::new(*block).map(BlockPtr::from_address))
-    }
-
-    /// Takes one block out.
-    pub(crate) fn pop(&mut self) -> Option<BlockPtr> {
-        self.count = self.count.checked_sub(1)?;
-        NonNull::new(*self.blocks.get(self.count)?).map(BlockPtr::from_address)
-    }
-
-    /// Takes those blocks out that `is_wanted`.
-    pub(crate) fn take_where(
-        &mut self,
-        is_wanted: impl Fn(BlockPtr) -> bool,
-        mut each: impl FnMut(BlockPtr),
-    ) {
-        let mut kept = 0;
-        for index in 0..self.count {
-            let block = self.blocks[index];
-            match NonNull::new(block).map(BlockPtr::from_address) {
-                Some(block) if is_wanted(block) => each(block),
-                _ => {
-                    self.blocks[kept] = block;
-                    kept += 1;
-                }
-            }
-        }
-        self.count = kept;
-    }
 }
 
 /// An empty magazine that is being filled, from the top down.
@@ -330,7 +282,8 @@ mod tests {
     #[test]
     fn the_oldest_go_first() {
         let magazine = magazine(8, 1..=5);
-        let oldest: Vec<_> = magazine.take_oldest(3).blocks().collect();
+        let oldest: Vec<_> = magazine.oldest(3).collect();
+        magazine.forget_oldest(3);
         assert_eq!(oldest, [block(1), block(2), block(3)]);
         assert_eq!([magazine.pop(), magazine.pop(), magazine.pop()], [Some(block(5)), Some(block(4)), None]);
     }
@@ -349,15 +302,5 @@ mod tests {
                 [Some(block(1)), Some(block(2)), None]
             );
         }
-    }
-
-    #[test]
-    fn a_batch_gives_out_those_that_are_wanted() {
-        let mut batch = magazine(8, 1..=6).take_oldest(6);
-        let mut even = Vec::new();
-        batch.take_where(|block| block.as_non_null().addr().get() & 16 == 0, |block| even.push(block));
-        assert_eq!(even, [block(2), block(4), block(6)]);
-        assert_eq!(batch.blocks().collect::<Vec<_>>(), [block(1), block(3), block(5)]);
-        assert_eq!(batch.pop(), Some(block(5)));
     }
 }

@@ -72,7 +72,7 @@ impl Cache {
         }
     }
 
-    fn maintain(&self) {
+    pub(crate) fn maintain(&self) {
         let directory = self.directory();
         let requests = directory.flush_requests();
         if self.requests.get() != requests {
@@ -90,6 +90,7 @@ impl Cache {
     /// Empties the magazines in which nothing changed since the last purge pass.
     #[cold]
     fn close_quiet(&self) {
+        self.close_quiet_runs();
         for class in SizeClass::all() {
             let (state, count) = (self.class(class), self.magazine(class).count());
             if count == state.seen.get() && state.visited.get() == 0 {

@@ -83,7 +83,7 @@ pub struct Stats {
     pub caches: u64,
     /// Caches handed out since the start: one for each thread that ever allocated or freed, and one for each heap.
     pub caches_ever: u64,
-    /// Blocks that are ready in magazines, each counted where its pool has it.
+    /// Blocks and short runs that are ready in magazines, each counted where its pool has it.
     pub ready_blocks: u64,
 
     /// Whether the janitor is there, the thread that gives memory back when no other calls.
@@ -120,6 +120,11 @@ impl Strata {
         for cache in RUNTIME.registry.caches() {
             for class in cache.ready_blocks() {
                 stats.ready_blocks += stats.take_out(class);
+            }
+            for bytes in cache.ready_runs() {
+                stats.large_blocks = stats.large_blocks.saturating_sub(1);
+                stats.large_bytes = stats.large_bytes.saturating_sub(bytes);
+                stats.ready_blocks += 1;
             }
         }
         stats.live_blocks = stats.classes.iter().map(|class| class.live_blocks).sum();

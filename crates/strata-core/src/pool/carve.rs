@@ -9,8 +9,8 @@
 
 use super::{OwnedPool, Pool};
 use crate::block::BlockPtr;
-use crate::layout::GRANULE_SHIFT;
 use crate::size_class::SizeClass;
+use core::ptr::NonNull;
 
 impl OwnedPool {
     /// Carves up to `wanted` blocks of a pool of `class`, in address order; returns how many. Holes are filled first.
@@ -20,7 +20,15 @@ impl OwnedPool {
         }
         let carved = self.carved.get();
         let end = (carved + wanted).min(Pool::capacity(class));
-        (carved..end).for_each(|index| each(self.carved_block(class, index)));
+        let mut next = self.base().as_ptr().wrapping_byte_add(carved as usize * class.block_bytes());
+        for _ in carved..end {
+            // SAFETY: within the pool, hence not null.
+            let block = BlockPtr::from_address(unsafe { NonNull::new_unchecked(next) });
+            // SAFETY: the block lies behind what was carved: nobody has it, and it is the owner's.
+            unsafe { block.prepare() };
+            each(block);
+            next = next.wrapping_byte_add(class.block_bytes());
+        }
         self.note_carved(carved, end);
         self.forget_carved_holes(class);
         end - carved
@@ -29,20 +37,9 @@ impl OwnedPool {
     /// Carves one block for a caller that wants its memory as the kernel left it.
     pub fn carve_untouched(&self, class: SizeClass) -> Option<BlockPtr> {
         debug_assert_eq!(self.holes(), 0, "holes are filled first");
-        let carved = self.carved.get();
-        if carved == Pool::capacity(class) {
-            return None;
-        }
-        let block = self.carved_block(class, carved);
-        self.note_carved(carved, carved + 1);
-        Some(block)
-    }
-
-    fn carved_block(&self, class: SizeClass, index: u32) -> BlockPtr {
-        let block = self.block_at_granule(((index as usize * class.block_bytes()) >> GRANULE_SHIFT) as u16);
-        // SAFETY: the block lies behind what was carved: nobody has it, and it is the owner's.
-        unsafe { block.prepare() };
-        block
+        let mut carved = None;
+        self.carve(class, 1, |block| carved = Some(block));
+        carved
     }
 
     fn note_carved(&self, from: u32, to: u32) {

@@ -96,7 +96,7 @@ sites! {
     FLUSH_PUBLISHES: bool = true, mutant "flush_forgets_to_publish" = false;
     /// `cache/flush.rs::give`: releases the pool whose last live block it frees.
     FLUSH_RELEASES: bool = true, mutant "flush_keeps_the_empty_pool" = false;
-    /// `cache/flush.rs::send_home`: a chain takes blocks of one pool only.
+    /// `cache/chains.rs::sort`: a chain takes blocks of one pool only.
     FLUSH_SORTS: bool = true, mutant "flush_mixes_pools" = false;
     /// `segment/directory.rs::publish`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
