@@ -15,7 +15,7 @@ pub struct CallCounts {
     pub unmap: u64,
     /// `mprotect`.
     pub protect: u64,
-    /// `madvise`, the naming of ranges, and `mbind`.
+    /// `madvise`, `mincore`, the naming of ranges, and `mbind`.
     pub advise: u64,
     /// `mremap`.
     pub remap: u64,

@@ -5,6 +5,7 @@
 //!  commit · decommit                  let them be touched, or not
 //!  purge · purge_lazily · populate    give memory back, or take it early
 //!  advise_* · prefer_node · collapse · name   hints, which change no state
+//!  find_resident                      a question, of any addresses
 //!  map_hugetlb                        addresses with memory that stays: nothing but `release` moves it on
 //!  grow_in_place · shrink_in_place · relocate · release
 //! ```
@@ -189,6 +190,16 @@ pub unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, size));
     // SAFETY: the same contract.
     unsafe { imp::collapse(ptr, size) }
+}
+
+/// Which pages are in memory, from `ptr` on: bit 0 of one byte for each, as the kernel found them in this moment.
+///
+/// A page that was read but never written counts, one that waits in swap space does not. `false`: some of the addresses belong to
+/// nobody, or the kernel does not say; the bytes mean nothing then. No access to the range: it may be anybody's.
+#[must_use]
+pub fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
+    debug_assert!(ptr.addr().get() & (imp::page_size() - 1) == 0 && !pages.is_empty());
+    imp::find_resident(ptr, pages)
 }
 
 /// Adds `new - old` committed bytes behind a committed range without moving it. `false`: the addresses behind are taken.

@@ -1,4 +1,4 @@
-//! Giving memory back while keeping its addresses, taking it early, and in pages of which size.
+//! Giving memory back while keeping its addresses, taking it early, and in pages of which size; asking what is there.
 //!
 //! | call                 | kernel | cost per 4 KiB with the next touch |
 //! |----------------------|--------|------------------------------------|
@@ -64,6 +64,12 @@ pub(crate) unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
     unsafe { advise(ptr, size, MADV_COLLAPSE) }
 }
 
+pub(crate) fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
+    let size = pages.len() * super::machine::page_size();
+    // SAFETY: reads no memory, and writes a byte for each page.
+    call::is_done(Call::Advise, || unsafe { libc::mincore(ptr.as_ptr().cast(), size, pages.as_mut_ptr()) })
+}
+
 pub(crate) fn name(ptr: NonNull<u8>, size: usize, name: &'static CStr) {
     let errno = Errno::now();
     Call::Advise.count();
@@ -96,9 +102,7 @@ mod tests {
 
     fn resident_pages(ptr: NonNull<u8>) -> usize {
         let mut pages = std::vec![0_u8; SIZE / page_size()];
-        // SAFETY: one byte per page of a mapped range.
-        let answer = unsafe { libc::mincore(ptr.as_ptr().cast(), SIZE, pages.as_mut_ptr()) };
-        assert_eq!(answer, 0);
+        assert!(find_resident(ptr, &mut pages));
         pages.iter().filter(|page| **page & 1 == 1).count()
     }
 
@@ -113,6 +117,20 @@ mod tests {
             assert!(unsafe { purge(ptr, SIZE) });
             assert_eq!(resident_pages(ptr), 0);
         });
+    }
+
+    #[test]
+    fn what_nobody_touched_is_not_resident_and_what_nobody_holds_is_not_known() {
+        let ptr = map(SIZE, SIZE).unwrap();
+        // SAFETY: mapped.
+        let last = unsafe { ptr.byte_add(SIZE - 1) };
+        // SAFETY: mapped.
+        unsafe { last.write(1) };
+        assert_eq!(resident_pages(ptr), 1);
+        // SAFETY: mapped above.
+        assert!(unsafe { release(ptr, SIZE) });
+        let kernel_half = ptr.map_addr(|address| address | 1 << 63);
+        assert!(!find_resident(kernel_half, &mut [0; 4]));
     }
 
     #[test]

@@ -85,6 +85,10 @@ pub(crate) unsafe fn shrink_in_place(_: NonNull<u8>, _: usize, _: usize) -> bool
     true
 }
 
+pub(crate) fn find_resident(_: NonNull<u8>, _: &mut [u8]) -> bool {
+    false
+}
+
 pub(crate) fn name(_: NonNull<u8>, _: usize, _: &'static CStr) {}
 
 /// What changes only a state: the same answer for all of them.

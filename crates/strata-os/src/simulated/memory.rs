@@ -97,6 +97,19 @@ pub(crate) unsafe fn advise_small_pages(ptr: NonNull<u8>, size: usize) -> bool {
     unsafe { backing::advise_small_pages(ptr, size) }
 }
 
+/// A page of ours is several of the real ones, any of which may be there.
+pub(crate) fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
+    let mut real = [0; 65536 / 4096];
+    let real = &mut real[..page_size() / backing::page_size()];
+    may_succeed()
+        && pages.iter_mut().enumerate().all(|(index, page)| {
+            let start = ptr.map_addr(|address| address.saturating_add(index * page_size()));
+            let known = backing::find_resident(start, real);
+            *page = real.iter().fold(0, |any, page| any | page);
+            known
+        })
+}
+
 pub(crate) fn name(ptr: NonNull<u8>, size: usize, name: &'static CStr) {
     table::check(ptr, size, Move::HOLD);
     backing::name(ptr, size, name);

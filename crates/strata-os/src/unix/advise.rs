@@ -52,6 +52,14 @@ pub(crate) unsafe fn collapse(_ptr: NonNull<u8>, _size: usize) -> bool {
     false
 }
 
+pub(crate) fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
+    let size = pages.len() * super::machine::page_size();
+    // SAFETY: reads no memory, and writes a byte for each page.
+    call::is_done(Call::Advise, || unsafe {
+        libc::mincore(ptr.as_ptr().cast(), size, pages.as_mut_ptr().cast())
+    })
+}
+
 pub(crate) fn name(_ptr: NonNull<u8>, _size: usize, _name: &'static CStr) {}
 
 #[cfg(test)]
@@ -87,9 +95,7 @@ mod tests {
 
     fn resident_pages(ptr: NonNull<u8>) -> usize {
         let mut pages = std::vec![0_u8; SIZE / page_size()];
-        // SAFETY: one byte per page of a mapped range.
-        let answer = unsafe { libc::mincore(ptr.as_ptr().cast(), SIZE, pages.as_mut_ptr().cast()) };
-        assert_eq!(answer, 0);
+        assert!(find_resident(ptr, &mut pages));
         pages.iter().filter(|page| **page & 1 == 1).count()
     }
 

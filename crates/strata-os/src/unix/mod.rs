@@ -47,7 +47,7 @@ pub(crate) use libc::__error as errno_location;
 )]
 pub(crate) mod memory {
     pub(crate) use super::advise::{
-        advise_huge_pages, advise_small_pages, collapse, name, populate, purge, purge_lazily,
+        advise_huge_pages, advise_small_pages, collapse, find_resident, name, populate, purge, purge_lazily,
     };
     pub(crate) use super::hugetlb::{hugetlb_bytes, hugetlb_pages, map_hugetlb};
     pub(crate) use super::machine::page_size;
