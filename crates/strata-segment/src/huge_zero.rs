@@ -1,9 +1,14 @@
-//! Huge blocks that must be zero: what waits for reuse is cleared, or the kernel gives fresh memory.
+//! Huge blocks that must be zero: of what waits for reuse, the pages that are in memory are cleared, the others given back.
 //!
-//! | the program            | takes a zeroed block from        | what that costs                                           |
-//! |------------------------|----------------------------------|-----------------------------------------------------------|
-//! | fills what it takes    | the shelf, if enough waits there | clearing: a tenth of a fault for each page                |
-//! | leaves much untouched  | the kernel                       | a fault for each page that is touched; none for the others |
+//! ```text
+//!   a piece that waits │■■■■■■■■■■■■■■■│ · · · · · · · · │■■■■│ · · · │     ■ in memory   · not
+//!                       memset            purge           memset  purge
+//! ```
+//!
+//! A page in memory is cleared in 0.07 µs, a fresh one costs a fault of 0.7 (read) to 1.5 µs (written): so what the program once
+//! touched stays, and what it never touched stays untouched. Whether a page was read or written does not matter: one that was
+//! only read is there too, and turns into one of its own by the first clearing. The kernel is asked (`mincore`, 1 µs for 2 MiB).
+//! What is not in memory is purged, since it may wait in swap space.
 //!
 //! Does not know: what else huge blocks do. Measured: decision 0018.
 
@@ -11,11 +16,18 @@ use crate::directory::Directory;
 use crate::huge::{Reused, payload};
 use core::ptr::NonNull;
 use strata_core::arena::ArenaHead;
+use strata_os::{machine, memory};
+
+/// Pages that the kernel is asked about at a time: 2 MiB of small ones.
+const PAGES_A_QUESTION: usize = 512;
+
+/// A gap of so many pages is cleared with what lies behind it: to purge it takes as long as seven pages.
+const GAP_PAGES: usize = 1;
 
 impl Directory {
-    /// A block of `needed` bytes with its head, cleared. `None`: fresh memory costs less, or there is nothing to reuse.
+    /// A block of `needed` bytes with its head, cleared. `None`: not as much waits for reuse.
     pub(crate) fn reuse_cleared(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
-        if self.huge_shelf.kept_bytes() < needed as u64 || !self.is_filled() {
+        if self.huge_shelf.kept_bytes() < needed as u64 {
             return None;
         }
         let reused = self.reuse_huge(needed)?;
@@ -26,68 +38,180 @@ impl Directory {
 
 /// Zeroes what was in use before; what the kernel added is zero.
 fn clear(reused: &Reused, needed: usize) {
-    let payload = payload(reused.head);
-    let offset = payload.addr().get() - reused.head.addr().get();
+    let (start, page) = (payload(reused.head), machine::page_size());
+    let offset = start.addr().get() - reused.head.addr().get();
     let used = reused.used_bytes.min(needed).saturating_sub(offset);
+    // The rest of the page that holds the head, if it is longer than that.
+    let front = (offset.next_multiple_of(page) - offset).min(used);
     // SAFETY: within the block, which is ours and whose first `used_bytes` are mapped.
-    unsafe { payload.write_bytes(0, used) };
+    unsafe { start.write_bytes(0, front) };
+    // SAFETY: as above.
+    let pages = unsafe { start.byte_add(front) };
+    let mut clearing = Clearing { next: pages, run_pages: 0, kind: Run::InMemory };
+    clearing.all((used - front) / page);
+}
+
+/// What neighbouring pages have in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    InMemory,
+    Gap,
+}
+
+/// A walk over pages, all of them the caller's.
+struct Clearing {
+    /// The first page that was not seen to.
+    next: NonNull<u8>,
+    /// So many pages from there on are known to be of this kind.
+    run_pages: usize,
+    kind: Run,
+}
+
+impl Clearing {
+    fn all(&mut self, pages: usize) {
+        let mut answer = [0; PAGES_A_QUESTION];
+        let mut left = pages;
+        while left != 0 {
+            let answer = &mut answer[..left.min(PAGES_A_QUESTION)];
+            let asked = self.next.map_addr(|next| next.saturating_add(self.run_pages * machine::page_size()));
+            if !memory::find_resident(asked, answer) {
+                answer.fill(1);
+            }
+            answer.iter().for_each(|page| self.note(if page & 1 == 1 { Run::InMemory } else { Run::Gap }));
+            left -= answer.len();
+        }
+        self.see_to_run();
+    }
+
+    /// The next page is of this kind.
+    fn note(&mut self, kind: Run) {
+        if kind != self.kind {
+            if kind == Run::InMemory && self.run_pages <= GAP_PAGES {
+                self.kind = Run::InMemory;
+            } else {
+                self.see_to_run();
+                self.kind = kind;
+            }
+        }
+        self.run_pages += 1;
+    }
+
+    fn see_to_run(&mut self) {
+        let bytes = self.run_pages * machine::page_size();
+        if bytes == 0 {
+            return;
+        }
+        // SAFETY: whole pages of a block that is ours; nobody uses their contents.
+        let is_gone = self.kind == Run::Gap && unsafe { memory::purge(self.next, bytes) };
+        if !is_gone {
+            // SAFETY: within the block, which is ours.
+            unsafe { self.next.write_bytes(0, bytes) };
+        }
+        // SAFETY: within the block, or its end.
+        self.next = unsafe { self.next.byte_add(bytes) };
+        self.run_pages = 0;
+    }
 }
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::huge_pages::HugePageChoice;
+    use std::vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::ARENA_BYTES;
+    use strata_core::sync::Ordering::Relaxed;
 
-    /// Larger than what all other tests of this process hold together.
-    const VAST: usize = 1 << 30;
-
-    fn new(directory: &Directory, bytes: usize) -> NonNull<u8> {
-        directory.allocate_huge(bytes, 16, false).unwrap().0
+    fn page_at(block: NonNull<u8>, index: usize) -> NonNull<u8> {
+        // SAFETY: the tests stay within their blocks.
+        unsafe { block.byte_add(index * machine::page_size()) }
     }
 
-    /// Takes a block, fills it and gives it back: where it was.
-    fn leave_filled(directory: &Directory, bytes: usize) -> NonNull<u8> {
-        let block = new(directory, bytes);
-        // SAFETY: allocated just now, of this length.
-        unsafe { block.write_bytes(0xA5, bytes) };
+    /// Takes a block, of small pages, has the test use it and gives it back: where it was.
+    fn leave(directory: &Directory, bytes: usize, using: impl FnOnce(NonNull<u8>)) -> NonNull<u8> {
+        // Relaxed: a number that stands alone.
+        directory.tuning.huge_pages.store(HugePageChoice::Never as u64, Relaxed);
+        let block = directory.allocate_huge(bytes, 16, false).unwrap().0;
+        using(block);
         // SAFETY: ours, used no more.
         unsafe { directory.free_huge(UserPtr::new(block)) };
         block
     }
 
+    fn fill(block: NonNull<u8>, bytes: usize) {
+        // SAFETY: the block is as long.
+        unsafe { block.write_bytes(0xA5, bytes) };
+    }
+
     fn new_zeroed(directory: &Directory, bytes: usize) -> NonNull<u8> {
         let (block, is_zero) = directory.allocate_huge(bytes, 16, true).unwrap();
         assert!(is_zero);
-        // SAFETY: allocated just now, of this length, initialised to zero.
-        let content = unsafe { core::slice::from_raw_parts(block.as_ptr(), bytes) };
-        assert_eq!(content.iter().position(|byte| *byte != 0), None);
         block
     }
 
+    fn is_zero(block: NonNull<u8>, bytes: usize) -> bool {
+        // SAFETY: the block is as long, initialised to zero.
+        let content = unsafe { core::slice::from_raw_parts(block.as_ptr(), bytes) };
+        content.iter().all(|byte| *byte == 0)
+    }
+
+    fn resident_pages(block: NonNull<u8>, bytes: usize) -> usize {
+        let mut pages = vec![0; bytes / machine::page_size()];
+        assert!(memory::find_resident(block, &mut pages));
+        pages.iter().filter(|page| **page & 1 == 1).count()
+    }
+
     #[test]
-    fn a_program_that_fills_what_it_takes_has_what_it_left_cleared() {
+    fn what_was_filled_is_cleared_where_it_is() {
         static DIRECTORY: Directory = Directory::new();
-        let left = leave_filled(&DIRECTORY, 2 * ARENA_BYTES);
-        assert_eq!(new_zeroed(&DIRECTORY, ARENA_BYTES), left);
+        let left = leave(&DIRECTORY, 2 * ARENA_BYTES, |block| fill(block, 2 * ARENA_BYTES));
+        let block = new_zeroed(&DIRECTORY, ARENA_BYTES);
+        assert_eq!(block, left);
+        assert!(is_zero(block, ARENA_BYTES));
+    }
+
+    #[test]
+    fn what_was_touched_here_and_there_is_cleared_there_and_stays_untouched_elsewhere() {
+        static DIRECTORY: Directory = Directory::new();
+        // Each sixteenth page; two with one between; the last.
+        let last = ARENA_BYTES / machine::page_size() - 1;
+        let touched = || (0..last).step_by(16).chain([33, 35, last]);
+        let use_some = |block| touched().for_each(|page| fill(page_at(block, page), machine::page_size()));
+        let left = leave(&DIRECTORY, ARENA_BYTES, use_some);
+        let block = new_zeroed(&DIRECTORY, ARENA_BYTES);
+        assert_eq!(block, left);
+        // What lies between two of them is cleared along, and so it is between the 32nd and the 33rd.
+        assert_eq!(resident_pages(block, ARENA_BYTES), touched().count() + 1);
+        assert!(is_zero(block, ARENA_BYTES));
+    }
+
+    #[test]
+    fn what_was_only_read_is_used_again() {
+        static DIRECTORY: Directory = Directory::new();
+        let pages = ARENA_BYTES / machine::page_size();
+        let left = leave(&DIRECTORY, ARENA_BYTES, |block| {
+            // SAFETY: within the block, which is fresh, so zero.
+            (0..pages).for_each(|page| assert_eq!(unsafe { page_at(block, page).read_volatile() }, 0));
+        });
+        let block = new_zeroed(&DIRECTORY, ARENA_BYTES);
+        assert_eq!(block, left);
+        assert_eq!(resident_pages(block, ARENA_BYTES), pages);
+    }
+
+    #[test]
+    fn what_nobody_touched_is_still_without_memory() {
+        static DIRECTORY: Directory = Directory::new();
+        let left = leave(&DIRECTORY, 4 * ARENA_BYTES, |_| ());
+        let block = new_zeroed(&DIRECTORY, 4 * ARENA_BYTES);
+        assert_eq!((block, resident_pages(block, 4 * ARENA_BYTES)), (left, 0));
     }
 
     #[test]
     fn what_does_not_suffice_is_not_made_longer() {
         static DIRECTORY: Directory = Directory::new();
-        leave_filled(&DIRECTORY, ARENA_BYTES);
+        leave(&DIRECTORY, ARENA_BYTES, |block| fill(block, ARENA_BYTES));
         let kept = DIRECTORY.huge_shelf.kept_bytes();
         new_zeroed(&DIRECTORY, 2 * ARENA_BYTES);
-        assert_eq!(DIRECTORY.huge_shelf.kept_bytes(), kept);
-    }
-
-    #[test]
-    fn a_program_that_leaves_much_untouched_has_fresh_memory() {
-        static DIRECTORY: Directory = Directory::new();
-        new(&DIRECTORY, VAST);
-        leave_filled(&DIRECTORY, ARENA_BYTES);
-        let kept = DIRECTORY.huge_shelf.kept_bytes();
-        new_zeroed(&DIRECTORY, ARENA_BYTES / 2);
         assert_eq!(DIRECTORY.huge_shelf.kept_bytes(), kept);
     }
 }
