@@ -2,6 +2,7 @@
 //!
 //! Does not know: what follows from it; `huge_pages` does.
 
+use crate::evidence::Evidence;
 use crate::huge_pages::FIT_ARENAS;
 use crate::pace::Pace;
 use strata_core::sync::Hint;
@@ -22,7 +23,11 @@ pub(crate) struct Appetite {
     /// Bytes of arenas taken.
     pub(crate) taken: Pace,
     /// Bytes of huge blocks freed.
-    pub(crate) freed: Pace,
+    freed: Pace,
+    /// Whether arenas are filled.
+    pub(crate) arenas: Evidence,
+    /// Whether huge blocks are, but for those that had to be zero.
+    pub(crate) blocks: Evidence,
     /// What the kernel said, plus one; 0: not asked yet.
     pub(crate) policy: Hint,
     /// From how many nanoseconds on they are slow, and until when they are taken to be.
@@ -37,6 +42,8 @@ impl Appetite {
         Self {
             taken: Pace::new(),
             freed: Pace::new(),
+            arenas: Evidence::new(),
+            blocks: Evidence::new(),
             policy: Hint::new(0),
             slow_ns: Hint::new(SLOW_NS),
             slow_until: Hint::new(0),

@@ -55,13 +55,17 @@ impl Directory {
             return Some((self.count_in(head), want_zero));
         }
         let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
-        let mapped = pages.whole_pages(needed);
+        let mapped = self.whole_pages(pages, needed);
         self.make_room(mapped);
         self.trade_pools(mapped);
         let head = match self.map_huge(mapped, offset, align, pages) {
             Some(head) => head,
             None => self.map_with_the_last(needed, offset, align)?,
         };
+        if !want_zero {
+            let Piece { start, bytes, mapping } = piece_of(head);
+            self.note_block_bytes(start, bytes, mapping.is_in_huge_pages());
+        }
         Some((self.count_in(head), true))
     }
 
@@ -69,7 +73,6 @@ impl Directory {
     #[cold]
     fn map_with_the_last(&self, needed: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
         self.appetite.note_refused();
-        // Also if nothing went: whole huge pages may have been what was too much.
         self.release_kept_memory();
         self.map_huge(needed, offset, align, Pages::Any)
     }
@@ -90,7 +93,7 @@ impl Directory {
         }
         let pages = self.pages_for_block(needed);
         // SAFETY: one mapping, ours.
-        let extended = unsafe { self.extend(head, old, pages.whole_pages(needed), pages) };
+        let extended = unsafe { self.extend(head, old, self.whole_pages(pages, needed), pages) };
         if extended.is_none() {
             // SAFETY: ours, and of no use.
             unsafe { self.unmap_piece(piece) };
@@ -117,18 +120,21 @@ impl Directory {
         let extended = if in_place {
             head
         } else {
+            self.appetite.blocks.look_before_it_goes(start, old);
             // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
         // SAFETY: one mapping, ours, of this length now.
         let advised = unsafe { pages.ask_for(extended.cast(), new) };
+        let may_have = advised || piece_of(extended).mapping.is_in_huge_pages();
         if !in_place || pages != Pages::Any {
             // To the kernel it is a mapping of its own now, which it may refuse to move together with what lies beside it.
             let number = self.huge_shelf.number_mapping();
-            let may_have = advised || piece_of(extended).mapping.is_in_huge_pages();
             self.rename(extended, if may_have { number.in_huge_pages() } else { number });
         }
         self.note_length(extended, old, new);
+        let behind = mapping_start(extended).map_addr(|start| start.saturating_add(old));
+        self.note_block_bytes(behind, new - old, may_have);
         Some(extended)
     }
 
@@ -191,6 +197,7 @@ impl Directory {
         self.numbers.huge_bytes.subtract(piece.bytes as u64);
         let now = clock::milliseconds();
         self.appetite.note_freed(piece.bytes as u64, now);
+        self.appetite.blocks.look_before_it_goes(piece.start, piece.bytes);
         self.huge_shelf.put(piece, &self.unmapping());
         self.keep_no_more_than_pays(now);
         self.schedule_purge();
@@ -259,8 +266,9 @@ impl Directory {
                 Resized::Refused
             };
         }
+        let pages = self.pages_for_longer(&piece_of(head), new);
         // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
-        match unsafe { self.extend(head, old, new, self.pages_for_longer(new)) } {
+        match unsafe { self.extend(head, old, new, pages) } {
             Some(extended) => {
                 self.count_longer(new - old);
                 if extended == head { Resized::InPlace } else { Resized::Moved(payload(extended)) }

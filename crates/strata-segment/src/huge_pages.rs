@@ -1,16 +1,18 @@
-//! When memory is taken in huge pages: where a heap is dense and grows fast for its size, or large blocks come and go.
+//! When memory is taken in huge pages: where a heap grows fast for its size, or much is in huge blocks, and what was taken before
+//! is filled.
 //!
 //! | what is taken       | in huge pages, by option `auto`, if                                                          |
 //! |---------------------|----------------------------------------------------------------------------------------------|
-//! | an arena            | those taken lately are many, for as much as is in use ([`growth`]), and nearly all is filled |
-//! | a huge block, fresh | as many bytes of such were freed lately, or [`GROWTH_BYTES`] of them live with this one;     |
-//! |                     | nearly all that the program took is in memory; and the block need not be zero                |
-//! | a huge block grows  | to [`HEAVY_BYTES`] or more                                                                   |
+//! | an arena            | those taken lately are many, for as much as is in use ([`growth`]), and the last one taken   |
+//! |                     | in small pages is filled: then as much again as was in use then, and the next in small pages |
+//! | a huge block, fresh | 16 MiB live in such with this one, it need not be zero, and the last one before is filled:   |
+//! |                     | then at most twice as long a one                                                             |
+//! | a huge block grows  | to [`HEAVY_BYTES`] or more, and what it has is filled                                        |
 //!
-//! An arena is taken when no other has a free pool, and used pools that have free blocks come first: so a heap that grows is
-//! dense. A fresh huge block may be touched here and there only, which in huge pages would cost hundreds of times the
-//! memory; so it has them only in a program that filled what it has, or has nothing yet. If huge pages are slow to come,
-//! none is asked for for a while (`appetite`).
+//! Nothing is taken so unseen ([`evidence`]): what is touched here and there would take hundreds of times the memory. A block in huge
+//! pages ends in small ones, wherever it ends, and those show whether it is filled, too; hence blocks are not rounded up. If huge
+//! pages are slow to come, none is asked for for a while (`appetite`). Where the system gives them to everybody, a light heap
+//! declines.
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
 //!     give no more: its own daemon would fill the gaps again within minutes.
@@ -20,7 +22,9 @@
 //! Does not know: what the pages are for. Measured: decision 0009.
 
 use crate::directory::Directory;
+use crate::evidence;
 use crate::growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
+use crate::piece::Piece;
 use crate::segment::Segment;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
@@ -29,14 +33,11 @@ use strata_core::sync::Ordering::Relaxed;
 use strata_os::machine::{self, HUGE_PAGE_BYTES, HugePages};
 use strata_os::{clock, memory};
 
-/// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most, or by half of one.
-const LITTLE: usize = 4;
+/// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
+const LITTLE: usize = 8;
 
-/// Little beside a block is one part of so many of it.
-const LITTLE_BESIDE: u64 = 8;
-
-/// Nearly all is all but one part of so many.
-const NEARLY: u64 = 16;
+/// A block may be so many times as long as the longest that was found filled.
+const LONGER: u64 = 2;
 
 /// Whether arenas hold huge pages at all: not those of models, which therefore need not look at any of this.
 pub(crate) const FIT_ARENAS: bool = ARENA_BYTES >= HUGE_PAGE_BYTES;
@@ -74,8 +75,31 @@ pub(crate) enum Pages {
 impl Directory {
     /// An arena is taken, its memory untouched: shall it be huge pages? Whether it may get some now (H1).
     pub(crate) fn take_arena(&self, start: NonNull<u8>) -> bool {
+        let pages = self.pages_for_arena();
         // SAFETY: committed, and the caller's.
-        unsafe { self.pages(|| self.is_growing_fast()).ask_for(start, ARENA_BYTES) }
+        let advised = unsafe { pages.ask_for(start, ARENA_BYTES) };
+        if advised {
+            self.appetite.arenas.spend(ARENA_BYTES as u64);
+        } else if FIT_ARENAS {
+            let pools = start.map_addr(|start| start.saturating_add(POOL_BYTES));
+            self.appetite.arenas.watch(pools, ARENA_BYTES - POOL_BYTES, self.committed_pool_bytes());
+        }
+        advised
+    }
+
+    fn pages_for_arena(&self) -> Pages {
+        let pages = self.pages(|| self.is_growing_fast());
+        // The first arena is not worth asking the system for its policy.
+        let is_light = FIT_ARENAS && (1..HEAVY_BYTES).contains(&self.committed_pool_bytes());
+        if pages == Pages::Any && is_light && self.appetite.policy() == HugePages::Always {
+            return Pages::Small;
+        }
+        pages
+    }
+
+    /// The pools of all arenas: an upper bound of those in use, and cheaper to know.
+    fn committed_pool_bytes(&self) -> u64 {
+        self.committed_pools() * POOL_BYTES as u64
     }
 
     fn is_growing_fast(&self) -> bool {
@@ -83,9 +107,9 @@ impl Directory {
         let taken = self.appetite.taken.rate(now);
         // This one is not filled yet, so it counts from the next one on.
         self.appetite.taken.note(ARENA_BYTES as u64, now);
-        // The pools of all arenas are an upper bound of those in use, and cheaper to know.
-        let bound = self.committed_pools() * POOL_BYTES as u64;
-        growth::pays(bound, taken) && growth::pays(self.used_pool_bytes(), taken) && self.is_filled()
+        growth::pays(self.committed_pool_bytes(), taken)
+            && growth::pays(self.used_pool_bytes(), taken)
+            && self.appetite.arenas.speaks_for(ARENA_BYTES as u64)
     }
 
     fn used_pool_bytes(&self) -> u64 {
@@ -102,7 +126,7 @@ impl Directory {
     /// memory was given back in between.
     #[inline]
     pub(crate) fn note_untouched(&self, first: &Pool, pools: u32) {
-        if FIT_ARENAS && self.committed_pools() * POOL_BYTES as u64 >= LIGHT_BYTES {
+        if FIT_ARENAS && self.committed_pool_bytes() >= LIGHT_BYTES {
             self.take_arena_again(first, pools);
         }
     }
@@ -130,27 +154,50 @@ impl Directory {
 
     /// What to tell the kernel about a huge block that will be written.
     pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
+        let bytes = bytes as u64;
         self.pages(|| {
-            let come_and_go = self.appetite.freed.lately(clock::milliseconds()) >= bytes as u64;
-            let live = self.numbers.huge_bytes.get() + bytes as u64;
-            (come_and_go || live >= GROWTH_BYTES) && self.will_fill(bytes)
+            self.numbers.huge_bytes.get() + bytes >= GROWTH_BYTES
+                && self.appetite.blocks.speaks_for(bytes / LONGER)
         })
     }
 
-    /// Whether the program filled nearly all that it took, or that is so little beside so many bytes that it says nothing.
-    fn will_fill(&self, bytes: usize) -> bool {
-        let held = self.holdings().held_bytes;
-        held <= bytes as u64 / LITTLE_BESIDE || is_in_memory(held)
+    /// Bytes of a huge block were taken, which may be in huge pages or are not: the next one depends on what comes of them.
+    pub(crate) fn note_block_bytes(&self, start: NonNull<u8>, bytes: usize, may_be_huge: bool) {
+        if !FIT_ARENAS {
+            return;
+        }
+        let (blocks, witness) = (&self.appetite.blocks, small_pages(start, bytes, may_be_huge));
+        if may_be_huge {
+            blocks.spend(bytes as u64);
+        }
+        blocks.watch(witness.0, witness.1, self.numbers.huge_bytes.get() + bytes as u64);
     }
 
-    /// Whether the program filled nearly all that it took: it will fill what comes next, too.
-    pub(crate) fn is_filled(&self) -> bool {
-        is_in_memory(self.holdings().held_bytes)
+    /// The length to take: whole huge pages if that adds little, so that the last one comes by one fault, too, and so does what is
+    /// added later; but for a block that is to be a witness.
+    pub(crate) fn whole_pages(&self, pages: Pages, bytes: usize) -> usize {
+        match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
+            Some(whole)
+                if pages == Pages::Huge
+                    && self.appetite.blocks.is_plenty_for(bytes as u64)
+                    && whole - bytes <= bytes / LITTLE =>
+            {
+                whole
+            }
+            _ => bytes,
+        }
     }
 
-    /// What to tell the kernel about a huge block that becomes this long.
-    pub(crate) fn pages_for_longer(&self, bytes: usize) -> Pages {
-        self.pages(|| bytes as u64 >= HEAVY_BYTES)
+    /// What to tell the kernel about a huge block that becomes `new` bytes long.
+    pub(crate) fn pages_for_longer(&self, block: &Piece, new: usize) -> Pages {
+        self.pages(|| {
+            let is_in_huge_pages = block.mapping.is_in_huge_pages();
+            let (start, bytes) = small_pages(block.start, block.bytes, is_in_huge_pages);
+            new as u64 >= HEAVY_BYTES
+                // A step within a huge page costs little, and a look at each would cost more than it.
+                && (is_in_huge_pages && (bytes == 0 || new - block.bytes < HUGE_PAGE_BYTES)
+                    || evidence::is_filled(start, bytes))
+        })
     }
 
     /// What to tell the kernel; `pays` is asked where the choice is ours.
@@ -176,9 +223,13 @@ impl Directory {
     }
 }
 
-/// Whether nearly as many bytes are in memory as the program `held`.
-fn is_in_memory(held: u64) -> bool {
-    machine::own_resident_bytes() >= held - held / NEARLY
+/// Which bytes of a range are in small pages for sure: all, or those behind the last boundary of huge pages.
+fn small_pages(start: NonNull<u8>, bytes: usize, may_be_huge: bool) -> (NonNull<u8>, usize) {
+    if !may_be_huge {
+        return (start, bytes);
+    }
+    let tail = (start.addr().get().wrapping_add(bytes) % HUGE_PAGE_BYTES).min(bytes);
+    (start.map_addr(|start| start.saturating_add(bytes - tail)), tail)
 }
 
 impl Pages {
@@ -196,18 +247,6 @@ impl Pages {
                 unsafe { memory::advise_small_pages(start, bytes) };
                 false
             }
-        }
-    }
-
-    /// The length to map: whole huge pages if that adds little, so that the last one, too, comes by one fault.
-    pub(crate) fn whole_pages(self, bytes: usize) -> usize {
-        match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
-            Some(whole)
-                if self == Self::Huge && whole - bytes <= (bytes / LITTLE).max(HUGE_PAGE_BYTES / 2) =>
-            {
-                whole
-            }
-            _ => bytes,
         }
     }
 }

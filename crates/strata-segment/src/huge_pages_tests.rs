@@ -29,12 +29,37 @@ fn grow_to(directory: &Directory, bytes: u64) -> Vec<&'static Pool> {
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
 fn a_heap_whose_pools_are_not_filled_takes_none() {
     static DIRECTORY: Directory = Directory::new();
-    assume(&DIRECTORY, HugePages::Never);
-    // More than all other tests of this process touch.
-    while DIRECTORY.used_pool_bytes() < 1 << 30 {
+    assume(&DIRECTORY, HugePages::OnAdvice);
+    while DIRECTORY.used_pool_bytes() < 4 * HEAVY_BYTES {
         let _untouched = DIRECTORY.claim_pool().unwrap();
     }
-    assert!(!DIRECTORY.is_growing_fast());
+    assert_eq!(advised_arenas(&DIRECTORY), 0);
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
+fn a_heap_that_fills_its_pools_no_longer_takes_no_more_than_as_much_again() {
+    static DIRECTORY: Directory = Directory::new();
+    assume(&DIRECTORY, HugePages::OnAdvice);
+    grow_to(&DIRECTORY, 2 * HEAVY_BYTES);
+    while DIRECTORY.used_pool_bytes() < 8 * HEAVY_BYTES {
+        let _untouched = DIRECTORY.claim_pool().unwrap();
+    }
+    assert!(advised_arenas(&DIRECTORY) as u64 <= 4 * HEAVY_BYTES / ARENA_BYTES as u64);
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
+fn where_everybody_has_huge_pages_a_light_heap_declines() {
+    static DIRECTORY: Directory = Directory::new();
+    assume(&DIRECTORY, HugePages::Always);
+    assert_eq!(DIRECTORY.pages_for_arena(), Pages::Any, "the first is not worth the question");
+    let _first = DIRECTORY.claim_pool().unwrap();
+    assert_eq!(DIRECTORY.pages_for_arena(), Pages::Small);
+    while DIRECTORY.used_pool_bytes() < HEAVY_BYTES {
+        let _untouched = DIRECTORY.claim_pool().unwrap();
+    }
+    assert_eq!(DIRECTORY.pages_for_arena(), Pages::Any);
 }
 
 fn advised_arenas(directory: &Directory) -> usize {
@@ -84,20 +109,97 @@ fn huge_block(directory: &Directory, bytes: usize) -> NonNull<u8> {
     directory.allocate_huge(bytes, 16, false).unwrap().0
 }
 
+fn filled_huge_block(directory: &Directory, bytes: usize) -> NonNull<u8> {
+    let block = huge_block(directory, bytes);
+    // SAFETY: allocated just now, of this length.
+    unsafe { block.write_bytes(1, bytes) };
+    block
+}
+
+const MIB: usize = 1 << 20;
+
 #[test]
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
-fn a_huge_block_in_a_program_that_filled_those_before_is_taken_in_huge_pages() {
+fn a_huge_block_is_taken_in_huge_pages_once_the_one_before_was_filled_and_no_longer_than_twice_that() {
     static DIRECTORY: Directory = Directory::new();
     assume(&DIRECTORY, HugePages::OnAdvice);
-    assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Any);
-    let bytes = GROWTH_BYTES as usize;
-    assert_eq!(DIRECTORY.pages_for_block(bytes), Pages::Huge, "nothing speaks against the first");
-    // SAFETY: allocated just now, of this length.
-    unsafe { huge_block(&DIRECTORY, bytes).write_bytes(1, bytes) };
-    assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Huge);
-    // Nobody touches this one. It is larger than what all other tests of this process hold.
-    huge_block(&DIRECTORY, 1 << 30);
-    assert_eq!(DIRECTORY.pages_for_block(ARENA_BYTES), Pages::Any);
+    assert_eq!(DIRECTORY.pages_for_block(64 * MIB), Pages::Any, "nothing is known");
+    filled_huge_block(&DIRECTORY, 20 * MIB);
+    assert_eq!(DIRECTORY.pages_for_block(64 * MIB), Pages::Any);
+    assert_eq!(DIRECTORY.pages_for_block(40 * MIB), Pages::Huge);
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
+fn a_huge_block_of_a_program_with_few_of_them_is_not() {
+    static DIRECTORY: Directory = Directory::new();
+    assume(&DIRECTORY, HugePages::OnAdvice);
+    filled_huge_block(&DIRECTORY, 5 * MIB);
+    assert_eq!(DIRECTORY.pages_for_block(5 * MIB), Pages::Any);
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
+fn a_huge_block_that_is_not_filled_ends_it() {
+    static DIRECTORY: Directory = Directory::new();
+    assume(&DIRECTORY, HugePages::OnAdvice);
+    filled_huge_block(&DIRECTORY, 20 * MIB);
+    let in_huge_pages = huge_block(&DIRECTORY, 25 * MIB);
+    // A byte in each huge page: all looks filled, but for what lies behind the last one.
+    for at in (0..25 * MIB).step_by(HUGE_PAGE_BYTES) {
+        // SAFETY: within the block.
+        let place = unsafe { in_huge_pages.byte_add(at) };
+        // SAFETY: as above.
+        unsafe { place.write(1) };
+    }
+    assert_eq!(DIRECTORY.pages_for_block(25 * MIB), Pages::Any);
+    let untouched = huge_block(&DIRECTORY, 25 * MIB);
+    assert_eq!(DIRECTORY.pages_for_block(25 * MIB), Pages::Any);
+    let _live = untouched;
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
+fn a_huge_block_that_is_freed_before_the_next_comes_is_evidence_too() {
+    static DIRECTORY: Directory = Directory::new();
+    assume(&DIRECTORY, HugePages::OnAdvice);
+    let block = filled_huge_block(&DIRECTORY, 20 * MIB);
+    // SAFETY: ours, used no more.
+    unsafe { DIRECTORY.free_huge(strata_core::address::UserPtr::new(block)) };
+    DIRECTORY.purge_all();
+    assert_eq!(DIRECTORY.pages_for_block(20 * MIB), Pages::Huge);
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
+fn a_huge_block_that_grows_does_so_in_huge_pages_if_what_it_has_is_filled() {
+    static DIRECTORY: Directory = Directory::new();
+    assume(&DIRECTORY, HugePages::OnAdvice);
+    let resident_when_longer = |fill: bool| {
+        let block = huge_block(&DIRECTORY, 40 * MIB);
+        if fill {
+            // SAFETY: allocated just now, of this length.
+            unsafe { block.write_bytes(1, 40 * MIB) };
+        }
+        let user = strata_core::address::UserPtr::new(block);
+        // SAFETY: ours; used where it is now.
+        let grown = match unsafe { DIRECTORY.resize_huge(user, 40 * MIB, 80 * MIB, 16) } {
+            crate::huge::Resized::Moved(block) => block,
+            _ => block,
+        };
+        let page = machine::page_size();
+        let [touched, beside] = [60 * MIB, 60 * MIB + page].map(|at| {
+            // SAFETY: within the block.
+            unsafe { grown.byte_add(at) }
+        });
+        // SAFETY: as above.
+        unsafe { touched.write(1) };
+        let mut answer = [0];
+        assert!(memory::find_resident(beside, &mut answer));
+        answer[0] & 1
+    };
+    assert_eq!(resident_when_longer(false), 0);
+    assert_eq!(resident_when_longer(true), 1);
 }
 
 #[test]
@@ -147,6 +249,7 @@ fn what_may_be_in_memory_because_of_huge_pages_counts_until_it_goes() {
 fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
     static DIRECTORY: Directory = Directory::new();
     assume(&DIRECTORY, HugePages::OnAdvice);
+    DIRECTORY.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
     let pools = grow_to(&DIRECTORY, HEAVY_BYTES + 4 * ARENA_BYTES as u64 + ARENA_BYTES as u64 / 2);
     let advised = advised_arenas(&DIRECTORY);
     let last = pools.last().unwrap();
@@ -164,6 +267,7 @@ fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
 fn an_arena_that_was_purged_shuns_huge_pages_until_it_is_taken_again() {
     static DIRECTORY: Directory = Directory::new();
     assume(&DIRECTORY, HugePages::OnAdvice);
+    DIRECTORY.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
     let heavy = grow_to(&DIRECTORY, HEAVY_BYTES + 8 * ARENA_BYTES as u64);
     let advised = advised_arenas(&DIRECTORY);
     let (kept, given_back) = heavy.split_at(heavy.len() - 4 * USABLE_POOLS.count_ones() as usize);

@@ -24,6 +24,7 @@ mod claim;
 mod decommit;
 mod demand;
 mod directory;
+mod evidence;
 mod growth;
 mod huge;
 mod huge_keep;

@@ -1,0 +1,253 @@
+//! Whether a program fills the memory that it takes, as far as the kernel saw it: what was taken in small pages is looked at when more
+//! is taken.
+//!
+//! ```text
+//!   taken in small pages ──watch──► a witness ──trust is short──► looked at ─┬─ in memory ──► trust: so much may come unseen
+//!                                                                            └─ not yet ──► no trust; looked at once more
+//! ```
+//!
+//! I1  Nothing is trusted unless something was watched and found filled; what was found unfilled ends all trust at once.
+//! I2  In huge pages all looks filled, so no witness is in huge pages; what is taken in them uses up trust (`spend`).
+//!
+//! The second look is for threads, and for programs that take two things and fill them afterwards: the first is not filled yet when the
+//! second is taken.
+//!
+//! A look asks for a few pages in several places (`mincore`, 3 µs in all), touches nothing, and needs no right to what it looks at. All of it
+//! are hints: two threads at once may look twice, or lose a witness.
+//!
+//! Does not know: what was taken, and what follows. Decision 0024.
+
+use core::ptr::NonNull;
+use strata_core::sync::Hint;
+use strata_os::{machine, memory};
+
+/// Places that are looked at, …
+const PLACES: usize = 4;
+/// … and pages of each.
+const PAGES_A_PLACE: usize = 64;
+
+/// Filled is what is in memory but for one page of so many.
+const NEARLY: usize = 8;
+
+/// Plenty is so many times as much.
+const PLENTY: u64 = 2;
+
+/// What is less says too little: the first and the last page of a block are touched by many who leave the rest.
+const LEAST_WITNESS_BYTES: usize = 64 << 10;
+
+/// What is known of one kind of memory.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    /// Where the witness begins; 0: there is none.
+    start: Hint,
+    bytes: Hint,
+    /// The trust that it earns.
+    earns: Hint,
+    /// Whether it was looked at before: 1.
+    is_second_look: Hint,
+    trust: Hint,
+}
+
+impl Evidence {
+    pub(crate) const fn new() -> Self {
+        Self {
+            start: Hint::new(0),
+            bytes: Hint::new(0),
+            earns: Hint::new(0),
+            is_second_look: Hint::new(0),
+            trust: Hint::new(0),
+        }
+    }
+
+    /// Memory was taken in small pages: if it is found filled, that speaks for so many bytes. A witness that waits for its second look
+    /// stays.
+    pub(crate) fn watch(&self, start: NonNull<u8>, bytes: usize, earns: u64) {
+        if self.is_second_look.get() == 0 && bytes >= LEAST_WITNESS_BYTES {
+            self.bytes.set(bytes as u64);
+            self.earns.set(earns);
+            self.start.set(start.addr().get() as u64);
+        }
+    }
+
+    /// Whether so many bytes may be taken unseen: at once, or after a look at the witness.
+    pub(crate) fn speaks_for(&self, bytes: u64) -> bool {
+        if self.trust.get() < bytes {
+            self.look();
+        }
+        self.trust.get() >= bytes
+    }
+
+    /// Whether so many bytes may be taken unseen that the next ones need no witness either.
+    pub(crate) fn is_plenty_for(&self, bytes: u64) -> bool {
+        self.trust.get() / PLENTY >= bytes
+    }
+
+    /// So many bytes were taken unseen and leave no witness.
+    pub(crate) fn spend(&self, bytes: u64) {
+        self.trust.set(self.trust.get().saturating_sub(bytes));
+    }
+
+    /// Memory that holds the witness, or not, is about to go, or to serve for something else: the last look.
+    pub(crate) fn look_before_it_goes(&self, start: NonNull<u8>, bytes: usize) {
+        let into = self.start.get().wrapping_sub(start.addr().get() as u64);
+        if into < bytes as u64 {
+            self.look();
+            self.dismiss();
+        }
+    }
+
+    fn look(&self) {
+        let Some(start) = NonNull::new(core::ptr::without_provenance_mut(self.start.get() as usize)) else {
+            return;
+        };
+        if is_filled(start, self.bytes.get() as usize) {
+            self.trust.set(self.trust.get().max(self.earns.get()));
+            self.dismiss();
+        } else {
+            self.trust.set(0);
+            if self.is_second_look.take() != 0 {
+                self.dismiss();
+            } else {
+                self.is_second_look.set(1);
+            }
+        }
+    }
+
+    fn dismiss(&self) {
+        self.start.set(0);
+        self.is_second_look.set(0);
+    }
+}
+
+/// Whether nearly all of a range is in memory, as far as some places tell. Not, if the kernel does not say.
+pub(crate) fn is_filled(start: NonNull<u8>, bytes: usize) -> bool {
+    let pages = bytes / machine::page_size();
+    let length = pages.div_ceil(PLACES).min(PAGES_A_PLACE);
+    let Some(last) = pages.checked_sub(length).filter(|_| length != 0) else { return false };
+    let in_memory: Option<usize> =
+        (0..PLACES).map(|place| resident_pages(start, last * place / (PLACES - 1), length)).sum();
+    in_memory.is_some_and(|pages| pages >= PLACES * (length - length / NEARLY))
+}
+
+/// How many of some pages, from the one with this index on, are in memory.
+fn resident_pages(start: NonNull<u8>, index: usize, pages: usize) -> Option<usize> {
+    let mut answer = [0; PAGES_A_PLACE];
+    let answer = &mut answer[..pages];
+    let place = start.map_addr(|start| start.saturating_add(index * machine::page_size()));
+    memory::find_resident(place, answer).then(|| answer.iter().filter(|page| **page & 1 == 1).count())
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+    const BYTES: usize = 4 * MIB;
+
+    fn map(bytes: usize) -> NonNull<u8> {
+        let start = memory::map(bytes, bytes).unwrap();
+        // SAFETY: mapped just now.
+        unsafe { memory::advise_small_pages(start, bytes) };
+        start
+    }
+
+    fn write(start: NonNull<u8>, from: usize, bytes: usize) {
+        // SAFETY: the tests stay within what they mapped.
+        let place = unsafe { start.byte_add(from) };
+        // SAFETY: as above.
+        unsafe { place.write_bytes(1, bytes) };
+    }
+
+    #[test]
+    fn what_is_filled_but_for_a_little_is_filled_and_what_is_touched_here_and_there_is_not() {
+        let start = map(BYTES);
+        assert!(!is_filled(start, BYTES));
+        (0..BYTES).step_by(64 << 10).for_each(|place| write(start, place, 1));
+        assert!(!is_filled(start, BYTES));
+        write(start, 0, BYTES - BYTES / 32);
+        assert!(is_filled(start, BYTES));
+    }
+
+    #[test]
+    fn what_is_filled_at_both_ends_only_is_not() {
+        let start = map(BYTES);
+        write(start, 0, MIB);
+        write(start, 3 * MIB, MIB);
+        assert!(!is_filled(start, BYTES));
+    }
+
+    /// How many bytes, of the first ten, may be taken unseen.
+    fn trust(evidence: &Evidence) -> u64 {
+        (1..=10).take_while(|bytes| evidence.speaks_for(*bytes)).count() as u64
+    }
+
+    #[test]
+    fn nothing_is_trusted_before_something_was_found_filled_and_no_more_than_that_speaks_for() {
+        let evidence = Evidence::new();
+        assert!(!evidence.speaks_for(1));
+        let start = map(BYTES);
+        write(start, 0, BYTES);
+        evidence.watch(start, BYTES, 7);
+        assert!(evidence.speaks_for(7));
+        evidence.spend(3);
+        assert_eq!(trust(&evidence), 4, "it is looked at once");
+        evidence.spend(9);
+        assert!(!evidence.speaks_for(1));
+    }
+
+    #[test]
+    fn nobody_looks_while_there_is_trust() {
+        let (evidence, filled, empty) = (Evidence::new(), map(BYTES), map(BYTES));
+        write(filled, 0, BYTES);
+        evidence.watch(filled, BYTES, 7);
+        assert!(evidence.speaks_for(7));
+        evidence.watch(empty, BYTES, 9);
+        evidence.spend(1);
+        assert!(evidence.speaks_for(6) && evidence.is_plenty_for(3) && !evidence.is_plenty_for(4));
+    }
+
+    #[test]
+    fn what_is_not_filled_ends_all_trust_and_is_looked_at_once_more() {
+        let (evidence, filled, empty) = (Evidence::new(), map(BYTES), map(BYTES));
+        write(filled, 0, BYTES);
+        evidence.watch(filled, BYTES, 7);
+        assert!(evidence.speaks_for(7));
+        evidence.watch(empty, BYTES, 9);
+        assert!(!evidence.speaks_for(8) && evidence.trust.get() == 0);
+        evidence.watch(filled, BYTES, 7);
+        write(empty, 0, BYTES);
+        assert!(evidence.speaks_for(9), "the other did not take its place");
+    }
+
+    #[test]
+    fn what_was_found_unfilled_twice_makes_way_for_the_next() {
+        let (evidence, filled, empty) = (Evidence::new(), map(BYTES), map(BYTES));
+        write(filled, 0, BYTES);
+        evidence.watch(empty, BYTES, 9);
+        assert!(!evidence.speaks_for(1) && !evidence.speaks_for(1));
+        evidence.watch(filled, BYTES, 7);
+        assert!(evidence.speaks_for(7));
+    }
+
+    #[test]
+    fn a_witness_that_goes_is_looked_at_before_it_does() {
+        let (evidence, start) = (Evidence::new(), map(BYTES));
+        write(start, 0, BYTES);
+        // SAFETY: within the range.
+        let behind = unsafe { start.byte_add(MIB) };
+        evidence.watch(behind, MIB, 7);
+        evidence.look_before_it_goes(start, MIB);
+        evidence.look_before_it_goes(start, 2 * MIB);
+        // SAFETY: ours, used no more.
+        assert!(unsafe { memory::release(start, BYTES) });
+        assert!(evidence.speaks_for(7));
+    }
+
+    #[test]
+    fn what_is_too_little_is_no_witness() {
+        let (evidence, start) = (Evidence::new(), map(BYTES));
+        write(start, 0, BYTES);
+        evidence.watch(start, LEAST_WITNESS_BYTES / 2, 7);
+        assert!(!evidence.speaks_for(1));
+    }
+}
