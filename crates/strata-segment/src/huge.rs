@@ -54,7 +54,7 @@ impl Directory {
         if ordinary && let Some(head) = self.reuse(needed, want_zero) {
             return Some((self.count_in(head), want_zero));
         }
-        let pages = if want_zero { Pages::Any } else { self.pages_for_block(needed) };
+        let pages = if want_zero { self.pages_for_zeroes() } else { self.pages_for_block(needed) };
         let mapped = self.whole_pages(pages, needed);
         self.make_room(mapped);
         self.trade_pools(mapped);

@@ -11,8 +11,8 @@
 //!
 //! Nothing is taken so unseen ([`evidence`]): what is touched here and there would take hundreds of times the memory. A block in huge
 //! pages ends in small ones, wherever it ends, and those show whether it is filled, too; hence blocks are not rounded up. If huge
-//! pages are slow to come, none is asked for for a while (`appetite`). Where the system gives them to everybody, a light heap
-//! declines.
+//! pages are slow to come, none is asked for for a while (`appetite`). Where the system gives them to everybody, all that would not be
+//! asked for declines; only a heap of [`HEAVY_BYTES`] need not grow fast there.
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
 //!     give no more: its own daemon would fill the gaps again within minutes.
@@ -24,6 +24,7 @@
 use crate::directory::Directory;
 use crate::evidence;
 use crate::growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
+use crate::pace::Rate;
 use crate::piece::Piece;
 use crate::segment::Segment;
 use core::ptr::NonNull;
@@ -88,13 +89,9 @@ impl Directory {
     }
 
     fn pages_for_arena(&self) -> Pages {
-        let pages = self.pages(|| self.is_growing_fast());
-        // The first arena is not worth asking the system for its policy.
-        let is_light = FIT_ARENAS && (1..HEAVY_BYTES).contains(&self.committed_pool_bytes());
-        if pages == Pages::Any && is_light && self.appetite.policy() == HugePages::Always {
-            return Pages::Small;
-        }
-        pages
+        let pages = self.pages(|| self.pays_for_arena());
+        // The first one is not worth asking the system for its policy: most programs have no other.
+        if pages == Pages::Any && self.committed_pools() != 0 { self.unless_for_everybody() } else { pages }
     }
 
     /// The pools of all arenas: an upper bound of those in use, and cheaper to know.
@@ -102,14 +99,18 @@ impl Directory {
         self.committed_pools() * POOL_BYTES as u64
     }
 
-    fn is_growing_fast(&self) -> bool {
+    fn pays_for_arena(&self) -> bool {
         let now = clock::milliseconds();
         let taken = self.appetite.taken.rate(now);
         // This one is not filled yet, so it counts from the next one on.
         self.appetite.taken.note(ARENA_BYTES as u64, now);
-        growth::pays(self.committed_pool_bytes(), taken)
-            && growth::pays(self.used_pool_bytes(), taken)
-            && self.appetite.arenas.speaks_for(ARENA_BYTES as u64)
+        self.growth_pays(taken) && self.appetite.arenas.speaks_for(ARENA_BYTES as u64)
+    }
+
+    /// Where everybody has huge pages, a heavy heap has them however slowly it grows.
+    fn growth_pays(&self, taken: Rate) -> bool {
+        growth::pays(self.committed_pool_bytes(), taken) && growth::pays(self.used_pool_bytes(), taken)
+            || self.committed_pool_bytes() >= HEAVY_BYTES && self.appetite.policy() == HugePages::Always
     }
 
     fn used_pool_bytes(&self) -> u64 {
@@ -152,13 +153,25 @@ impl Directory {
         }
     }
 
+    /// What to tell the kernel about a huge block that has to be zero: it may be touched here and there.
+    pub(crate) fn pages_for_zeroes(&self) -> Pages {
+        let pages = self.pages(|| false);
+        if pages == Pages::Any { self.unless_for_everybody() } else { pages }
+    }
+
     /// What to tell the kernel about a huge block that will be written.
     pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
         let bytes = bytes as u64;
-        self.pages(|| {
+        let pages = self.pages(|| {
             self.numbers.huge_bytes.get() + bytes >= GROWTH_BYTES
                 && self.appetite.blocks.speaks_for(bytes / LONGER)
-        })
+        });
+        if pages == Pages::Any { self.unless_for_everybody() } else { pages }
+    }
+
+    /// Small pages, where the system gives huge ones to everybody who does not decline.
+    fn unless_for_everybody(&self) -> Pages {
+        if FIT_ARENAS && self.appetite.policy() == HugePages::Always { Pages::Small } else { Pages::Any }
     }
 
     /// Bytes of a huge block were taken, which may be in huge pages or are not: the next one depends on what comes of them.

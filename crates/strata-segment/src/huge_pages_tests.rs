@@ -50,16 +50,29 @@ fn a_heap_that_fills_its_pools_no_longer_takes_no_more_than_as_much_again() {
 
 #[test]
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
-fn where_everybody_has_huge_pages_a_light_heap_declines() {
+fn where_everybody_has_huge_pages_what_would_not_ask_for_any_declines() {
     static DIRECTORY: Directory = Directory::new();
     assume(&DIRECTORY, HugePages::Always);
     assert_eq!(DIRECTORY.pages_for_arena(), Pages::Any, "the first is not worth the question");
     let _first = DIRECTORY.claim_pool().unwrap();
     assert_eq!(DIRECTORY.pages_for_arena(), Pages::Small);
-    while DIRECTORY.used_pool_bytes() < HEAVY_BYTES {
+    assert_eq!([DIRECTORY.pages_for_block(1 << 30), DIRECTORY.pages_for_zeroes()], [Pages::Small; 2]);
+    while DIRECTORY.used_pool_bytes() < 2 * HEAVY_BYTES {
         let _untouched = DIRECTORY.claim_pool().unwrap();
     }
-    assert_eq!(DIRECTORY.pages_for_arena(), Pages::Any);
+    assert_eq!(advised_arenas(&DIRECTORY), 0);
+}
+
+#[test]
+#[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
+fn where_everybody_has_huge_pages_a_heavy_heap_that_is_filled_has_them_however_slowly_it_grows() {
+    static DIRECTORY: Directory = Directory::new();
+    assume(&DIRECTORY, HugePages::Always);
+    grow_to(&DIRECTORY, HEAVY_BYTES + ARENA_BYTES as u64);
+    let (slow, before) = (Rate { bytes: 0, milliseconds: 1000 }, advised_arenas(&DIRECTORY));
+    assert!(DIRECTORY.growth_pays(slow));
+    grow_to(&DIRECTORY, 2 * HEAVY_BYTES);
+    assert!(advised_arenas(&DIRECTORY) > before);
 }
 
 fn advised_arenas(directory: &Directory) -> usize {
@@ -102,7 +115,7 @@ fn a_heap_of_many_arenas_of_which_few_pools_are_in_use_takes_none() {
     }
     // Runs that no arena with a single used pool at its middle could hold need arenas of their own.
     let _run = DIRECTORY.claim(LARGEST_RUN_POOLS as u32 - 1, 1).unwrap();
-    assert!(!DIRECTORY.is_growing_fast());
+    assert!(!DIRECTORY.pays_for_arena());
 }
 
 fn huge_block(directory: &Directory, bytes: usize) -> NonNull<u8> {
