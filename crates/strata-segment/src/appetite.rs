@@ -24,6 +24,8 @@ pub(crate) struct Appetite {
     pub(crate) taken: Pace,
     /// Bytes of huge blocks freed.
     freed: Pace,
+    /// Bytes of runs that had been given back, or nobody had touched.
+    pub(crate) missed: Pace,
     /// Whether arenas are filled.
     pub(crate) arenas: Evidence,
     /// Whether huge blocks are, but for those that had to be zero.
@@ -42,6 +44,7 @@ impl Appetite {
         Self {
             taken: Pace::new(),
             freed: Pace::new(),
+            missed: Pace::new(),
             arenas: Evidence::new(),
             blocks: Evidence::new(),
             policy: Hint::new(0),

@@ -101,9 +101,7 @@ impl Directory {
         let pools = bytes.div_ceil(POOL_BYTES) as u32;
         let step = (align / POOL_BYTES).max(1) as u32;
         let run = self.claim(pools, step)?;
-        // SAFETY: claimed from a segment.
-        let (segment, arena) = unsafe { Segment::of(run.first) };
-        self.note_rise(segment.fill_holes(arena, run.dirty << run.first.index().get()));
+        self.note_rise(self.fill_run(&run, pools, bytes));
         run.first.open_run(pools);
         Some((run.first.base(), run.dirty))
     }
@@ -127,7 +125,9 @@ impl Directory {
         first.open_run(new);
         let dirty = more & segment.dirty(arena);
         let clean = (more & !dirty).count_ones();
-        self.note_rise(clean * SUBPAGES + segment.fill_holes(arena, dirty));
+        // The end of what it was may have gone back (`tail`).
+        let last = run_mask(start + old - 1, 1) & segment.dirty(arena);
+        self.note_rise(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
         true
     }
 

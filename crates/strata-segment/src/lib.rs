@@ -45,6 +45,7 @@ mod purge_clock;
 mod release;
 mod reservation;
 mod segment;
+mod tail;
 mod trade;
 
 pub use bell::Bell;

@@ -293,6 +293,29 @@ impl Pool {
         holes.count_ones()
     }
 
+    /// The first `bytes` of a claimed pool are used, and nothing else: what lies behind stays a hole if it is one. How many of the
+    /// subpages in front were.
+    pub fn fill_front(&self, bytes: usize, page_bytes: usize) -> u32 {
+        let (before, behind) = (self.holes(), subpages_behind(bytes, page_bytes));
+        self.set_residency(self.residency().with_holes(before & behind));
+        (before & !behind).count_ones()
+    }
+
+    /// The subpages of a claimed pool behind the first `bytes` that are no holes yet: they are from now on, and their memory is to go back.
+    pub fn decommit_behind(&self, bytes: usize, page_bytes: usize) -> u32 {
+        let gone = subpages_behind(bytes, page_bytes) & !self.holes();
+        self.set_residency(self.residency().with_holes(self.holes() | gone));
+        gone
+    }
+
+    /// Whether a claimed pool served blocks since the last call.
+    pub fn take_served_blocks(&self) -> bool {
+        // Closing a pool leaves the number as it was.
+        let served = self.carved.get() != 0;
+        self.carved.set(0);
+        served
+    }
+
     /// The subpages that are holes.
     #[inline]
     pub fn holes(&self) -> u32 {
@@ -354,6 +377,11 @@ fn subpages_of(mut subpages: u32) -> impl Iterator<Item = u32> {
         subpages &= subpages.wrapping_sub(1);
         (subpage < SUBPAGES).then_some(subpage)
     })
+}
+
+/// The subpages of the whole pages behind the first `bytes` of a pool.
+fn subpages_behind(bytes: usize, page_bytes: usize) -> u32 {
+    whole_pages(HOLES & !((1 << bytes.div_ceil(SUBPAGE_BYTES)) - 1), page_bytes)
 }
 
 /// The subpages of those pages all of whose subpages are in `subpages`.
