@@ -6,20 +6,20 @@
 //! | an arena            | those taken lately are many, for as much as is in use ([`growth`]), and the last one taken   |
 //! |                     | in small pages is filled: then as much again as was in use then, and the next in small pages |
 //! | a huge block, fresh | 16 MiB live in such with this one, it need not be zero, and the last one before is filled:   |
-//! |                     | then at most twice as long a one                                                             |
+//! |                     | then twice as much as that, or [`HEAVY_BYTES`] if so much lives                              |
 //! | a huge block grows  | to [`HEAVY_BYTES`] or more, and what it has is filled                                        |
 //!
 //! Nothing is taken so unseen ([`evidence`]): what is touched here and there would take hundreds of times the memory. A block in huge
-//! pages ends in small ones, wherever it ends, and those show whether it is filled, too; hence blocks are not rounded up. If huge
-//! pages are slow to come, none is asked for for a while (`appetite`). Where the system gives them to everybody, all that would not be
-//! asked for declines; only a heap of [`HEAVY_BYTES`] need not grow fast there.
+//! pages ends in small ones, wherever it ends, and those show whether it is filled, too; so a block that is to be a witness is not
+//! rounded up. If huge pages are slow to come, none is asked for for a while (`appetite`). Where the system gives them to everybody,
+//! all that would not be asked for declines; only a heap of [`HEAVY_BYTES`] need not grow fast there.
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
 //!     give no more: its own daemon would fill the gaps again within minutes.
 //! H2  In such an arena even pools that nobody used may hold memory, since a touch of one brings its neighbours; so all of its
 //!     free pools are purged, and the bit goes once no free pool is left out.
 //!
-//! Does not know: what the pages are for. Measured: decision 0009.
+//! Does not know: what the pages are for. Measured: decisions 0009, 0024.
 
 use crate::directory::Directory;
 use crate::evidence;
@@ -183,7 +183,8 @@ impl Directory {
         if may_be_huge {
             blocks.spend(bytes as u64);
         }
-        blocks.watch(witness.0, witness.1, self.numbers.huge_bytes.get() + bytes as u64);
+        let live = self.numbers.huge_bytes.get();
+        blocks.watch(witness.0, witness.1, live.min(HEAVY_BYTES).max(bytes as u64));
     }
 
     /// The length to take: whole huge pages if that adds little, so that the last one comes by one fault, too, and so does what is

@@ -10,7 +10,7 @@
 //! only read is there too, and turns into one of its own by the first clearing. The kernel is asked (`mincore`, 1 µs for 2 MiB).
 //! What is not in memory is purged, since it may wait in swap space.
 //!
-//! Does not know: what else huge blocks do. Measured: decision 0018.
+//! Does not know: what else huge blocks do. Measured: decision 0024.
 
 use crate::directory::Directory;
 use crate::huge::{Reused, payload};
