@@ -71,17 +71,11 @@ pub fn resident_bytes() -> u64 {
     ProcessSize::now().map_or(0, |size| size.resident)
 }
 
-/// Of those, the bytes that belong to no file and to no other process; 0 without `/proc`.
-pub fn own_resident_bytes() -> u64 {
-    ProcessSize::now().map_or(0, |size| size.resident.saturating_sub(size.shared))
-}
-
 /// What `/proc/self/statm` says, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ProcessSize {
     addresses: u64,
     resident: u64,
-    shared: u64,
     /// With the main thread's stack, which the limit on data does not count: the difference is its present size.
     data: u64,
 }
@@ -96,7 +90,7 @@ impl ProcessSize {
     fn parse(statm: &[u8], page_bytes: u64) -> Option<Self> {
         let mut numbers = statm.split(|byte| *byte == b' ').map(small_file::number);
         let mut bytes = |skipped| numbers.nth(skipped).flatten().map(|pages: u64| pages * page_bytes);
-        Some(Self { addresses: bytes(0)?, resident: bytes(0)?, shared: bytes(0)?, data: bytes(2)? })
+        Some(Self { addresses: bytes(0)?, resident: bytes(0)?, data: bytes(3)? })
     }
 }
 
@@ -152,8 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn four_of_the_numbers_in_statm_are_used() {
-        let size = ProcessSize { addresses: 12_000, resident: 3_400, shared: 50, data: 770 };
+    fn three_of_the_numbers_in_statm_are_used() {
+        let size = ProcessSize { addresses: 12_000, resident: 3_400, data: 770 };
         assert_eq!(ProcessSize::parse(b"1200 340 5 1 0 77 0\n", 10), Some(size));
         assert_eq!(ProcessSize::parse(b"1200 340", 10), None);
         assert_eq!(ProcessSize::parse(b"", 10), None);
@@ -163,7 +157,6 @@ mod tests {
     fn a_running_process_is_resident_in_physical_memory() {
         assert!(resident_bytes() > 0);
         assert!(resident_bytes() <= physical_memory());
-        assert!(own_resident_bytes() > 0);
     }
 
     #[test]

@@ -49,11 +49,6 @@ pub fn resident_bytes() -> u64 {
     0
 }
 
-/// Of those, the bytes that belong to no file and to no other process: 0, for the same reason.
-pub fn own_resident_bytes() -> u64 {
-    0
-}
-
 /// Threads of this process: unknown, as each system has its own way to say it.
 pub fn threads() -> Option<u64> {
     None
