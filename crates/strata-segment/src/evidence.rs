@@ -29,6 +29,9 @@ const PAGES_A_PLACE: usize = 64;
 /// Filled is what is in memory but for one page of so many.
 const NEARLY: usize = 8;
 
+/// Untouched is what is not, but for one page of so many.
+const HARDLY: usize = 64;
+
 /// Plenty is so many times as much.
 const PLENTY: u64 = 2;
 
@@ -121,12 +124,28 @@ impl Evidence {
 
 /// Whether nearly all of a range is in memory, as far as some places tell. Not, if the kernel does not say.
 pub(crate) fn is_filled(start: NonNull<u8>, bytes: usize) -> bool {
-    let pages = bytes / machine::page_size();
-    let length = pages.div_ceil(PLACES).min(PAGES_A_PLACE);
-    let Some(last) = pages.checked_sub(length).filter(|_| length != 0) else { return false };
-    let in_memory: Option<usize> =
-        (0..PLACES).map(|place| resident_pages(start, last * place / (PLACES - 1), length)).sum();
-    in_memory.is_some_and(|pages| pages >= PLACES * (length - length / NEARLY))
+    Sample::of(start, bytes).is_some_and(|sample| sample.resident >= sample.pages - sample.pages / NEARLY)
+}
+
+/// Whether next to nothing of a range is in memory, as far as some places tell. Not, if the kernel does not say.
+pub(crate) fn is_untouched(start: NonNull<u8>, bytes: usize) -> bool {
+    Sample::of(start, bytes).is_some_and(|sample| sample.resident <= sample.pages / HARDLY)
+}
+
+/// Some pages of a range, and how many of them are in memory.
+struct Sample {
+    pages: usize,
+    resident: usize,
+}
+
+impl Sample {
+    fn of(start: NonNull<u8>, bytes: usize) -> Option<Self> {
+        let pages = bytes / machine::page_size();
+        let length = pages.div_ceil(PLACES).min(PAGES_A_PLACE);
+        let last = pages.checked_sub(length).filter(|_| length != 0)?;
+        let at = |place| resident_pages(start, last * place / (PLACES - 1), length);
+        Some(Self { pages: PLACES * length, resident: (0..PLACES).map(at).sum::<Option<usize>>()? })
+    }
 }
 
 /// How many of some pages, from the one with this index on, are in memory.
@@ -164,8 +183,20 @@ mod tests {
         assert!(!is_filled(start, BYTES));
         (0..BYTES).step_by(64 << 10).for_each(|place| write(start, place, 1));
         assert!(!is_filled(start, BYTES));
+        assert!(!is_untouched(start, BYTES));
         write(start, 0, BYTES - BYTES / 32);
         assert!(is_filled(start, BYTES));
+    }
+
+    #[test]
+    fn what_is_touched_in_one_place_is_untouched() {
+        let start = map(BYTES);
+        write(start, BYTES / 2, 1);
+        write(start, 0, 1);
+        assert!(is_untouched(start, BYTES));
+        // SAFETY: mapped above.
+        assert!(unsafe { memory::release(start, BYTES) });
+        assert!(!is_untouched(start.map_addr(|start| start | 1 << 63), BYTES), "nobody knows");
     }
 
     #[test]
