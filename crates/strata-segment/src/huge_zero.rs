@@ -51,11 +51,16 @@ fn clear(reused: &Reused, needed: usize) {
     let pages = unsafe { start.byte_add(front) };
     let bytes = used - front;
     // SAFETY: whole pages of the block, whose contents nobody uses.
-    if bytes == 0 || evidence::is_untouched(pages, bytes) && unsafe { memory::purge(pages, bytes) } {
+    if bytes == 0 || is_long_and_untouched(pages, bytes) && unsafe { memory::purge(pages, bytes) } {
         return;
     }
     let mut clearing = Clearing { next: pages, run_pages: 0, kind: Run::InMemory };
     clearing.all(bytes / page);
+}
+
+/// To ask whether a short one is untouched takes no less than to ask for all of it.
+fn is_long_and_untouched(start: NonNull<u8>, bytes: usize) -> bool {
+    bytes / machine::page_size() > 4 * PAGES_A_QUESTION && evidence::is_untouched(start, bytes)
 }
 
 /// What neighbouring pages have in common.
