@@ -293,8 +293,7 @@ impl Pool {
         holes.count_ones()
     }
 
-    /// The first `bytes` of a claimed pool are used, and nothing else: what lies behind stays a hole if it is one. How many of the
-    /// subpages in front were.
+    /// The first `bytes` of a claimed pool are used, and nothing else. How many of their subpages were holes.
     pub fn fill_front(&self, bytes: usize, page_bytes: usize) -> u32 {
         let (before, behind) = (self.holes(), subpages_behind(bytes, page_bytes));
         self.set_residency(self.residency().with_holes(before & behind));
@@ -308,9 +307,8 @@ impl Pool {
         gone
     }
 
-    /// Whether a claimed pool served blocks since the last call.
+    /// Whether a claimed pool served blocks since the last call: closing it leaves the number as it was.
     pub fn take_served_blocks(&self) -> bool {
-        // Closing a pool leaves the number as it was.
         let served = self.carved.get() != 0;
         self.carved.set(0);
         served
@@ -379,7 +377,6 @@ fn subpages_of(mut subpages: u32) -> impl Iterator<Item = u32> {
     })
 }
 
-/// The subpages of the whole pages behind the first `bytes` of a pool.
 fn subpages_behind(bytes: usize, page_bytes: usize) -> u32 {
     whole_pages(HOLES & !((1 << bytes.div_ceil(SUBPAGE_BYTES)) - 1), page_bytes)
 }
