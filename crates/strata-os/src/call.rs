@@ -1,50 +1,57 @@
 //! One system call on memory: made, counted, and judged without a trace in `errno`.
 //!
 //! `free` must leave `errno` as it was (POSIX 2024), and a `malloc` that succeeds after a retry should: so a refusal is
-//! a value here, and the old `errno` comes back.
+//! a value here. Linux is called past the C library (`linux/raw`) and never sets it; elsewhere the old one comes back.
 //!
 //! Does not know: what the call does.
 
 use crate::counters::Call;
 use crate::system::errno_location;
-use core::ffi::{c_int, c_void};
+use core::ffi::c_int;
 use core::ptr::NonNull;
 
-/// Makes a call that answers zero when done.
-pub(crate) fn is_done(kind: Call, call: impl FnOnce() -> c_int) -> bool {
+/// What the system answers, or the number of the error.
+pub(crate) type Answer = Result<usize, c_int>;
+
+/// Makes a call; whether it was done.
+pub(crate) fn is_done(kind: Call, call: impl FnOnce() -> Answer) -> bool {
     done_or_errno(kind, call).is_ok()
 }
 
 /// The same, with the reason of a refusal.
-pub(crate) fn done_or_errno(kind: Call, call: impl FnOnce() -> c_int) -> Result<(), c_int> {
-    let errno = Errno::now();
-    let done = call() == 0;
-    judge(kind, done, errno)
+pub(crate) fn done_or_errno(kind: Call, call: impl FnOnce() -> Answer) -> Result<(), c_int> {
+    judge(kind, call()).map(drop)
 }
 
-/// Makes a call that answers an address, or `MAP_FAILED`.
-pub(crate) fn address(kind: Call, call: impl FnOnce() -> *mut c_void) -> Option<NonNull<u8>> {
+/// Makes a call that answers an address.
+pub(crate) fn address(kind: Call, call: impl FnOnce() -> Answer) -> Option<NonNull<u8>> {
     address_or_errno(kind, call).ok()
 }
 
 /// The same, with the reason of a refusal.
-pub(crate) fn address_or_errno(kind: Call, call: impl FnOnce() -> *mut c_void) -> Result<NonNull<u8>, c_int> {
-    let errno = Errno::now();
-    let answer = call();
-    judge(kind, answer != libc::MAP_FAILED, errno)?;
-    NonNull::new(answer.cast()).ok_or(0)
+pub(crate) fn address_or_errno(kind: Call, call: impl FnOnce() -> Answer) -> Result<NonNull<u8>, c_int> {
+    let address = judge(kind, call())?;
+    // Fresh addresses, whose provenance begins here: no older pointer leads to them.
+    NonNull::new(core::ptr::with_exposed_provenance_mut(address)).ok_or(0)
 }
 
-/// Counts the call; if it was refused, says why and brings the old `errno` back.
-fn judge(kind: Call, done: bool, errno: Errno) -> Result<(), c_int> {
+/// Counts the call, and whether it was refused.
+fn judge(kind: Call, answer: Answer) -> Answer {
     kind.count();
-    if done {
-        return Ok(());
+    if answer.is_err() {
+        Call::count_failure();
     }
+    answer
+}
+
+/// Makes a call of the C library's that answers `None` where it is refused, with the reason in `errno`.
+#[allow(dead_code, reason = "on Linux only where its own calls cannot be made")]
+pub(crate) fn by_errno(call: impl FnOnce() -> Option<usize>) -> Answer {
+    let errno = Errno::now();
+    let answer = call();
     let Errno(reason) = Errno::now();
-    Call::count_failure();
     errno.restore();
-    Err(reason)
+    answer.ok_or(reason)
 }
 
 /// The calling thread's error number at some moment.
@@ -71,23 +78,23 @@ impl Errno {
 mod tests {
     use super::*;
 
-    fn refuse(errno: c_int) -> c_int {
-        Errno(errno).restore();
-        -1
-    }
-
     #[test]
     fn a_refused_call_leaves_errno_as_it_was() {
         Errno(7).restore();
-        assert!(!is_done(Call::Advise, || refuse(libc::ENOMEM)));
-        assert_eq!(done_or_errno(Call::Advise, || refuse(libc::EINVAL)), Err(libc::EINVAL));
+        let refused = by_errno(|| {
+            Errno(libc::ENOMEM).restore();
+            None
+        });
+        assert_eq!((refused, Errno::now().0), (Err(libc::ENOMEM), 7));
+        assert!(!is_done(Call::Advise, || Err(libc::EINVAL)));
+        assert_eq!(done_or_errno(Call::Advise, || Err(libc::EINVAL)), Err(libc::EINVAL));
         assert_eq!(Errno::now().0, 7);
     }
 
     #[test]
     fn a_failed_mapping_is_none_and_counted() {
         let before = crate::counters::calls();
-        assert_eq!(address(Call::Map, || libc::MAP_FAILED), None);
+        assert_eq!(address(Call::Map, || Err(libc::ENOMEM)), None);
         let after = crate::counters::calls();
         assert!(after.map > before.map && after.failed > before.failed);
     }

@@ -18,7 +18,7 @@ use suites::{SUITES, Suite};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The second admits a standard library that was built without the first.
-const FLAGS: &[&str] = &["-Zsanitizer=thread", "-Cunsafe-allow-abi-mismatch=sanitizer"];
+const FLAGS: &[&str] = &["-Zsanitizer=thread", "--cfg=strata_tsan", "-Cunsafe-allow-abi-mismatch=sanitizer"];
 const SUPPRESSIONS: &str = "xtask/tsan/std.supp";
 /// A long memory of past accesses; and children of `fork` may start threads, which the sanitizer then does not watch.
 const OPTIONS: &str = "history_size=4 die_after_fork=0";

@@ -11,16 +11,18 @@
 //!
 //! Does not know: what is worth giving back (`strata-segment` does).
 
-use crate::call::{self, Errno};
+use super::kernel;
+use super::raw::{self, flags, number};
+use crate::call;
 use crate::counters::Call;
-use core::ffi::{CStr, c_int, c_ulong};
+use core::ffi::{CStr, c_int};
 use core::ptr::NonNull;
 
 // Of the kernel's interface, which is fixed; the C library's header may be older than the kernel.
 const MADV_POPULATE_WRITE: c_int = 23;
 const MADV_COLLAPSE: c_int = 25;
 const PR_SET_VMA: c_int = 0x5356_4d41;
-const PR_SET_VMA_ANON_NAME: c_ulong = 0;
+const PR_SET_VMA_ANON_NAME: c_int = 0;
 
 /// # Safety
 /// - As for [`crate::memory::purge`].
@@ -71,18 +73,18 @@ pub(crate) fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
 }
 
 pub(crate) fn name(ptr: NonNull<u8>, size: usize, name: &'static CStr) {
-    let errno = Errno::now();
     Call::Advise.count();
+    let (kind, of) = (flags(PR_SET_VMA), flags(PR_SET_VMA_ANON_NAME));
+    let name = name.as_ptr().cast_mut().cast();
     // SAFETY: a label on a mapping changes neither contents nor access, and the kernel copies the string.
-    unsafe { libc::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, ptr.as_ptr(), size, name.as_ptr()) };
-    errno.restore();
+    let _ = unsafe { raw::call(libc::SYS_prctl, [kind, of, ptr.as_ptr().cast(), number(size), name]) };
 }
 
 /// # Safety
 /// - The caller holds the range, and gives up its contents where the advice drops them.
 unsafe fn advise(ptr: NonNull<u8>, size: usize, advice: c_int) -> bool {
     // SAFETY: M3.
-    call::is_done(Call::Advise, || unsafe { libc::madvise(ptr.as_ptr().cast(), size, advice) })
+    call::is_done(Call::Advise, || unsafe { kernel::madvise(ptr, size, advice) })
 }
 
 #[cfg(test)]

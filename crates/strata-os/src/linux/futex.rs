@@ -1,7 +1,7 @@
 //! Sleeping until a word changes, by the kernel's futex.
 
-use crate::call::Errno;
-use core::ptr::{NonNull, null};
+use super::raw::{self, flags, number};
+use core::ptr::{NonNull, null_mut};
 use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, SYS_futex, time_t, timespec};
 
 /// Whether a thread can sleep here without waking up now and then to look.
@@ -12,20 +12,18 @@ pub const IS_THERE: bool = true;
 /// # Safety
 /// - `word` is a live, aligned word of the caller's.
 pub unsafe fn wait(word: NonNull<u32>, expected: u32, milliseconds: Option<u64>) {
-    let limit = milliseconds.map(duration);
-    let limit = limit.as_ref().map_or(null(), core::ptr::from_ref);
-    let errno = Errno::now();
+    let mut limit = milliseconds.map(duration);
+    let limit = limit.as_mut().map_or(null_mut(), core::ptr::from_mut);
+    let (what, expected) = (flags(FUTEX_WAIT | FUTEX_PRIVATE_FLAG), number(expected as usize));
     // SAFETY: the kernel reads the word, which the caller keeps alive, and the time, which outlives the call.
-    unsafe { libc::syscall(SYS_futex, word.as_ptr(), FUTEX_WAIT | FUTEX_PRIVATE_FLAG, expected, limit) };
-    errno.restore();
+    let _ = unsafe { raw::call(SYS_futex, [word.as_ptr().cast(), what, expected, limit.cast()]) };
 }
 
 /// Wakes the thread that sleeps on the word, if there is one.
 pub fn wake(word: NonNull<u32>) {
-    let errno = Errno::now();
+    let what = flags(FUTEX_WAKE | FUTEX_PRIVATE_FLAG);
     // SAFETY: the kernel takes the address as a name only.
-    unsafe { libc::syscall(SYS_futex, word.as_ptr(), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1) };
-    errno.restore();
+    let _ = unsafe { raw::call(SYS_futex, [word.as_ptr().cast(), what, number(1)]) };
 }
 
 fn duration(milliseconds: u64) -> timespec {

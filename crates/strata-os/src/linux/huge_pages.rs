@@ -11,8 +11,8 @@
 //!
 //! Does not know: who wants some (`strata-segment` does).
 
+use super::raw::{self, flags};
 use super::small_file;
-use crate::call::Errno;
 use crate::machine::{HUGE_PAGE_BYTES, HugePages};
 use core::ffi::{CStr, c_int};
 
@@ -62,11 +62,10 @@ fn selected(text: &[u8]) -> Option<&[u8]> {
 }
 
 fn process_says() -> c_int {
-    let errno = Errno::now();
-    // SAFETY: asks for a number; -1 from a kernel that does not know the question.
-    let answer = unsafe { libc::prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) };
-    errno.restore();
-    answer
+    let nothing = flags(0);
+    let arguments = [flags(PR_GET_THP_DISABLE), nothing, nothing, nothing, nothing];
+    // SAFETY: asks for a number; a kernel that does not know the question refuses.
+    unsafe { raw::call(libc::SYS_prctl, arguments) }.map_or(-1, |answer| answer as c_int)
 }
 
 fn within(process: c_int, policy: HugePages) -> HugePages {

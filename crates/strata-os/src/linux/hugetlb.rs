@@ -10,6 +10,7 @@
 //!
 //! Does not know: what it is used for.
 
+use super::kernel;
 use super::map::{release, reserve};
 use super::nodes::prefer_node;
 use super::small_file;
@@ -69,7 +70,7 @@ fn map_at(place: NonNull<u8>, size: usize, page: HugetlbPage) -> Result<NonNull<
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     call::address_or_errno(Call::Map, || {
         // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
-        unsafe { libc::mmap(place.as_ptr().cast(), size, protection, flags, -1, 0) }
+        unsafe { kernel::mmap(place.as_ptr(), size, protection, flags) }
     })
     .map_err(|errno| match errno {
         libc::EINVAL => HugetlbRefusal::NoSuchSize,
@@ -84,7 +85,7 @@ fn map_at(place: NonNull<u8>, size: usize, page: HugetlbPage) -> Result<NonNull<
 unsafe fn populate(start: NonNull<u8>, size: usize) -> bool {
     let answer = call::done_or_errno(Call::Advise, || {
         // SAFETY: M3; changes no contents.
-        unsafe { libc::madvise(start.as_ptr().cast(), size, MADV_POPULATE_WRITE) }
+        unsafe { kernel::madvise(start, size, MADV_POPULATE_WRITE) }
     });
     matches!(answer, Ok(()) | Err(libc::EINVAL))
 }

@@ -5,6 +5,7 @@
 //!
 //! Does not know: what anyone concludes from it.
 
+use super::raw::{self, number};
 use super::small_file;
 use crate::call::Errno;
 use crate::machine::MemoryBudget;
@@ -35,10 +36,9 @@ fn auxiliary(kind: libc::c_ulong) -> usize {
 /// The number of processors that the calling thread may run on; at least 1.
 pub fn processors() -> usize {
     let mut set = [0_u64; PROCESSORS_AT_MOST / 64];
-    let errno = Errno::now();
+    let arguments = [number(0), number(size_of_val(&set)), set.as_mut_ptr().cast()];
     // SAFETY: the kernel writes at most as many bytes as it is told that there are.
-    unsafe { libc::sched_getaffinity(0, size_of_val(&set), set.as_mut_ptr().cast()) };
-    errno.restore();
+    let _ = unsafe { raw::call(libc::SYS_sched_getaffinity, arguments) };
     let count: u32 = set.iter().map(|word| word.count_ones()).sum();
     (count as usize).max(1)
 }

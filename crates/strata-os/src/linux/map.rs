@@ -17,6 +17,7 @@
 //! Does not know: who asks, nor the states (`crate::memory` has the contract).
 
 use super::advise::purge;
+use super::kernel;
 use super::machine::page_size;
 use crate::call;
 use crate::counters::Call;
@@ -104,7 +105,7 @@ fn anywhere(hint: *mut u8, size: usize, access: Access) -> Option<NonNull<u8>> {
     };
     call::address(Call::Map, || {
         // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
-        unsafe { libc::mmap(hint.cast(), size, protection, flags, -1, 0) }
+        unsafe { kernel::mmap(hint, size, protection, flags) }
     })
 }
 
@@ -112,5 +113,5 @@ fn anywhere(hint: *mut u8, size: usize, access: Access) -> Option<NonNull<u8>> {
 /// - The caller holds the range, and nobody uses access that it loses.
 unsafe fn protect(ptr: NonNull<u8>, size: usize, protection: c_int) -> bool {
     // SAFETY: M3.
-    call::is_done(Call::Protect, || unsafe { libc::mprotect(ptr.as_ptr().cast(), size, protection) })
+    call::is_done(Call::Protect, || unsafe { kernel::mprotect(ptr, size, protection) })
 }

@@ -8,19 +8,20 @@
 //!
 //! Does not know: whose memory belongs where (`strata-segment` does).
 
+use super::raw::{self, Answer, flags, number};
 use super::small_file;
-use crate::call::{self, Errno};
+use crate::call;
 use crate::counters::Call;
 use crate::node::{Node, NodeSet};
-use core::ffi::{c_int, c_uint, c_ulong};
+use core::ffi::{c_int, c_uint};
 use core::ptr::{NonNull, null_mut};
-use libc::{SYS_get_mempolicy, SYS_getcpu, SYS_mbind, c_long};
+use libc::{SYS_get_mempolicy, SYS_getcpu, SYS_mbind};
 
 // Of the kernel's interface, which is fixed.
 const MPOL_DEFAULT: c_int = 0;
 const MPOL_PREFERRED: c_int = 1;
 const MPOL_LOCAL: c_int = 4;
-const MPOL_F_MEMS_ALLOWED: c_ulong = 1 << 2;
+const MPOL_F_MEMS_ALLOWED: c_int = 1 << 2;
 
 /// No kernel is built for more nodes.
 const NODES_AT_MOST: usize = 1024;
@@ -34,52 +35,49 @@ pub(crate) fn memory_nodes() -> NodeSet {
 
 /// The node that runs the caller; it may run elsewhere a moment later.
 pub(crate) fn running_node() -> Node {
-    let mut number: c_uint = 0;
-    let errno = Errno::now();
+    let mut node: c_uint = 0;
+    let arguments = [null_mut(), (&raw mut node).cast(), null_mut()];
     // SAFETY: the kernel writes the number that it is given a place for, and nothing if it does not know the call.
-    unsafe { libc::syscall(SYS_getcpu, null_mut::<c_uint>(), &raw mut number, null_mut::<u8>()) };
-    errno.restore();
-    Node::new(number)
+    let _ = unsafe { raw::call(SYS_getcpu, arguments) };
+    Node::new(node)
 }
 
 /// # Safety
 /// - As for [`crate::memory::prefer_node`].
 pub(crate) unsafe fn prefer_node(ptr: NonNull<u8>, size: usize, node: Node) -> bool {
     let mut mask: Mask = [0; NODES_AT_MOST / 64];
-    let number = node.number() as usize;
-    let Some(word) = mask.get_mut(number / 64) else { return false };
-    *word = 1 << (number % 64);
+    let bit = node.number() as usize;
+    let Some(word) = mask.get_mut(bit / 64) else { return false };
+    *word = 1 << (bit % 64);
     call::is_done(Call::Advise, || {
         // The kernel takes one from the number of bits that it is told.
         let bits = NODES_AT_MOST + 1;
+        let (start, mask) = (ptr.as_ptr().cast(), mask.as_mut_ptr().cast());
+        let arguments = [start, number(size), flags(MPOL_PREFERRED), mask, number(bits), number(0)];
         // SAFETY: M3; where fresh pages come from changes no contents, and the kernel reads the mask only.
-        unsafe {
-            libc::syscall(SYS_mbind, ptr.as_ptr(), size, MPOL_PREFERRED, mask.as_ptr(), bits, 0) as c_int
-        }
+        unsafe { raw::call(SYS_mbind, arguments) }
     })
 }
 
 fn allowed() -> Option<NodeSet> {
     let mut mask: Mask = [0; NODES_AT_MOST / 64];
-    let done = policy(null_mut(), mask.as_mut_ptr(), MPOL_F_MEMS_ALLOWED) == 0;
+    let done = policy(null_mut(), mask.as_mut_ptr(), MPOL_F_MEMS_ALLOWED).is_ok();
     let first = mask.first().copied().unwrap_or(0);
     (done && first != 0).then(|| NodeSet::of_mask(first))
 }
 
 fn is_chosen() -> bool {
     let mut mode = MPOL_DEFAULT;
-    policy(&raw mut mode, null_mut(), 0);
+    let _ = policy(&raw mut mode, null_mut(), 0);
     mode != MPOL_DEFAULT && mode != MPOL_LOCAL
 }
 
-/// Asks for the calling thread's policy; not 0 if that is forbidden, as in containers without `CAP_SYS_NICE`.
-fn policy(mode: *mut c_int, mask: *mut u64, flags: c_ulong) -> c_long {
-    let errno = Errno::now();
-    let no_address = null_mut::<u8>();
+/// Asks for the calling thread's policy; an error if that is forbidden, as in containers without `CAP_SYS_NICE`.
+fn policy(mode: *mut c_int, mask: *mut u64, what: c_int) -> Answer {
+    let no_address = null_mut();
+    let arguments = [mode.cast(), mask.cast(), number(NODES_AT_MOST), no_address, flags(what)];
     // SAFETY: the kernel writes the mode and at most as many bits of the mask, where it is given places for them.
-    let answer = unsafe { libc::syscall(SYS_get_mempolicy, mode, mask, NODES_AT_MOST, no_address, flags) };
-    errno.restore();
-    answer
+    unsafe { raw::call(SYS_get_mempolicy, arguments) }
 }
 
 fn with_memory() -> Option<NodeSet> {

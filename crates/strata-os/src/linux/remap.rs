@@ -8,16 +8,17 @@
 //!
 //! Does not know: when moving pays (`stratalloc` does).
 
+use super::kernel;
 use super::map::{release, reserve};
 use crate::call;
 use crate::counters::Call;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 /// # Safety
 /// - As for [`crate::memory::grow_in_place`].
 pub(crate) unsafe fn grow_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
     // SAFETY: M3; without `MREMAP_MAYMOVE` the addresses stay, and only free ones are added (M1).
-    call::address(Call::Remap, || unsafe { libc::mremap(ptr.as_ptr().cast(), old, new, 0) }).is_some()
+    call::address(Call::Remap, || unsafe { kernel::mremap(ptr, old, new, 0, null_mut()) }).is_some()
 }
 
 /// # Safety
@@ -38,7 +39,7 @@ pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: u
     // to another thread; what is lost, if anything, is addresses without memory.
     call::address(Call::Remap, || {
         // SAFETY: M3 for the old range; the target was reserved a moment ago, and nobody has seen it.
-        unsafe { libc::mremap(ptr.as_ptr().cast(), old, new, flags, target.as_ptr()) }
+        unsafe { kernel::mremap(ptr, old, new, flags, target.as_ptr()) }
     })
 }
 

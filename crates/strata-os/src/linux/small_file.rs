@@ -1,20 +1,18 @@
-//! A file of `/proc` or `/sys`, read into the caller's buffer: no allocation, `errno` kept.
+//! A file of `/proc` or `/sys`, read into the caller's buffer: no allocation, no `errno`.
 //!
 //! `open`, `read` and `close` of the C library are cancellation points, at which a thread may end, and `malloc` is none: so the
 //! kernel is called past them.
 //!
 //! Does not know: what the numbers mean.
 
-use crate::call::Errno;
+use super::raw::{self, flags};
 use core::ffi::{CStr, c_int};
 use libc::{SYS_close, SYS_openat, SYS_read};
 
 /// The beginning of a file, as far as it fits; `None` if it cannot be read.
 pub(super) fn read<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'buffer [u8]> {
-    let errno = Errno::now();
-    let length = read_length(path, buffer);
-    errno.restore();
-    buffer.get(..length?)
+    let length = File::open(path)?.fill(buffer)?;
+    buffer.get(..length)
 }
 
 /// What `look` finds in the first line in which it finds something. Lines that `buffer` does not hold are passed over.
@@ -23,10 +21,7 @@ pub(super) fn find_line<T>(
     buffer: &mut [u8],
     mut look: impl FnMut(&[u8]) -> Option<T>,
 ) -> Option<T> {
-    let errno = Errno::now();
-    let found = File::open(path).and_then(|file| scan(&file, buffer, &mut look));
-    errno.restore();
-    found
+    File::open(path).and_then(|file| scan(&file, buffer, &mut look))
 }
 
 fn scan<T>(file: &File, buffer: &mut [u8], look: &mut impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
@@ -54,19 +49,15 @@ fn scan<T>(file: &File, buffer: &mut [u8], look: &mut impl FnMut(&[u8]) -> Optio
     }
 }
 
-fn read_length(path: &CStr, buffer: &mut [u8]) -> Option<usize> {
-    File::open(path)?.fill(buffer)
-}
-
 /// An open file, closed with the value.
 struct File(c_int);
 
 impl File {
     fn open(path: &CStr) -> Option<Self> {
-        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        let (folder, how) = (flags(libc::AT_FDCWD), flags(libc::O_RDONLY | libc::O_CLOEXEC));
         // SAFETY: `path` ends in a zero byte.
-        let file = unsafe { libc::syscall(SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
-        (file >= 0).then_some(File(file as c_int))
+        let file = unsafe { raw::call(SYS_openat, [folder, path.as_ptr().cast_mut().cast(), how]) };
+        Some(File(file.ok()? as c_int))
     }
 
     /// Reads until the buffer is full or the file ends.
@@ -76,8 +67,10 @@ impl File {
             && !rest.is_empty()
         {
             // SAFETY: writes at most the rest.
-            let got = unsafe { libc::syscall(SYS_read, self.0, rest.as_mut_ptr(), rest.len()) };
-            match usize::try_from(got) {
+            let got = unsafe {
+                raw::call(SYS_read, [flags(self.0), rest.as_mut_ptr().cast(), raw::number(rest.len())])
+            };
+            match got {
                 Ok(0) => break,
                 Ok(got) => filled += got,
                 // `/proc` and `/sys` are not interrupted by signals.
@@ -91,7 +84,7 @@ impl File {
 impl Drop for File {
     fn drop(&mut self) {
         // SAFETY: opened by `open`, and nobody else knows it.
-        unsafe { libc::syscall(SYS_close, self.0) };
+        let _ = unsafe { raw::call(SYS_close, [flags(self.0)]) };
     }
 }
 

@@ -2,8 +2,15 @@
 //!
 //! Does not know: what is said.
 
+use super::raw::{self, flags, number};
+
 /// Writes what it can; nobody hears of the rest.
 pub(crate) fn write(bytes: &[u8]) {
     // SAFETY: reads the bytes that it is given.
-    unsafe { libc::syscall(libc::SYS_write, libc::STDERR_FILENO, bytes.as_ptr(), bytes.len()) };
+    let _ = unsafe {
+        raw::call(
+            libc::SYS_write,
+            [flags(libc::STDERR_FILENO), bytes.as_ptr().cast_mut().cast(), number(bytes.len())],
+        )
+    };
 }

@@ -9,6 +9,7 @@
 
 use crate::call;
 use crate::counters::Call;
+use crate::system::kernel;
 use core::ptr::NonNull;
 
 /// `size` bytes at a multiple of `align`, both whole pages of `page_bytes`, cut out of what `map` gives.
@@ -49,7 +50,7 @@ pub(crate) fn is_aligned(ptr: NonNull<u8>, align: usize) -> bool {
 /// - As for [`crate::memory::release`].
 pub(crate) unsafe fn unmap(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: M3, and nobody uses the range any more.
-    call::is_done(Call::Unmap, || unsafe { libc::munmap(ptr.as_ptr().cast(), size) })
+    call::is_done(Call::Unmap, || unsafe { kernel::munmap(ptr, size) })
 }
 
 /// The bytes from `ptr` to the next multiple of `align`, a power of two.

@@ -6,6 +6,7 @@
 //!
 //! Does not know: what is worth giving back (`strata-segment` does).
 
+use super::kernel;
 use super::map::{commit, decommit};
 use crate::call;
 use crate::counters::Call;
@@ -25,7 +26,7 @@ pub(crate) unsafe fn purge(ptr: NonNull<u8>, size: usize) -> bool {
 /// - As for [`crate::memory::purge_lazily`].
 pub(crate) unsafe fn purge_lazily(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: M3, and the caller gives up the contents.
-    call::is_done(Call::Advise, || unsafe { libc::madvise(ptr.as_ptr().cast(), size, libc::MADV_FREE) })
+    call::is_done(Call::Advise, || unsafe { kernel::madvise(ptr, size, libc::MADV_FREE) })
 }
 
 /// # Safety

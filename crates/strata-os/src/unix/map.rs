@@ -7,6 +7,7 @@
 //! Does not know: who asks, nor the states (`crate::memory` has the contract).
 
 use super::advise::purge_lazily;
+use super::kernel;
 use super::machine::page_size;
 use crate::call;
 use crate::counters::Call;
@@ -29,7 +30,7 @@ pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
 /// - As for [`crate::memory::commit`].
 pub(crate) unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: M3: the range is the caller's, and more access harms nobody.
-    call::is_done(Call::Protect, || unsafe { libc::mprotect(ptr.as_ptr().cast(), size, READ_WRITE) })
+    call::is_done(Call::Protect, || unsafe { kernel::mprotect(ptr, size, READ_WRITE) })
 }
 
 /// # Safety
@@ -39,10 +40,7 @@ pub(crate) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
     // may map; but no kernel has a reason to refuse what takes neither more addresses nor memory.
     let flags = PRIVATE | libc::MAP_FIXED;
     // SAFETY: M3, and nobody touches the range any more.
-    call::address(Call::Map, || unsafe {
-        libc::mmap(ptr.as_ptr().cast(), size, libc::PROT_NONE, flags, -1, 0)
-    })
-    .is_some()
+    call::address(Call::Map, || unsafe { kernel::mmap(ptr.as_ptr(), size, libc::PROT_NONE, flags) }).is_some()
 }
 
 /// # Safety
@@ -72,6 +70,6 @@ fn aligned(size: usize, align: usize, protection: c_int) -> Option<NonNull<u8>> 
 fn anywhere(size: usize, protection: c_int) -> Option<NonNull<u8>> {
     call::address(Call::Map, || {
         // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
-        unsafe { libc::mmap(ptr::null_mut(), size, protection, PRIVATE, -1, 0) }
+        unsafe { kernel::mmap(ptr::null_mut(), size, protection, PRIVATE) }
     })
 }

@@ -1,0 +1,50 @@
+//! The calls on memory, each with the types of its arguments.
+//!
+//! Does not know: what they are for (`crate::memory` has the contract).
+
+use super::raw::{Answer, Argument, call, flags, number};
+use core::ffi::c_int;
+use core::ptr::NonNull;
+
+/// Fresh private addresses without a file, at the hint if those are free.
+///
+/// # Safety
+/// - `kind` replaces no mapping.
+pub(crate) unsafe fn mmap(hint: *mut u8, size: usize, protection: c_int, kind: c_int) -> Answer {
+    let no_file = flags(-1);
+    let arguments = [hint.cast(), number(size), flags(protection), flags(kind), no_file, number(0)];
+    // SAFETY: takes addresses that nobody holds.
+    unsafe { call(libc::SYS_mmap, arguments) }
+}
+
+/// # Safety
+/// - The caller holds the range, and nobody uses it any more.
+pub(crate) unsafe fn munmap(ptr: NonNull<u8>, size: usize) -> Answer {
+    // SAFETY: the caller's promise.
+    unsafe { call(libc::SYS_munmap, [of(ptr), number(size)]) }
+}
+
+/// # Safety
+/// - The caller holds the range, and nobody uses access that it loses.
+pub(crate) unsafe fn mprotect(ptr: NonNull<u8>, size: usize, protection: c_int) -> Answer {
+    // SAFETY: the caller's promise.
+    unsafe { call(libc::SYS_mprotect, [of(ptr), number(size), flags(protection)]) }
+}
+
+/// # Safety
+/// - The caller holds the range, and gives up its contents where the advice drops them.
+pub(crate) unsafe fn madvise(ptr: NonNull<u8>, size: usize, advice: c_int) -> Answer {
+    // SAFETY: the caller's promise.
+    unsafe { call(libc::SYS_madvise, [of(ptr), number(size), flags(advice)]) }
+}
+
+/// # Safety
+/// - The caller holds the range, and `target`, too, if it is to move there.
+pub(crate) unsafe fn mremap(ptr: NonNull<u8>, old: usize, new: usize, how: c_int, target: *mut u8) -> Answer {
+    // SAFETY: the caller's promise.
+    unsafe { call(libc::SYS_mremap, [of(ptr), number(old), number(new), flags(how), target.cast()]) }
+}
+
+fn of(ptr: NonNull<u8>) -> Argument {
+    ptr.as_ptr().cast()
+}
