@@ -21,7 +21,7 @@
 //! | released  | lost      | none             | forbidden  | nobody                                  |
 //!
 //! Beside memory: what the [`machine`] is, a coarse [`clock`], one word per thread ([`thread_word!`]), what happens at
-//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own and how it sleeps ([`futex`]), a line on [`stderr`], and [`counters`] of the system calls made.
+//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a line on [`stderr`], and [`counters`] of the system calls made.
 //!
 //! Rules of the crate: nothing allocates unless its doc says that the C library may; nothing waits; nothing panics
 //! outside [`debug_assert!`] and the simulated OS; a failing call is a value, `errno` stays as it was, and the caller
@@ -49,6 +49,7 @@ mod call;
 #[cfg_attr(strata_loom, allow(dead_code, reason = "under loom nothing is counted"))]
 pub mod counters;
 mod hugetlb;
+pub mod kernel_thread;
 pub mod lifecycle;
 #[cfg(all(target_os = "linux", not(strata_unix)))]
 #[cfg_attr(

@@ -1,5 +1,6 @@
 //! Time that is cheap to read and good enough to decide what has been idle.
 
+use super::raw::{self, flags};
 use libc::{CLOCK_MONOTONIC_COARSE, CLOCK_THREAD_CPUTIME_ID, timespec};
 
 /// Milliseconds since some moment before the program; never runs backwards, stands still while the machine sleeps.
@@ -9,6 +10,15 @@ pub fn milliseconds() -> u64 {
     let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes the value that it is given; if it fails, the value stays zero.
     unsafe { libc::clock_gettime(CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+}
+
+/// The same by a system call: for a thread that may not call the C library, which other libraries may put themselves before.
+pub fn milliseconds_past_the_c_library() -> u64 {
+    let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
+    let place = (&raw mut now).cast();
+    // SAFETY: writes the value that it is given; if it is refused, the value stays zero.
+    let _ = unsafe { raw::call(libc::SYS_clock_gettime, [flags(CLOCK_MONOTONIC_COARSE), place]) };
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 

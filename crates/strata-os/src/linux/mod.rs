@@ -1,7 +1,9 @@
-//! Linux, by way of the C library's thin wrappers.
+//! Linux, mostly past the C library's thin wrappers.
 //!
 //! | file          | what                                                            |
 //! |---------------|-----------------------------------------------------------------|
+//! | `raw`         | a system call, as the processor makes it                        |
+//! | `kernel`      | the calls on memory, with types                                 |
 //! | `map`         | addresses: taken aligned, made usable, given back               |
 //! | `remap`       | addresses: grown, cut and moved with their pages                |
 //! | `advise`      | memory: given back, taken early, in pages of which size         |
@@ -15,6 +17,8 @@
 //! | `clock`       | milliseconds, processor_nanoseconds                             |
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | sleeping until a word changes                                   |
+//! | `kernel_thread` | a thread that the C library does not know of                  |
+//! | `processors`  | those that the program was started with                         |
 
 mod advise;
 pub(crate) mod cancel;
@@ -23,9 +27,13 @@ pub mod clock;
 pub mod futex;
 pub(crate) mod huge_pages;
 mod hugetlb;
+pub(crate) mod kernel;
+pub(crate) mod kernel_thread;
 pub(crate) mod machine;
 mod map;
 mod nodes;
+mod processors;
+pub(crate) mod raw;
 mod remap;
 mod small_file;
 pub(crate) mod stderr;

@@ -7,6 +7,11 @@ pub fn milliseconds() -> u64 {
     1
 }
 
+/// The same, for a thread that may not call the C library: there is none here.
+pub fn milliseconds_past_the_c_library() -> u64 {
+    milliseconds()
+}
+
 /// Nanoseconds of processor time that the calling thread has had.
 pub fn processor_nanoseconds() -> u64 {
     1_000_000

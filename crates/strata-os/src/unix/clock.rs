@@ -10,6 +10,11 @@ pub fn milliseconds() -> u64 {
     read(CLOCK_MONOTONIC) / 1_000_000
 }
 
+/// The same, for a thread that may not call the C library: there is none here.
+pub fn milliseconds_past_the_c_library() -> u64 {
+    milliseconds()
+}
+
 /// Nanoseconds of processor time that the calling thread has had, to time what takes microseconds or more, whatever else the
 /// processor does in between.
 pub fn processor_nanoseconds() -> u64 {

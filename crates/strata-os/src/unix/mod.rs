@@ -2,6 +2,7 @@
 //!
 //! | file          | what                                                            |
 //! |---------------|-----------------------------------------------------------------|
+//! | `kernel`      | the calls on memory, with types                                 |
 //! | `map`         | addresses: taken aligned, made usable, given back               |
 //! | `remap`       | addresses: cut; nothing grows or moves                          |
 //! | `advise`      | memory: given back; most hints are unknown                      |
@@ -14,6 +15,7 @@
 //! | `clock`       | milliseconds, processor_nanoseconds                             |
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | no sleeping                                                     |
+//! | `kernel_thread` | none                                                          |
 //!
 //! Compiled for FreeBSD and macOS, but run on Linux only, by the tests and with `--cfg strata_unix`. A further system
 //! needs a line below: where its C library keeps `errno`.
@@ -25,6 +27,8 @@ pub mod clock;
 pub mod futex;
 pub(crate) mod huge_pages;
 mod hugetlb;
+pub(crate) mod kernel;
+pub(crate) mod kernel_thread;
 pub(crate) mod machine;
 mod map;
 mod nodes;

@@ -1,0 +1,45 @@
+//! No thread that the C library does not know of.
+
+use crate::kernel_thread::Refusal;
+use core::ffi::CStr;
+
+/// Whether there can be one here.
+pub const IS_THERE: bool = false;
+
+/// A berth that stays empty.
+#[derive(Debug, Default)]
+pub struct Berth;
+
+impl Berth {
+    /// An empty one.
+    pub const fn new() -> Self {
+        Self
+    }
+
+    /// None.
+    pub fn generation(&self) -> u64 {
+        0
+    }
+
+    /// Never.
+    pub fn is_occupied(&self) -> bool {
+        false
+    }
+
+    /// Starts nothing.
+    ///
+    /// # Safety
+    /// - None.
+    pub unsafe fn start(&self, _body: extern "C" fn(), _name: &'static CStr) -> Result<(), Refusal> {
+        Err(Refusal::Refused)
+    }
+
+    /// Returns at once.
+    pub fn wait_until_empty(&self) {}
+
+    /// Does nothing.
+    ///
+    /// # Safety
+    /// - None.
+    pub unsafe fn clear(&self) {}
+}

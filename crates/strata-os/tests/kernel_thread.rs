@@ -1,0 +1,199 @@
+//! A thread that the C library does not know of: what it is, and what it is not.
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#![cfg(not(any(strata_unix, strata_loom, strata_tsan)))]
+
+use std::fs;
+use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use strata_os::futex;
+use strata_os::kernel_thread::{Berth, IS_THERE, Refusal};
+
+static BERTH: Berth = Berth::new();
+/// One test at a time uses the berth.
+static TURN: Mutex<()> = Mutex::new(());
+/// 0 while the thread is to stay.
+static MAY_GO: AtomicU32 = AtomicU32::new(0);
+static RAN: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn stay() {
+    RAN.fetch_add(1, SeqCst);
+    while MAY_GO.load(SeqCst) == 0 {
+        // SAFETY: a word of a static.
+        unsafe { futex::wait(NonNull::new(MAY_GO.as_ptr()).unwrap(), 0, None) };
+    }
+}
+
+/// Starts the thread, has it looked at, and lets it go.
+fn beside_a_thread<R>(look: impl FnOnce() -> R) -> R {
+    let _turn = TURN.lock();
+    beside_one(look)
+}
+
+/// The same, by the one whose turn it is.
+fn beside_one<R>(look: impl FnOnce() -> R) -> R {
+    MAY_GO.store(0, SeqCst);
+    let before = RAN.load(SeqCst);
+    // SAFETY: one test at a time; the body waits, and touches statics.
+    assert_eq!(unsafe { BERTH.start(stay, c"strata-test") }, Ok(()));
+    assert!(BERTH.is_occupied());
+    while RAN.load(SeqCst) == before {
+        std::thread::yield_now();
+    }
+    let answer = look();
+    MAY_GO.store(1, SeqCst);
+    futex::wake(NonNull::new(MAY_GO.as_ptr()).unwrap());
+    BERTH.wait_until_empty();
+    assert!(!BERTH.is_occupied());
+    answer
+}
+
+/// The folder of the thread below `/proc`.
+fn task() -> String {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let mut paths = tasks.map(|task| task.path().display().to_string());
+    let is_ours =
+        |path: &String| fs::read_to_string(format!("{path}/comm")).is_ok_and(|name| name == "strata-test\n");
+    paths.find(is_ours).expect("a thread of this name")
+}
+
+/// What a line of the thread's `status` says.
+fn status(task: &str, name: &str) -> String {
+    let status = fs::read_to_string(format!("{task}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().trim_start_matches(':').trim().to_owned()
+}
+
+fn in_a_child(body: impl FnOnce() -> bool) {
+    // SAFETY: the child does little, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let well = body();
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(!well)) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn it_runs_ends_and_another_takes_its_place() {
+    assert!(IS_THERE);
+    let before = RAN.load(SeqCst);
+    (0..100).for_each(|_| beside_a_thread(|| ()));
+    assert!(RAN.load(SeqCst) >= before + 100);
+}
+
+#[test]
+fn a_berth_holds_one() {
+    beside_a_thread(|| {
+        // SAFETY: refused: the berth is occupied.
+        assert_eq!(unsafe { BERTH.start(stay, c"strata-test") }, Err(Refusal::Occupied));
+    });
+}
+
+#[test]
+fn it_blocks_all_signals_and_its_starter_none_more_than_before() {
+    beside_a_thread(|| {
+        // All but SIGKILL and SIGSTOP, those of the C library's own included.
+        assert_eq!(status(&task(), "SigBlk"), "fffffffffffbfeff");
+        assert_eq!(status("/proc/thread-self", "SigBlk"), "0000000000000000");
+    });
+}
+
+#[test]
+fn it_has_no_descriptors() {
+    let task = beside_a_thread(|| {
+        let task = task();
+        // It may be about to let go of them.
+        while fs::read_dir(format!("{task}/fd")).unwrap().count() != 0 {
+            std::thread::yield_now();
+        }
+        task
+    });
+    assert!(fs::metadata(task).is_err(), "it has ended");
+    assert!(fs::read_dir("/proc/self/fd").unwrap().count() > 2, "ours are open");
+}
+
+#[test]
+fn it_is_not_pinned_by_a_starter_that_is() {
+    let processors = |task: &str| status(task, "Cpus_allowed_list");
+    let all = processors("/proc/self");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // SAFETY: all zeros are an empty set.
+            let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+            // SAFETY: asks for a number.
+            unsafe { libc::CPU_SET(libc::sched_getcpu() as usize, &mut set) };
+            // SAFETY: the calling thread's; reads the set.
+            assert_eq!(unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) }, 0);
+            // Not all may be started as real-time threads.
+            let priority = libc::sched_param { sched_priority: 1 };
+            // SAFETY: the calling thread's; reads the number.
+            let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
+            beside_a_thread(|| {
+                let task = task();
+                assert_eq!(processors(&task), all);
+                let stat = fs::read_to_string(format!("{task}/stat")).unwrap();
+                assert_eq!(stat.rsplit(' ').nth(11), Some("0"), "its policy is the ordinary one: {stat}");
+            });
+        });
+    });
+}
+
+#[test]
+fn the_c_library_goes_on_believing_in_one_thread() {
+    unsafe extern "C" {
+        #[link_name = "__libc_single_threaded"]
+        static SINGLE: u8;
+    }
+    // The harness has several threads: what counts is a child, which has one.
+    let _turn = TURN.lock();
+    in_a_child(|| {
+        // The C library does not take a child for one of a single thread again; what the thread changes is what counts.
+        // SAFETY: a byte of the C library's.
+        let single = || unsafe { (&raw const SINGLE).read_volatile() };
+        let before = single();
+        beside_one(|| single() == before)
+    });
+}
+
+#[test]
+fn a_child_of_fork_is_of_another_generation_and_has_its_own_thread() {
+    let generation = BERTH.generation();
+    assert!(generation != 0 && BERTH.generation() == generation);
+    beside_a_thread(|| {
+        in_a_child(|| {
+            let is_other = BERTH.generation() > generation && !BERTH.is_occupied();
+            MAY_GO.store(1, SeqCst);
+            // SAFETY: this thread is the only one.
+            let started = unsafe { BERTH.start(stay, c"strata-test") };
+            BERTH.wait_until_empty();
+            is_other && started == Ok(())
+        });
+        assert!(BERTH.is_occupied());
+    });
+    assert_eq!(BERTH.generation(), generation);
+}
+
+#[test]
+fn an_errno_of_its_starter_is_left_alone() {
+    static BERTH: Berth = Berth::new();
+    extern "C" fn refused() {
+        let word = AtomicU32::new(0);
+        // Refused, as the time is over.
+        // SAFETY: a live word.
+        unsafe { futex::wait(NonNull::new(word.as_ptr()).unwrap(), 0, Some(1)) };
+    }
+    // SAFETY: the thread's own.
+    unsafe { *libc::__errno_location() = 77 };
+    // SAFETY: the only one to start here; the body makes one call.
+    assert_eq!(unsafe { BERTH.start(refused, c"strata-test-2") }, Ok(()));
+    BERTH.wait_until_empty();
+    // SAFETY: empty, and ours.
+    unsafe { BERTH.clear() };
+    // SAFETY: the thread's own.
+    assert_eq!(unsafe { *libc::__errno_location() }, 77);
+}
