@@ -58,6 +58,11 @@ mod model {
             1
         }
 
+        /// The simulated system has no descriptors.
+        pub fn is_apart(&self) -> bool {
+            true
+        }
+
         /// As of a thread that is there.
         pub fn is_occupied(&self) -> bool {
             true

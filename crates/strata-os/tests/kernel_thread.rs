@@ -43,7 +43,7 @@ fn beside_one<R>(look: impl FnOnce() -> R) -> R {
     let answer = look();
     MAY_GO.store(1, SeqCst);
     futex::wake(NonNull::new(MAY_GO.as_ptr()).unwrap());
-    BERTH.wait_until_empty();
+    BERTH.wait_until_empty(None);
     assert!(!BERTH.is_occupied());
     answer
 }
@@ -170,7 +170,7 @@ fn a_child_of_fork_is_of_another_generation_and_has_its_own_thread() {
             MAY_GO.store(1, SeqCst);
             // SAFETY: this thread is the only one.
             let started = unsafe { BERTH.start(stay, c"strata-test") };
-            BERTH.wait_until_empty();
+            BERTH.wait_until_empty(None);
             is_other && started == Ok(())
         });
         assert!(BERTH.is_occupied());
@@ -191,9 +191,9 @@ fn an_errno_of_its_starter_is_left_alone() {
     unsafe { *libc::__errno_location() = 77 };
     // SAFETY: the only one to start here; the body makes one call.
     assert_eq!(unsafe { BERTH.start(refused, c"strata-test-2") }, Ok(()));
-    BERTH.wait_until_empty();
+    BERTH.wait_until_empty(None);
     // SAFETY: empty, and ours.
-    unsafe { BERTH.clear() };
+    unsafe { BERTH.give_stack_back() };
     // SAFETY: the thread's own.
     assert_eq!(unsafe { *libc::__errno_location() }, 77);
 }

@@ -3,13 +3,17 @@
 //! A program that frees and allocates the same gigabyte again and again has it free for longer than the delay each time. Given
 //! back, every page would cost a fault. So what was given back is a *debt* for a while; if the program takes fresh memory
 //! at the rate of its debts, that was a mistake, and for some time memory stays while the program is active. The time doubles
-//! with each mistake. A program that falls silent is never spared: what it has free goes.
+//! with each mistake. A program that falls silent is not spared: what it has free goes; unless it took it back soon after each of
+//! its last silences, eight times in a row.
+//!
+//! Beside that, how much lies free at the moment, as far as it is known without looking: whether a janitor is worth it.
 //!
 //! The counts are hints (a load and a store each, no exchange): they decide when memory goes, not whose it is.
 //!
 //! Does not know: which memory. Decisions 0008, 0015. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
 
 use crate::census::Holdings;
+use crate::directory::Directory;
 use strata_core::layout::POOL_BYTES;
 use strata_core::sync::Hint;
 
@@ -23,6 +27,20 @@ const MOST_PATIENCE: u64 = 64 * FIRST_PATIENCE;
 const FALLS: u64 = 3;
 /// In a pause less is claimed than one part of so many of what lies free.
 const LIVELY_PART: u64 = 32;
+
+/// Milliseconds after which memory that is taken is not missed, whatever was given back before: 3 % of them are enough to fault
+/// in some gigabytes.
+const FORGIVEN_MS: u64 = 16_000;
+
+/// Silences in a row that ended with a mistake, from which on the next one is sat out …
+const SILENT_MISTAKES: u64 = 8;
+/// … for so many looks: 16 s at the default delay, after which nothing is missed anyway.
+const SILENT_LOOKS: u64 = 64;
+
+/// What lies free, in whole pools and huge blocks, that a janitor is worth.
+const MUCH_BYTES: u64 = 8 << 20;
+/// Memory that may be touched, where some of it lies free within pools that are in use: how much nobody knows.
+const MUCH_IN_PARTS_BYTES: u64 = 16 << 20;
 
 /// What a look is to do with memory that lay free long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +63,16 @@ pub(crate) struct Demand {
     /// Bytes in use at the last look, and for how many looks they fell while pools were claimed all the same.
     used: Hint,
     falls: Hint,
+    /// Free pools that hold memory: counted as they come and go, and right at each look.
+    idle: Hint,
+    /// Whether pools that are used in part may have free pages: 1 or 0.
+    partial: Hint,
+    /// When memory was given back last, and whether the program was silent: 1 or 0.
+    purged_at: Hint,
+    was_silent: Hint,
+    /// Looks since something was taken or left.
+    silence: Hint,
+    silent_mistakes: Hint,
 }
 
 impl Demand {
@@ -58,12 +86,19 @@ impl Demand {
             last_patience: Hint::new(0),
             used: Hint::new(0),
             falls: Hint::new(0),
+            idle: Hint::new(0),
+            partial: Hint::new(0),
+            purged_at: Hint::new(0),
+            was_silent: Hint::new(0),
+            silence: Hint::new(0),
+            silent_mistakes: Hint::new(0),
         }
     }
 
     /// Pools were claimed, so many of which may hold something: the others have to be faulted in.
     pub(crate) fn note_claim(&self, pools: u32, dirty: u32) {
         self.claimed.add(pools.into());
+        self.idle.set(self.idle.get().saturating_sub(dirty.into()));
         if dirty < pools {
             self.missed.add((pools - dirty).into());
         }
@@ -72,11 +107,34 @@ impl Demand {
     /// Pools were released.
     pub(crate) fn note_release(&self, pools: u32) {
         self.released.add(pools.into());
+        self.idle.add(pools.into());
     }
 
-    /// Pools were purged by a look.
-    pub(crate) fn note_purge(&self, pools: u64) {
-        self.debt.add(pools);
+    /// Pools that are used in part were left, or had blocks freed into them.
+    pub(crate) fn note_partial(&self) {
+        if self.partial.get() == 0 {
+            self.partial.set(1);
+        }
+    }
+
+    /// A look left nothing that could be given back.
+    pub(crate) fn note_all_gone(&self) {
+        self.partial.set(0);
+    }
+
+    /// Bytes of free pools that hold memory, about.
+    fn idle_bytes(&self) -> u64 {
+        self.idle.get() * POOL_BYTES as u64
+    }
+
+    /// Pools were purged by a look at `now`.
+    pub(crate) fn note_purge(&self, pools: u64, now: u64) {
+        if pools != 0 {
+            self.debt.add(pools);
+            self.idle.set(self.idle.get().saturating_sub(pools));
+            self.purged_at.set(now);
+            self.was_silent.set((self.silence.get() != 0).into());
+        }
     }
 
     /// Whether memory stays for now, since it was missed when it was given back.
@@ -84,11 +142,14 @@ impl Demand {
         self.patience.get() != 0
     }
 
-    /// What the look that begins now is to do, where pools hold that much.
-    pub(crate) fn advice(&self, pools: Holdings) -> Advice {
+    /// What the look that begins at `now` is to do, where pools hold that much.
+    pub(crate) fn advice(&self, pools: Holdings, now: u64) -> Advice {
+        self.idle.set(pools.idle_bytes / POOL_BYTES as u64);
+        self.forgive(now);
         let (missed, debt) = (self.missed.take(), self.debt.get());
         let (claimed, released) = (self.claimed.take(), self.released.take());
         let active = claimed + released > 0;
+        self.silence.set(if active { 0 } else { self.silence.get() + 1 });
         let is_falling = self.is_falling(claimed, pools);
         let repaid = missed.min(debt);
         // What nobody asks for within some looks is not missed.
@@ -97,11 +158,22 @@ impl Demand {
             return self.admit_mistake();
         }
         let patience = self.patience.get();
-        if patience == 0 {
-            return Advice::Purge;
+        self.patience.set(patience.saturating_sub(1));
+        let stays = if active { patience != 0 && !is_falling } else { self.sits_silence_out() };
+        if stays { Advice::Keep } else { Advice::Purge }
+    }
+
+    /// Whether a silence that has come so far will end before its memory is worth giving back, as all before.
+    fn sits_silence_out(&self) -> bool {
+        self.silent_mistakes.get() >= SILENT_MISTAKES && self.silence.get() <= SILENT_LOOKS
+    }
+
+    /// What was given back long ago is not missed any more.
+    fn forgive(&self, now: u64) {
+        if self.debt.get() != 0 && now.saturating_sub(self.purged_at.get()) > FORGIVEN_MS {
+            self.debt.set(0);
+            self.silent_mistakes.set(0);
         }
-        self.patience.set(patience - 1);
-        if active && !is_falling { Advice::Keep } else { Advice::Purge }
     }
 
     /// Whether the program went on for some looks with ever less: it claims pools, and many of those that are free do not serve.
@@ -118,7 +190,18 @@ impl Demand {
         let longer = (2 * self.last_patience.get()).clamp(FIRST_PATIENCE, MOST_PATIENCE);
         self.patience.set(longer);
         self.last_patience.set(longer);
+        if self.was_silent.take() != 0 {
+            self.silent_mistakes.add(1);
+        }
         Advice::Keep
+    }
+}
+
+impl Directory {
+    /// Whether a thread is worth it that gives back what lies free.
+    pub(crate) fn has_much_to_give_back(&self) -> bool {
+        self.demand.idle_bytes() + self.huge_shelf.kept_bytes() >= MUCH_BYTES
+            || self.demand.partial.get() != 0 && self.returnable_bytes() >= MUCH_IN_PARTS_BYTES
     }
 }
 
@@ -130,14 +213,14 @@ mod tests {
     fn look(demand: &Demand, taken: u32, left: u32) -> Advice {
         demand.note_claim(taken, 0);
         demand.note_release(left);
-        demand.advice(Holdings::default())
+        demand.advice(Holdings::default(), 0)
     }
 
     #[test]
     fn what_nobody_misses_goes() {
         let demand = Demand::new();
         for _ in 0..10 {
-            demand.note_purge(1000);
+            demand.note_purge(1000, 0);
             assert_eq!(look(&demand, 0, 1000), Advice::Purge);
         }
     }
@@ -155,7 +238,7 @@ mod tests {
     fn what_was_missed_stays_for_a_while_and_longer_the_next_time() {
         let demand = Demand::new();
         let stays = || {
-            demand.note_purge(1000);
+            demand.note_purge(1000, 0);
             assert_eq!(look(&demand, 800, 0), Advice::Keep);
             1 + (0..).take_while(|_| look(&demand, 1, 1) == Advice::Keep).count() as u64
         };
@@ -166,7 +249,7 @@ mod tests {
     #[test]
     fn a_silent_program_is_not_spared() {
         let demand = Demand::new();
-        demand.note_purge(1000);
+        demand.note_purge(1000, 0);
         assert_eq!(look(&demand, 1000, 0), Advice::Keep);
         assert_eq!(look(&demand, 0, 1000), Advice::Keep);
         assert_eq!(look(&demand, 0, 0), Advice::Purge);
@@ -176,12 +259,12 @@ mod tests {
     fn look_with(demand: &Demand, taken: u32, used: u64, free: u64) -> Advice {
         demand.note_claim(taken, taken);
         let (held, idle) = ((used + free) * POOL_BYTES as u64, free * POOL_BYTES as u64);
-        demand.advice(Holdings { held_bytes: held, idle_bytes: idle })
+        demand.advice(Holdings { held_bytes: held, idle_bytes: idle }, 0)
     }
 
     fn missed_some() -> Demand {
         let demand = Demand::new();
-        demand.note_purge(1000);
+        demand.note_purge(1000, 0);
         assert_eq!(look(&demand, 1000, 0), Advice::Keep);
         demand
     }
@@ -205,8 +288,49 @@ mod tests {
     #[test]
     fn memory_taken_long_after_it_was_given_back_is_no_mistake() {
         let demand = Demand::new();
-        demand.note_purge(1000);
+        demand.note_purge(1000, 0);
         (0..20).for_each(|_| assert_eq!(look(&demand, 0, 0), Advice::Purge));
         assert_eq!(look(&demand, 1000, 0), Advice::Purge);
+    }
+
+    /// A silence in which memory goes, and which ends with the same memory taken again after `pause` milliseconds.
+    fn silence(demand: &Demand, now: u64, pause: u64) -> Advice {
+        assert_ne!(look(demand, 1, 1000), Advice::Purge, "it is active, and has missed memory before");
+        let advice = look(demand, 0, 0);
+        demand.note_purge(if advice == Advice::Purge { 1000 } else { 0 }, now);
+        demand.note_claim(1000, 0);
+        demand.advice(Holdings::default(), now + pause);
+        advice
+    }
+
+    #[test]
+    fn silences_are_sat_out_when_eight_in_a_row_were_mistakes() {
+        let demand = missed_some();
+        (0..SILENT_MISTAKES).for_each(|_| assert_eq!(silence(&demand, 0, 1000), Advice::Purge));
+        assert_eq!(look(&demand, 1, 1000), Advice::Keep);
+        (0..SILENT_LOOKS).for_each(|_| assert_eq!(look(&demand, 0, 0), Advice::Keep));
+        assert_eq!(look(&demand, 0, 0), Advice::Purge, "not for ever");
+    }
+
+    #[test]
+    fn a_silence_that_lasts_ends_the_row() {
+        let demand = missed_some();
+        (0..SILENT_MISTAKES - 1).for_each(|_| assert_eq!(silence(&demand, 0, 1000), Advice::Purge));
+        silence(&demand, 0, FORGIVEN_MS + 1);
+        assert_eq!(demand.silent_mistakes.get(), 0);
+    }
+
+    #[test]
+    fn what_lies_free_is_known_without_looking() {
+        let demand = Demand::new();
+        demand.note_release(100);
+        demand.note_claim(30, 20);
+        demand.note_purge(50, 0);
+        assert_eq!(demand.idle_bytes(), 30 * POOL_BYTES as u64);
+        demand.note_claim(1000, 1000);
+        assert_eq!(demand.idle_bytes(), 0, "counts may be lost, and are never below zero");
+        let pools = Holdings { held_bytes: 0, idle_bytes: 7 * POOL_BYTES as u64 };
+        demand.advice(pools, 0);
+        assert_eq!(demand.idle_bytes(), pools.idle_bytes, "each look puts it right");
     }
 }

@@ -54,7 +54,7 @@ pub use claim::ClaimedRun;
 pub use directory::{Directory, Tuning};
 pub use huge::Resized;
 pub use huge_pages::HugePageChoice;
-pub use janitor::{Hired, Janitor};
+pub use janitor::{Janitor, Starter};
 pub use purge::PurgeWay;
 pub use release::publish;
 pub use reservation::Reserved;

@@ -17,6 +17,7 @@
 
 use crate::demand::Advice;
 use crate::directory::Directory;
+use crate::janitor::leaving_fence;
 use crate::purge::Which;
 use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
@@ -59,11 +60,14 @@ impl Directory {
         if self.purge_clock.due().is_none() {
             self.arm(clock::milliseconds());
         }
+        self.call_for_janitor();
     }
 
     fn arm(&self, now: u64) {
         if self.purge_clock.exchange(0, self.due_after(now)) && ARM_CALLS {
             self.janitor.call();
+            // Whoever set the look reads next whether there is a janitor, who may be leaving.
+            leaving_fence();
         }
     }
 
@@ -97,12 +101,14 @@ impl Directory {
         }
     }
 
-    /// For those who wait for the next look with memory of their own: there will be one.
+    /// Pools that are used in part were left, or wait with their owner for the next look: there will be one.
     #[inline]
     pub fn keep_looking(&self) {
+        self.demand.note_partial();
         if self.purge_clock.due().is_none() {
             self.arm(clock::milliseconds());
         }
+        self.call_for_janitor();
     }
 
     #[cold]
@@ -116,21 +122,32 @@ impl Directory {
 
     /// The look that was due at `due`, unless another thread makes it.
     pub(crate) fn look(&self, due: u64, now: u64) {
-        if !self.purge_clock.exchange(due, 0) {
-            return;
+        if self.purge_clock.exchange(due, 0) {
+            self.look_now(now, self.is_near_limit());
         }
+    }
+
+    /// The same by the janitor, who does not ask for limits where the program would meet the descriptors that it takes.
+    pub(crate) fn look_as_janitor(&self, due: u64, now: u64) {
+        if self.purge_clock.exchange(due, 0) {
+            self.look_now(now, self.janitor.berth().is_apart() && self.is_near_limit());
+        }
+    }
+
+    fn look_now(&self, now: u64, is_near_limit: bool) {
         full_fence();
-        let wanted = match self.demand.advice(self.pool_holdings()) {
-            _ if self.is_near_limit() => Which::All,
+        let wanted = match self.demand.advice(self.pool_holdings(), now) {
+            _ if is_near_limit => Which::All,
             Advice::Purge => Which::Settled,
             Advice::Keep => Which::Nothing,
         };
         let before = self.numbers.purged_pools.get();
         let left = self.pass(wanted);
-        self.demand.note_purge(self.numbers.purged_pools.get() - before);
+        self.demand.note_purge(self.numbers.purged_pools.get() - before, now);
         if left {
             self.arm(now);
         } else {
+            self.demand.note_all_gone();
             self.trade.forget();
         }
     }

@@ -215,9 +215,9 @@ mod tests {
     #[test]
     fn nothing_is_given_up_by_a_program_that_misses_what_it_gives_back() {
         static DIRECTORY: Directory = Directory::new();
-        DIRECTORY.demand.note_purge(1000);
+        DIRECTORY.demand.note_purge(1000, 0);
         DIRECTORY.demand.note_claim(1000, 0);
-        assert_eq!(DIRECTORY.demand.advice(Holdings::default()), Advice::Keep);
+        assert_eq!(DIRECTORY.demand.advice(Holdings::default(), 0), Advice::Keep);
         free_pools(&DIRECTORY, take_pools(&DIRECTORY, POOLS));
         take_huge(&DIRECTORY, 1);
         assert_eq!(dirty_pools(&DIRECTORY), POOLS);

@@ -26,7 +26,7 @@ pub fn wake(word: NonNull<u32>) {
     let _ = unsafe { raw::call(SYS_futex, [word.as_ptr().cast(), what, number(1)]) };
 }
 
-fn duration(milliseconds: u64) -> timespec {
+pub(super) fn duration(milliseconds: u64) -> timespec {
     timespec {
         tv_sec: time_t::try_from(milliseconds / 1000).unwrap_or(time_t::MAX),
         tv_nsec: (milliseconds % 1000 * 1_000_000) as _,

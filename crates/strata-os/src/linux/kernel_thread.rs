@@ -2,6 +2,7 @@
 //!
 //! Does not know: what the thread does.
 
+use super::futex;
 use super::kernel;
 use super::machine::page_size;
 use super::raw::{self, Argument, flags, number};
@@ -9,6 +10,7 @@ use crate::kernel_thread::Refusal;
 use core::ffi::{CStr, c_int, c_uint};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use libc::timespec;
 
 /// Whether there can be one here.
 pub const IS_THERE: bool = raw::CAN_CLONE;
@@ -19,6 +21,9 @@ const STACK_BYTES: usize = 64 << 10;
 const BELOW_BYTES: usize = 4 << 10;
 /// From the thread pointer on, where aarch64 keeps them.
 const ABOVE_BYTES: usize = 2 << 10;
+
+/// How long `start` waits for a thread that ends, though it may be kept from the processor.
+const LAST_INSTRUCTIONS_MS: u64 = 10;
 
 /// Shares everything, as the C library's threads do: emulators and checkers know no other. Descriptors are let go of right after.
 const SHARED: c_int = libc::CLONE_VM
@@ -50,6 +55,8 @@ struct Control {
     /// What the next thread runs: written before it starts, read by it.
     body: AtomicPtr<()>,
     name: AtomicPtr<u8>,
+    /// Whether the thread has a table of descriptors of its own: written by it, 1 or 0.
+    is_apart: AtomicU32,
 }
 
 /// Where one thread at a time runs.
@@ -87,6 +94,8 @@ impl Berth {
     ///   code is there until the berth is empty.
     pub unsafe fn start(&self, body: extern "C" fn(), name: &'static CStr) -> Result<(), Refusal> {
         let control = self.control().or_else(|| self.furnish()).ok_or(Refusal::Refused)?;
+        // The last one may be at its last instructions.
+        self.wait_until_empty(Some(LAST_INSTRUCTIONS_MS));
         if self.is_occupied() {
             return Err(Refusal::Occupied);
         }
@@ -103,9 +112,18 @@ impl Berth {
         started.map(drop).map_err(|_| Refusal::Refused)
     }
 
-    /// Sleeps until no thread is there. It is no cancellation point.
-    pub fn wait_until_empty(&self) {
+    /// For the thread itself: whether files that it opens are seen by nobody else.
+    pub fn is_apart(&self) -> bool {
+        // Relaxed: written by the thread that asks.
+        self.control().is_some_and(|control| control.is_apart.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Sleeps until no thread is there, but wakes at most once if there is a limit of so many milliseconds. It is no
+    /// cancellation point.
+    pub fn wait_until_empty(&self, milliseconds: Option<u64>) {
         let Some(control) = self.control() else { return };
+        let mut limit = milliseconds.map(futex::duration);
+        let limit: *mut timespec = limit.as_mut().map_or(null_mut(), core::ptr::from_mut);
         loop {
             // Acquire: as in `is_occupied`.
             let thread = control.thread.load(Ordering::Acquire);
@@ -115,26 +133,29 @@ impl Berth {
             let word = control.thread.as_ptr().cast();
             let (wait, thread) = (flags(libc::FUTEX_WAIT), number(thread as usize));
             // SAFETY: a live word. Not a private wait, since the kernel's wake at the thread's end is none.
-            let _ = unsafe { raw::call(libc::SYS_futex, [word, wait, thread, null_mut()]) };
+            let _ = unsafe { raw::call(libc::SYS_futex, [word, wait, thread, limit.cast()]) };
+            if milliseconds.is_some() {
+                return;
+            }
         }
     }
 
-    /// Unmaps the berth, which is as new after that.
+    /// Gives the stack back for good; the rest of the berth stays, since others may ask whether it is occupied.
     ///
     /// # Safety
-    /// - It is empty, and nobody else uses it at the same time.
-    pub unsafe fn clear(&self) {
-        // Relaxed: the caller is alone.
-        if let Some(control) = NonNull::new(self.0.swap(null_mut(), Ordering::Relaxed)) {
-            // SAFETY: mapped by `furnish`, and the caller's promise.
-            unsafe { release(mapping_of(control)) };
+    /// - It is empty, and no thread is started here any more.
+    pub unsafe fn give_stack_back(&self) {
+        if let Some(control) = self.control() {
+            let (start, _) = mapping_of(NonNull::from(control));
+            // SAFETY: mapped by `map`, and used by threads only.
+            unsafe { release((start, page_size() + STACK_BYTES)) };
         }
     }
 
     fn control(&self) -> Option<&Control> {
         // Acquire: the control's pages; pairs with the Release in `furnish`.
         let control = self.0.load(Ordering::Acquire);
-        // SAFETY: mapped by `furnish`, and unmapped by `clear` only, whose caller is alone.
+        // SAFETY: mapped by `furnish`, and never unmapped.
         unsafe { control.as_ref() }
     }
 
@@ -198,6 +219,8 @@ extern "C" fn begin(control: Argument) {
     // Relaxed: written before the thread was started.
     let (body, name) = (control.body.load(Ordering::Relaxed), control.name.load(Ordering::Relaxed));
     become_ordinary(name.cast());
+    // Relaxed: read by this thread.
+    control.is_apart.store(leave_descriptors().into(), Ordering::Relaxed);
     // SAFETY: only `start` writes the word, and it writes such a function.
     let body = unsafe { core::mem::transmute::<*mut (), extern "C" fn()>(body) };
     body();
@@ -209,10 +232,15 @@ fn become_ordinary(name: Argument) {
     super::processors::use_those_of_the_start();
     // SAFETY: a text that ends in a zero byte, which the kernel copies.
     let _ = unsafe { raw::call(libc::SYS_prctl, [flags(libc::PR_SET_NAME), name]) };
+}
+
+/// From here on a table of its own, without descriptors; `false`: a kernel before 5.9, or a filter.
+fn leave_descriptors() -> bool {
     let all = number(c_uint::MAX as usize);
-    // SAFETY: a table of its own, without descriptors: nobody else's are closed.
-    let _ =
+    // SAFETY: nobody else's are closed.
+    let left =
         unsafe { raw::call(libc::SYS_close_range, [number(0), all, number(CLOSE_RANGE_UNSHARE as usize)]) };
+    left.is_ok()
 }
 
 /// From a policy that goes before all others to the ordinary one; what is more modest than that stays.

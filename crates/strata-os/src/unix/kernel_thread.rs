@@ -26,6 +26,11 @@ impl Berth {
         false
     }
 
+    /// Never.
+    pub fn is_apart(&self) -> bool {
+        false
+    }
+
     /// Starts nothing.
     ///
     /// # Safety
@@ -35,11 +40,11 @@ impl Berth {
     }
 
     /// Returns at once.
-    pub fn wait_until_empty(&self) {}
+    pub fn wait_until_empty(&self, _milliseconds: Option<u64>) {}
 
     /// Does nothing.
     ///
     /// # Safety
     /// - None.
-    pub unsafe fn clear(&self) {}
+    pub unsafe fn give_stack_back(&self) {}
 }
