@@ -1,4 +1,4 @@
-//! P20: whatever is released while the janitor falls asleep, he finds it; and there is one of him, who is joined once.
+//! P20: whatever is released while the janitor falls asleep or leaves is found; and there is one of him, whose berth is left once.
 //!
 //! A sleep that nobody ends is what loom calls a deadlock.
 #![cfg(strata_loom)]
@@ -18,7 +18,7 @@ fn start(world: World, place: &Place) -> JoinHandle<()> {
     let place = Rc::clone(place);
     spawn(move || {
         let janitor = &world.runtime().directory.janitor;
-        if janitor.hire().is_some() {
+        if janitor.hire() {
             // SAFETY: whoever hires is alone with the place: loom looks.
             place.with_mut(|place| unsafe { *place = 1 });
             janitor.started();
@@ -41,7 +41,7 @@ fn what_is_freed_while_the_janitor_falls_asleep_is_purged() {
         let directory = &world.runtime().directory;
         directory.tuning.purge_delay_ms.store(0, Relaxed);
         let (start, _) = directory.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
-        assert!(directory.janitor.hire().is_some());
+        assert!(directory.janitor.hire());
         let janitor = spawn(move || {
             let directory = &world.runtime().directory;
             assert!(directory.janitor.begin());
@@ -65,7 +65,7 @@ fn two_who_find_no_janitor_hire_one() {
         let other = spawn(move || world.runtime().directory.janitor.hire());
         let ours = world.runtime().directory.janitor.hire();
         let theirs = join(other);
-        assert!(ours.is_some() != theirs.is_some());
+        assert!(ours != theirs);
         world.end([]);
     });
 }
@@ -80,7 +80,7 @@ fn who_closes_is_alone_with_the_threads_place() {
             assert_eq!(thread, 1, "the one that was started");
         }
         join(starter);
-        assert!(world.runtime().directory.janitor.hire().is_none());
+        assert!(!world.runtime().directory.janitor.hire());
         world.end([]);
     });
 }
@@ -91,7 +91,7 @@ fn what_is_closed_while_no_thread_can_be_started_stays_closed() {
         let world = World::new();
         let starter = spawn(move || {
             let janitor = &world.runtime().directory.janitor;
-            if janitor.hire().is_some() {
+            if janitor.hire() {
                 janitor.refuse();
             }
         });
@@ -109,13 +109,31 @@ fn a_successor_is_hired_against_the_end() {
         let world = World::new();
         let place = Rc::new(UnsafeCell::new(0));
         let janitor = &world.runtime().directory.janitor;
-        assert!(janitor.hire().is_some() && janitor.begin());
+        assert!(janitor.hire() && janitor.begin());
         let leaver = spawn(move || world.runtime().directory.janitor.go_home());
         let starter = start(world, &place);
         // His thread or its successor's: whichever it is, nobody else is there.
         let _ = close(world, &place);
         let _ = join(leaver);
         join(starter);
+        world.end([]);
+    });
+}
+
+#[test]
+fn a_look_that_is_set_while_the_janitor_leaves_has_somebody() {
+    model("a_look_that_is_set_while_the_janitor_leaves_has_somebody", None, || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        directory.tuning.purge_delay_ms.store(0, Relaxed);
+        assert!(directory.janitor.hire() && directory.janitor.begin());
+        let janitor = spawn(move || world.runtime().directory.keep_house(|| true));
+        // What whoever frees does last.
+        directory.keep_looking();
+        let would_hire = directory.janitor.is_missing();
+        join(janitor);
+        alone();
+        assert!(would_hire || directory.looks() != 0);
         world.end([]);
     });
 }

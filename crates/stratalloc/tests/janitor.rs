@@ -34,15 +34,6 @@ fn janitor_is_there() -> bool {
     threads().iter().any(|name| name == "strata-janitor")
 }
 
-/// The janitor's number among the tasks.
-fn janitor_task() -> Option<String> {
-    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let is_janitor = |task: &fs::DirEntry| {
-        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with("strata-janitor"))
-    };
-    tasks.into_iter().find(is_janitor).map(|task| task.path().display().to_string())
-}
-
 fn burst(bytes: usize, size: usize) -> Vec<Patterned> {
     (0..bytes / size).map(|seed| Patterned::new(layout(size, 8), seed as u64).unwrap()).collect()
 }
@@ -133,20 +124,31 @@ fn a_burst_of_many_threads_comes_back_while_they_sleep() {
     });
 }
 
+/// A child of this process, which has one thread, unlike one of the harness's.
+fn in_a_child_of_one_thread(body: fn() -> bool) {
+    // SAFETY: the child allocates, reads files and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let well = std::panic::catch_unwind(body).unwrap_or(false);
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(!well)) };
+    }
+    assert_eq!(status_of(child), 0);
+}
+
 #[test]
-fn a_program_of_one_thread_stays_one() {
-    alone("a_program_of_one_thread_stays_one", || {
-        // The harness's own threads are there: what counts is a child of one thread.
-        // SAFETY: the child allocates, reads files and ends.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            burst(256 * MIB, 300).into_iter().for_each(Patterned::free);
-            burst(64 * MIB, 5 * MIB).into_iter().for_each(Patterned::free);
-            let alone = threads().len() == 1;
-            // SAFETY: ends the child.
-            unsafe { libc::_exit(i32::from(!alone)) };
-        }
-        assert_eq!(status_of(child), 0, "a program of one thread got another");
+fn a_program_of_one_thread_that_falls_silent_gets_its_memory_back_and_is_alone_again() {
+    const TEST: &str = "a_program_of_one_thread_that_falls_silent_gets_its_memory_back_and_is_alone_again";
+    alone(TEST, || {
+        in_a_child_of_one_thread(|| {
+            let before = resident_bytes();
+            [900, 20_000, 300_000, MIB, 5 * MIB, 256 * MIB].into_iter().all(|size| {
+                burst(256 * MIB, size).into_iter().for_each(Patterned::free);
+                let took = wait_silently(|| is_back(before + SLACK));
+                println!("  {size}: back after {took:?}; {} KiB", resident_silently() / KIB);
+                took.is_some() && wait_silently(|| threads().len() == 1).is_some()
+            })
+        });
     });
 }
 
@@ -155,14 +157,7 @@ fn a_program_of_one_thread_that_goes_on_with_little_to_do_gets_the_pages_of_a_sp
     const TEST: &str =
         "a_program_of_one_thread_that_goes_on_with_little_to_do_gets_the_pages_of_a_sparse_heap_back";
     alone(TEST, || {
-        // SAFETY: the child allocates, reads files and ends.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            let well = std::panic::catch_unwind(lives_on_with_a_sparse_heap).unwrap_or(false);
-            // SAFETY: ends the child.
-            unsafe { libc::_exit(i32::from(!well)) };
-        }
-        assert_eq!(status_of(child), 0, "the pages did not come back");
+        in_a_child_of_one_thread(lives_on_with_a_sparse_heap);
     });
 }
 
@@ -203,8 +198,8 @@ fn status_of(child: libc::pid_t) -> i32 {
 }
 
 #[test]
-fn a_small_program_of_two_threads_gets_no_janitor() {
-    alone("a_small_program_of_two_threads_gets_no_janitor", || {
+fn a_small_program_gets_no_janitor() {
+    alone("a_small_program_gets_no_janitor", || {
         beside_a_sleeper(|| {
             (0..100).for_each(|_| burst(MIB, 300).into_iter().for_each(Patterned::free));
             assert!(!janitor_is_there());
@@ -227,46 +222,17 @@ fn a_janitor_that_is_not_wanted_does_not_come() {
     });
 }
 
-/// How often the janitor has been on a processor so far.
-fn turns_of(task: &str) -> String {
-    let status = fs::read_to_string(format!("{task}/status")).unwrap();
-    status.lines().filter(|line| line.contains("ctxt_switches")).collect()
-}
-
 #[test]
-fn a_janitor_who_has_nothing_to_do_does_not_wake() {
-    alone("a_janitor_who_has_nothing_to_do_does_not_wake", || {
+fn a_janitor_goes_when_nothing_is_left_to_do_and_comes_again() {
+    alone("a_janitor_goes_when_nothing_is_left_to_do_and_comes_again", || {
         beside_a_sleeper(|| {
-            burst(64 * MIB, 300).into_iter().for_each(Patterned::free);
-            let task = janitor_task().expect("a janitor");
-            // Until all that can go has gone: from then on the number of its turns stays.
-            sleep(Duration::from_secs(2));
-            let before = turns_of(&task);
-            sleep(Duration::from_secs(2));
-            // Reading the file allocates and frees less than a pool.
-            assert_eq!(turns_of(&task), before);
+            for _ in 0..3 {
+                burst(64 * MIB, 3000).into_iter().for_each(Patterned::free);
+                assert!(janitor_is_there() && Strata::stats().janitor_on_duty);
+                assert!(wait_silently(|| !janitor_is_there()).is_some());
+            }
         });
     });
-}
-
-#[test]
-fn a_janitor_goes_home_when_one_thread_is_left_and_comes_again() {
-    // SAFETY: as in `a_program_of_one_thread_stays_one`: a process without the harness's threads.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        let comes_and_goes = || {
-            beside_a_sleeper(|| {
-                burst(64 * MIB, 300).into_iter().for_each(Patterned::free);
-                assert!(janitor_is_there());
-            });
-            burst(64 * MIB, 300).into_iter().for_each(Patterned::free);
-            wait_silently(|| !janitor_is_there()).is_some()
-        };
-        let well = std::panic::catch_unwind(|| comes_and_goes() && comes_and_goes()).unwrap_or(false);
-        // SAFETY: ends the child.
-        unsafe { libc::_exit(i32::from(!well)) };
-    }
-    assert_eq!(status_of(child), 0);
 }
 
 #[test]
@@ -290,12 +256,8 @@ fn a_child_of_a_process_with_a_janitor_gets_its_own() {
 fn lives_with_a_janitor() {
     assert!(!janitor_is_there(), "fork copies one thread");
     beside_a_sleeper(|| {
-        // Its parent's janitor is missed when a look is due.
-        let start = Instant::now();
-        while !janitor_is_there() && start.elapsed() < PATIENCE {
-            burst(64 * MIB, 300).into_iter().for_each(Patterned::free);
-        }
-        assert!(janitor_is_there());
+        burst(64 * MIB, 300).into_iter().for_each(Patterned::free);
+        assert!(janitor_is_there(), "its parent's is not taken for one");
         let (before, live) = (resident_bytes(), burst(64 * MIB, 3000));
         live.into_iter().for_each(Patterned::free);
         assert!(wait_silently(|| is_back(before + SLACK)).is_some());
