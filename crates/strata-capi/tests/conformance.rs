@@ -29,6 +29,7 @@ programs! {
     threads: "c/threads.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     early: "c/early.c", [system: System, preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];
     clone: "c/clone.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
+    purge_thread: "c/purge_thread.c", [preloaded: Preloaded, archive: Archive, fully_static: Static];
     sandbox: "c/sandbox.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     destructors: "cxx/destructors.cpp", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     new_delete: "cxx/new_delete.cpp", [system: System, preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];

@@ -37,10 +37,8 @@ const SILENT_MISTAKES: u64 = 8;
 /// … for so many looks: 16 s at the default delay, after which nothing is missed anyway.
 const SILENT_LOOKS: u64 = 64;
 
-/// What lies free, in whole pools and huge blocks, that a janitor is worth.
-const MUCH_BYTES: u64 = 8 << 20;
-/// Memory that may be touched, where some of it lies free within pools that are in use: how much nobody knows.
-const MUCH_IN_PARTS_BYTES: u64 = 16 << 20;
+/// What may lie free that a janitor is worth; in models any.
+const MUCH_BYTES: u64 = if cfg!(strata_loom) { 0 } else { 8 << 20 };
 
 /// What a look is to do with memory that lay free long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,7 +63,7 @@ pub(crate) struct Demand {
     falls: Hint,
     /// Free pools that hold memory: counted as they come and go, and right at each look.
     idle: Hint,
-    /// Whether pools that are used in part may have free pages: 1 or 0.
+    /// How often pools were left that are used in part: each may have free pages.
     partial: Hint,
     /// When memory was given back last, and whether the program was silent: 1 or 0.
     purged_at: Hint,
@@ -112,13 +110,11 @@ impl Demand {
 
     /// Pools that are used in part were left, or had blocks freed into them.
     pub(crate) fn note_partial(&self) {
-        if self.partial.get() == 0 {
-            self.partial.set(1);
-        }
+        self.partial.add(1);
     }
 
-    /// A look left nothing that could be given back.
-    pub(crate) fn note_all_gone(&self) {
+    /// Pools that are used in part have been looked at: nothing more is to be had from them.
+    pub(crate) fn note_parts_gone(&self) {
         self.partial.set(0);
     }
 
@@ -198,10 +194,10 @@ impl Demand {
 }
 
 impl Directory {
-    /// Whether a thread is worth it that gives back what lies free.
+    /// Whether a thread is worth it that gives back what lies free, or may.
     pub(crate) fn has_much_to_give_back(&self) -> bool {
-        self.demand.idle_bytes() + self.huge_shelf.kept_bytes() >= MUCH_BYTES
-            || self.demand.partial.get() != 0 && self.returnable_bytes() >= MUCH_IN_PARTS_BYTES
+        let in_parts = self.demand.partial.get().saturating_mul(POOL_BYTES as u64);
+        self.demand.idle_bytes() + self.huge_shelf.kept_bytes() + in_parts >= MUCH_BYTES
     }
 }
 

@@ -20,8 +20,8 @@
 //!     berth. From *started* on there is a thread that has to end before its code may go, whether it has run or not.
 //! I2  The janitor's only duty is that of every thread: to look when a look is due. So nothing is lost if it is late or
 //!     missing, as in the child of a fork: whoever calls the allocator next looks instead.
-//! I3  A look that is set while the janitor leaves has somebody: the janitor leaves, fences, and reads `due`; who sets `due`
-//!     fences, and reads the word. One of the two sees the other's write.
+//! I3  A look that is set while the janitor leaves has somebody, if it is for much: the janitor leaves, fences, and reads `due`;
+//!     who sets `due` fences, and reads the word. One of the two sees the other's write.
 //!
 //! The word also holds the generation of the memory that it is in (`Berth`): `fork` copies the word, but not the thread.
 //!
@@ -42,6 +42,11 @@ const GRACE_MS: u64 = 100;
 
 /// Between two looks, however short the delay.
 const BREATH_MS: u64 = 2;
+
+/// A look that gives back less has been of no use, and after so many of them in a row the janitor goes, although some pools that
+/// are in use may have more another time: they are left to whoever calls the allocator.
+const LITTLE_BYTES: u64 = 1 << 20;
+const IDLE_LOOKS: u32 = 4;
 
 /// How long nobody tries again where no thread could be started.
 const RETRY_MS: u64 = 1000;
@@ -262,9 +267,10 @@ impl Janitor {
 }
 
 impl Directory {
-    /// The janitor's work: looks when a look is due, sleeps otherwise; ends when there is nothing to look for and `may_go`
-    /// says so, or when the library goes.
+    /// The janitor's work: looks when a look is due, sleeps otherwise; ends when there is nothing to look for, or little to be
+    /// had, and `may_go` says so, or when the library goes.
     pub fn keep_house(&self, may_go: impl Fn() -> bool) {
+        let mut idle_looks = 0;
         while self.janitor.word().state() == State::OnDuty {
             let now = clock::milliseconds_past_the_c_library();
             match self.next_look() {
@@ -276,11 +282,22 @@ impl Directory {
                 None => self.janitor.bell.listen(),
                 Some(due) if now < due => self.janitor.bell.listen_for(due - now),
                 Some(due) => {
-                    self.look_as_janitor(due, now);
+                    let is_idle = self.look_as_janitor(due, now) < LITTLE_BYTES;
+                    idle_looks = if is_idle { idle_looks + 1 } else { 0 };
+                    if idle_looks > IDLE_LOOKS && self.is_no_more_use() && may_go() && self.leaves_for_good()
+                    {
+                        return;
+                    }
                     self.janitor.bell.listen_for(BREATH_MS);
                 }
             }
         }
+    }
+
+    /// Whether there is not much to give back, but for what pools in use may have.
+    fn is_no_more_use(&self) -> bool {
+        self.demand.note_parts_gone();
+        !self.has_much_to_give_back()
     }
 
     /// The janitor goes home, unless a look was set meanwhile for which nobody else has come (I3).
@@ -289,7 +306,7 @@ impl Directory {
             return true;
         }
         leaving_fence();
-        self.next_look().is_none() || !self.janitor.come_back()
+        self.next_look().is_none() || !self.has_much_to_give_back() || !self.janitor.come_back()
     }
 
     /// When the next look is due, if the janitor is to look at all.

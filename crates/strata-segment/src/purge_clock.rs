@@ -127,11 +127,14 @@ impl Directory {
         }
     }
 
-    /// The same by the janitor, who does not ask for limits where the program would meet the descriptors that it takes.
-    pub(crate) fn look_as_janitor(&self, due: u64, now: u64) {
+    /// The same by the janitor, who does not ask for limits where the program would meet the descriptors that it takes. The bytes
+    /// that went meanwhile.
+    pub(crate) fn look_as_janitor(&self, due: u64, now: u64) -> u64 {
+        let before = self.purged_bytes();
         if self.purge_clock.exchange(due, 0) {
             self.look_now(now, self.janitor.berth().is_apart() && self.is_near_limit());
         }
+        self.purged_bytes() - before
     }
 
     fn look_now(&self, now: u64, is_near_limit: bool) {
@@ -147,7 +150,7 @@ impl Directory {
         if left {
             self.arm(now);
         } else {
-            self.demand.note_all_gone();
+            self.demand.note_parts_gone();
             self.trade.forget();
         }
     }

@@ -1,0 +1,193 @@
+/* The thread that gives memory back, as a program of one thread can see it: docs/purge-thread.md, line by line. */
+#define _GNU_SOURCE
+#include "check.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { MIB = 1 << 20, SLACK = 8 * MIB, PATIENCE_MS = 10000 };
+extern char __libc_single_threaded __attribute__((weak));
+
+static void nap(int ms) {
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
+    nanosleep(&time, NULL);
+}
+
+static long resident(void) {
+    char text[128] = "";
+    int file = open("/proc/self/statm", O_RDONLY);
+    CHECK(read(file, text, sizeof text - 1) > 0);
+    close(file);
+    return strtol(strchr(text, ' '), NULL, 10) * sysconf(_SC_PAGESIZE);
+}
+
+/* Takes so many bytes in blocks of one size, and frees them. */
+static void burst(size_t bytes, size_t size) {
+    size_t count = bytes / size;
+    char **blocks = malloc(count * sizeof *blocks);
+    for (size_t i = 0; i < count; i++) memset(blocks[i] = malloc(any(size)), 1, size);
+    for (size_t i = 0; i < count; i++) free(blocks[i]);
+    free(blocks);
+}
+
+/* The number of the thread among the tasks, or 0. */
+static int thread(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    int found = 0;
+    for (struct dirent *entry; (entry = readdir(tasks));) {
+        char path[300], name[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        int file = open(path, O_RDONLY);
+        if (file >= 0 && read(file, name, sizeof name - 1) > 0 && !strcmp(name, "strata-janitor\n")) found = atoi(entry->d_name);
+        if (file >= 0) close(file);
+    }
+    closedir(tasks);
+    return found;
+}
+
+/* A burst, after which the thread is there. */
+static int called(void) {
+    burst(64 * MIB, 3000);
+    int number = thread();
+    for (int ms = 0; !number && ms < 400; ms += 10, number = thread()) nap(10);
+    CHECK(number);
+    return number;
+}
+
+static void wait_until_it_has_gone(void) {
+    for (int ms = 0; thread(); ms += 10, nap(10)) CHECK(ms < PATIENCE_MS);
+}
+
+/* Runs in a child of fork, which is to answer 0. */
+static void in_a_child(void (*body)(void)) {
+    fflush(NULL);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        body();
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void memory_comes_back(void) {
+    static const size_t sizes[] = {64, 1000, 20000, MIB, 5 * MIB, 256 * MIB};
+    burst(MIB, 100);
+    long before = resident();
+    for (int i = 0; i < 6; i++) {
+        burst(256 * MIB, sizes[i]);
+        for (int ms = 0; resident() > before + SLACK; ms += 10, nap(10)) CHECK(ms < PATIENCE_MS);
+    }
+    wait_until_it_has_gone();
+}
+
+static void the_c_library_knows_of_one_thread(void) {
+    char before = &__libc_single_threaded ? __libc_single_threaded : 0;
+    called();
+    CHECK(!&__libc_single_threaded || __libc_single_threaded == before);
+}
+
+static void no_descriptor_of_its_is_met(void) {
+    int lowest = open("/dev/null", O_RDONLY), number = called();
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/fd", number);
+    do {
+        close(lowest);
+        CHECK(open("/dev/null", O_RDONLY) == lowest);
+    } while (access(path, F_OK) == 0);
+    close(lowest);
+}
+
+static volatile sig_atomic_t heard;
+static void hear(int signal) {
+    (void)signal;
+    heard = gettid() == getpid();
+}
+static void signals_go_to_the_program(void) {
+    signal(SIGUSR1, hear);
+    called();
+    kill(getpid(), SIGUSR1);
+    CHECK(heard);
+}
+
+static void a_child_of_fork_is_alone_and_gets_its_own(void) {
+    called();
+    in_a_child(memory_comes_back);
+}
+
+static void namespaces_are_for_programs_of_one_thread(void) {
+    called();
+    CHECK(unshare(CLONE_NEWUSER) == -1 && (errno == EINVAL || errno == EPERM || errno == ENOSYS));
+    wait_until_it_has_gone();
+    /* It may be forbidden here, but not because of threads. */
+    CHECK(unshare(CLONE_NEWUSER) == 0 || errno != EINVAL);
+}
+
+static int uid_of(int number) {
+    char path[64], text[4096] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", number);
+    int file = open(path, O_RDONLY);
+    if (file < 0) return -1;
+    CHECK(read(file, text, sizeof text - 1) > 0);
+    close(file);
+    return atoi(strstr(text, "\nUid:") + 5);
+}
+static void rights_that_are_dropped_stay_with_it_until_it_goes(void) {
+    int number = called();
+    if (getuid() != 0) return;
+    CHECK(setuid(65534) == 0 && getuid() == 65534);
+    CHECK(uid_of(number) <= 0);
+    wait_until_it_has_gone();
+    burst(64 * MIB, 3000);
+    int next = thread();
+    CHECK(next == 0 || uid_of(next) == 65534);
+}
+
+static void the_end_comes_at_once(void) {
+    called();
+    exit(0);
+}
+static void the_last_thread_of_the_program_is_the_last(void) {
+    called();
+    pthread_exit(NULL);
+}
+static void another_program_takes_its_place(void) {
+    called();
+    execl("/bin/true", "true", (char *)NULL);
+    _exit(1);
+}
+
+static void it_stays_away_where_it_is_not_wanted(void) {
+    CHECK(setenv("STRATA_JANITOR", "0", 1) == 0);
+    execl("/proc/self/exe", "purge_thread", "unwanted", (char *)NULL);
+    _exit(1);
+}
+
+int main(int count, char **arguments) {
+    (void)arguments;
+    if (count > 1) {
+        burst(64 * MIB, 3000);
+        nap(100);
+        return thread() != 0;
+    }
+    in_a_child(memory_comes_back);
+    in_a_child(the_c_library_knows_of_one_thread);
+    in_a_child(no_descriptor_of_its_is_met);
+    in_a_child(signals_go_to_the_program);
+    in_a_child(a_child_of_fork_is_alone_and_gets_its_own);
+    in_a_child(namespaces_are_for_programs_of_one_thread);
+    in_a_child(rights_that_are_dropped_stay_with_it_until_it_goes);
+    in_a_child(the_end_comes_at_once);
+    in_a_child(the_last_thread_of_the_program_is_the_last);
+    in_a_child(another_program_takes_its_place);
+    in_a_child(it_stays_away_where_it_is_not_wanted);
+    return 0;
+}
