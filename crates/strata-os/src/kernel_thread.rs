@@ -63,6 +63,19 @@ mod model {
             true
         }
 
+        /// Never: threads are loom's.
+        pub fn can_start(&self) -> bool {
+            false
+        }
+
+        /// Starts nothing.
+        ///
+        /// # Safety
+        /// - None.
+        pub unsafe fn start(&self) -> Result<(), super::Refusal> {
+            Err(super::Refusal::Refused)
+        }
+
         /// As of a thread that is there.
         pub fn is_occupied(&self) -> bool {
             true

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 
 pub use crate::system::cgroup::{cgroup_memory_limit, cgroup_memory_usage};
 pub use crate::system::machine::{
-    address_space_limit, data_limit, physical_memory, process, processors, resident_bytes, threads,
+    address_space_limit, data_limit, physical_memory, process, processors, resident_bytes,
 };
 
 pub use crate::hugetlb::{HugetlbPage, HugetlbRefusal};

@@ -34,8 +34,10 @@ fn beside_a_thread<R>(look: impl FnOnce() -> R) -> R {
 fn beside_one<R>(look: impl FnOnce() -> R) -> R {
     MAY_GO.store(0, SeqCst);
     let before = RAN.load(SeqCst);
-    // SAFETY: one test at a time; the body waits, and touches statics.
-    assert_eq!(unsafe { BERTH.start(stay, c"strata-test") }, Ok(()));
+    // SAFETY: the body waits, and touches statics.
+    unsafe { BERTH.introduce(stay, c"strata-test") };
+    // SAFETY: one test at a time.
+    assert_eq!(unsafe { BERTH.start() }, Ok(()));
     assert!(BERTH.is_occupied());
     while RAN.load(SeqCst) == before {
         std::thread::yield_now();
@@ -80,7 +82,7 @@ fn in_a_child(body: impl FnOnce() -> bool) {
 
 #[test]
 fn it_runs_ends_and_another_takes_its_place() {
-    assert!(IS_THERE);
+    const { assert!(IS_THERE) };
     let before = RAN.load(SeqCst);
     (0..100).for_each(|_| beside_a_thread(|| ()));
     assert!(RAN.load(SeqCst) >= before + 100);
@@ -90,7 +92,7 @@ fn it_runs_ends_and_another_takes_its_place() {
 fn a_berth_holds_one() {
     beside_a_thread(|| {
         // SAFETY: refused: the berth is occupied.
-        assert_eq!(unsafe { BERTH.start(stay, c"strata-test") }, Err(Refusal::Occupied));
+        assert_eq!(unsafe { BERTH.start() }, Err(Refusal::Occupied));
     });
 }
 
@@ -126,7 +128,9 @@ fn it_is_not_pinned_by_a_starter_that_is() {
             // SAFETY: all zeros are an empty set.
             let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
             // SAFETY: asks for a number.
-            unsafe { libc::CPU_SET(libc::sched_getcpu() as usize, &mut set) };
+            let here = unsafe { libc::sched_getcpu() } as usize;
+            // SAFETY: a number of a processor.
+            unsafe { libc::CPU_SET(here, &mut set) };
             // SAFETY: the calling thread's; reads the set.
             assert_eq!(unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) }, 0);
             // Not all may be started as real-time threads.
@@ -169,7 +173,7 @@ fn a_child_of_fork_is_of_another_generation_and_has_its_own_thread() {
             let is_other = BERTH.generation() > generation && !BERTH.is_occupied();
             MAY_GO.store(1, SeqCst);
             // SAFETY: this thread is the only one.
-            let started = unsafe { BERTH.start(stay, c"strata-test") };
+            let started = unsafe { BERTH.start() };
             BERTH.wait_until_empty(None);
             is_other && started == Ok(())
         });
@@ -187,13 +191,17 @@ fn an_errno_of_its_starter_is_left_alone() {
         // SAFETY: a live word.
         unsafe { futex::wait(NonNull::new(word.as_ptr()).unwrap(), 0, Some(1)) };
     }
-    // SAFETY: the thread's own.
-    unsafe { *libc::__errno_location() = 77 };
-    // SAFETY: the only one to start here; the body makes one call.
-    assert_eq!(unsafe { BERTH.start(refused, c"strata-test-2") }, Ok(()));
+    // SAFETY: answers a place of the thread's own.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    unsafe { errno.write(77) };
+    // SAFETY: the body makes one call.
+    unsafe { BERTH.introduce(refused, c"strata-test-2") };
+    // SAFETY: the only one to start here.
+    assert_eq!(unsafe { BERTH.start() }, Ok(()));
     BERTH.wait_until_empty(None);
     // SAFETY: empty, and ours.
     unsafe { BERTH.give_stack_back() };
-    // SAFETY: the thread's own.
-    assert_eq!(unsafe { *libc::__errno_location() }, 77);
+    // SAFETY: as above.
+    assert_eq!(unsafe { errno.read() }, 77);
 }

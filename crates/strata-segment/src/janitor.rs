@@ -18,44 +18,20 @@
 //!
 //! I1  Whoever moves the word to *starting*, or from *started*, *gone* or *on duty* to *closed*, is alone with the thread's
 //!     berth. From *started* on there is a thread that has to end before its code may go, whether it has run or not.
-//! I2  The janitor's only duty is that of every thread: to look when a look is due. So nothing is lost if it is late or
-//!     missing, as in the child of a fork: whoever calls the allocator next looks instead.
-//! I3  A look that is set while the janitor leaves has somebody, if it is for much: the janitor leaves, fences, and reads `due`;
-//!     who sets `due` fences, and reads the word. One of the two sees the other's write.
+//! I2  The janitor's only duty is that of every thread (`duty`): so nothing is lost if it is late or missing.
 //!
 //! The word also holds the generation of the memory that it is in (`Berth`): `fork` copies the word, but not the thread.
 //!
-//! Does not know: what the thread runs; `strata-cache` does. Model: `loom-tests/tests/p20_janitor.rs`.
+//! Does not know: what it does; `duty` does. Model: `loom-tests/tests/p20_janitor.rs`.
 
 use crate::bell::Bell;
-use crate::directory::Directory;
-use strata_core::sync::mutation::{JANITOR_MOVES, LEAVING_FENCES, REFUSE_HEEDS_THE_END};
-use strata_core::sync::{
-    AtomicPtr, AtomicU64, Hint, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst,
-    fence,
-};
+use strata_core::sync::mutation::{JANITOR_MOVES, REFUSE_HEEDS_THE_END};
+use strata_core::sync::{AtomicU64, Hint, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 use strata_os::clock;
 use strata_os::kernel_thread::Berth;
 
-/// How long a look may be overdue before others do the janitor's work.
-const GRACE_MS: u64 = 100;
-
-/// Between two looks, however short the delay.
-const BREATH_MS: u64 = 2;
-
-/// A look that gives back less has been of no use, and after so many of them in a row the janitor goes, although some pools that
-/// are in use may have more another time: they are left to whoever calls the allocator.
-const LITTLE_BYTES: u64 = 1 << 20;
-const IDLE_LOOKS: u32 = 4;
-
 /// How long nobody tries again where no thread could be started.
 const RETRY_MS: u64 = 1000;
-
-/// In models nobody starts threads: what would be read in vain there multiplies the executions.
-const IS_CALLED: bool = !cfg!(strata_loom);
-
-/// Starts the thread, or says that it cannot.
-pub type Starter = fn();
 
 /// What the word says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,8 +79,6 @@ pub struct Janitor {
     word: AtomicU64,
     bell: Bell,
     berth: Berth,
-    /// A [`Starter`], once somebody has said how it is done.
-    starter: AtomicPtr<()>,
     /// When to try again after a refusal.
     retry_at: Hint,
 }
@@ -116,7 +90,6 @@ impl Janitor {
                 word: AtomicU64::new(Word::new(State::Absent, 0).0),
                 bell: Bell::new(),
                 berth: Berth::new(),
-                starter: AtomicPtr::new(core::ptr::null_mut()),
                 retry_at: Hint::new(0),
             }
         }
@@ -137,23 +110,6 @@ impl Janitor {
     /// Where the thread runs: of whoever hired, or closed (I1).
     pub fn berth(&self) -> &Berth {
         &self.berth
-    }
-
-    /// From now on `start` is called when there is much to give back and nobody to do it.
-    pub fn set_starter(&self, start: Starter) {
-        // Relaxed: code, which is there already.
-        self.starter.store(start as *mut (), Relaxed);
-    }
-
-    /// Starts it, if somebody has said how.
-    fn call_starter(&self) {
-        // Relaxed: as in `set_starter`.
-        let start = self.starter.load(Relaxed);
-        if !start.is_null() {
-            // SAFETY: only `set_starter` writes the word, and it writes a `Starter`.
-            let start = unsafe { core::mem::transmute::<*mut (), Starter>(start) };
-            start();
-        }
     }
 
     /// Whether none is there and one might be: worth a closer look whether there should be.
@@ -234,7 +190,7 @@ impl Janitor {
     }
 
     /// The janitor, still there, goes on. `false`: there will be another, or none any more.
-    fn come_back(&self) -> bool {
+    pub(crate) fn come_back(&self) -> bool {
         let word = self.word();
         word.state() == State::Gone && self.exchange(word, State::OnDuty)
     }
@@ -264,119 +220,29 @@ impl Janitor {
     pub(crate) fn call(&self) {
         self.bell.ring();
     }
-}
 
-impl Directory {
-    /// The janitor's work: looks when a look is due, sleeps otherwise; ends when there is nothing to look for, or little to be
-    /// had, and `may_go` says so, or when the library goes.
-    pub fn keep_house(&self, may_go: impl Fn() -> bool) {
-        let mut idle_looks = 0;
-        while self.janitor.word().state() == State::OnDuty {
-            let now = clock::milliseconds_past_the_c_library();
-            match self.next_look() {
-                None if may_go() => {
-                    if self.leaves_for_good() {
-                        return;
-                    }
-                }
-                None => self.janitor.bell.listen(),
-                Some(due) if now < due => self.janitor.bell.listen_for(due - now),
-                Some(due) => {
-                    let is_idle = self.look_as_janitor(due, now) < LITTLE_BYTES;
-                    idle_looks = if is_idle { idle_looks + 1 } else { 0 };
-                    if idle_looks > IDLE_LOOKS && self.is_no_more_use() && may_go() && self.leaves_for_good()
-                    {
-                        return;
-                    }
-                    self.janitor.bell.listen_for(BREATH_MS);
-                }
-            }
+    /// Sleeps until called, at most so many milliseconds; may also return for no reason. For the janitor itself.
+    pub(crate) fn rest(&self, milliseconds: Option<u64>) {
+        match milliseconds {
+            None => self.bell.listen(),
+            Some(milliseconds) => self.bell.listen_for(milliseconds),
         }
     }
 
-    /// Whether there is not much to give back, but for what pools in use may have.
-    fn is_no_more_use(&self) -> bool {
-        self.demand.note_parts_gone();
-        !self.has_much_to_give_back()
-    }
-
-    /// The janitor goes home, unless a look was set meanwhile for which nobody else has come (I3).
-    fn leaves_for_good(&self) -> bool {
-        if !self.janitor.go_home() {
-            return true;
-        }
-        leaving_fence();
-        self.next_look().is_none() || !self.has_much_to_give_back() || !self.janitor.come_back()
-    }
-
-    /// When the next look is due, if the janitor is to look at all.
-    fn next_look(&self) -> Option<u64> {
-        // Relaxed: a number that stands alone; a change rings the bell.
-        let wanted = self.tuning.janitor.load(Relaxed) != 0;
-        self.purge_clock.due().filter(|_| wanted)
-    }
-
-    /// Whether a look that is due can be left to the janitor.
-    pub(crate) fn janitor_looks(&self, due: u64, now: u64) -> bool {
-        // Relaxed: a number that stands alone.
-        now < due.saturating_add(GRACE_MS)
-            && self.tuning.janitor.load(Relaxed) != 0
-            && self.janitor.is_on_duty()
-    }
-
-    /// Whether there is much to give back, and nobody who would do it if the program fell silent now: a load, if nothing is due.
-    #[inline]
-    pub fn wants_janitor(&self) -> bool {
-        self.next_look().is_some() && self.is_worth_a_janitor()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn is_worth_a_janitor(&self) -> bool {
-        // Relaxed: a number that stands alone.
-        let ever = self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX;
-        ever && self.janitor.is_missing() && self.has_much_to_give_back()
-    }
-
-    /// Something was freed: has a janitor come where that is worth it.
-    #[inline]
-    pub(crate) fn call_for_janitor(&self) {
-        if IS_CALLED && self.wants_janitor() {
-            self.janitor.call_starter();
-        }
-    }
-
-    /// Switches the janitor on or off; one that is there goes.
-    pub fn set_janitor(&self, wanted: u64) {
-        // Relaxed: a number that stands alone.
-        self.tuning.janitor.store(wanted, Relaxed);
-        self.janitor.call();
-    }
-}
-
-/// Orders everything before it before everything after it, for the two events of I3.
-pub(crate) fn leaving_fence() {
-    if LEAVING_FENCES {
-        // SeqCst: janitor "leaves | reads due" against releaser "sets due | reads the word" (I3).
-        fence(SeqCst);
+    /// Whether the janitor is to go on, as it asks itself.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.word().state() == State::OnDuty
     }
 }
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use core::ptr::NonNull;
-    use core::sync::atomic::AtomicU32;
-    use strata_os::futex;
 
-    static MAY_GO: AtomicU32 = AtomicU32::new(0);
+    static MAY_GO: Bell = Bell::new();
 
     extern "C" fn stay() {
-        // Relaxed: the word stands for itself.
-        while MAY_GO.load(Relaxed) == 0 {
-            // SAFETY: a word of a static.
-            unsafe { futex::wait(NonNull::new(MAY_GO.as_ptr()).unwrap(), 0, None) };
-        }
+        MAY_GO.listen();
     }
 
     #[test]
@@ -392,14 +258,15 @@ mod tests {
         static JANITOR: Janitor = Janitor::new();
         assert!(JANITOR.is_missing() && !JANITOR.go_home());
         assert!(JANITOR.hire() && !JANITOR.hire() && !JANITOR.is_missing());
-        // SAFETY: we hired; the body waits.
-        assert_eq!(unsafe { JANITOR.berth().start(stay, c"strata-test") }, Ok(()));
+        // SAFETY: the body waits.
+        unsafe { JANITOR.berth().introduce(stay, c"strata-test") };
+        // SAFETY: we hired.
+        assert_eq!(unsafe { JANITOR.berth().start() }, Ok(()));
         assert!(JANITOR.begin() && JANITOR.is_on_duty());
         assert!(!JANITOR.hire() && !JANITOR.is_missing());
         assert!(JANITOR.go_home() && JANITOR.is_missing());
         assert!(JANITOR.come_back() && !JANITOR.hire());
-        MAY_GO.store(1, Relaxed);
-        futex::wake(NonNull::new(MAY_GO.as_ptr()).unwrap());
+        MAY_GO.ring();
         JANITOR.berth().wait_until_empty(None);
         assert!(JANITOR.is_missing() && !JANITOR.is_on_duty(), "it has ended without a word");
         assert!(JANITOR.hire());

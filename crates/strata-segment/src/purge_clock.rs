@@ -17,7 +17,7 @@
 
 use crate::demand::Advice;
 use crate::directory::Directory;
-use crate::janitor::leaving_fence;
+use crate::duty::leaving_fence;
 use crate::purge::Which;
 use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};

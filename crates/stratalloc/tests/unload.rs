@@ -188,7 +188,7 @@ fn blocks_of_two_allocators_in_one_process_do_not_mix() {
     assert!(plugin.close());
 }
 
-/// Whether this process has a janitor: the library's, since the program's own has too little to look after.
+/// Whether this process has a janitor: the library's, since in the program's own heap too little lies free.
 fn janitor_is_there() -> bool {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
@@ -204,7 +204,6 @@ fn a_librarys_janitor_is_gone_before_its_code_is() {
         std::thread::scope(|scope| {
             let threads = [(); 2].map(|()| {
                 scope.spawn(|| {
-                    // A janitor comes where several threads allocate: both have begun before either bursts.
                     plugin.work(1);
                     together.wait();
                     assert_eq!(plugin.burst(), 32 << 10);

@@ -122,7 +122,7 @@ sites! {
     BELL_WAKES: bool = true, mutant "bell_unheard" = false;
     /// `segment/janitor.rs::exchange`: hands the thread's place over.
     JANITOR_MOVES: Ordering = Ordering::AcqRel, mutant "janitor_moves_relaxed" = Ordering::Relaxed;
-    /// `segment/janitor.rs::leaving_fence`: a janitor that leaves and who sets a look see each other.
+    /// `segment/duty.rs::leaving_fence`: a janitor that leaves and who sets a look see each other.
     LEAVING_FENCES: bool = true, mutant "janitor_leaves_unseen" = false;
     /// `segment/janitor.rs::refuse`: leaves alone what was closed meanwhile.
     REFUSE_HEEDS_THE_END: bool = true, mutant "refused_reopens" = false;

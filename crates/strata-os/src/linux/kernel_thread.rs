@@ -61,12 +61,20 @@ struct Control {
 
 /// Where one thread at a time runs.
 #[derive(Debug)]
-pub struct Berth(AtomicPtr<Control>);
+pub struct Berth {
+    control: AtomicPtr<Control>,
+    body: AtomicPtr<()>,
+    name: AtomicPtr<u8>,
+}
 
 impl Berth {
     /// An empty one, without memory yet.
     pub const fn new() -> Self {
-        Self(AtomicPtr::new(null_mut()))
+        Self {
+            control: AtomicPtr::new(null_mut()),
+            body: AtomicPtr::new(null_mut()),
+            name: AtomicPtr::new(null_mut()),
+        }
     }
 
     /// Which copy of this memory this is: a number above zero that a child of `fork` does not share with its parent (B1).
@@ -86,23 +94,43 @@ impl Berth {
         self.control().is_some_and(|control| control.thread.load(Ordering::Acquire) != 0)
     }
 
-    /// Starts a thread that runs `body` and ends, and blocks all signals.
+    /// Says what every thread here runs, and how it is named.
+    ///
+    /// # Safety
+    /// - `body` allocates nothing, makes no calls of the C library's but those that touch memory alone, does not unwind, and its
+    ///   code is there until the berth is empty.
+    pub unsafe fn introduce(&self, body: extern "C" fn(), name: &'static CStr) {
+        // Relaxed: a text, which is there already.
+        self.name.store(name.as_ptr().cast_mut().cast(), Ordering::Relaxed);
+        // Release: the name; pairs with Acquire in `start`.
+        self.body.store(body as *mut (), Ordering::Release);
+    }
+
+    /// Whether it is known what threads here run.
+    #[inline]
+    pub fn can_start(&self) -> bool {
+        // Relaxed: `start` asks again.
+        !self.body.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Starts a thread that runs what was introduced, and ends; it blocks all signals.
     ///
     /// # Safety
     /// - Nobody else starts one in this berth at the same time (B1).
-    /// - `body` allocates nothing, makes no calls of the C library's but those that touch memory alone, does not unwind, and its
-    ///   code is there until the berth is empty.
-    pub unsafe fn start(&self, body: extern "C" fn(), name: &'static CStr) -> Result<(), Refusal> {
-        let control = self.control().or_else(|| self.furnish()).ok_or(Refusal::Refused)?;
+    pub unsafe fn start(&self) -> Result<(), Refusal> {
+        // Acquire: the name; pairs with Release in `introduce`.
+        let body = self.body.load(Ordering::Acquire);
+        let control = self.control().or_else(|| self.furnish()).filter(|_| !body.is_null());
+        let control = control.ok_or(Refusal::Refused)?;
         // The last one may be at its last instructions.
         self.wait_until_empty(Some(LAST_INSTRUCTIONS_MS));
         if self.is_occupied() {
             return Err(Refusal::Occupied);
         }
         // Relaxed: the kernel starts the thread after these.
-        control.body.store(body as *mut (), Ordering::Relaxed);
+        control.body.store(body, Ordering::Relaxed);
         // Relaxed: as above.
-        control.name.store(name.as_ptr().cast_mut().cast(), Ordering::Relaxed);
+        control.name.store(self.name.load(Ordering::Relaxed), Ordering::Relaxed);
         let before = set_signals(SignalSet::MAX);
         // SAFETY: the stack is nobody's: the berth is empty, and the caller the only one to start here.
         let started = unsafe { control.clone() };
@@ -154,7 +182,7 @@ impl Berth {
 
     fn control(&self) -> Option<&Control> {
         // Acquire: the control's pages; pairs with the Release in `furnish`.
-        let control = self.0.load(Ordering::Acquire);
+        let control = self.control.load(Ordering::Acquire);
         // SAFETY: mapped by `furnish`, and never unmapped.
         unsafe { control.as_ref() }
     }
@@ -168,7 +196,7 @@ impl Berth {
         let mine = map()?;
         // Release: the mapping's protection and kind; pairs with Acquire in `control`. Acquire on failure: the winner's.
         let published =
-            self.0.compare_exchange(null_mut(), mine.as_ptr(), Ordering::Release, Ordering::Acquire);
+            self.control.compare_exchange(null_mut(), mine.as_ptr(), Ordering::Release, Ordering::Acquire);
         if published.is_err() {
             // SAFETY: mapped just now, and nobody has seen it.
             unsafe { release(mapping_of(mine)) };
@@ -204,7 +232,7 @@ impl Control {
         if cfg!(target_arch = "x86_64") {
             // The compiler reads the thread pointer at the address that it points to.
             // SAFETY: in the mapping, and nobody else's: the berth is empty.
-            unsafe { storage.cast::<*mut u8>().write(storage) };
+            unsafe { storage.cast::<*mut u8>().write_unaligned(storage) };
         }
         let thread = self.thread.as_ptr().cast();
         // SAFETY: the mapping stays until the thread has ended (B2); `begin` returns.
@@ -221,7 +249,7 @@ extern "C" fn begin(control: Argument) {
     become_ordinary(name.cast());
     // Relaxed: read by this thread.
     control.is_apart.store(leave_descriptors().into(), Ordering::Relaxed);
-    // SAFETY: only `start` writes the word, and it writes such a function.
+    // SAFETY: `introduce` wrote the word, and it was such a function.
     let body = unsafe { core::mem::transmute::<*mut (), extern "C" fn()>(body) };
     body();
 }

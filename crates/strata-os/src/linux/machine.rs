@@ -94,23 +94,6 @@ impl ProcessSize {
     }
 }
 
-/// Threads of this process; `None` without `/proc`.
-pub fn threads() -> Option<u64> {
-    let mut about = core::mem::MaybeUninit::<libc::stat>::uninit();
-    let errno = Errno::now();
-    // SAFETY: the path ends in a zero byte, and the call writes the value that it is given.
-    let answer = unsafe { libc::stat(c"/proc/self/task".as_ptr(), about.as_mut_ptr()) };
-    errno.restore();
-    if answer != 0 {
-        return None;
-    }
-    // SAFETY: written, as the call succeeded.
-    let about = unsafe { about.assume_init() };
-    // A folder of folders has a link from each of them, from itself and from above; the number's width is the processor's.
-    let links = usize::try_from(about.st_nlink).ok()?;
-    Some(links.checked_sub(2)? as u64)
-}
-
 /// The number of this process.
 pub fn process() -> u64 {
     // SAFETY: asks nothing of the caller.
@@ -157,17 +140,5 @@ mod tests {
     fn a_running_process_is_resident_in_physical_memory() {
         assert!(resident_bytes() > 0);
         assert!(resident_bytes() <= physical_memory());
-    }
-
-    #[test]
-    fn a_thread_more_is_a_thread_more() {
-        // Other tests' threads come and go.
-        assert!(threads().unwrap() >= 2, "the harness has one, this test another");
-        let counted = std::sync::Barrier::new(51);
-        std::thread::scope(|scope| {
-            (0..50).for_each(|_| drop(scope.spawn(|| counted.wait())));
-            assert!(threads().unwrap() >= 52);
-            counted.wait();
-        });
     }
 }

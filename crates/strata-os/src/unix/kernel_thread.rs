@@ -31,11 +31,22 @@ impl Berth {
         false
     }
 
+    /// Does nothing.
+    ///
+    /// # Safety
+    /// - None.
+    pub unsafe fn introduce(&self, _body: extern "C" fn(), _name: &'static CStr) {}
+
+    /// Never.
+    pub fn can_start(&self) -> bool {
+        false
+    }
+
     /// Starts nothing.
     ///
     /// # Safety
     /// - None.
-    pub unsafe fn start(&self, _body: extern "C" fn(), _name: &'static CStr) -> Result<(), Refusal> {
+    pub unsafe fn start(&self) -> Result<(), Refusal> {
         Err(Refusal::Refused)
     }
 

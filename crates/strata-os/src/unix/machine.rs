@@ -49,11 +49,6 @@ pub fn resident_bytes() -> u64 {
     0
 }
 
-/// Threads of this process: unknown, as each system has its own way to say it.
-pub fn threads() -> Option<u64> {
-    None
-}
-
 /// The number of this process.
 pub fn process() -> u64 {
     // SAFETY: asks nothing of the caller.
