@@ -12,8 +12,6 @@ use crate::machine::MemoryBudget;
 use crate::posix::page_size::PageSize;
 use core::mem::size_of_val;
 
-pub use crate::posix::limit::{address_space_limit, data_limit};
-
 /// More than any kernel supports today (8192 on x86-64).
 const PROCESSORS_AT_MOST: usize = 16384;
 
@@ -31,6 +29,24 @@ fn auxiliary(kind: libc::c_ulong) -> usize {
     let value = unsafe { libc::getauxval(kind) };
     errno.restore();
     value as usize
+}
+
+/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
+pub fn address_space_limit() -> Option<u64> {
+    soft_limit(libc::RLIMIT_AS as usize)
+}
+
+/// Bytes of memory of its own that this process may have (`RLIMIT_DATA`), touched or not; `None` if nobody set a limit.
+pub fn data_limit() -> Option<u64> {
+    soft_limit(libc::RLIMIT_DATA as usize)
+}
+
+fn soft_limit(kind: usize) -> Option<u64> {
+    let mut limit = [u64::MAX; 2];
+    let arguments = [number(0), number(kind), number(0), limit.as_mut_ptr().cast()];
+    // SAFETY: writes the two numbers that it is given; if it is refused, they stay.
+    let _ = unsafe { raw::call(libc::SYS_prlimit64, arguments) };
+    Some(limit[0]).filter(|bytes| *bytes != u64::MAX)
 }
 
 /// The number of processors that the calling thread may run on; at least 1.

@@ -8,6 +8,10 @@
 //!
 //! Does not know: which system this is.
 
+#[cfg_attr(
+    all(target_os = "linux", not(strata_unix)),
+    allow(dead_code, unreachable_pub, reason = "Linux is asked past the C library")
+)]
 pub(crate) mod limit;
 #[cfg(test)]
 mod map_tests;
