@@ -79,6 +79,12 @@ impl Directory {
         self.purge_clock.due().filter(|_| wanted)
     }
 
+    /// Whether there can be a janitor, be there one or not.
+    pub(crate) fn may_have_janitor(&self) -> bool {
+        // Relaxed: a number that stands alone.
+        self.janitor.berth().can_start() && self.tuning.janitor.load(Relaxed) != 0
+    }
+
     /// Whether a look that is due can be left to the janitor.
     pub(crate) fn janitor_looks(&self, due: u64, now: u64) -> bool {
         // Relaxed: a number that stands alone.

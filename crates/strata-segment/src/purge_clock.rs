@@ -120,10 +120,11 @@ impl Directory {
         }
     }
 
-    /// The look that was due at `due`, unless another thread makes it.
+    /// The look that was due at `due`, unless another thread makes it. Limits are left to the janitor, where there can be one, and to
+    /// those who take memory: asking takes a descriptor, which the program could meet.
     pub(crate) fn look(&self, due: u64, now: u64) {
         if self.purge_clock.exchange(due, 0) {
-            self.look_now(now, self.is_near_limit());
+            self.look_now(now, !self.may_have_janitor() && self.is_near_limit());
         }
     }
 
