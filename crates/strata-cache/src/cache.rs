@@ -38,6 +38,8 @@ pub(crate) struct ClassState {
     pub(crate) promoted: OwnedU32,
     /// Whether an allocation or a free came to a cold door since this was last asked (`flush`, `maintenance`).
     pub(crate) visited: OwnedU32,
+    /// Whether larger blocks went home for want of room since the last refill (`flush`).
+    pub(crate) sent_home: OwnedU32,
     /// Blocks in the magazine when quiet ones were last looked for (`maintenance`).
     pub(crate) seen: OwnedU32,
 }
@@ -52,6 +54,7 @@ impl ClassState {
                 fresh: OwnedU32::zero(),
                 promoted: OwnedU32::zero(),
                 visited: OwnedU32::zero(),
+                sent_home: OwnedU32::zero(),
                 seen: OwnedU32::zero(),
             }
         }
@@ -60,7 +63,15 @@ impl ClassState {
     /// Nothing is known of the class; it has no active pool.
     pub(crate) fn forget(&self) {
         debug_assert!(self.active.get().is_null());
-        for count in [&self.batch, &self.refills, &self.fresh, &self.promoted, &self.visited, &self.seen] {
+        for count in [
+            &self.batch,
+            &self.refills,
+            &self.fresh,
+            &self.promoted,
+            &self.visited,
+            &self.sent_home,
+            &self.seen,
+        ] {
             count.set(0);
         }
     }

@@ -5,7 +5,8 @@
 //!                                                 each pool's blocks as one chain, by one compare-and-swap
 //! ```
 //!
-//! F1  A class's limit doubles with each visit, up to [`most`] of the class; all limits together allow the thread's share of
+//! F1  A class's limit doubles with each visit, up to [`most`] of the class; that of larger blocks only when an allocation found the
+//!     magazine empty after a block had gone home: one that a thread frees and wants no more is not kept. All limits together allow the thread's share of
 //!     [`ALL_BYTES`]. Beyond that a class gets more from one that came to no cold door lately. So a thread that sleeps, or only frees, holds that much.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
@@ -21,7 +22,7 @@ use strata_core::block::{BlockPtr, Chain};
 use strata_core::pool::{Format, Freed, Given, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{FLUSH_PUBLISHES, FLUSH_RELEASES};
-use strata_segment::{Directory, misuse, publish};
+use strata_segment::{Directory, misuse};
 
 /// Bytes that one class's magazine may hold, unless a few blocks are larger.
 const CLASS_BYTES: usize = 32 << 10;
@@ -66,7 +67,11 @@ impl Cache {
         // SAFETY: the thread's own magazine.
         let limit = unsafe { magazine.limit() };
         let goes_home = limit == 0 && self.goes_home_first(class, block);
-        if !self.deepen(class, limit) && limit != 0 {
+        if class.block_bytes() > FEW_BYTES {
+            // Whether it was missed, the next refill knows.
+            self.class(class).sent_home.set(1);
+        }
+        if (class.block_bytes() > FEW_BYTES || !self.deepen(class, limit)) && limit != 0 {
             self.send_home(class, magazine.count().saturating_sub(limit) + limit.div_ceil(2));
         }
         // SAFETY: the same contract.
@@ -82,6 +87,16 @@ impl Cache {
         let bytes = class.block_bytes();
         // SAFETY: a block of a pool.
         bytes > FEW_BYTES || bytes < LINE_BYTES && unsafe { pool_of(block) }.holder() != self.name()
+    }
+
+    /// A refill finds the magazine empty: it becomes deeper if larger blocks went home since the last one for want of room (F1).
+    pub(crate) fn deepen_if_missed(&self, class: SizeClass) {
+        let sent_home = &self.class(class).sent_home;
+        if sent_home.get() != 0 {
+            sent_home.set(0);
+            // SAFETY: the thread's own magazine.
+            self.deepen(class, unsafe { self.magazine(class).limit() });
+        }
     }
 
     /// Has the magazine of a class become deeper, if it may; whether it did.
@@ -194,7 +209,7 @@ pub(crate) unsafe fn give(directory: &Directory, pool: &'static Pool, class: Siz
     // SAFETY: the same contract.
     match unsafe { pool.give(class, &chain) } {
         Given::Queued => {}
-        Given::Publish if FLUSH_PUBLISHES => publish(class, pool),
+        Given::Publish if FLUSH_PUBLISHES => directory.publish_room(class, pool),
         Given::Publish => {}
         Given::Emptied(owned) if FLUSH_RELEASES => directory.release_pool(owned),
         Given::Emptied(_) => {}
@@ -229,15 +244,26 @@ mod tests {
     fn a_magazine_becomes_deeper_by_need_up_to_a_bound() {
         let cache = runtime().enter().unwrap();
         for class in [48, 2048, 32 << 10].map(SizeClass::of) {
-            let blocks: Vec<_> = (0..300).map(|_| new(cache, class)).collect();
-            cache.close(class);
             let mut deepest = 0;
-            for block in blocks {
-                free(cache, block, class);
-                deepest = deepest.max(cache.magazine(class).count());
+            for _ in 0..8 {
+                let blocks: Vec<_> = (0..300).map(|_| new(cache, class)).collect();
+                for block in blocks {
+                    free(cache, block, class);
+                    deepest = deepest.max(cache.magazine(class).count());
+                }
             }
             assert_eq!(deepest, most(class), "{class:?}");
         }
+    }
+
+    #[test]
+    fn larger_blocks_that_are_freed_and_not_wanted_are_not_kept() {
+        let cache = runtime().enter().unwrap();
+        let class = SizeClass::of(2048);
+        let blocks: Vec<_> = (0..300).map(|_| new(cache, class)).collect();
+        cache.close(class);
+        blocks.into_iter().for_each(|block| free(cache, block, class));
+        assert_eq!(cache.magazine(class).count(), 0);
     }
 
     #[test]

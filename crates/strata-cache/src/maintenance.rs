@@ -17,8 +17,8 @@ use strata_core::sync::mutation::{ABANDON_FLUSHES, ABANDON_LETS_GO};
 
 /// Refills in a round.
 const ROUND: u32 = 64;
-/// Refills of a class in a round that make the thread busy with it. So it is busy with sixteen classes at most.
-const BUSY: u32 = 4;
+/// Refills of a class in a round that make the thread busy with it. So it is busy with four classes at most.
+const BUSY: u32 = 16;
 /// Flushes between two looks at the clock, on a thread that hardly allocates.
 const FLUSHES: u32 = 16;
 
@@ -42,6 +42,7 @@ impl Cache {
         let state = self.class(class);
         state.visited.set(1);
         state.refills.set(state.refills.get() + 1);
+        self.deepen_if_missed(class);
         if state.refills.get() < BUSY {
             self.detach(class);
         }
@@ -165,7 +166,7 @@ mod tests {
         static RUNTIME: Runtime = Runtime::new();
         let cache = RUNTIME.enter().unwrap();
         let (quiet, busy) = (SizeClass::of(64), SizeClass::of(128));
-        let _held: Vec<_> = (0..200).map(|_| new(cache, quiet)).collect();
+        let _held: Vec<_> = (0..1000).map(|_| new(cache, quiet)).collect();
         assert!(cache.active(quiet).is_some());
         let _held: Vec<_> = (0..4000).map(|_| new(cache, busy)).collect();
         assert!(cache.active(quiet).is_none() && cache.active(busy).is_some());

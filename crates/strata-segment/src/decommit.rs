@@ -129,12 +129,18 @@ impl Directory {
     /// Inspects every unowned pool that has room; whether another pass may find more.
     pub(crate) fn decommit_unowned(&self, which: Which) -> bool {
         let scope = match which {
-            Which::Nothing => return false,
+            Which::Nothing => return self.may_decommit(),
             Which::Settled => Scope::Idle,
             Which::All => Scope::All,
         };
         self.numbers.looks.add(1);
         self.decommit_published(scope)
+    }
+
+    /// Whether some pass may find pages to give back.
+    fn may_decommit(&self) -> bool {
+        self.segments()
+            .any(|segment| SizeClass::all().any(|class| segment.abandoned_summary(class).hints() != 0))
     }
 
     fn decommit_published(&self, scope: Scope) -> bool {

@@ -57,5 +57,4 @@ pub use huge::Resized;
 pub use huge_pages::HugePageChoice;
 pub use janitor::Janitor;
 pub use purge::PurgeWay;
-pub use release::publish;
 pub use reservation::Reserved;

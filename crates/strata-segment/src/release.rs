@@ -123,8 +123,17 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass look at it sooner or later.
+    #[cold]
+    pub fn publish_room(&self, class: SizeClass, pool: &Pool) {
+        publish(class, pool);
+        self.keep_looking();
+    }
+}
+
 /// Sets the bit of a pool of `class` that is published, or free: of the header only the place is used.
-pub fn publish(class: SizeClass, pool: &Pool) {
+pub(crate) fn publish(class: SizeClass, pool: &Pool) {
     // SAFETY: the pool of an initialised arena.
     let bitmap = unsafe { arena::abandoned(pool.arena()) };
     // SAFETY: as above.

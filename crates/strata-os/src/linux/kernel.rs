@@ -39,6 +39,13 @@ pub(crate) unsafe fn madvise(ptr: NonNull<u8>, size: usize, advice: c_int) -> An
 }
 
 /// # Safety
+/// - `pages` has a byte for each page of the range.
+pub(crate) unsafe fn mincore(ptr: NonNull<u8>, size: usize, pages: *mut u8) -> Answer {
+    // SAFETY: the caller's promise.
+    unsafe { call(libc::SYS_mincore, [of(ptr), number(size), pages.cast()]) }
+}
+
+/// # Safety
 /// - The caller holds the range, and `target`, too, if it is to move there.
 pub(crate) unsafe fn mremap(ptr: NonNull<u8>, old: usize, new: usize, how: c_int, target: *mut u8) -> Answer {
     // SAFETY: the caller's promise.

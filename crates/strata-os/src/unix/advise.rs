@@ -56,9 +56,7 @@ pub(crate) unsafe fn collapse(_ptr: NonNull<u8>, _size: usize) -> bool {
 pub(crate) fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
     let size = pages.len() * super::machine::page_size();
     // SAFETY: reads no memory, and writes a byte for each page.
-    call::is_done(Call::Advise, || unsafe {
-        libc::mincore(ptr.as_ptr().cast(), size, pages.as_mut_ptr().cast())
-    })
+    call::is_done(Call::Advise, || unsafe { kernel::mincore(ptr, size, pages.as_mut_ptr()) })
 }
 
 pub(crate) fn name(_ptr: NonNull<u8>, _size: usize, _name: &'static CStr) {}

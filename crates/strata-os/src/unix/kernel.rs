@@ -39,6 +39,13 @@ pub(crate) unsafe fn madvise(ptr: NonNull<u8>, size: usize, advice: c_int) -> An
     done(|| unsafe { libc::madvise(ptr.as_ptr().cast(), size, advice) })
 }
 
+/// # Safety
+/// - `pages` has a byte for each page of the range.
+pub(crate) unsafe fn mincore(ptr: NonNull<u8>, size: usize, pages: *mut u8) -> Answer {
+    // SAFETY: the caller's promise.
+    done(|| unsafe { libc::mincore(ptr.as_ptr().cast(), size, pages.cast()) })
+}
+
 fn done(call: impl FnOnce() -> c_int) -> Answer {
     by_errno(|| (call() == 0).then_some(0))
 }
