@@ -88,14 +88,14 @@ impl Pool {
         }
     }
 
-    /// Blocks of a pool of `class`, and how many free ones make it worth adopting: a sixteenth.
+    /// How many free blocks make a pool of `class` worth adopting: a sixteenth.
     ///
     /// A pool with one free block would be full again after one allocation; each turn costs two compare-and-swaps.
     #[inline]
     pub const fn room_of(class: SizeClass) -> Room {
         let capacity = Self::capacity(class);
-        let enough = capacity / 16;
-        Room { capacity, enough: if enough == 0 { 1 } else { enough } }
+        let enough = if capacity < 16 { 1 } else { capacity / 16 };
+        Room { enough, spare: capacity - enough }
     }
 
     /// Whether the pool seems to be an unowned one of `class` with a free block.

@@ -35,6 +35,7 @@
 
 use super::Pool;
 use crate::block::{Chain, Link};
+use crate::layout::{GRANULE_SHIFT, POOL_BYTES};
 use crate::sync::mutation::{
     CLAIM_POOL, DISOWN, DISOWN_CHECKS_PENDING, PUSH_CLAIM, PUSH_COUNTS_ALL, PUSH_LINKS_TAIL, PUSH_PUBLISHES,
     PUSH_TAKES_THE_LAST, REMOTE_PUSH, REMOTE_TAKE, TAKE_EXCHANGES,
@@ -128,7 +129,7 @@ impl RemoteWord {
         Self(self.0 | (3 << STATE_SHIFT))
     }
 
-    /// Blocks of an unowned pool that are not the program's, if it holds `capacity` of them.
+    /// Blocks of an unowned pool that are free, if it holds `capacity` of them.
     #[inline]
     pub(super) const fn room(self, capacity: u32) -> u32 {
         (capacity + self.count()).saturating_sub(self.live())
@@ -182,14 +183,17 @@ pub(super) struct Taken {
     pub(super) count: u32,
 }
 
-/// How many free blocks of how many make a pool worth adopting.
+/// How many free blocks make a pool worth adopting.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    /// Blocks in the pool.
-    pub capacity: u32,
     /// Free ones from which on it is published.
     pub enough: u32,
+    /// Live ones up to which it is.
+    pub spare: u32,
 }
+
+/// No pool has more blocks.
+const MOST_PENDING: u32 = (POOL_BYTES >> GRANULE_SHIFT) as u32;
 
 /// The word itself.
 #[repr(transparent)]
@@ -315,17 +319,17 @@ impl RemoteWord {
     /// The word with `count` more blocks in front, and what that means to the one who frees them.
     #[inline]
     fn after_push(self, head: u16, count: u32, room: Room) -> (Self, Pushed) {
-        let new = self.with_chain(head, self.count() + count);
+        let pending = self.count() + count;
+        let new = self.with_chain(head, pending);
         if !self.is_unowned() {
-            return (new, if new.count() > room.capacity { Pushed::TooMany } else { Pushed::Queued });
+            return (new, if pending > MOST_PENDING { Pushed::TooMany } else { Pushed::Queued });
         }
-        if new.count() > self.live() {
-            return (new, Pushed::TooMany);
+        let live = self.live();
+        if pending >= live && PUSH_TAKES_THE_LAST {
+            return (new.owned(), if pending == live { Pushed::Emptied } else { Pushed::TooMany });
         }
-        if new.count() == self.live() && PUSH_TAKES_THE_LAST {
-            return (new.owned(), Pushed::Emptied);
-        }
-        if self.state() == RemoteState::Unowned && new.room(room.capacity) >= room.enough && PUSH_PUBLISHES {
+        // Free blocks are those beyond the live ones, and those pending.
+        if pending + room.spare >= live && self.state() == RemoteState::Unowned && PUSH_PUBLISHES {
             return (new.published(), Pushed::Publish);
         }
         (new, Pushed::Queued)
@@ -343,7 +347,7 @@ impl RemoteWord {
 mod tests {
     use super::*;
 
-    const ROOM: Room = Room { capacity: 4096, enough: 256 };
+    const ROOM: Room = Room { enough: 256, spare: 4096 - 256 };
 
     #[test]
     fn a_word_keeps_its_fields_apart() {
