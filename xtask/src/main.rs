@@ -38,6 +38,8 @@ enum Chore {
     Tsan(tsan::Arguments),
     /// Instructions of the hot paths against their budgets (needs valgrind).
     Instructions,
+    /// Atomic exchanges of frees and refills.
+    Exchanges,
     /// Real programs on Strata and on its peers (needs Debian's packages).
     Programs(programs::Arguments),
     /// Starts a program for `programs` and says what it used.
@@ -67,6 +69,7 @@ fn run() -> anyhow::Result<()> {
         Chore::Loom(arguments) => loom::run(&root, &arguments),
         Chore::Tsan(arguments) => tsan::run(&root, &arguments),
         Chore::Instructions => instructions::run(&root),
+        Chore::Exchanges => test::exchanges(&root),
         Chore::Programs(arguments) => programs::run(&root, &arguments),
         Chore::Measured(arguments) => programs::starter::run(&arguments),
     }

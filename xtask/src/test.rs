@@ -21,6 +21,7 @@ const STEPS: &[(&str, Step)] = &[
     ("documentation builds", documentation),
     ("tests (optimised, debug assertions on)", tests),
     ("a simulated system: calls fail; near a limit; several nodes; huge pages", simulated),
+    ("exchanges of frees and refills", exchanges),
     ("models, the short set", models),
     ("instructions of the hot paths", instructions::run_if_possible),
 ];
@@ -87,6 +88,15 @@ fn simulated(root: &Path) -> Result<()> {
     succeed(
         command.args(["os_faults", "pressure", "nodes", "reservation"].map(|name| format!("--test={name}"))),
     )
+}
+
+/// Every atomic read-modify-write is counted, in a build of its own.
+pub(crate) fn exchanges(root: &Path) -> Result<()> {
+    let mut command = cargo(root);
+    command.args(["test", "--package", "strata-cache", "--profile", "checked", "--test", "exchanges"]);
+    command.args(["--", "--nocapture"]);
+    command.env("RUSTFLAGS", "--cfg strata_counted").env("CARGO_TARGET_DIR", root.join("target/counted"));
+    succeed(&mut command)
 }
 
 fn models(root: &Path) -> Result<()> {

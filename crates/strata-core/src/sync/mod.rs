@@ -6,6 +6,8 @@
 //!
 //! Does not know: what any word means.
 
+#[cfg(all(strata_counted, not(strata_loom)))]
+mod counted;
 #[cfg(strata_loom)]
 mod model;
 #[cfg(not(strata_loom))]
@@ -17,6 +19,8 @@ use model as imp;
 use native as imp;
 
 pub use core::sync::atomic::Ordering;
+#[cfg(all(strata_counted, not(strata_loom)))]
+pub use counted::exchanges;
 pub use imp::{
     AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, WaitWord, fence, init_fresh,
     spin_hint,

@@ -6,9 +6,13 @@
 //!
 //! Does not know: loom.
 
+#[cfg(strata_counted)]
+pub use super::counted::{AtomicPtr, AtomicU64};
 use core::ptr::NonNull;
+pub use core::sync::atomic::fence;
 use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, AtomicUsize, Ordering, Ordering::Relaxed};
-pub use core::sync::atomic::{AtomicPtr, AtomicU64, fence};
+#[cfg(not(strata_counted))]
+pub use core::sync::atomic::{AtomicPtr, AtomicU64};
 
 /// A pointer that has one owner at a time.
 #[repr(transparent)]
