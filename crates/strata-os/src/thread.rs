@@ -14,6 +14,7 @@
 
 use crate::call::Errno;
 use crate::system::cancel::uncancelled;
+use crate::system::errno_location;
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
@@ -108,6 +109,20 @@ pub fn name_myself(name: &'static CStr) {
     crate::system::machine::name_thread(name);
 }
 
+/// Lets other threads run, if the system allows it.
+pub fn yield_now() {
+    let errno = Errno::now();
+    // SAFETY: asks nothing of the caller.
+    unsafe { libc::sched_yield() };
+    errno.restore();
+}
+
+/// A number that tells the calling thread from all others that live; without a system call.
+pub fn mark() -> usize {
+    // SAFETY: asks nothing of the caller; each thread has an `errno` of its own.
+    unsafe { errno_location() }.addr()
+}
+
 fn block_signals() -> sigset_t {
     let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
     // SAFETY: writes the set.
@@ -141,6 +156,14 @@ mod tests {
             BLOCKED.fetch_add(blocked as u64, Ordering::Relaxed);
         }
         null_mut()
+    }
+
+    #[test]
+    fn each_thread_has_a_mark_of_its_own() {
+        yield_now();
+        let mine = mark();
+        assert_eq!(mine, mark());
+        assert_ne!(mine, std::thread::spawn(mark).join().unwrap());
     }
 
     #[test]

@@ -54,11 +54,13 @@ impl Directory {
     pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
         loop {
+            let ticket = self.asking.ticket();
             let claim = |segment: &Segment| segment.claim(pools, step, &self.demand);
             if let Some(run) = self.find_in_segments(claim) {
                 self.note_taken(&run, pools);
                 return Some(run);
             }
+            let Some(_turn) = self.asking.begin(ticket) else { continue };
             if self.grow() {
                 continue;
             }

@@ -8,14 +8,15 @@
 //! I1  Slots fill from the front and never empty, so a reader stops at the first empty one.
 //! I2  A segment is complete before it is published, and is never unmapped afterwards.
 //!
-//! A thread publishes into the slot that was the first empty one when it found more memory to be needed. If another thread
-//! has filled it since, the latecomer gives its own segment back and uses that one: a hundred threads that start at once
-//! keep one segment, not a hundred. One that was made for another reason (`reservation`) takes the next empty slot instead.
+//! One thread at a time makes a segment (`asking`), and publishes it into the slot that was the first empty one when it found
+//! more memory to be needed. If another thread has filled it since, the latecomer gives its own segment back and uses that
+//! one. One that was made for another reason (`reservation`) takes the next empty slot instead.
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
 use crate::appetite::Appetite;
 use crate::ascent::Ascent;
+use crate::asking::Asking;
 use crate::demand::Demand;
 use crate::huge_keep::HugeKeep;
 use crate::huge_pages::HugePageChoice;
@@ -67,6 +68,7 @@ pub struct Directory {
     pub(crate) trade: Trade,
     pub(crate) ascent: Ascent,
     pub(crate) pressure: Pressure,
+    pub(crate) asking: Asking,
     pub(crate) huge_shelf: HugeShelf,
     pub(crate) huge_keep: HugeKeep,
     pub(crate) appetite: Appetite,
@@ -114,6 +116,7 @@ impl Directory {
                 trade: Trade::new(),
                 ascent: Ascent::new(),
                 pressure: Pressure::new(),
+                asking: Asking::new(),
                 huge_shelf: HugeShelf::new(),
                 huge_keep: HugeKeep::new(),
                 appetite: Appetite::new(),

@@ -18,6 +18,7 @@ mod ahead;
 mod alike;
 mod appetite;
 mod ascent;
+mod asking;
 mod bell;
 mod census;
 mod claim;

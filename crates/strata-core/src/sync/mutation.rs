@@ -56,6 +56,10 @@ sites! {
     PUSH_COUNTS_ALL: bool = true, mutant "push_counts_one" = false;
     /// `counters.rs::add`: counts in one step.
     COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
+    /// `segment/asking.rs::begin`: one thread asks for memory at a time.
+    ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
+    /// `segment/asking.rs::drop`: publishes what the asker was given.
+    ASKED: Ordering = Ordering::Release, mutant "asked_relaxed" = Ordering::Relaxed;
     /// `segment/directory.rs::publish`: takes a slot only if it is empty.
     PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
     /// `segment/directory.rs::publish_at_any_place`: begins with the first slot.
