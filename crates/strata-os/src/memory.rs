@@ -6,6 +6,7 @@
 //!  purge · purge_lazily · populate    give memory back, or take it early
 //!  advise_* · prefer_node · collapse · name   hints, which change no state
 //!  find_resident                      a question, of any addresses
+//!  give_back · map_at                 addresses of a part, for a while
 //!  map_hugetlb                        addresses with memory that stays: nothing but `release` moves it on
 //!  grow_in_place · shrink_in_place · relocate · release
 //! ```
@@ -105,6 +106,37 @@ pub unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, size));
     // SAFETY: the same contract.
     unsafe { imp::release(ptr, size) }
+}
+
+/// reserved, committed or purged → released, as by [`release`]; but `false` means that the range is as it was.
+///
+/// For a part of a larger range whose addresses may be taken again by [`map_at`], unless others got them meanwhile.
+///
+/// # Safety
+/// - As for [`release`], unless it was refused.
+#[must_use]
+pub unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
+    debug_assert!(is_whole_pages(ptr, size));
+    // SAFETY: the same contract.
+    unsafe { imp::give_back(ptr, size) }
+}
+
+/// nobody → committed, at this very place; reads as zero.
+pub fn map_at(ptr: NonNull<u8>, size: usize) -> At {
+    debug_assert!(is_whole_pages(ptr, size));
+    imp::map_at(ptr, size)
+}
+
+/// What came of [`map_at`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the range may be another's"]
+pub enum At {
+    /// The range is the caller's.
+    Mapped,
+    /// Somebody else has addresses of it.
+    Taken,
+    /// A limit was met.
+    Refused,
 }
 
 /// committed → purged: the memory goes back at once, and the range reads as zero.

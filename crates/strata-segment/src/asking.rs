@@ -52,7 +52,7 @@ impl Ticket {
 
     /// The same round, with the calling thread as its asker.
     fn of_caller(self) -> Self {
-        Self(self.0 - self.asker() | this_process() << Self::PART_BITS | this_thread())
+        Self(self.0 - self.asker() + (this_process() << Self::PART_BITS) + this_thread())
     }
 
     /// The next round, in which nobody asks yet.
@@ -109,18 +109,25 @@ impl Asking {
     #[cold]
     pub(crate) fn begin(&self, ticket: Ticket) -> Option<Asker<'_>> {
         if !ASKS_IN_TURN {
-            return Some(Asker(None));
+            return Some(Asker::out_of_turn());
         }
-        if ticket.is_idle() {
-            return self.take(ticket);
-        }
-        if ticket.is_elsewhere() {
+        if ticket.is_idle() || ticket.is_elsewhere() {
             return self.take(ticket);
         }
         if ticket.is_own() {
-            return Some(Asker(None));
+            return Some(Asker::out_of_turn());
         }
         if self.wait(ticket) { None } else { self.take(ticket) }
+    }
+
+    /// A turn for whoever wants it whatever others do.
+    #[cold]
+    pub(crate) fn wait_for_turn(&self) -> Asker<'_> {
+        loop {
+            if let Some(turn) = self.begin(self.ticket()) {
+                return turn;
+            }
+        }
     }
 
     fn take(&self, ticket: Ticket) -> Option<Asker<'_>> {
@@ -155,6 +162,13 @@ fn pause() {
         spin_hint();
     } else {
         thread::yield_now();
+    }
+}
+
+impl Asker<'_> {
+    /// For whoever need not, or must not, wait.
+    pub(crate) fn out_of_turn() -> Self {
+        Self(None)
     }
 }
 

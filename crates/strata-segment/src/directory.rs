@@ -32,9 +32,13 @@ use strata_core::counters::Counter;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
 use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ, PUBLISH_SKIPS};
 use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+use strata_os::machine;
 
 /// Slots for segments: 1 TiB of full-size ones.
 const SEGMENT_SLOTS: usize = if cfg!(strata_loom) { 2 } else { 4096 };
+
+/// A segment takes no more of a limit on addresses than one part of so many.
+const LIMIT_PART: u64 = 16;
 
 /// What may be tuned at run time; every value may be changed at any moment.
 #[derive(Debug)]
@@ -167,7 +171,16 @@ impl Directory {
             }
             seen += 1;
         }
+        if self.revive(near) {
+            self.count_arenas(1);
+            return true;
+        }
         self.add_segment(seen, near)
+    }
+
+    /// Takes addresses again that were given back.
+    fn revive(&self, near: Near) -> bool {
+        self.segments().any(|segment| segment.serves(near) && self.revive_in(segment))
     }
 
     fn count_arenas(&self, arenas: u64) {
@@ -183,8 +196,7 @@ impl Directory {
     /// Makes a segment for slot `place`, the first that was empty when more memory was found to be needed.
     fn add_segment(&self, place: usize, near: Near) -> bool {
         let Some(slot) = self.slots.get(place) else { return false };
-        // Relaxed: a number that stands alone.
-        let mut arenas = self.tuning.segment_arenas.load(Relaxed).clamp(1, ARENAS_PER_SEGMENT as u64) as u32;
+        let mut arenas = self.arenas_for_a_segment();
         loop {
             if let Some(segment) = Segment::reserve(arenas, near, |start| self.take_arena(start)) {
                 self.publish(segment, slot);
@@ -196,6 +208,15 @@ impl Directory {
             }
             arenas = (arenas / 4).max(1);
         }
+    }
+
+    /// As many as were chosen; under a limit on addresses no more than a part of it, so that others have room.
+    fn arenas_for_a_segment(&self) -> u32 {
+        // Relaxed: a number that stands alone.
+        let chosen = self.tuning.segment_arenas.load(Relaxed).clamp(1, ARENAS_PER_SEGMENT as u64);
+        let limit = if cfg!(strata_loom) { None } else { machine::address_space_limit() };
+        let most = limit.map_or(chosen, |bytes| bytes / LIMIT_PART / ARENA_BYTES as u64);
+        chosen.min(most.max(1)) as u32
     }
 
     /// Puts a segment into its slot, or gives it back if another thread was faster: either way there is more memory now.

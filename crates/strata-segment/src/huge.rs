@@ -55,7 +55,7 @@ impl Directory {
             return Some((self.count_in(head), want_zero));
         }
         let pages = if want_zero { self.pages_for_zeroes() } else { self.pages_for_block(needed) };
-        let mapped = self.whole_pages(pages, needed);
+        let mapped = if self.is_limited() { needed } else { self.whole_pages(pages, needed) };
         self.make_room(mapped);
         self.trade_pools(mapped);
         let head = match self.map_huge(mapped, offset, align, pages) {
@@ -73,8 +73,17 @@ impl Directory {
     #[cold]
     fn map_with_the_last(&self, needed: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
         self.appetite.note_refused();
-        self.release_kept_memory();
-        self.map_huge(needed, offset, align, Pages::Any)
+        loop {
+            let ticket = self.asking.ticket();
+            // Whole huge pages may have been what was too much, and others may have made room.
+            if let Some(head) = self.map_huge(needed, offset, align, Pages::Any) {
+                return Some(head);
+            }
+            let Some(turn) = self.asking.begin(ticket) else { continue };
+            self.release_kept_memory();
+            self.give_up_in_turn(&turn);
+            return self.map_huge(needed, offset, align, Pages::Any);
+        }
     }
 
     fn reuse(&self, needed: usize, want_zero: bool) -> Option<NonNull<ArenaHead>> {

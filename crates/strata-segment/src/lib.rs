@@ -49,6 +49,7 @@ mod reservation;
 mod segment;
 mod tail;
 mod trade;
+mod vacancy;
 
 pub use bell::Bell;
 pub use census::{Census, ClassCensus, Holdings};

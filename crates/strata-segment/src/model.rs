@@ -16,6 +16,7 @@ impl Directory {
     pub unsafe fn dismantle(&self) {
         self.huge_shelf.age(Which::All, &self.unmapping());
         for segment in self.segments() {
+            while self.revive_in(segment) {}
             // SAFETY: the caller's promise.
             unsafe { segment.discard() };
         }

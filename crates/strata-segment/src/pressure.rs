@@ -34,6 +34,8 @@ pub(crate) struct Pressure {
     /// Bytes that may be taken until somebody asks again.
     leeway: Hint,
     looks: Hint,
+    /// 1: when somebody asked last, there was a limit.
+    limited: Hint,
     /// How often all caches were asked to let go.
     flush_requests: Hint,
 }
@@ -49,12 +51,19 @@ enum Distance {
 
 impl Pressure {
     pub(crate) const fn new() -> Self {
-        Self { leeway: Hint::new(UNASKED_BYTES), looks: Hint::new(0), flush_requests: Hint::new(0) }
+        Self {
+            leeway: Hint::new(UNASKED_BYTES),
+            looks: Hint::new(0),
+            limited: Hint::new(0),
+            flush_requests: Hint::new(0),
+        }
     }
 
     /// Asks, and notes the answer.
     fn ask(&self) -> Distance {
-        let distance = machine::memory_budget().map_or(Distance::Far(BOUNDLESS), distance_of);
+        let budget = machine::memory_budget();
+        self.limited.set(u64::from(budget.is_some()));
+        let distance = budget.map_or(Distance::Far(BOUNDLESS), distance_of);
         let (Distance::Far(bytes) | Distance::Eager(bytes)) = distance;
         self.leeway.set(bytes);
         distance
@@ -111,6 +120,11 @@ impl Directory {
     /// Whether more than `bytes` may be taken before anybody asks again.
     pub(crate) fn is_far_from_limit(&self, bytes: u64) -> bool {
         self.pressure.leeway.get() > bytes
+    }
+
+    /// Whether there is a limit, as far as anybody asked: nothing is taken then that is not needed.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.pressure.limited.get() != 0
     }
 
     /// Whether a look should give back all that is free.

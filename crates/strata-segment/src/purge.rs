@@ -80,6 +80,14 @@ impl Directory {
         self.purged_bytes() - before
     }
 
+    /// The same, and the addresses of what nobody uses.
+    pub fn trim(&self) -> u64 {
+        let before = self.purged_bytes();
+        self.purge_all();
+        self.give_up_addresses();
+        self.purged_bytes() - before
+    }
+
     /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
     pub(crate) fn release_kept_memory(&self) -> bool {
         self.request_flush();
@@ -157,7 +165,7 @@ impl Directory {
 
     /// What went lazily is not gone yet, and nobody misses it. Of the others only those that were dirty had been taken before, but
     /// for their holes.
-    fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
+    pub(crate) fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
             let dirty = run & segment.dirty(arena);
             let units = dirty.count_ones() * SUBPAGES - segment.fill_holes(arena, dirty);

@@ -16,6 +16,9 @@
 //! | `lazy[a]`    | it was purged lazily: resident until the kernel takes it | `release`, `purge`          |
 //! | `aged[a]`    | (hint) the pool was free and dirty at the last look      | `purge`                     |
 //! | `settled[a]` | (hint) and at the one before                             | `purge`                     |
+//! | `vacant`     | the arena's addresses were given back                    | `vacancy`                   |
+//! | `absent`     | … and others may have them                               | `vacancy`                   |
+//! | `born`       | the arena was ready once: its headers are there for good | `init_arena`                |
 //! | `advised`    | the arena may get huge pages (`huge_pages` H1)           | `add_arena`, `purge`        |
 //! | `abandoned[c]` | (hint) the arena has unowned pools of class c with room   | `publish`, `adopt`          |
 //!
@@ -58,7 +61,10 @@ pub(crate) struct Segment {
     /// The node that it belongs to, plus one; 0: none in particular.
     node: Hint,
     pub(crate) arenas: PoolBits,
-    ready: Summary,
+    pub(crate) vacant: PoolBits,
+    pub(crate) absent: AtomicU64,
+    pub(crate) born: AtomicU64,
+    pub(crate) ready: Summary,
     pub(crate) open: Summary,
     advised: AtomicU64,
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
@@ -149,6 +155,9 @@ impl Segment {
             backing,
             node: Hint::new(0),
             arenas: PoolBits::none(),
+            vacant: PoolBits::none(),
+            absent: AtomicU64::new(0),
+            born: AtomicU64::new(0),
             ready: Summary::none(),
             open: Summary::none(),
             advised: AtomicU64::new(0),
@@ -189,15 +198,31 @@ impl Segment {
         true
     }
 
+    /// Puts the pools of a new arena up for claims.
+    ///
     /// # Safety
     /// - The arena is committed, zero, and the caller's.
-    unsafe fn init_arena(&self, index: u32) {
+    pub(crate) unsafe fn init_arena(&self, index: u32) {
         let head = ArenaHead::of_pools(core::ptr::from_ref(self).cast(), index);
         // SAFETY: the caller's promise.
         unsafe { arena::init(self.arena(index), head) };
-        self.ready.raise(index);
-        self.pools[index as usize].release(USABLE_POOLS);
-        self.open.raise(index);
+        set_bits(&self.born, 1 << index);
+        self.show(index);
+    }
+
+    /// Puts the pools of an arena up for claims, all of which the caller holds.
+    pub(crate) fn show(&self, arena: u32) {
+        self.ready.raise(arena);
+        self.pools[arena as usize].release(USABLE_POOLS);
+        self.open.raise(arena);
+    }
+
+    /// Fresh addresses of the segment's are to be near, as all of it is.
+    pub(crate) fn keep_near(&self, start: NonNull<u8>, bytes: usize) {
+        if let Some(number) = self.node.get().checked_sub(1) {
+            // SAFETY: the caller's. If it is refused, the first touch decides.
+            unsafe { memory::prefer_node(start, bytes, Node::new(number as u32)) };
+        }
     }
 
     /// The segment that a pool lies in.
@@ -322,7 +347,9 @@ impl Segment {
 
     /// Whether `address` lies in this segment.
     pub(crate) fn contains(&self, address: usize) -> bool {
-        address.wrapping_sub(self.base.as_non_null().addr().get()) < self.bytes()
+        let offset = address.wrapping_sub(self.base.as_non_null().addr().get());
+        // Relaxed: see `vacancy`.
+        offset < self.bytes() && self.absent.load(Relaxed) >> (offset / ARENA_BYTES) & 1 == 0
     }
 }
 

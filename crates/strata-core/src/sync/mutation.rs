@@ -56,6 +56,10 @@ sites! {
     PUSH_COUNTS_ALL: bool = true, mutant "push_counts_one" = false;
     /// `counters.rs::add`: counts in one step.
     COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
+    /// `segment/vacancy.rs::vacate_free`: gives back what is free, and nothing else.
+    VACATES_WHAT_IS_FREE: bool = true, mutant "vacates_what_is_used" = false;
+    /// `segment/vacancy.rs::give_up_addresses`: whoever finds nothing meanwhile waits.
+    VACATES_IN_TURN: bool = true, mutant "vacates_out_of_turn" = false;
     /// `segment/asking.rs::begin`: one thread asks for memory at a time.
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
     /// `segment/asking.rs::drop`: publishes what the asker was given.

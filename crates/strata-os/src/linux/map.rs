@@ -21,6 +21,7 @@ use super::kernel;
 use super::machine::page_size;
 use crate::call;
 use crate::counters::Call;
+use crate::memory::At;
 use crate::posix::trim::{aligned_by_trimming, is_aligned, unmap};
 use core::ffi::c_int;
 use core::ptr::{self, NonNull};
@@ -71,6 +72,32 @@ pub(crate) unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
         unsafe { purge(ptr, size) };
     }
     unmapped
+}
+
+/// # Safety
+/// - As for [`crate::memory::give_back`].
+pub(crate) unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    unsafe { unmap(ptr, size) }
+}
+
+pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
+    let flags = PRIVATE | libc::MAP_FIXED_NOREPLACE;
+    let mapped = call::address_or_errno(Call::Map, || {
+        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
+        unsafe { kernel::mmap(ptr.as_ptr(), size, READ_WRITE, flags) }
+    });
+    match mapped {
+        Ok(place) if place == ptr => At::Mapped,
+        // A kernel before 4.17 takes the address for a hint.
+        Ok(elsewhere) => {
+            // SAFETY: mapped a moment ago, and nobody has seen it.
+            unsafe { release(elsewhere, size) };
+            At::Taken
+        }
+        Err(libc::EEXIST) => At::Taken,
+        Err(_) => At::Refused,
+    }
 }
 
 fn aligned(size: usize, align: usize, access: Access) -> Option<NonNull<u8>> {

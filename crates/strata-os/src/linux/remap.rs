@@ -9,7 +9,8 @@
 //! Does not know: when moving pays (`stratalloc` does).
 
 use super::kernel;
-use super::map::{release, reserve};
+use super::machine::page_size;
+use super::map::{map, release, reserve};
 use crate::call;
 use crate::counters::Call;
 use core::ptr::{NonNull, null_mut};
@@ -34,19 +35,33 @@ pub(crate) unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -
 /// - As for [`crate::memory::relocate`].
 pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: usize) -> Option<NonNull<u8>> {
     let target = reserve(new, align)?;
+    if !may_grow_by(new - old) {
+        // SAFETY: reserved a moment ago, and nobody has seen it.
+        unsafe { release(target, new) };
+        return None;
+    }
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-    // On refusal the target is not given back. The kernel unmaps it first and may fail after, so by now it may belong
-    // to another thread; what is lost, if anything, is addresses without memory.
+    // On refusal the target is not given back. Kernels before 6.17 unmap it first and may fail after, so by now it may belong
+    // to another thread; what is lost, if anything, is addresses without memory. Hence the question before.
     call::address(Call::Remap, || {
         // SAFETY: M3 for the old range; the target was reserved a moment ago, and nobody has seen it.
         unsafe { kernel::mremap(ptr, old, new, flags, target.as_ptr()) }
     })
 }
 
+/// Whether a limit lets the process have so many bytes more at this moment.
+fn may_grow_by(bytes: usize) -> bool {
+    let Some(probe) = (bytes != 0).then(|| map(bytes, page_size())) else { return true };
+    probe
+        .inspect(|probe| {
+            // SAFETY: mapped a moment ago, and nobody has seen it.
+            unsafe { release(*probe, bytes) };
+        })
+        .is_some()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::machine::page_size;
-    use super::super::map::map;
     use super::*;
 
     const MIB: usize = 1 << 20;

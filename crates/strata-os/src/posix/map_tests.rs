@@ -1,6 +1,7 @@
 //! What every `map.rs` promises, tried on that of this system and on that of any Unix.
 
 use super::trim::is_aligned;
+use crate::memory::At;
 use core::ptr::NonNull;
 
 const MIB: usize = 1 << 20;
@@ -13,13 +14,15 @@ struct Map {
     commit: unsafe fn(NonNull<u8>, usize) -> bool,
     decommit: unsafe fn(NonNull<u8>, usize) -> bool,
     release: unsafe fn(NonNull<u8>, usize) -> bool,
+    give_back: unsafe fn(NonNull<u8>, usize) -> bool,
+    map_at: fn(NonNull<u8>, usize) -> At,
 }
 
 /// Of a module `memory`.
 macro_rules! map_of {
     ($($memory:ident)::+) => {{
-        use $($memory)::+::{commit, decommit, map, page_size, release, reserve};
-        Map { page_bytes: page_size(), reserve, map, commit, decommit, release }
+        use $($memory)::+::{commit, decommit, give_back, map, map_at, page_size, release, reserve};
+        Map { page_bytes: page_size(), reserve, map, commit, decommit, release, give_back, map_at }
     }};
 }
 
@@ -66,5 +69,27 @@ fn memory_reads_as_zero_after_commit_and_after_decommit() {
         }
         // SAFETY: reserved.
         assert!(unsafe { release(ptr, size) });
+    }
+}
+
+#[test]
+fn addresses_that_were_given_back_can_be_had_again_unless_somebody_has_them() {
+    for Map { page_bytes: page, map, release, give_back, map_at, .. } in maps() {
+        let size = 8 * page;
+        let ptr = map(size, MIB).unwrap();
+        // SAFETY: within the mapping.
+        let middle = unsafe { ptr.byte_add(2 * page) };
+        assert_eq!(map_at(middle, 3 * page), At::Taken);
+        // SAFETY: mapped.
+        unsafe { middle.write(7) };
+        // SAFETY: mapped, and nobody uses it.
+        assert!(unsafe { give_back(middle, 3 * page) });
+        // Other tests' mappings may come between; then it says so.
+        if map_at(middle, 3 * page) == At::Mapped {
+            // SAFETY: mapped.
+            assert_eq!(unsafe { middle.read() }, 0);
+            // SAFETY: mapped above.
+            assert!(unsafe { release(ptr, size) });
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! A model releases what it reserved as a whole; of a part only the state changes, and the memory leaks. Nothing grows in place, and a move is
 //! a copy. A purge is silent here, and told to the model's hook.
 
+use crate::memory::At;
 use core::ffi::CStr;
 use core::ptr::{self, NonNull};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -91,6 +92,11 @@ pub(crate) fn find_resident(_: NonNull<u8>, _: &mut [u8]) -> bool {
 
 pub(crate) fn name(_: NonNull<u8>, _: usize, _: &'static CStr) {}
 
+/// Of a part that was given back: it stayed where it was.
+pub(crate) fn map_at(_: NonNull<u8>, _: usize) -> At {
+    At::Mapped
+}
+
 /// What changes only a state: the same answer for all of them.
 ///
 /// # Safety
@@ -101,7 +107,8 @@ pub(crate) unsafe fn granted(_: NonNull<u8>, _: usize) -> bool {
 
 pub(crate) use self::{
     granted as advise_huge_pages, granted as advise_small_pages, granted as collapse, granted as commit,
-    granted as decommit, granted as populate, granted as purge, granted as purge_lazily,
+    granted as decommit, granted as give_back, granted as populate, granted as purge,
+    granted as purge_lazily,
 };
 
 fn tag_of(ptr: NonNull<u8>) -> NonNull<Tag> {

@@ -8,6 +8,7 @@
 use super::faults::may_succeed;
 use super::table::{self, Move};
 use super::{Remains, backing, hugetlb, nodes};
+use crate::memory::At;
 use core::ffi::CStr;
 use core::ptr::NonNull;
 
@@ -172,6 +173,36 @@ pub(crate) unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
     }
     // SAFETY: the caller gives up the range.
     unsafe { keep_addresses(ptr, size) }
+}
+
+/// # Safety
+/// - As for [`crate::memory::give_back`].
+pub(crate) unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
+    table::check(ptr, size, Move::RELEASE);
+    if !may_succeed() {
+        return false;
+    }
+    if cfg!(strata_loom) {
+        super::purged(ptr, size, Remains::Zero);
+    }
+    table::make(ptr, size, Move::RELEASE);
+    // SAFETY: the same contract.
+    let given = unsafe { backing::give_back(ptr, size) };
+    if !given {
+        table::make(ptr, size, Move::TAKE_COMMITTED);
+    }
+    given
+}
+
+pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
+    if !may_succeed() {
+        return At::Refused;
+    }
+    let mapped = backing::map_at(ptr, size);
+    if mapped == At::Mapped {
+        table::make(ptr, size, Move::TAKE_COMMITTED);
+    }
+    mapped
 }
 
 /// A refused release: the memory goes back, the addresses stay mapped for good, so nobody gets them again.

@@ -11,6 +11,7 @@ use super::kernel;
 use super::machine::page_size;
 use crate::call;
 use crate::counters::Call;
+use crate::memory::At;
 use crate::posix::trim::{aligned_by_trimming, is_aligned, unmap};
 use core::ffi::c_int;
 use core::ptr::{self, NonNull};
@@ -54,6 +55,30 @@ pub(crate) unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
         let _ = unsafe { purge_lazily(ptr, size) };
     }
     unmapped
+}
+
+/// # Safety
+/// - As for [`crate::memory::give_back`].
+pub(crate) unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
+    // SAFETY: the same contract.
+    unsafe { unmap(ptr, size) }
+}
+
+/// POSIX lets the kernel take the address for a hint, and all do while nobody holds it.
+pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
+    let mapped = call::address(Call::Map, || {
+        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
+        unsafe { kernel::mmap(ptr.as_ptr(), size, READ_WRITE, PRIVATE) }
+    });
+    match mapped {
+        Some(place) if place == ptr => At::Mapped,
+        Some(elsewhere) => {
+            // SAFETY: mapped a moment ago, and nobody has seen it.
+            unsafe { release(elsewhere, size) };
+            At::Taken
+        }
+        None => At::Refused,
+    }
 }
 
 fn aligned(size: usize, align: usize, protection: c_int) -> Option<NonNull<u8>> {

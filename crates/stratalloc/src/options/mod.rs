@@ -63,8 +63,8 @@ fn obey(row: &Row, value: u64) {
     match row.id {
         Id::PurgeDelay => directory.set_purge_delay(value),
         Id::Purge => directory.set_purge_way(value),
+        Id::SegmentSize => directory.set_segment_arenas(value / ARENA_BYTES as u64),
         // Relaxed, here and below: numbers that stand alone.
-        Id::SegmentSize => directory.tuning.segment_arenas.store(value / ARENA_BYTES as u64, Relaxed),
         Id::HugeKeep => directory.tuning.huge_keep_bytes.store(value, Relaxed),
         Id::HugePages => directory.tuning.huge_pages.store(value, Relaxed),
         Id::Reserve2m => reservation::reserve(row, HugetlbPage::TwoMiB, value),
@@ -116,7 +116,8 @@ impl Strata {
     /// assert_eq!(Strata::set_option("colour", "blue"), Err(OptionError::Unknown));
     /// ```
     ///
-    /// `segment_size` counts for segments that are reserved from now on; of `reserve_2m` and `reserve_1g`, what is more than
+    /// `segment_size` counts for segments that are reserved from now on, and what older ones have beyond and never used goes
+    /// back; of `reserve_2m` and `reserve_1g`, what is more than
     /// before is taken at once, and nothing is given back.
     ///
     /// # Errors

@@ -84,7 +84,7 @@ impl Options {
     /// Makes these options hold from now on, except those that the user chose in the environment.
     ///
     /// For programs that learn what they want only as they run, or cannot use [`options!`](crate::options!) because they
-    /// forbid unsafe code. What has started already stays: segments keep their size.
+    /// forbid unsafe code. What has started already stays: segments keep what they have used.
     ///
     /// ```
     /// stratalloc::Options::new().purge_delay_ms(1000).apply();

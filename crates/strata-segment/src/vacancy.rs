@@ -1,0 +1,328 @@
+//! Addresses that go back although their segment stays: of arenas that nobody claimed yet, and of those in which nothing lives.
+//!
+//! ```text
+//!   arena 0             arena 1, never claimed        arena 2, all of its pools free
+//!   ├ headers │ pools … ┼ ░░░░░░ given back ░░░░░░░░░ ┼ headers │ ░░░ given back ░░░ ┤
+//! ```
+//!
+//! A reader of the directory may hold a segment, and whoever follows a stale hint the header of a pool, for as long as it likes.
+//! So an arena's headers stay (two or three pages of its 4 MiB), and all else goes. It happens when something is refused, and
+//! when the program asks for it (`trim`): small blocks that were freed must not stand in the way of a huge one.
+//!
+//! | an arena is | `arenas` | `pools` | `ready` | `vacant` | who may leave it          | to                  |
+//! |-------------|----------|---------|---------|----------|---------------------------|---------------------|
+//! | reserved    | 1        | none    | 0       | 0        | `claim_among` of `arenas` | ready, or vacant    |
+//! | ready       | 0        | any     | 1       | 0        | a claim of all its pools  | vacant              |
+//! | vacant      | 0        | none    | 0       | 1        | `claim_among` of `vacant` | ready, or as it was |
+//!
+//! I1  Whoever moves an arena holds the bit, or all of the bits, that it was found by; in between it is in no set.
+//! I2  Others may get the addresses of a vacant arena. `absent` says so before they can, and `contains` asks it.
+//! I3  A vacant arena that was ready once (`born`) has closed headers and clean pools, so it becomes ready by its bits alone.
+//!
+//! Does not know: when. Model: `loom-tests/tests/p24_vacancy.rs`; mutants `vacates_what_is_used`, `vacates_out_of_turn`.
+
+use crate::asking::Asker;
+use crate::directory::Directory;
+use crate::purge::PurgeWay;
+use crate::segment::Segment;
+use core::ptr::NonNull;
+use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
+use strata_core::sync::Ordering::Relaxed;
+use strata_core::sync::mutation::{VACATES_IN_TURN, VACATES_WHAT_IS_FREE};
+use strata_os::machine;
+use strata_os::memory::{self, At};
+
+/// Arenas whose addresses others have: so many are tried before a new segment is made instead.
+const TRIES: u32 = 4;
+
+impl Directory {
+    /// Gives the addresses back of all that is not in use; how many bytes.
+    pub fn give_up_addresses(&self) -> u64 {
+        let turn = if VACATES_IN_TURN { self.asking.wait_for_turn() } else { Asker::out_of_turn() };
+        self.give_up_in_turn(&turn)
+    }
+
+    /// The same; whoever finds nothing meanwhile waits for the end of the turn.
+    pub(crate) fn give_up_in_turn(&self, _turn: &Asker<'_>) -> u64 {
+        self.segments().filter(|segment| !segment.is_pinned()).map(|segment| self.vacate(segment)).sum()
+    }
+
+    fn vacate(&self, segment: &Segment) -> u64 {
+        let reserved = self.vacate_reserved(segment, u64::MAX);
+        let free = segment.committed_arenas().map(|arena| self.vacate_free(segment, arena));
+        reserved + free.sum::<u64>()
+    }
+
+    /// Gives those of `wanted` arenas back that nobody claimed yet; how many bytes.
+    fn vacate_reserved(&self, segment: &Segment, wanted: u64) -> u64 {
+        let bytes = segment.vacate_reserved(wanted);
+        self.numbers.reserved_bytes.subtract(bytes);
+        bytes
+    }
+
+    /// Changes how many arenas are reserved at a time. What was made before somebody chose gives back what it has beyond.
+    pub fn set_segment_arenas(&self, arenas: u64) {
+        // Relaxed: a number that stands alone.
+        self.tuning.segment_arenas.store(arenas, Relaxed);
+        if arenas < u64::from(u64::BITS) && self.numbers.segments.get() != 0 {
+            let _turn = self.asking.wait_for_turn();
+            let beyond = u64::MAX << arenas;
+            self.segments().filter(|segment| !segment.is_pinned()).for_each(|segment| {
+                self.vacate_reserved(segment, beyond);
+            });
+        }
+    }
+
+    /// Gives back what lies behind the headers of an arena, if all of its pools are free; how many bytes.
+    fn vacate_free(&self, segment: &Segment, arena: u32) -> u64 {
+        let bits = &segment.pools[arena as usize];
+        if VACATES_WHAT_IS_FREE && !bits.claim_exactly(USABLE_POOLS) {
+            return 0;
+        }
+        let (place, bytes) = segment.behind_headers(arena);
+        let dirty = segment.dirty(arena);
+        segment.set_out(arena);
+        // SAFETY: ours by the claim of all pools; nobody uses what a free pool holds.
+        if !unsafe { memory::give_back(place, bytes) } {
+            segment.set_ready(arena);
+            return 0;
+        }
+        self.note_purged(segment, arena, dirty, PurgeWay::Now);
+        segment.mark_clean(arena, USABLE_POOLS);
+        self.uncount_arena(bytes as u64);
+        segment.vacant.release(1 << arena);
+        bytes as u64
+    }
+
+    fn uncount_arena(&self, bytes: u64) {
+        self.numbers.reserved_bytes.subtract(bytes);
+        self.numbers.committed_bytes.subtract(ARENA_BYTES as u64);
+        self.numbers.arenas.subtract(1);
+    }
+
+    /// Takes the addresses of a vacant arena of `segment` again, if nobody has them, and puts its pools up for claims.
+    pub(crate) fn revive_in(&self, segment: &Segment) -> bool {
+        let mut untried = segment.vacant.glance();
+        for _ in 0..TRIES {
+            let lowest = untried & untried.wrapping_neg();
+            untried &= !lowest;
+            if lowest == 0 {
+                return false;
+            }
+            let Some(mask) = segment.vacant.claim_among(lowest) else { continue };
+            match segment.revive(mask.trailing_zeros(), |start| self.take_arena(start)) {
+                Ok(bytes) => {
+                    self.numbers.reserved_bytes.add(bytes as u64);
+                    return true;
+                }
+                Err(At::Taken) => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+}
+
+impl Segment {
+    /// Gives the addresses of those of `wanted` arenas back that nobody claimed yet; how many bytes.
+    fn vacate_reserved(&self, wanted: u64) -> u64 {
+        let Some(mut left) = self.arenas.claim_among(wanted) else { return 0 };
+        let mut bytes = 0;
+        while left != 0 {
+            let first = left.trailing_zeros();
+            let run = run_from(left, first);
+            left &= !run;
+            let length = run.count_ones() as usize * ARENA_BYTES;
+            self.set_absent(run);
+            // SAFETY: reserved with the segment, and ours by the claim of the bits.
+            if unsafe { memory::give_back(self.arena(first).as_non_null(), length) } {
+                bytes += length as u64;
+                self.vacant.release(run);
+            } else {
+                self.set_present(run);
+                self.arenas.release(run);
+            }
+        }
+        bytes
+    }
+
+    /// Makes a vacant arena ready, which the caller holds; by how many bytes the segment has grown.
+    fn revive(&self, arena: u32, take: impl FnOnce(NonNull<u8>) -> bool) -> Result<usize, At> {
+        let is_born = self.is_born(arena);
+        let start = self.arena(arena).as_non_null();
+        let (place, bytes) = if is_born { self.behind_headers(arena) } else { (start, ARENA_BYTES) };
+        match memory::map_at(place, bytes) {
+            At::Mapped => {}
+            refusal => {
+                self.vacant.release(1 << arena);
+                return Err(refusal);
+            }
+        }
+        self.set_present(1 << arena);
+        self.keep_near(place, bytes);
+        if take(start) {
+            self.set_advised(arena);
+        }
+        if is_born {
+            self.set_ready(arena);
+        } else {
+            // SAFETY: mapped just now, zero, and ours by the claim of its bit.
+            unsafe { self.init_arena(arena) };
+        }
+        Ok(bytes)
+    }
+
+    /// The whole pages behind an arena's headers.
+    fn behind_headers(&self, arena: u32) -> (NonNull<u8>, usize) {
+        let kept = self.metadata_bytes(arena).next_multiple_of(machine::page_size());
+        // SAFETY: within the arena, whose headers are a part of its first pool.
+        (unsafe { self.arena(arena).as_non_null().byte_add(kept) }, ARENA_BYTES - kept)
+    }
+
+    /// An arena, all of whose pools the caller holds, is one that nobody finds.
+    fn hide(&self, arena: u32) {
+        self.open.clear_if(arena, || self.pools[arena as usize].glance() == 0);
+        self.ready.clear_if(arena, || true);
+        self.aged[arena as usize].set(0);
+        self.settled[arena as usize].set(0);
+    }
+
+    /// Whether an arena that the caller holds was ready once.
+    fn is_born(&self, arena: u32) -> bool {
+        // Relaxed: ordered by the claim of the arena.
+        self.born.load(Relaxed) >> arena & 1 == 1
+    }
+
+    /// Others may get the addresses of these arenas from now on.
+    fn set_absent(&self, arenas: u64) {
+        // Relaxed, here and below: they get them by a system call that comes later.
+        self.absent.fetch_or(arenas, Relaxed);
+    }
+
+    fn set_present(&self, arenas: u64) {
+        self.absent.fetch_and(!arenas, Relaxed);
+    }
+
+    /// A ready arena, all of whose pools the caller holds, is found by nobody from now on.
+    fn set_out(&self, arena: u32) {
+        self.set_absent(1 << arena);
+        self.hide(arena);
+        self.clear_advised(arena);
+    }
+
+    /// The other way round: its pools are up for claims again.
+    fn set_ready(&self, arena: u32) {
+        self.set_present(1 << arena);
+        self.show(arena);
+    }
+}
+
+/// The set bits of `word` from `first` on, up to the first that is not.
+fn run_from(word: u64, first: u32) -> u64 {
+    let above = word >> first;
+    let length = above.trailing_ones();
+    (u64::MAX >> (64 - length)) << first
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use strata_core::layout::{ARENAS_PER_SEGMENT, POOL_BYTES};
+    use strata_core::pool::Pool;
+
+    const USABLE: usize = USABLE_POOLS.count_ones() as usize;
+    const SEGMENT_BYTES: u64 = (ARENAS_PER_SEGMENT * ARENA_BYTES) as u64;
+
+    fn take(directory: &Directory, count: usize) -> Vec<&'static Pool> {
+        let take = |_| {
+            let (start, dirty) = directory.allocate_large(POOL_BYTES, 1).unwrap();
+            // SAFETY: allocated just now.
+            assert!(dirty == 1 || unsafe { start.read() } == 0, "said to be zero");
+            // SAFETY: as above.
+            unsafe { start.write_bytes(0xa5, POOL_BYTES) };
+            // SAFETY: the base of a pool of an arena.
+            unsafe { Pool::of_base(start) }
+        };
+        (0..count).map(take).collect()
+    }
+
+    fn free(directory: &Directory, pools: Vec<&'static Pool>) {
+        // SAFETY: the pools of a test have one user, who gives each back once.
+        pools.into_iter().for_each(|pool| unsafe { directory.free_large(pool) });
+    }
+
+    /// Bytes reserved, arenas, used pools.
+    fn numbers(directory: &Directory) -> (u64, u64, u64) {
+        let census = directory.census();
+        assert_eq!(census.arenas * ARENA_BYTES as u64, census.committed_bytes);
+        (census.reserved_bytes, census.arenas, census.used_pools)
+    }
+
+    #[test]
+    fn a_run_of_bits_begins_where_it_is_told_and_ends_at_the_first_gap() {
+        assert_eq!(run_from(0b1011_0110, 1), 0b110);
+        assert_eq!(run_from(u64::MAX, 0), u64::MAX);
+        assert_eq!(run_from(1 << 63, 63), 1 << 63);
+    }
+
+    #[test]
+    fn what_was_never_claimed_goes_and_comes_again() {
+        static DIRECTORY: Directory = Directory::new();
+        let held = take(&DIRECTORY, 1);
+        assert_eq!(numbers(&DIRECTORY), (SEGMENT_BYTES, 1, 1));
+        assert_eq!(DIRECTORY.give_up_addresses(), SEGMENT_BYTES - ARENA_BYTES as u64);
+        assert_eq!(numbers(&DIRECTORY), (ARENA_BYTES as u64, 1, 1));
+        let more = take(&DIRECTORY, 2 * USABLE);
+        assert_eq!(numbers(&DIRECTORY).1, 3);
+        assert!(DIRECTORY.contains(more[2 * USABLE - 1].base().addr().get()));
+        free(&DIRECTORY, more);
+        free(&DIRECTORY, held);
+    }
+
+    #[test]
+    fn of_an_arena_in_which_nothing_lives_the_headers_stay() {
+        static DIRECTORY: Directory = Directory::new();
+        let pools = take(&DIRECTORY, 3 * USABLE);
+        let (addresses, last) =
+            (pools.iter().map(|pool| pool.base().addr().get()).collect::<Vec<_>>(), pools[0]);
+        let live = pools[USABLE];
+        free(&DIRECTORY, pools.into_iter().filter(|pool| !core::ptr::eq(*pool, live)).collect());
+        DIRECTORY.give_up_addresses();
+        let (reserved, arenas, used) = numbers(&DIRECTORY);
+        assert_eq!((arenas, used), (1, 1));
+        assert!(reserved < (ARENA_BYTES + 4 * POOL_BYTES) as u64, "{reserved}");
+        let ours = addresses.iter().filter(|address| DIRECTORY.contains(**address)).count();
+        assert_eq!(ours, USABLE, "the rest may be anybody's");
+        // Whoever still holds a pool may look at its header.
+        assert_eq!(last.format(), strata_core::pool::Format::Idle);
+        let again = take(&DIRECTORY, 3 * USABLE);
+        assert_eq!(numbers(&DIRECTORY).1, 4);
+        free(&DIRECTORY, again);
+    }
+
+    #[test]
+    fn addresses_that_others_got_are_left_to_them() {
+        static DIRECTORY: Directory = Directory::new();
+        free(&DIRECTORY, take(&DIRECTORY, 1));
+        DIRECTORY.give_up_addresses();
+        let segment = DIRECTORY.segments().next().unwrap();
+        let theirs: Vec<_> = (1..4).map(|arena| segment.arena(arena).as_non_null()).collect();
+        let mapped = |start: &NonNull<u8>| memory::map_at(*start, ARENA_BYTES) == At::Mapped;
+        if theirs.iter().all(mapped) {
+            take(&DIRECTORY, 2 * USABLE);
+            assert!(theirs.iter().all(|start| !DIRECTORY.contains(start.addr().get())));
+            // SAFETY: mapped above.
+            assert!(theirs.iter().all(|start| unsafe { start.read() } == 0));
+        }
+    }
+
+    #[test]
+    fn giving_up_twice_gives_up_nothing() {
+        static DIRECTORY: Directory = Directory::new();
+        free(&DIRECTORY, take(&DIRECTORY, 1));
+        assert!(DIRECTORY.give_up_addresses() > 0);
+        assert_eq!(DIRECTORY.give_up_addresses(), 0);
+        assert_eq!(numbers(&DIRECTORY).1, 0);
+    }
+}
