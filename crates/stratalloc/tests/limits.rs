@@ -138,6 +138,103 @@ fn cramped(name: &str, bytes: usize, body: impl FnOnce()) {
     expect_success(command.spawn().unwrap());
 }
 
+const THREADS: usize = 1000;
+
+/// Takes blocks of many sizes, all threads at the same moment; how many were refused.
+fn rush(start: &std::sync::Barrier) -> usize {
+    let mut blocks = Vec::with_capacity(400);
+    start.wait();
+    let sizes = (0..400).map(|index| 16 + index * 37 % 4000);
+    blocks.extend(sizes.map(|size| Patterned::new(layout(size, 8), size as u64)));
+    let refused = blocks.iter().filter(|block| block.is_none()).count();
+    start.wait();
+    blocks.into_iter().flatten().for_each(Patterned::free);
+    refused
+}
+
+fn reserved_beyond_twice_what_is_committed() -> usize {
+    let stats = Strata::stats();
+    stats.reserved_bytes.saturating_sub(2 * stats.committed_bytes) as usize
+}
+
+#[test]
+fn a_thousand_threads_that_start_at_once_are_refused_nothing_that_is_there() {
+    alone("a_thousand_threads_that_start_at_once_are_refused_nothing_that_is_there", || {
+        let threads = if is_slow() { THREADS / 10 } else { THREADS };
+        limit(libc::RLIMIT_AS, Some(8 << 30));
+        let start = &std::sync::Barrier::new(threads);
+        let refused: usize = std::thread::scope(|scope| {
+            let small = || std::thread::Builder::new().stack_size(64 * KIB);
+            let rush = |_| small().spawn_scoped(scope, || rush(start)).unwrap();
+            let threads: Vec<_> = (0..threads).map(rush).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(refused, 0);
+        assert!(reserved_beyond_twice_what_is_committed() <= 512 * MIB);
+    });
+}
+
+/// Bytes of blocks of `size` that can be had, all of which are given back.
+fn obtainable(size: usize, blocks: &mut Vec<Patterned>) -> usize {
+    exhaust(size, blocks);
+    let bytes = blocks.iter().map(Patterned::size).sum();
+    blocks.iter().for_each(Patterned::check);
+    blocks.drain(..).for_each(Patterned::free);
+    bytes
+}
+
+/// Under a limit that leaves `room`, blocks of each kind can be had after those of each other.
+fn turn_from_kind_to_kind(resource: libc::__rlimit_resource_t, in_use: &str) {
+    let mut blocks = Vec::with_capacity(400_000);
+    let room = if is_slow() { 100 * MIB } else { 400 * MIB };
+    limit(resource, Some(status_bytes(in_use) + room));
+    let least = |size| if size == MIB { room / 100 * 70 } else { room / 100 * 88 };
+    for size in [2000, 20 * MIB, 20_000, 3 * MIB, 2000, 20 * MIB, MIB, 9 * MIB] {
+        let bytes = obtainable(size, &mut blocks);
+        assert!(bytes >= least(size), "{} MiB in blocks of {size} bytes", bytes / MIB);
+    }
+    limit(resource, None);
+}
+
+#[test]
+fn under_a_limit_on_addresses_one_kind_of_blocks_makes_room_for_the_next() {
+    alone("under_a_limit_on_addresses_one_kind_of_blocks_makes_room_for_the_next", || {
+        turn_from_kind_to_kind(libc::RLIMIT_AS, "VmSize:");
+    });
+}
+
+#[test]
+fn under_a_limit_on_data_one_kind_of_blocks_makes_room_for_the_next() {
+    alone("under_a_limit_on_data_one_kind_of_blocks_makes_room_for_the_next", || {
+        turn_from_kind_to_kind(libc::RLIMIT_DATA, "VmData:");
+    });
+}
+
+#[test]
+fn what_is_trimmed_is_there_for_mappings_of_the_programs_own() {
+    alone("what_is_trimmed_is_there_for_mappings_of_the_programs_own", || {
+        let mut blocks = Vec::with_capacity(400_000);
+        let before = address_space_bytes();
+        (0..100_000).for_each(|seed| blocks.extend(Patterned::new(layout(1000, 8), seed)));
+        blocks.drain(..).for_each(Patterned::free);
+        Strata::trim();
+        assert!(address_space_bytes() < before + 16 * MIB);
+        let again: Vec<_> = (0..100_000).map(|seed| Patterned::new(layout(1000, 8), seed).unwrap()).collect();
+        again.into_iter().for_each(Patterned::free);
+    });
+}
+
+#[test]
+fn most_of_a_small_limit_can_be_had_in_large_pieces() {
+    cramped("most_of_a_small_limit_can_be_had_in_large_pieces", 300 * MIB, || {
+        let mut blocks = Vec::with_capacity(100_000);
+        for size in [90 * MIB, 9000 * KIB, 5 * MIB] {
+            let bytes = obtainable(size, &mut blocks);
+            assert!(bytes >= 250 * MIB, "{} MiB in blocks of {size} bytes", bytes / MIB);
+        }
+    });
+}
+
 #[test]
 fn small_blocks_are_there_where_a_whole_segment_is_not() {
     cramped("small_blocks_are_there_where_a_whole_segment_is_not", 96 * MIB, || {

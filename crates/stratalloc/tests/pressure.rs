@@ -10,6 +10,7 @@ mod process;
 
 use patterned::{Patterned, layout};
 use process::{MIB, alone};
+use std::sync::Barrier;
 use std::thread::sleep;
 use std::time::Duration;
 use strata_cache::thread::RUNTIME;
@@ -89,5 +90,39 @@ fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
         Patterned::new(layout(MIB, 8), 0).unwrap().free();
         calls_of_looks();
         assert!(Strata::stats().dirty_pools < 16);
+    });
+}
+
+/// Takes 60 blocks of half a pool at the same moment as all others.
+fn rush(start: &Barrier) {
+    start.wait();
+    let blocks: Vec<_> =
+        (0..60).map(|seed| Patterned::new(layout(32 << 10, 8), seed).expect("there is memory")).collect();
+    start.wait();
+    blocks.into_iter().for_each(Patterned::free);
+}
+
+#[test]
+fn threads_that_start_at_once_make_no_more_calls_than_one_that_takes_as_much() {
+    alone("threads_that_start_at_once_make_no_more_calls_than_one_that_takes_as_much", || {
+        const THREADS: usize = 128;
+        Strata::set_purge_delay_ms(Options::NEVER);
+        let start = &Barrier::new(THREADS + 1);
+        let (calls, arenas, segments) = std::thread::scope(|scope| {
+            (0..THREADS).for_each(|_| drop(scope.spawn(|| rush(start))));
+            std::thread::sleep(Duration::from_millis(50));
+            let before = (calls(), Strata::stats());
+            start.wait();
+            start.wait();
+            let after = (calls(), Strata::stats());
+            (after.0 - before.0, after.1.arenas - before.1.arenas, after.1.segments - before.1.segments)
+        });
+        assert!(arenas >= 60, "{arenas}");
+        // An arena is committed by one call, and a segment takes one or three more for its addresses. Caches have slabs.
+        assert!(
+            calls <= arenas + 3 * segments + 20,
+            "{calls} calls for {arenas} arenas in {segments} segments"
+        );
+        assert!(arenas <= 64 + THREADS as u64 / 8, "{arenas}");
     });
 }
