@@ -2,7 +2,7 @@
 //!
 //! | name             | an alignment that is no power of two      | size zero, too much                               |
 //! |------------------|-------------------------------------------|---------------------------------------------------|
-//! | `posix_memalign` | `EINVAL` (and below a pointer's size)     | a block; `ENOMEM` as result, `errno` as it was    |
+//! | `posix_memalign` | `EINVAL` (and below a pointer's size)     | a block; `ENOMEM` as result and `errno` (glibc)   |
 //! | `aligned_alloc`  | null, `EINVAL` (C23; glibc from 2.38 on)  | a block; null, `ENOMEM`                           |
 //! | `memalign`       | the next one (glibc)                      | as above                                          |
 //! | `valloc`         | the page size                             | as above                                          |
@@ -13,7 +13,7 @@
 //! Does not know: size classes.
 
 use crate::errno;
-use crate::malloc::{allocate_aligned, try_allocate_aligned};
+use crate::malloc::allocate_aligned;
 use core::ffi::{c_int, c_void};
 use strata_os::machine;
 
@@ -22,7 +22,7 @@ unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, s
     if !alignment.is_power_of_two() || alignment < size_of::<*mut c_void>() {
         return libc::EINVAL;
     }
-    let block = try_allocate_aligned(size, alignment);
+    let block = allocate_aligned(size, alignment);
     if block.is_null() {
         return libc::ENOMEM;
     }

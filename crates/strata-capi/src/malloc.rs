@@ -65,20 +65,14 @@ extern "C" fn allocate_with_care(size: usize) -> *mut u8 {
 }
 
 /// At least `size` bytes at a multiple of `align`, a power of two; null with `ENOMEM` otherwise.
-#[inline]
-pub(crate) fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
-    let block = try_allocate_aligned(size, align);
-    if block.is_null() { errno::no_memory() } else { block }
-}
-
-/// The same without a word about it in `errno`.
 #[inline(never)]
-pub(crate) extern "C" fn try_allocate_aligned(size: usize, align: usize) -> *mut u8 {
+pub(crate) extern "C" fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
     // A size rounded up to the alignment has a class whose blocks are aligned.
-    match pop(padded(size, align).wrapping_sub(1)) {
-        Some(block) => block.as_non_null().as_ptr(),
-        None => allocate_as(size.max(1), align),
+    if let Some(block) = pop(padded(size, align).wrapping_sub(1)) {
+        return block.as_non_null().as_ptr();
     }
+    let block = allocate_as(size.max(1), align);
+    if block.is_null() { errno::no_memory() } else { block }
 }
 
 /// At least `size` bytes, which is above zero, at a multiple of `align`; null otherwise.

@@ -3,6 +3,8 @@
 //! `free` must leave `errno` as it was (POSIX 2024), and a `malloc` that succeeds after a retry should: so a refusal is
 //! a value here. Linux is called past the C library (`linux/raw`) and never sets it; elsewhere the old one comes back.
 //!
+//! Every other call of the C library that a filter of system calls may refuse is made `quietly`.
+//!
 //! Does not know: what the call does.
 
 use crate::counters::Call;
@@ -54,6 +56,14 @@ pub(crate) fn by_errno(call: impl FnOnce() -> Option<usize>) -> Answer {
     answer.ok_or(reason)
 }
 
+/// Makes a call that may fail and leave its reason in `errno`, which nobody wants to know.
+pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> T {
+    let errno = Errno::now();
+    let answer = call();
+    errno.restore();
+    answer
+}
+
 /// The calling thread's error number at some moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Errno(c_int);
@@ -88,6 +98,13 @@ mod tests {
         assert_eq!((refused, Errno::now().0), (Err(libc::ENOMEM), 7));
         assert!(!is_done(Call::Advise, || Err(libc::EINVAL)));
         assert_eq!(done_or_errno(Call::Advise, || Err(libc::EINVAL)), Err(libc::EINVAL));
+        assert_eq!(Errno::now().0, 7);
+    }
+
+    #[test]
+    fn what_fails_quietly_leaves_errno_as_it_was() {
+        Errno(7).restore();
+        quietly(|| Errno(libc::EPERM).restore());
         assert_eq!(Errno::now().0, 7);
     }
 

@@ -12,7 +12,7 @@
 //!
 //! Does not know: what the thread does.
 
-use crate::call::Errno;
+use crate::call::{Errno, quietly};
 use crate::system::cancel::uncancelled;
 use crate::system::errno_location;
 use core::cell::UnsafeCell;
@@ -111,10 +111,8 @@ pub fn name_myself(name: &'static CStr) {
 
 /// Lets other threads run, if the system allows it.
 pub fn yield_now() {
-    let errno = Errno::now();
     // SAFETY: asks nothing of the caller.
-    unsafe { libc::sched_yield() };
-    errno.restore();
+    quietly(|| unsafe { libc::sched_yield() });
 }
 
 /// A number that tells the calling thread from all others that live; without a system call.

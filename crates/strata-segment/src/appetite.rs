@@ -73,7 +73,7 @@ impl Appetite {
         }
         let begun = clock::processor_nanoseconds();
         let taken = take();
-        if clock::processor_nanoseconds() - begun >= self.slow_ns.get() {
+        if clock::processor_nanoseconds().saturating_sub(begun) >= self.slow_ns.get() {
             self.slow_until.set(clock::milliseconds() + PAUSE_MS);
         }
         taken

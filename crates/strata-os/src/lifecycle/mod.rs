@@ -30,7 +30,7 @@ mod elf;
 #[doc(hidden)]
 pub mod mach_o;
 
-use crate::call::Errno;
+use crate::call::quietly;
 use core::ffi::c_void;
 use core::mem;
 use core::ptr::{self, NonNull};
@@ -67,7 +67,7 @@ impl ThreadExitKey {
         // Acquire: the C library's entry for the key; pairs with the Release in `publish`.
         let open = KeyWord(KEY.load(Ordering::Acquire)).key() == Some(self);
         // SAFETY: L1: the key exists. A thread that is here while its code is being unloaded is lost anyway.
-        open && unsafe { libc::pthread_setspecific(self.0, value.as_ptr().cast()) } == 0
+        open && quietly(|| unsafe { libc::pthread_setspecific(self.0, value.as_ptr().cast()) }) == 0
     }
 }
 
@@ -118,11 +118,9 @@ static CHILD: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 #[cold]
 #[inline(never)]
 fn make_key(destructor: Destructor) -> Option<ThreadExitKey> {
-    let errno = Errno::now();
     let mut key = 0;
     // SAFETY: writes the key that it is given.
-    let made = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) } == 0;
-    errno.restore();
+    let made = quietly(|| unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) }) == 0;
     if made { publish(key) } else { None }
 }
 
@@ -154,7 +152,7 @@ crate::at_exit!(close);
 
 fn register_child() -> bool {
     // SAFETY: the handler is there as long as this library is, and the C library forgets it with the library.
-    unsafe { libc::pthread_atfork(None, None, Some(run_in_child)) == 0 }
+    quietly(|| unsafe { libc::pthread_atfork(None, None, Some(run_in_child)) == 0 })
 }
 
 fn forget_child() -> bool {

@@ -1,6 +1,7 @@
 //! Time that is cheap to read and good enough to decide what has been idle.
 
 use super::raw::{self, flags};
+use crate::call::quietly;
 use libc::{CLOCK_MONOTONIC_COARSE, CLOCK_THREAD_CPUTIME_ID, timespec};
 
 /// Milliseconds since some moment before the program; never runs backwards, stands still while the machine sleeps.
@@ -9,7 +10,7 @@ use libc::{CLOCK_MONOTONIC_COARSE, CLOCK_THREAD_CPUTIME_ID, timespec};
 pub fn milliseconds() -> u64 {
     let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes the value that it is given; if it fails, the value stays zero.
-    unsafe { libc::clock_gettime(CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    quietly(|| unsafe { libc::clock_gettime(CLOCK_MONOTONIC_COARSE, &raw mut now) });
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
@@ -27,7 +28,7 @@ pub fn milliseconds_past_the_c_library() -> u64 {
 pub fn processor_nanoseconds() -> u64 {
     let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes the value that it is given; if it fails, the value stays zero.
-    unsafe { libc::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
+    quietly(|| unsafe { libc::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &raw mut now) });
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 

@@ -106,7 +106,9 @@ fn file(page: HugetlbPage) -> &'static CStr {
 /// Bytes of explicit huge pages that this process has, which are no part of its resident memory.
 pub(crate) fn hugetlb_bytes() -> u64 {
     let mut buffer = [0; 512];
-    small_file::find_line(c"/proc/self/status", &mut buffer, bytes_in).unwrap_or(0)
+    let mut read = |path| small_file::find_line(path, &mut buffer, bytes_in);
+    // The first has no such line once `main` has ended by `pthread_exit`.
+    read(c"/proc/self/status").or_else(|| read(c"/proc/thread-self/status")).unwrap_or(0)
 }
 
 fn bytes_in(line: &[u8]) -> Option<u64> {

@@ -7,9 +7,10 @@
 
 use super::raw::{self, number};
 use super::small_file;
-use crate::call::Errno;
+use crate::call::quietly;
 use crate::machine::MemoryBudget;
 use crate::posix::page_size::PageSize;
+use core::ffi::CStr;
 use core::mem::size_of_val;
 
 /// More than any kernel supports today (8192 on x86-64).
@@ -24,11 +25,8 @@ pub(crate) fn page_size() -> usize {
 
 /// What the kernel told the process about itself at its start; works before `main`.
 fn auxiliary(kind: libc::c_ulong) -> usize {
-    let errno = Errno::now();
     // SAFETY: reads a table that does not change; zero for what is not in it.
-    let value = unsafe { libc::getauxval(kind) };
-    errno.restore();
-    value as usize
+    quietly(|| unsafe { libc::getauxval(kind) }) as usize
 }
 
 /// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
@@ -74,7 +72,7 @@ pub(crate) fn own_budget() -> Option<MemoryBudget> {
 pub fn physical_memory() -> u64 {
     let mut info = core::mem::MaybeUninit::<libc::sysinfo>::zeroed();
     // SAFETY: writes the value that it is given.
-    unsafe { libc::sysinfo(info.as_mut_ptr()) };
+    quietly(|| unsafe { libc::sysinfo(info.as_mut_ptr()) });
     // SAFETY: all numbers, for which zeroes are valid should the call fail.
     let info = unsafe { info.assume_init() };
     info.totalram * u64::from(info.mem_unit)
@@ -87,7 +85,7 @@ pub fn resident_bytes() -> u64 {
     ProcessSize::now().map_or(0, |size| size.resident)
 }
 
-/// What `/proc/self/statm` says, in bytes.
+/// What `statm` says, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ProcessSize {
     addresses: u64,
@@ -98,8 +96,15 @@ struct ProcessSize {
 
 impl ProcessSize {
     fn now() -> Option<Self> {
+        Self::read(c"/proc/self/statm").or_else(|| Self::read(c"/proc/thread-self/statm"))
+    }
+
+    /// `None` also for zeros: once `main` has ended by `pthread_exit`, `self` is a process without memory, although its threads
+    /// live on. What they say is true.
+    fn read(path: &CStr) -> Option<Self> {
         let mut buffer = [0; 128];
-        Self::parse(small_file::read(c"/proc/self/statm", &mut buffer)?, page_size() as u64)
+        let size = Self::parse(small_file::read(path, &mut buffer)?, page_size() as u64)?;
+        (size.addresses != 0).then_some(size)
     }
 
     /// Seven numbers of pages: size, resident, shared, text, nothing, data, nothing.
@@ -113,12 +118,12 @@ impl ProcessSize {
 /// The number of this process.
 pub fn process() -> u64 {
     // SAFETY: asks nothing of the caller.
-    unsafe { libc::getpid() as u64 }
+    quietly(|| unsafe { libc::getpid() as u64 })
 }
 
 pub(crate) fn name_thread(name: &'static core::ffi::CStr) {
     // SAFETY: the name ends in a zero byte, and the kernel copies it.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    quietly(|| unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) });
 }
 
 /// Whether the program runs with the rights of another user than the one who started it.
@@ -156,5 +161,31 @@ mod tests {
     fn a_running_process_is_resident_in_physical_memory() {
         assert!(resident_bytes() > 0);
         assert!(resident_bytes() <= physical_memory());
+    }
+
+    #[test]
+    fn a_process_whose_main_thread_has_ended_is_resident_all_the_same() {
+        extern "C" fn look(_: *mut core::ffi::c_void) -> *mut core::ffi::c_void {
+            // The other thread is gone when its own file says so.
+            while ProcessSize::read(c"/proc/self/statm").is_some() {
+                crate::thread::yield_now();
+            }
+            let is_true = resident_bytes() > 1 << 16;
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(i32::from(!is_true)) };
+        }
+        // SAFETY: the child starts a thread and ends; the C library's allocator survives a fork.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let mut thread = 0;
+            // SAFETY: the place is the child's, and the body takes nothing.
+            unsafe { libc::pthread_create(&raw mut thread, core::ptr::null(), look, core::ptr::null_mut()) };
+            // SAFETY: the call that ends this thread alone, past the harness, which has nothing to unwind for.
+            unsafe { libc::syscall(libc::SYS_exit, 0) };
+        }
+        let mut status = 0;
+        // SAFETY: a child of ours.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{status:#x}");
     }
 }

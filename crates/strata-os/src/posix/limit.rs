@@ -2,6 +2,7 @@
 //!
 //! Does not know: how much is used of them.
 
+use crate::call::quietly;
 // OpenBSD has no limit on addresses; that on data counts private mappings.
 #[cfg(not(target_os = "openbsd"))]
 use libc::RLIMIT_AS as ADDRESS_SPACE;
@@ -29,7 +30,7 @@ pub fn data_limit() -> Option<u64> {
 fn soft_limit(kind: Kind) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: writes the value that it is given; cannot fail for a kind that there is.
-    unsafe { libc::getrlimit(kind, &raw mut limit) };
+    quietly(|| unsafe { libc::getrlimit(kind, &raw mut limit) });
     (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as u64)
 }
 

@@ -1,5 +1,6 @@
 //! Time that is good enough to decide what has been idle.
 
+use crate::call::quietly;
 use libc::{CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID, clockid_t, timespec};
 
 /// Milliseconds since some moment before the program; never runs backwards. Whether it goes on while the machine sleeps
@@ -24,7 +25,7 @@ pub fn processor_nanoseconds() -> u64 {
 fn read(clock: clockid_t) -> u64 {
     let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes the value that it is given; if it fails, the value stays zero.
-    unsafe { libc::clock_gettime(clock, &raw mut now) };
+    quietly(|| unsafe { libc::clock_gettime(clock, &raw mut now) });
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 

@@ -5,7 +5,7 @@
 //!
 //! Does not know: what anyone concludes from it.
 
-use crate::call::Errno;
+use crate::call::{Errno, quietly};
 use crate::machine::MemoryBudget;
 use crate::posix::page_size::PageSize;
 use core::ffi::c_int;
@@ -52,7 +52,7 @@ pub fn resident_bytes() -> u64 {
 /// The number of this process.
 pub fn process() -> u64 {
     // SAFETY: asks nothing of the caller.
-    unsafe { libc::getpid() as u64 }
+    quietly(|| unsafe { libc::getpid() as u64 })
 }
 
 /// Threads have no names that POSIX knows of.

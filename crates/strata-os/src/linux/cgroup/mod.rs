@@ -97,9 +97,15 @@ impl Seen<'_> {
         if self.level(version, mount, innermost(group), path, text).is_some() {
             return Some(());
         }
-        path.set([self.0, b"/proc/self/mountinfo"])?;
-        small_file::find_line(path.as_c_str(), text, |line| mount.read(line, version))
-            .or_else(|| mount.set_usual(version))
+        // The first cannot be read once `main` has ended by `pthread_exit`.
+        for list in [&b"/proc/self/mountinfo"[..], b"/proc/thread-self/mountinfo"] {
+            path.set([self.0, list])?;
+            let found = small_file::find_line(path.as_c_str(), text, |line| mount.read(line, version));
+            if found.is_some() {
+                return found;
+            }
+        }
+        mount.set_usual(version)
     }
 
     fn level(
