@@ -16,6 +16,7 @@
 
 use crate::claim::{ClaimedRun, bits_of};
 use crate::directory::Directory;
+use crate::index::Kind;
 use crate::release::publish;
 use crate::segment::Segment;
 use strata_core::arena;
@@ -29,7 +30,7 @@ pub(crate) const FREED_ARE_OFFERED: bool = !cfg!(strata_loom);
 impl Directory {
     /// Claims a pool that served `class` last, and still has its memory.
     pub fn claim_alike(&self, class: SizeClass) -> Option<ClaimedRun> {
-        let run = self.find_in_segments(|segment| segment.claim_alike(class))?;
+        let run = self.find_in_segments(Kind::Abandoned(class), |segment| segment.claim_alike(class))?;
         self.demand.note_claim(1, run.dirty.count_ones());
         self.note_taken(&run, 1);
         Some(run)

@@ -7,6 +7,7 @@
 
 use crate::demand::Demand;
 use crate::directory::Directory;
+use crate::index::Kind;
 use crate::segment::{Segment, pool_index};
 use core::ptr::NonNull;
 use strata_core::arena::{self, PoolBits};
@@ -56,7 +57,7 @@ impl Directory {
         loop {
             let ticket = self.asking.ticket();
             let claim = |segment: &Segment| segment.claim(pools, step, &self.demand);
-            if let Some(run) = self.find_in_segments(claim) {
+            if let Some(run) = self.find_in_segments(Kind::Open, claim) {
                 self.note_taken(&run, pools);
                 return Some(run);
             }
@@ -95,7 +96,7 @@ impl Directory {
     }
 
     pub(crate) fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.segments().find_map(|segment| segment.claim(pools, step, &self.demand))
+        self.index.find(Kind::Open, |segment| segment.claim(pools, step, &self.demand))
     }
 
     /// Allocates `bytes` (at most [`LARGEST_RUN_POOLS`] pools) at a multiple of `align` (at most as many). The bit mask says which pools, from bit 0 on, may hold something.
@@ -137,11 +138,11 @@ impl Directory {
     ///
     /// The search begins at bit `start` of each arena, so that threads that begin elsewhere rarely want the same.
     pub fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
-        self.find_in_segments(|segment| segment.adopt(class, start, self))
+        self.find_in_segments(Kind::Abandoned(class), |segment| segment.adopt(class, start, self))
     }
 
     pub(crate) fn adopt_anywhere(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.segments().find_map(|segment| segment.adopt(class, 0, self))
+        self.index.find(Kind::Abandoned(class), |segment| segment.adopt(class, 0, self))
     }
 
     /// Becomes the owner of any unowned pool of `class` with a free block, of whatever node: when the OS gives no more. Walks all
@@ -155,7 +156,7 @@ impl Directory {
 
     /// Whether an unowned pool of `class` seems to have room: a racy read.
     pub fn has_published(&self, class: SizeClass) -> bool {
-        self.segments().any(|segment| segment.abandoned_summary(class).hints() != 0)
+        self.index.may_have(Kind::Abandoned(class))
     }
 }
 

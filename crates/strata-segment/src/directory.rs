@@ -1,16 +1,8 @@
-//! All segments, in the order in which they came; the root of everything shared (protocol 2).
+//! The root of everything shared: the segments, and what is known about memory as a whole.
 //!
-//! | slot      | who may leave it       | to        | by                 | what becomes visible            |
-//! |-----------|------------------------|-----------|--------------------|---------------------------------|
-//! | empty     | who made a new segment | published | CAS Release        | the segment and its arenas      |
-//! | published | nobody                 |           |                    |                                 |
-//!
-//! I1  Slots fill from the front and never empty, so a reader stops at the first empty one.
-//! I2  A segment is complete before it is published, and is never unmapped afterwards.
-//!
-//! One thread at a time makes a segment (`asking`), and publishes it into the slot that was the first empty one when it found
-//! more memory to be needed. If another thread has filled it since, the latecomer gives its own segment back and uses that
-//! one. One that was made for another reason (`reservation`) takes the next empty slot instead.
+//! One thread at a time makes a segment (`asking`), and publishes it under the first number that was free when it found
+//! more memory to be needed. If another thread has taken it since, the latecomer gives its own segment back and uses that
+//! one. One that was made for another reason (`reservation`) takes the next number instead.
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
@@ -21,6 +13,7 @@ use crate::demand::Demand;
 use crate::huge_keep::HugeKeep;
 use crate::huge_pages::HugePageChoice;
 use crate::huge_shelf::HugeShelf;
+use crate::index::{Index, Kind};
 use crate::janitor::Janitor;
 use crate::preference::{Near, Preference};
 use crate::pressure::Pressure;
@@ -28,14 +21,12 @@ use crate::purge::PurgeWay;
 use crate::purge_clock::PurgeClock;
 use crate::segment::Segment;
 use crate::trade::Trade;
+use crate::vacancy::TRIES;
 use strata_core::counters::Counter;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
-use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ, PUBLISH_SKIPS};
-use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+use strata_core::sync::mutation::PUBLISH_SKIPS;
+use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use strata_os::machine;
-
-/// Slots for segments: 1 TiB of full-size ones.
-const SEGMENT_SLOTS: usize = if cfg!(strata_loom) { 2 } else { 4096 };
 
 /// A segment takes no more of a limit on addresses than one part of so many.
 const LIMIT_PART: u64 = 16;
@@ -78,7 +69,7 @@ pub struct Directory {
     pub(crate) appetite: Appetite,
     pub(crate) preference: Preference,
     pub(crate) numbers: Numbers,
-    pub(crate) slots: [AtomicPtr<Segment>; SEGMENT_SLOTS],
+    pub(crate) index: Index,
 }
 
 /// What the layer counts about itself.
@@ -105,7 +96,7 @@ impl Directory {
         /// No segment yet; a constant, for a `static`.
         pub fn new() -> Self {
             Self {
-                slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SEGMENT_SLOTS),
+                index: Index::new(),
                 tuning: Tuning {
                     purge_delay_ms: AtomicU64::new(DEFAULT_PURGE_DELAY_MS),
                     segment_arenas: AtomicU64::new(ARENAS_PER_SEGMENT as u64),
@@ -144,12 +135,7 @@ impl Directory {
 
     /// All published segments, oldest first.
     pub(crate) fn segments(&self) -> impl Iterator<Item = &'static Segment> {
-        self.slots.iter().map_while(|slot| {
-            // Acquire (PUBLISH_READ): sees the complete segment (I2); pairs with Release in directory.rs::publish.
-            let segment = slot.load(PUBLISH_READ);
-            // SAFETY: a published segment is never unmapped (I2).
-            unsafe { segment.as_ref() }
-        })
+        self.index.segments()
     }
 
     /// Makes memory for at least one more arena's pools available, in an existing segment or a new one, near the caller.
@@ -163,24 +149,24 @@ impl Directory {
 
     fn take_more(&self) -> bool {
         let near = self.near_for_more();
-        let mut seen = 0;
-        for segment in self.segments() {
-            if segment.serves(near) && segment.add_arena(|start| self.take_arena(start)) {
-                self.count_arenas(1);
-                return true;
-            }
-            seen += 1;
-        }
-        if self.revive(near) {
+        let add = |segment: &Segment| segment.add_arena(|start| self.take_arena(start));
+        if self.is_had_from(near, add) || self.is_had_again(near) {
             self.count_arenas(1);
             return true;
         }
-        self.add_segment(seen, near)
+        self.add_segment(self.index.next_number(), near)
     }
 
     /// Takes addresses again that were given back.
-    fn revive(&self, near: Near) -> bool {
-        self.segments().any(|segment| segment.serves(near) && self.revive_in(segment))
+    fn is_had_again(&self, near: Near) -> bool {
+        let mut tries = TRIES;
+        self.is_had_from(near, |segment| self.revive_in(segment, &mut tries))
+    }
+
+    /// Whether a segment near there has what is wanted.
+    fn is_had_from(&self, near: Near, mut get: impl FnMut(&'static Segment) -> bool) -> bool {
+        let from = |segment: &'static Segment| (segment.serves(near) && get(segment)).then_some(());
+        self.index.find(Kind::Roomy, from).is_some()
     }
 
     fn count_arenas(&self, arenas: u64) {
@@ -193,13 +179,15 @@ impl Directory {
         self.numbers.reserved_bytes.add(segment.bytes() as u64);
     }
 
-    /// Makes a segment for slot `place`, the first that was empty when more memory was found to be needed.
-    fn add_segment(&self, place: usize, near: Near) -> bool {
-        let Some(slot) = self.slots.get(place) else { return false };
+    /// Makes a segment with this number, the first that was free when more memory was found to be needed.
+    fn add_segment(&self, number: usize, near: Near) -> bool {
+        if !self.index.has_room_for(number) {
+            return false;
+        }
         let mut arenas = self.arenas_for_a_segment();
         loop {
             if let Some(segment) = Segment::reserve(arenas, near, |start| self.take_arena(start)) {
-                self.publish(segment, slot);
+                self.publish(segment, number);
                 return true;
             }
             // Where 256 MiB of addresses are not to be had, 64, 16 and 4 MiB are tried.
@@ -219,14 +207,9 @@ impl Directory {
         chosen.min(most.max(1)) as u32
     }
 
-    /// Puts a segment into its slot, or gives it back if another thread was faster: either way there is more memory now.
-    fn publish(&self, segment: &'static Segment, slot: &AtomicPtr<Segment>) {
-        let place = core::ptr::from_ref(segment).cast_mut();
-        if !PUBLISH_EXCHANGES {
-            return slot.store(place, PUBLISH);
-        }
-        // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
-        if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok() {
+    /// Publishes a segment, or gives it back if another thread was faster: either way there is more memory now.
+    fn publish(&self, segment: &'static Segment, number: usize) {
+        if self.index.publish_at(number, segment) {
             self.count_segment(segment);
             self.count_arenas(1);
         } else {
@@ -235,17 +218,13 @@ impl Directory {
         }
     }
 
-    /// Puts a segment that was not made for want of memory into the first slot that is empty, whoever fills those before it.
+    /// Publishes a segment that was not made for want of memory, under the first number that is free.
     pub(crate) fn publish_at_any_place(&self, segment: &'static Segment) {
-        let place = core::ptr::from_ref(segment).cast_mut();
-        // I1: slots never empty, so all before the one in which this succeeds are filled.
-        let slots = self.slots.iter().skip(PUBLISH_SKIPS);
-        // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in directory.rs::segments.
-        let take = |slot: &AtomicPtr<Segment>| {
-            slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_ok()
-        };
-        // If there is no slot left, a terabyte of segments is published already, and this one stays unused.
-        if slots.into_iter().any(take) {
+        // I1 of `index`: slots never empty, so all before the one in which this succeeds are filled.
+        let numbers = self.index.next_number() + PUBLISH_SKIPS..;
+        let mut tried = numbers.take_while(|number| self.index.has_room_for(*number));
+        // If there is no slot left, this one stays unused.
+        if tried.any(|number| self.index.publish_at(number, segment)) {
             self.count_segment(segment);
             self.count_arenas((segment.bytes() / ARENA_BYTES) as u64);
             self.numbers.pinned_bytes.add(segment.bytes() as u64);

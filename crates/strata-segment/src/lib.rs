@@ -1,7 +1,7 @@
 //! The segment layer: which memory serves next, and when it goes back to the OS.
 //!
 //! ```text
-//!   directory ── up to 4096 × ──► segment (≤ 64 arenas, 256 MiB of addresses) ──► arena ──► pools
+//!   directory ── index ──► segment (≤ 64 arenas, 256 MiB of addresses) ──► arena ──► pools
 //!       └── what freed huge blocks leave, between two uses
 //! ```
 //!
@@ -28,11 +28,13 @@ mod directory;
 mod duty;
 mod evidence;
 mod growth;
+mod hints;
 mod huge;
 mod huge_keep;
 mod huge_pages;
 mod huge_shelf;
 mod huge_zero;
+mod index;
 mod janitor;
 mod mark;
 pub mod misuse;

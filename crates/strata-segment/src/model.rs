@@ -15,11 +15,13 @@ impl Directory {
     /// - Nobody uses the directory, or anything that came from it, again.
     pub unsafe fn dismantle(&self) {
         self.huge_shelf.age(Which::All, &self.unmapping());
-        for segment in self.segments() {
-            while self.revive_in(segment) {}
+        for segment in self.segments().collect::<std::vec::Vec<_>>() {
+            while self.revive_in(segment, &mut crate::vacancy::TRIES.clone()) {}
             // SAFETY: the caller's promise.
             unsafe { segment.discard() };
         }
+        // SAFETY: as above.
+        unsafe { self.index.dismantle() };
     }
 
     /// Has all free pools be those that `class` gave back, as `release_pool` does natively.

@@ -22,6 +22,7 @@
 
 use crate::claim::ClaimedRun;
 use crate::directory::Directory;
+use crate::index::Kind;
 use crate::segment::{Backing, Segment};
 use strata_core::pool::OwnedPool;
 use strata_core::size_class::SizeClass;
@@ -79,14 +80,26 @@ impl Preference {
 impl Directory {
     /// What `ask` finds first, in all segments or, where they differ, in those that the calling thread prefers.
     #[inline]
-    pub(crate) fn find_in_segments<T>(&self, ask: impl FnMut(&'static Segment) -> Option<T>) -> Option<T> {
-        if self.preference.matters() { self.find_in_preferred(ask) } else { self.segments().find_map(ask) }
+    pub(crate) fn find_in_segments<T>(
+        &self,
+        kind: Kind,
+        ask: impl FnMut(&'static Segment) -> Option<T>,
+    ) -> Option<T> {
+        if self.preference.matters() { self.find_in_preferred(kind, ask) } else { self.index.find(kind, ask) }
     }
 
     #[cold]
     #[inline(never)]
-    fn find_in_preferred<T>(&self, ask: impl FnMut(&'static Segment) -> Option<T>) -> Option<T> {
-        self.preferred_segments().find_map(ask)
+    fn find_in_preferred<T>(
+        &self,
+        kind: Kind,
+        mut ask: impl FnMut(&'static Segment) -> Option<T>,
+    ) -> Option<T> {
+        let near = self.preference.near();
+        [Backing::Hugetlb, Backing::Ordinary].into_iter().find_map(|backing| {
+            let is_one = |segment: &Segment| segment.backing() == backing && segment.serves(near);
+            self.index.find(kind, |segment| if is_one(segment) { ask(segment) } else { None })
+        })
     }
 
     /// Memory near the caller was refused: claims what there is elsewhere. `None` where nothing is far: all was looked at.
@@ -97,15 +110,6 @@ impl Directory {
     /// The same for an unowned pool: [`adopt`](Self::adopt) of whatever node.
     pub fn adopt_far(&self, class: SizeClass) -> Option<OwnedPool> {
         if self.preference.matters() { self.adopt_anywhere(class) } else { None }
-    }
-
-    fn preferred_segments(&self) -> impl Iterator<Item = &'static Segment> {
-        let near = self.preference.near();
-        let of = move |backing| {
-            let is_one = move |segment: &&Segment| segment.backing() == backing && segment.serves(near);
-            self.segments().filter(is_one)
-        };
-        of(Backing::Hugetlb).chain(of(Backing::Ordinary))
     }
 
     /// Where the memory that is about to be taken should be.

@@ -138,7 +138,7 @@ impl Directory {
             segment.mark_lazy(arena, purged);
         }
         if PURGE_CLEANS_FIRST && PURGE_CLAIMS && bits.release(claimed) == 0 {
-            segment.open.raise(arena);
+            segment.set_open(arena);
         }
         purged
     }

@@ -83,7 +83,7 @@ impl Directory {
             segment.mark_dirty(arena, mask);
         }
         if segment.pools[arena as usize].release(mask) == 0 {
-            segment.open.raise(arena);
+            segment.set_open(arena);
         }
         if !DIRTY_BEFORE_RELEASE {
             segment.mark_dirty(arena, mask);
@@ -139,5 +139,5 @@ pub(crate) fn publish(class: SizeClass, pool: &Pool) {
     // SAFETY: as above.
     let (segment, index) = unsafe { Segment::of(pool) };
     bitmap.publish(class, pool.index());
-    segment.abandoned_summary(class).raise(index);
+    segment.set_published(class, index);
 }

@@ -31,6 +31,7 @@
 //! Does not know: other segments.
 
 use crate::claim::bits_of;
+use crate::index::{Index, Kind};
 use crate::preference::Near;
 use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
@@ -39,7 +40,7 @@ use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_PO
 use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::COMMIT_ROLLS_BACK;
-use strata_core::sync::{AtomicU64, Hint, Ordering::Relaxed};
+use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
 use strata_os::machine::Node;
 use strata_os::memory;
 
@@ -60,6 +61,9 @@ pub(crate) struct Segment {
     backing: Backing,
     /// The node that it belongs to, plus one; 0: none in particular.
     node: Hint,
+    /// Where it is found, from its publication on; null before.
+    pub(crate) index: AtomicPtr<Index>,
+    pub(crate) number: Hint,
     pub(crate) arenas: PoolBits,
     pub(crate) vacant: PoolBits,
     pub(crate) absent: AtomicU64,
@@ -154,6 +158,8 @@ impl Segment {
             arena_count,
             backing,
             node: Hint::new(0),
+            index: AtomicPtr::new(core::ptr::null_mut()),
+            number: Hint::new(0),
             arenas: PoolBits::none(),
             vacant: PoolBits::none(),
             absent: AtomicU64::new(0),
@@ -187,6 +193,7 @@ impl Segment {
         if !unsafe { memory::commit(start, ARENA_BYTES) } {
             if COMMIT_ROLLS_BACK {
                 self.arenas.release(1 << index);
+                self.tell(Kind::Roomy);
             }
             return false;
         }
@@ -214,7 +221,7 @@ impl Segment {
     pub(crate) fn show(&self, arena: u32) {
         self.ready.raise(arena);
         self.pools[arena as usize].release(USABLE_POOLS);
-        self.open.raise(arena);
+        self.set_open(arena);
     }
 
     /// Fresh addresses of the segment's are to be near, as all of it is.

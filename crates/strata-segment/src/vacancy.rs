@@ -23,6 +23,7 @@
 
 use crate::asking::Asker;
 use crate::directory::Directory;
+use crate::index::Kind;
 use crate::purge::PurgeWay;
 use crate::segment::Segment;
 use core::ptr::NonNull;
@@ -33,7 +34,7 @@ use strata_os::machine;
 use strata_os::memory::{self, At};
 
 /// Arenas whose addresses others have: so many are tried before a new segment is made instead.
-const TRIES: u32 = 4;
+pub(crate) const TRIES: u32 = 4;
 
 impl Directory {
     /// Gives the addresses back of all that is not in use; how many bytes.
@@ -91,6 +92,7 @@ impl Directory {
         segment.mark_clean(arena, USABLE_POOLS);
         self.uncount_arena(bytes as u64);
         segment.vacant.release(1 << arena);
+        segment.tell(Kind::Roomy);
         bytes as u64
     }
 
@@ -101,9 +103,10 @@ impl Directory {
     }
 
     /// Takes the addresses of a vacant arena of `segment` again, if nobody has them, and puts its pools up for claims.
-    pub(crate) fn revive_in(&self, segment: &Segment) -> bool {
+    pub(crate) fn revive_in(&self, segment: &Segment, tries: &mut u32) -> bool {
         let mut untried = segment.vacant.glance();
-        for _ in 0..TRIES {
+        while *tries > 0 {
+            *tries -= 1;
             let lowest = untried & untried.wrapping_neg();
             untried &= !lowest;
             if lowest == 0 {
@@ -143,6 +146,7 @@ impl Segment {
                 self.arenas.release(run);
             }
         }
+        self.tell(Kind::Roomy);
         bytes
     }
 
@@ -155,6 +159,7 @@ impl Segment {
             At::Mapped => {}
             refusal => {
                 self.vacant.release(1 << arena);
+                self.tell(Kind::Roomy);
                 return Err(refusal);
             }
         }

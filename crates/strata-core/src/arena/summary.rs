@@ -35,11 +35,11 @@ impl Summary {
         self.0.load(Acquire)
     }
 
-    /// Something was set below bit `index`.
+    /// Something was set below bit `index`; the hints before.
     #[inline]
-    pub fn raise(&self, index: u32) {
+    pub fn raise(&self, index: u32) -> u64 {
         // AcqRel (SUMMARY_RAISE): carries what was set below; pairs with Acquire in summary.rs::clear_if.
-        self.0.fetch_or(1 << index, SUMMARY_RAISE);
+        self.0.fetch_or(1 << index, SUMMARY_RAISE)
     }
 
     /// Clears bit `index`, unless `is_empty` (which looks below) turns out false afterwards.

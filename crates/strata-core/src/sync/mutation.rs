@@ -60,11 +60,13 @@ sites! {
     VACATES_WHAT_IS_FREE: bool = true, mutant "vacates_what_is_used" = false;
     /// `segment/vacancy.rs::give_up_addresses`: whoever finds nothing meanwhile waits.
     VACATES_IN_TURN: bool = true, mutant "vacates_out_of_turn" = false;
+    /// `segment/hints.rs::raise`: raises the bits above as well.
+    HINTS_REACH_THE_ROOT: bool = true, mutant "hint_without_its_word" = false;
     /// `segment/asking.rs::begin`: one thread asks for memory at a time.
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
     /// `segment/asking.rs::drop`: publishes what the asker was given.
     ASKED: Ordering = Ordering::Release, mutant "asked_relaxed" = Ordering::Relaxed;
-    /// `segment/directory.rs::publish`: takes a slot only if it is empty.
+    /// `segment/index.rs::publish_at`: takes a slot only if it is empty.
     PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
     /// `segment/directory.rs::publish_at_any_place`: begins with the first slot.
     PUBLISH_SKIPS: usize = 0, mutant "publish_leaves_a_gap" = 1;
@@ -106,9 +108,9 @@ sites! {
     FLUSH_RELEASES: bool = true, mutant "flush_keeps_the_empty_pool" = false;
     /// `cache/chains.rs::sort`: a chain takes blocks of one pool only.
     FLUSH_SORTS: bool = true, mutant "flush_mixes_pools" = false;
-    /// `segment/directory.rs::publish`: carries the complete segment.
+    /// `segment/index.rs::publish_at`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
-    /// `segment/directory.rs::segments`: sees the complete segment.
+    /// `segment/index.rs::segments`: sees the complete segment.
     PUBLISH_READ: Ordering = Ordering::Acquire, mutant "publish_read_relaxed" = Ordering::Relaxed;
     /// `segment/decommit.rs::decommit_if_unowned`: becomes the owner before it decommits.
     DECOMMIT_CLAIMS: bool = true, mutant "decommit_without_claim" = false;
