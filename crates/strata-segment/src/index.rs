@@ -222,6 +222,7 @@ impl Index {
         number
     }
 
+    #[inline(never)]
     fn get(&self, number: usize) -> Option<&'static Segment> {
         let (depth, slot) = Self::place_of(number);
         // Acquire (PUBLISH_READ): as in `segments`.
@@ -269,11 +270,20 @@ impl Index {
         kind: Kind,
         mut ask: impl FnMut(&'static Segment) -> Option<T>,
     ) -> Option<T> {
-        self.chunks().find_map(|chunk| {
+        let mut found = None;
+        self.find_where(kind, &mut |segment| {
+            found = ask(segment);
+            found.is_some()
+        });
+        found
+    }
+
+    fn find_where(&self, kind: Kind, ask: &mut dyn FnMut(&'static Segment) -> bool) {
+        self.chunks().any(|chunk| {
             let first = Chunk::first_number(chunk.depth);
             let is_empty = |slot: usize| self.get(first + slot).is_none_or(|segment| segment.lacks(kind));
-            chunk.hints(kind).find(&mut |slot| ask(self.get(first + slot)?), &is_empty)
-        })
+            chunk.hints(kind).find(&mut |slot| self.get(first + slot).is_some_and(&mut *ask), &is_empty)
+        });
     }
 
     /// Whether some segment seems to have something of this kind: a racy read of one word a chunk.
