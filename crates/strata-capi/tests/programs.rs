@@ -90,3 +90,26 @@ fn a_compiler_compiles() {
         println!("skipped: no c++");
     }
 }
+
+/// Addresses that the library holds when a program ends that did nothing.
+fn reserved_under(variables: &[(&str, &str)], limit: Option<u64>) -> String {
+    let mut command = Command::new("/bin/sh");
+    let limited = limit.map_or_else(String::new, |kib| format!("ulimit -v {kib}; "));
+    command.args(["-c", &format!("{limited}export LD_PRELOAD=$LIBRARY; exec true")]);
+    command.env("LIBRARY", Finished::get().shared()).env("STRATA_STATS", "1").envs(variables.iter().copied());
+    let output = finish(&mut command);
+    let said = said(&output);
+    let line = said.lines().find(|line| line.starts_with("strata: reserved")).expect(&said);
+    line.split_whitespace().skip(2).take(2).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_first_segment_is_as_large_as_was_chosen_and_no_more_than_a_part_of_a_limit() {
+    assert_eq!(reserved_under(&[], None), "256.0 MiB");
+    for size in ["4M", "64M", "256M"] {
+        let expected = size.replace('M', ".0 MiB");
+        assert_eq!(reserved_under(&[("STRATA_SEGMENT_SIZE", size)], None), expected);
+    }
+    assert_eq!(reserved_under(&[], Some(300 << 10)), "16.0 MiB");
+    assert_eq!(reserved_under(&[("STRATA_SEGMENT_SIZE", "4M")], Some(300 << 10)), "4.0 MiB");
+}
