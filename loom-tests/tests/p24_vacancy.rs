@@ -1,6 +1,7 @@
 //! P24: the addresses of free arenas go back while others allocate: nothing that lives goes, and what went comes again, zero.
 #![cfg(strata_loom)]
 
+use strata_core::layout::{ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
 use strata_loom_tests::{HALF, World, join, model, spawn};
 
 /// A world with an arena in which something was used and nothing lives.
@@ -11,6 +12,13 @@ fn with_a_free_arena() -> (World, strata_loom_tests::Actor) {
     actor.free(block);
     actor.collect();
     (world, actor)
+}
+
+/// Out of line: a census takes much of the little stack that a model has.
+#[inline(never)]
+fn expect_one_segment(world: World) {
+    let segments = world.runtime().directory.census().segments;
+    assert_eq!(segments, 1, "what was on its way out was not waited for");
 }
 
 #[test]
@@ -24,9 +32,30 @@ fn addresses_go_back_while_a_thread_allocates() {
         });
         world.runtime().directory.give_up_addresses();
         let (theirs, block) = join(other);
+        expect_one_segment(world);
         block.expect_intact();
         theirs.free(block);
         world.end([theirs]);
+    });
+}
+
+#[test]
+fn who_comes_while_the_only_free_arena_goes_waits_for_it() {
+    model("who_comes_while_the_only_free_arena_goes_waits_for_it", Some(2), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let take = || directory.claim_pool().expect("the simulated OS has memory").first;
+        let pools: Vec<_> = (0..ARENAS_PER_SEGMENT * (POOLS_PER_ARENA - 1)).map(|_| take()).collect();
+        let (first, rest) = pools.split_at(POOLS_PER_ARENA - 1);
+        // SAFETY: claimed, idle, and not used again.
+        first.iter().for_each(|pool| unsafe { directory.release_pool(pool) });
+        let other = spawn(move || directory.claim_pool().expect("there is a free arena").first);
+        directory.give_up_addresses();
+        let theirs = join(other);
+        expect_one_segment(world);
+        // SAFETY: as above.
+        rest.iter().chain([&theirs]).for_each(|pool| unsafe { directory.release_pool(pool) });
+        world.end([]);
     });
 }
 
