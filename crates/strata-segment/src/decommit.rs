@@ -82,7 +82,7 @@ impl Directory {
         self.purge_subpages(pool, subpages, Scope::Peak);
     }
 
-    fn purge_subpages(&self, pool: &OwnedPool, mut subpages: u32, scope: Scope) {
+    fn purge_subpages(&self, pool: &OwnedPool, subpages: u32, scope: Scope) {
         if subpages == 0 {
             return;
         }
@@ -93,18 +93,20 @@ impl Directory {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
         segment.shun_huge_pages(arena);
-        while let Some(start) = bits_of(subpages.into()).next() {
-            let length = (!(subpages >> start)).trailing_zeros();
+        let mut pages = pages_over(subpages, machine::page_size());
+        while let Some(start) = bits_of(pages.into()).next() {
+            let length = (!(pages >> start)).trailing_zeros();
             let bytes = length as usize * SUBPAGE_BYTES;
             let first = pool.base().as_ptr().wrapping_byte_add(start as usize * SUBPAGE_BYTES);
             // SAFETY: within the pool, hence not null.
             let first = unsafe { core::ptr::NonNull::new_unchecked(first) };
             // SAFETY: whole pages of a pool that is ours (I1), of which every block is free and on no list (I2).
             if unsafe { memory::purge(first, bytes) } {
-                self.numbers.purged_bytes.add(bytes as u64);
+                let gone = subpages >> start & ((1 << length) - 1);
+                self.numbers.purged_bytes.add(u64::from(gone.count_ones()) * SUBPAGE_BYTES as u64);
             }
             self.numbers.purge_calls.add(1);
-            subpages &= u32::MAX << (start + length);
+            pages &= u32::MAX << (start + length);
         }
     }
 
@@ -192,6 +194,14 @@ impl Directory {
     }
 }
 
+/// The pages, whole, that subpages are to go of: where a page is longer than a subpage, the rest of it are holes already.
+pub(crate) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
+    let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
+    let page = (1 << subpages_a_page) - 1;
+    let first_of_page = |subpage| subpage & !(subpages_a_page - 1);
+    bits_of(subpages.into()).fold(0, |pages, subpage| pages | page << first_of_page(subpage))
+}
+
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
@@ -213,6 +223,13 @@ mod tests {
         }
         directory.abandon(owned);
         pool
+    }
+
+    #[test]
+    fn a_page_goes_whole_although_some_of_it_are_holes_already() {
+        assert_eq!(pages_over(0b1001_0010, 4 << 10), 0b1001_0010);
+        assert_eq!(pages_over(0b1000_0010_0000, 16 << 10), 0b1111_1111_0000);
+        assert_eq!(pages_over(1 << 15, 64 << 10), 0xffff);
     }
 
     const HALF_A_POOL: u64 = (strata_core::layout::POOL_BYTES / 2) as u64;

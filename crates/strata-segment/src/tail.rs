@@ -16,6 +16,7 @@
 //! Does not know: who asks, and when memory goes otherwise. Decision 0024.
 
 use crate::claim::ClaimedRun;
+use crate::decommit::pages_over;
 use crate::directory::Directory;
 use crate::segment::{Segment, pool_index};
 use strata_core::layout::POOL_BYTES;
@@ -75,8 +76,9 @@ impl Directory {
         }
         segment.shun_huge_pages(arena);
         // What lies between is holes, without memory: it goes again with the others, by one call.
+        let pages = pages_over(units, machine::page_size());
         let (first, end) =
-            (units.trailing_zeros(), SUBPAGES - (units << (u32::BITS - SUBPAGES)).leading_zeros());
+            (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
         // SAFETY: within the pool.
         let start = unsafe { pool.base().byte_add(first as usize * SUBPAGE_BYTES) };
         // SAFETY: whole pages of a pool of the caller's, behind what is in use.
