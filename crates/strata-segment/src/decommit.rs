@@ -141,8 +141,7 @@ impl Directory {
 
     /// Whether some pass may find pages to give back.
     fn may_decommit(&self) -> bool {
-        self.segments()
-            .any(|segment| SizeClass::all().any(|class| segment.abandoned_summary(class).hints() != 0))
+        SizeClass::all().any(|class| self.has_published(class))
     }
 
     fn decommit_published(&self, scope: Scope) -> bool {

@@ -370,8 +370,10 @@ mod tests {
     #[test]
     fn a_hint_that_leads_to_nobody_is_forgotten() {
         static INDEX: Index = Index::new();
-        INDEX.raise(Kind::Open, 5);
-        assert!(INDEX.find(Kind::Open, Some).is_none());
-        assert_eq!(INDEX.hints[0].hints(), 0);
+        let class = Kind::Abandoned(SizeClass::of(1000));
+        INDEX.raise(class, 5);
+        assert!(INDEX.may_have(class) && !INDEX.may_have(Kind::Abandoned(SizeClass::of(2000))));
+        assert!(INDEX.find(class, Some).is_none());
+        assert!(!INDEX.may_have(class));
     }
 }
