@@ -44,17 +44,15 @@ fn who_comes_while_the_only_free_arena_goes_waits_for_it() {
     model("who_comes_while_the_only_free_arena_goes_waits_for_it", Some(2), || {
         let world = World::new();
         let directory = &world.runtime().directory;
-        let take = || directory.claim_pool().expect("the simulated OS has memory").first;
+        let take = || directory.claim_pool().expect("the simulated OS has memory");
         let pools: Vec<_> = (0..ARENAS_PER_SEGMENT * (POOLS_PER_ARENA - 1)).map(|_| take()).collect();
         let (first, rest) = pools.split_at(POOLS_PER_ARENA - 1);
-        // SAFETY: claimed, idle, and not used again.
-        first.iter().for_each(|pool| unsafe { directory.release_pool(pool) });
-        let other = spawn(move || directory.claim_pool().expect("there is a free arena").first);
+        first.iter().for_each(|run| directory.release_pool(run.open(HALF, 0)));
+        let other = spawn(move || directory.claim_pool().expect("there is a free arena"));
         directory.give_up_addresses();
         let theirs = join(other);
         expect_one_segment(world);
-        // SAFETY: as above.
-        rest.iter().chain([&theirs]).for_each(|pool| unsafe { directory.release_pool(pool) });
+        rest.iter().chain([&theirs]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
         world.end([]);
     });
 }

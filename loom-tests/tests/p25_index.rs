@@ -3,7 +3,7 @@
 #![cfg(strata_loom)]
 
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
-use strata_loom_tests::{World, alone, join, model, spawn};
+use strata_loom_tests::{HALF, World, alone, join, model, spawn};
 use strata_os::machine::HugetlbPage;
 use strata_os::simulated::set_hugetlb_pages;
 
@@ -14,18 +14,16 @@ fn a_pool_that_comes_back_while_the_last_is_taken_is_found() {
     model("a_pool_that_comes_back_while_the_last_is_taken_is_found", Some(3), || {
         let world = World::new();
         let directory = &world.runtime().directory;
-        let take = || directory.claim_pool().expect("the simulated OS has memory").first;
+        let take = || directory.claim_pool().expect("the simulated OS has memory");
         let held: Vec<_> = (0..POOLS_PER_SEGMENT - 1).map(|_| take()).collect();
         let back = held[0];
-        // SAFETY: claimed, idle, and not used again.
-        let other = spawn(move || unsafe { directory.release_pool(back) });
+        let other = spawn(move || directory.release_pool(back.open(HALF, 0)));
         let last = take();
         join(other);
         alone();
         let found = take();
         assert_eq!(directory.census().segments, 1, "a free pool is missed");
-        // SAFETY: as above.
-        held[1..].iter().chain([&last, &found]).for_each(|pool| unsafe { directory.release_pool(pool) });
+        held[1..].iter().chain([&last, &found]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
         world.end([]);
     });
 }
@@ -40,20 +38,19 @@ fn two_need_the_second_chunk() {
         // The first chunk has two slots.
         assert_eq!(directory.reserve_hugetlb(HugetlbPage::TwoMiB, 2 * segment).bytes, 2 * segment);
         let held: Vec<_> =
-            (0..2 * POOLS_PER_SEGMENT).map(|_| directory.claim_pool().expect("reserved").first).collect();
+            (0..2 * POOLS_PER_SEGMENT).map(|_| directory.claim_pool().expect("reserved")).collect();
         let reserver = spawn(move || {
             assert_eq!(directory.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
         });
-        let mine = directory.claim_pool().expect("the simulated OS has memory").first;
+        let mine = directory.claim_pool().expect("the simulated OS has memory");
         join(reserver);
         alone();
         let census = directory.census();
         assert_eq!(census.pinned_bytes, 3 * segment, "a segment that nobody finds");
         assert_eq!(census.used_pools as usize, held.len() + 1);
-        let found = directory.claim_pool().expect("there are free ones").first;
+        let found = directory.claim_pool().expect("there are free ones");
         assert_eq!(directory.census().segments, census.segments, "free pools are missed");
-        // SAFETY: claimed, idle, and not used again.
-        held.iter().chain([&mine, &found]).for_each(|pool| unsafe { directory.release_pool(pool) });
+        held.iter().chain([&mine, &found]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
         world.end([]);
     });
 }
