@@ -72,6 +72,8 @@ fn near_the_limit_a_look_does_not_wait_until_memory_has_settled() {
 #[test]
 fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
     alone("what_the_system_refuses_to_take_back_is_not_offered_for_ever", || {
+        // It would make the calls at any time.
+        RUNTIME.directory.set_janitor(0);
         Strata::set_purge_delay_ms(0);
         let blocks: Vec<_> = (0..8).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
         let calls_of_looks = || {
