@@ -10,11 +10,11 @@ use crate::directory::Directory;
 use crate::index::Kind;
 use crate::segment::{Segment, pool_index};
 use core::ptr::NonNull;
-use strata_core::arena::{self, PoolBits};
-use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA, USABLE_POOLS};
+use strata_core::arena::PoolBits;
+use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
 use strata_core::pool::{Format, Memory, OwnedPool, Pool, SUBPAGES};
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::{ADOPT_LOOKS, ADOPT_PUTS_BACK, DIRTY_READ_AFTER_CLAIM};
+use strata_core::sync::mutation::DIRTY_READ_AFTER_CLAIM;
 use strata_core::sync::spin_hint;
 
 /// How often a thread that the OS refuses more memory looks at what there is.
@@ -133,31 +133,6 @@ impl Directory {
         self.note_rise(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
         true
     }
-
-    /// Becomes the owner of an unowned pool of `class` that has room. Where several nodes have memory, of one of the caller's.
-    ///
-    /// The search begins at bit `start` of each arena, so that threads that begin elsewhere rarely want the same.
-    pub fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
-        self.find_in_segments(Kind::Abandoned(class), |segment| segment.adopt(class, start, self))
-    }
-
-    pub(crate) fn adopt_anywhere(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.index.find(Kind::Abandoned(class), |segment| segment.adopt(class, 0, self))
-    }
-
-    /// Becomes the owner of any unowned pool of `class` with a free block, of whatever node: when the OS gives no more. Walks all
-    /// headers.
-    #[cold]
-    pub fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.segments().find_map(|segment| {
-            segment.committed_arenas().find_map(|arena| segment.adopt_scarce_in(arena, class, self))
-        })
-    }
-
-    /// Whether an unowned pool of `class` seems to have room: a racy read.
-    pub fn has_published(&self, class: SizeClass) -> bool {
-        self.index.may_have(Kind::Abandoned(class))
-    }
 }
 
 impl Segment {
@@ -198,49 +173,6 @@ impl Segment {
         first(&|arena| self.free_with_memory(arena))
             .or_else(|| first(&|arena| self.pools[arena as usize].glance()))
     }
-
-    pub(crate) fn adopt(&self, class: SizeClass, start: u32, directory: &Directory) -> Option<OwnedPool> {
-        let summary = self.abandoned_summary(class);
-        for index in bits_of(summary.hints()) {
-            let place = self.arena(index);
-            // SAFETY: a raised bit means an initialised arena.
-            let bitmap = unsafe { arena::abandoned(place) };
-            while let Some(bit) = bitmap.take_among(class, self.taken(index), start) {
-                // SAFETY: a pool of an initialised arena; its header is never unmapped.
-                let pool = unsafe { place.pool(bit) };
-                // Without an owner to be found the bit was stale: the pool is full, or its owner will publish it.
-                let Some(owned) = pool.adopt() else { continue };
-                if !ADOPT_LOOKS || owned.format() == Format::Blocks(class) {
-                    return Some(owned);
-                }
-                // The pool serves another class by now.
-                if ADOPT_PUTS_BACK {
-                    directory.abandon(owned);
-                }
-            }
-            summary.clear_if(index, || bitmap.is_empty(class));
-        }
-        None
-    }
-}
-
-impl Segment {
-    fn adopt_scarce_in(&self, arena: u32, class: SizeClass, directory: &Directory) -> Option<OwnedPool> {
-        let (used, place) = (!self.pools[arena as usize].glance() & USABLE_POOLS, self.arena(arena));
-        bits_of(used).find_map(|bit| {
-            // SAFETY: a pool of an initialised arena; its header is never unmapped.
-            let pool = unsafe { place.pool(pool_index(bit)) };
-            if !pool.glance_may_give(class) {
-                return None;
-            }
-            let owned = pool.claim()?;
-            if owned.format() == Format::Blocks(class) && owned.room(class) != 0 {
-                return Some(owned);
-            }
-            directory.abandon(owned);
-            None
-        })
-    }
 }
 
 /// The indices of the set bits, lowest first.
@@ -261,7 +193,7 @@ pub(crate) const fn run_mask(start: u32, length: u32) -> u64 {
 mod tests {
     use super::*;
     use std::vec::Vec;
-    use strata_core::layout::ARENA_BYTES;
+    use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
 
     const USABLE: usize = USABLE_POOLS.count_ones() as usize;
 
@@ -358,61 +290,5 @@ mod tests {
         let tail = DIRECTORY.claim(5, 1).unwrap();
         assert_eq!(tail.first.index().get(), first.index().get() + 3);
         assert_eq!(tail.dirty, 0b11111);
-    }
-
-    /// A pool of `class` with as many live blocks as `live`, owned by nobody.
-    fn abandon_pool_with(directory: &Directory, class: SizeClass, live: u32) -> &'static Pool {
-        let run = directory.claim_pool().unwrap();
-        let (pool, owned) = (run.first, run.open(class, 0));
-        assert_eq!(owned.carve(class, live, |_| ()), live);
-        directory.abandon(owned);
-        pool
-    }
-
-    #[test]
-    fn a_pool_with_room_that_was_abandoned_is_adopted_once() {
-        static DIRECTORY: Directory = Directory::new();
-        let class = SizeClass::of(1000);
-        let left = abandon_pool_with(&DIRECTORY, class, 5);
-        assert!(DIRECTORY.adopt(SizeClass::of(2000), 0).is_none());
-        assert!(core::ptr::eq(&*DIRECTORY.adopt(class, 0).unwrap(), left));
-        assert!(DIRECTORY.adopt(class, 0).is_none());
-    }
-
-    #[test]
-    fn a_full_pool_that_was_abandoned_is_not_published() {
-        static DIRECTORY: Directory = Directory::new();
-        let class = SizeClass::of(1000);
-        let left = abandon_pool_with(&DIRECTORY, class, Pool::capacity(class));
-        assert!(DIRECTORY.adopt(class, 0).is_none());
-        assert!(left.claim().is_some(), "it is unowned all the same");
-    }
-
-    #[test]
-    fn a_pool_with_one_free_block_is_found_when_there_is_nothing_else() {
-        static DIRECTORY: Directory = Directory::new();
-        let class = SizeClass::of(1000);
-        let left = abandon_pool_with(&DIRECTORY, class, Pool::capacity(class) - 1);
-        let _full = abandon_pool_with(&DIRECTORY, class, Pool::capacity(class));
-        assert!(DIRECTORY.adopt(class, 0).is_none());
-        assert!(core::ptr::eq(&*DIRECTORY.adopt_scarce(class).unwrap(), left));
-        assert!(DIRECTORY.adopt_scarce(class).is_none());
-    }
-
-    #[test]
-    fn an_empty_pool_that_was_abandoned_is_free() {
-        static DIRECTORY: Directory = Directory::new();
-        abandon_pool_with(&DIRECTORY, SizeClass::of(1000), 0);
-        assert_eq!(DIRECTORY.census().used_pools, 0);
-    }
-
-    #[test]
-    fn a_published_pool_that_was_claimed_meanwhile_is_passed_over() {
-        static DIRECTORY: Directory = Directory::new();
-        let class = SizeClass::of(1000);
-        let (taken, other) =
-            (abandon_pool_with(&DIRECTORY, class, 5), abandon_pool_with(&DIRECTORY, class, 6));
-        let _held = taken.claim().unwrap();
-        assert!(core::ptr::eq(&*DIRECTORY.adopt(class, 0).unwrap(), other));
     }
 }

@@ -278,7 +278,7 @@ mod tests {
         let pool = half_free_pool(&DIRECTORY, class);
         assert!(!DIRECTORY.decommit_unowned(Which::All));
         let adopted = DIRECTORY.adopt(class, 0).unwrap();
-        assert!(core::ptr::eq(&*adopted, pool));
+        assert!(core::ptr::eq(&raw const *adopted, pool));
         assert_eq!(adopted.live(), Pool::capacity(class) / 2);
     }
 

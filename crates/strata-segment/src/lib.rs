@@ -14,6 +14,7 @@
 #[cfg(any(test, strata_loom))]
 extern crate std;
 
+mod adopt;
 mod ahead;
 mod alike;
 mod appetite;

@@ -182,7 +182,7 @@ mod tests {
         DIRECTORY.abandon(owned);
         move_away(&DIRECTORY);
         assert!(DIRECTORY.adopt(class, 0).is_none());
-        assert!(core::ptr::eq(&*DIRECTORY.adopt_far(class).unwrap(), pool));
+        assert!(core::ptr::eq(&raw const *DIRECTORY.adopt_far(class).unwrap(), pool));
     }
 
     #[test]

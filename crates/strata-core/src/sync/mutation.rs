@@ -74,9 +74,9 @@ sites! {
     COMMIT_ROLLS_BACK: bool = true, mutant "refused_commit_keeps_the_bit" = false;
     /// `segment/claim.rs::claim`: asks whether the memory is dirty once the pools are its own.
     DIRTY_READ_AFTER_CLAIM: bool = true, mutant "dirty_read_before_claim" = false;
-    /// `segment/claim.rs::adopt`: becomes the owner only of what is published.
+    /// `segment/adopt.rs::adopt`: becomes the owner only of what is published.
     ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_bit" = false;
-    /// `segment/claim.rs::adopt`: puts a published pool of another class back into the bitmap.
+    /// `segment/adopt.rs::adopt`: puts a published pool of another class back into the bitmap.
     ADOPT_PUTS_BACK: bool = true, mutant "adopt_loses_the_bit" = false;
     /// `segment/alike.rs::claim_alike_in`: a bit that turns out to be a published pool's is set again.
     ALIKE_PUTS_BACK: bool = true, mutant "alike_loses_the_bit" = false;
