@@ -43,7 +43,7 @@ struct strata_stats {
 /* The version, such as "0.1.0". */
 const char *strata_version(void);
 
-/* For a thread that is about to sleep: takes in what others gave back to it, hands over what it holds of theirs. */
+/* For a thread that is about to sleep: gives back the free blocks that it has at hand, for other threads to use. */
 void strata_collect(void);
 
 /* The same, and gives all free memory back to the system at once; how many bytes that were. */
@@ -111,11 +111,11 @@ void strata_watch_interval(unsigned milliseconds);
  * together: a request, a document, a plug-in.
  *
  * One thread at a time uses a heap; which one may change. Its blocks are as any others: any thread frees them by free and
- * resizes them by realloc, and they stay valid when the heap is deleted. strata_heap_free by the thread that uses the heap
- * is cheaper than its free, which takes the block for another thread's.
+ * resizes them by realloc, and they stay valid when the heap is deleted. What strata_heap_free frees may be handed out by the
+ * heap again; what free does, by the thread that called it.
  *
- * A heap is about freeing soon and lying close, not about walls: a pool of blocks that it filled is taken over by a thread that
- * frees into it. There is no call that frees all blocks of a heap. */
+ * A heap is about freeing soon and lying close, not about walls: a pool that it has no use for at the moment serves whoever wants
+ * blocks of its size. There is no call that frees all blocks of a heap. */
 typedef struct strata_heap strata_heap;
 
 /* A new, empty heap; NULL with ENOMEM. */
@@ -135,7 +135,7 @@ void *strata_heap_realloc(strata_heap *heap, void *block, size_t size);
 /* Frees a block of any heap or thread; nothing for NULL. */
 void strata_heap_free(strata_heap *heap, void *block);
 
-/* For a heap that is about to rest: takes in what threads gave back to it by free. */
+/* For a heap that is about to rest: gives back the free blocks that it has at hand, for threads to use. */
 void strata_heap_collect(strata_heap *heap);
 
 #ifdef __cplusplus

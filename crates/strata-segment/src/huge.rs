@@ -5,7 +5,7 @@
 //!   align ≥ 4 MiB:   │ page with the ArenaHead at its end │ payload …          *payload* starts on an arena boundary
 //! ```
 //!
-//! The header table of a fresh mapping is all zero but for slot 0, so that the slot of any payload address reads as "no owner". One
+//! The header table of a fresh mapping is all zero but for slot 0, so that the slot of any payload address reads as an idle pool. One
 //! that is cut from what was freed may hold anything there: its payload begins in slot 0, and no other slot is asked for it.
 //! Growing takes what lies behind if that waits for reuse, tries to extend in place, then moves pages instead of bytes. What
 //! is freed waits on a shelf (`huge_shelf`) for the next request, whatever its size; how much, `huge_keep` says.

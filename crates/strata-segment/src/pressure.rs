@@ -15,7 +15,7 @@
 //! left at the last time, or a look is due.
 //!
 //! Does not know: where limits come from; `strata-os` does. Caches are asked by a number that they compare with their own
-//! when they come to a slow path (`strata-cache/collect.rs`): nobody takes anything from another thread.
+//! when they come to a slow path (`strata-cache/maintenance.rs`): nobody takes anything from another thread.
 
 use crate::directory::Directory;
 use strata_core::sync::Hint;

@@ -101,7 +101,7 @@ impl Directory {
         }
     }
 
-    /// Pools that are used in part were left, or wait with their owner for the next look: there will be one.
+    /// An unowned pool has room, and so perhaps free pages: there will be a look.
     #[inline]
     pub fn keep_looking(&self) {
         self.demand.note_partial();

@@ -144,7 +144,7 @@ impl Heap {
         unsafe { self.cache.free_unsized(UserPtr::new(block)) };
     }
 
-    /// Takes in what threads gave back to the heap, and lets go of pools in which nothing lives; for a heap that will rest.
+    /// Gives all blocks back that the heap has ready, and lets go of its pools; for a heap that will rest.
     ///
     /// Without it a heap does so bit by bit as it allocates.
     pub fn collect(&self) {
@@ -172,8 +172,7 @@ impl Heap {
 }
 
 impl Drop for Heap {
-    /// Pools without a live block are free at once; the others are nobody's until somebody frees into them or allocates from
-    /// them.
+    /// Pools without a live block are free at once; the others have no owner from now on, and any thread may allocate from them.
     fn drop(&mut self) {
         // SAFETY: H1: the heap's cache, used no more; the calling thread's own cache.
         unsafe { RUNTIME.delete(self.cache, thread::cache()) };

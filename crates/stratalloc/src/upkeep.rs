@@ -9,8 +9,8 @@ use strata_cache::thread::{self, RUNTIME};
 use strata_core::address::UserPtr;
 
 impl Strata {
-    /// Takes in what other threads gave back to the calling one, hands over what it holds of theirs, and lets go of pools
-    /// in which nothing lives. Their memory returns to the system after the purge delay.
+    /// Gives all blocks back that the calling thread has ready in its magazines, and lets go of its pools. The memory of those in
+    /// which nothing lives returns to the system after the purge delay.
     ///
     /// For a thread that is about to sleep for long.
     pub fn collect() {

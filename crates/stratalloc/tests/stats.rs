@@ -1,6 +1,6 @@
 //! Statistics against what a test knows to be true: exact when it is quiet, sane while threads work.
 //!
-//! The tests take turns, and use classes that borrow from no other and that the harness between them has no use for.
+//! The tests take turns, and use classes of which no block is promoted and that the harness between them has no use for.
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod spin;
