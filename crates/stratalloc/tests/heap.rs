@@ -232,7 +232,7 @@ fn heaps_that_come_and_go_take_no_memory() {
             // What waits for its delay is not what heaps take: it goes.
             Strata::trim();
         };
-        // The other thread comes to hold as many partial pools as it may (collect.rs I1), not at once but for good.
+        // The other thread's magazines become as deep as they may (flush.rs F1), not at once but for good.
         live(10 * tenth);
         let before = (resident_bytes(), Strata::stats());
         live(10 * tenth);
