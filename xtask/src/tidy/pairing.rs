@@ -1,6 +1,6 @@
 //! A comment that names `file.rs::function` names a file and an item that exist; an ordering says whom it pairs with.
 //!
-//! `// Release: publishes the links; pairs with Acquire in collect.rs::take_all.` is a promise about another file, and the
+//! `// Release: publishes the links; pairs with Acquire in remote.rs::take_all.` is a promise about another file, and the
 //! first thing that a rename breaks. A reference may give the end of the path (`pool/remote.rs::push`), and the short name of a
 //! crate for its folder (`core/pool/remote.rs::push`).
 
