@@ -32,6 +32,8 @@ pub(crate) struct ClassState {
     pub(crate) batch: OwnedU32,
     /// Refills since the last round (`maintenance`).
     pub(crate) refills: OwnedU32,
+    /// Whether the thread was busy with the class in the last round.
+    pub(crate) busy: OwnedU32,
     /// Fresh pools that were opened one after another (`refill`).
     pub(crate) fresh: OwnedU32,
     /// Blocks of a larger class that were handed out in its stead (`promotion`).
@@ -51,6 +53,7 @@ impl ClassState {
                 active: OwnedPtr::null(),
                 batch: OwnedU32::zero(),
                 refills: OwnedU32::zero(),
+                busy: OwnedU32::zero(),
                 fresh: OwnedU32::zero(),
                 promoted: OwnedU32::zero(),
                 visited: OwnedU32::zero(),

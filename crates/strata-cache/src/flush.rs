@@ -95,7 +95,8 @@ impl Cache {
         if sent_home.get() != 0 {
             sent_home.set(0);
             // SAFETY: the thread's own magazine.
-            self.deepen(class, unsafe { self.magazine(class).limit() });
+            let limit = unsafe { self.magazine(class).limit() };
+            self.deepen(class, limit);
         }
     }
 
@@ -173,8 +174,10 @@ impl Cache {
         let magazine = self.magazine(class);
         // The lines of cold blocks come while others are sorted: nobody waits for them.
         magazine.oldest(count).for_each(BlockPtr::prefetch);
-        // SAFETY: blocks of magazines are of pools, and this thread's to give back; so are the chains (F2).
-        unsafe { chains::sort(magazine.oldest(count), |pool, chain| self.give_back(pool, chain)) };
+        // SAFETY: a chain has blocks of its pool only (F2), which are this thread's to give back.
+        let give = |pool, chain| unsafe { self.give_back(pool, chain) };
+        // SAFETY: blocks of magazines are of pools, and this thread's to give back.
+        unsafe { chains::sort(magazine.oldest(count), give) };
         magazine.forget_oldest(count);
     }
 

@@ -74,9 +74,11 @@ impl Cache {
     #[cold]
     #[inline(never)]
     pub unsafe fn free_in_at_the_door(&self, pointer: UserPtr, pool: &'static Pool) {
+        // SAFETY: the caller's to give back.
+        let block = unsafe { pointer.block() };
         match pool.format() {
             // SAFETY: the caller's block, of its pool's class.
-            Format::Blocks(class) => unsafe { self.free_at_the_door(class, pointer.block()) },
+            Format::Blocks(class) => unsafe { self.free_at_the_door(class, block) },
             // SAFETY: the same contract.
             Format::Idle | Format::Run(_) => unsafe { large::free(self, pointer) },
         }

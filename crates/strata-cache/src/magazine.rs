@@ -14,7 +14,7 @@
 //! M3  To its pool, a block in a magazine is live.
 //!
 //! Owner: the thread. Statistics read it racily.
-//! Does not know: pools, classes. Decision 0024 compares an array with a list through the blocks.
+//! Does not know: pools, classes. Decision 0026 compares an array with a list through the blocks.
 //! Idea: magazines (Bonwick and Adams 2001); glibc's tcache; tcmalloc.
 
 use core::marker::PhantomData;
@@ -110,7 +110,8 @@ impl<'cache> Magazine<'cache> {
         }
         self.head().count.set(left);
         // SAFETY: slots below `count` hold blocks.
-        Some(BlockPtr::from_address(unsafe { NonNull::new_unchecked(self.slot(as_it_is(left)).get()) }))
+        let block = unsafe { NonNull::new_unchecked(self.slot(as_it_is(left)).get()) };
+        Some(BlockPtr::from_address(block))
     }
 
     /// Puts a block, if the limit allows it; whether it did.
@@ -158,9 +159,10 @@ impl<'cache> Magazine<'cache> {
     /// The oldest blocks, up to `wanted` of them, which stay where they are.
     pub(crate) fn oldest(self, wanted: u32) -> impl Iterator<Item = BlockPtr> {
         let count = (wanted as usize).min(self.head().count.get());
-        // SAFETY: slots below `count` hold blocks.
         (0..count).map(move |index| {
-            BlockPtr::from_address(unsafe { NonNull::new_unchecked(self.slot(index).get()) })
+            // SAFETY: slots below `count` hold blocks.
+            let block = unsafe { NonNull::new_unchecked(self.slot(index).get()) };
+            BlockPtr::from_address(block)
         })
     }
 

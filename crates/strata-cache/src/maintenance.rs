@@ -43,7 +43,7 @@ impl Cache {
         state.visited.set(1);
         state.refills.set(state.refills.get() + 1);
         self.deepen_if_missed(class);
-        if state.refills.get() < BUSY {
+        if state.refills.get() < BUSY && state.busy.get() == 0 {
             self.detach(class);
         }
     }
@@ -63,13 +63,12 @@ impl Cache {
     fn end_round(&self) {
         for class in SizeClass::all() {
             let state = self.class(class);
-            let refills = state.refills.get();
-            if refills != 0 {
-                if refills < BUSY {
-                    self.detach(class);
-                }
-                state.refills.set(if refills < BUSY { 0 } else { BUSY - 1 });
+            let is_busy = state.refills.get() >= BUSY;
+            if !is_busy && state.busy.get() != 0 {
+                self.detach(class);
             }
+            state.busy.set(is_busy.into());
+            state.refills.set(0);
         }
     }
 

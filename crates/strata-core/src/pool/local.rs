@@ -141,10 +141,9 @@ impl OwnedPool {
     /// Takes up to `wanted` free blocks that need no carving, those freed last first; returns how many.
     pub fn take(&self, wanted: u32, mut each: impl FnMut(BlockPtr)) -> u32 {
         let mut taken = 0;
-        // SAFETY: the owner's list.
-        while taken < wanted
-            && let Some(block) = unsafe { self.free.pop() }
-        {
+        while taken < wanted {
+            // SAFETY: the owner's list.
+            let Some(block) = (unsafe { self.free.pop() }) else { break };
             each(block);
             taken += 1;
         }
