@@ -4,7 +4,7 @@
 //! |---------------------|-----------|-----------|----------------------------------------------------------------|
 //! | `POOL_SHIFT`        | 16        | 13        | 64 KiB: 16 pages; one atomic claim per thousand small blocks   |
 //! | `POOL_COUNT_SHIFT`  | 6         | 2         | 64 pools: one word says which are free                         |
-//! | `GRANULE_SHIFT`     | 4         | 4         | 16 bytes: what C and SIMD types want                           |
+//! | `GRANULE_SHIFT`     | 4         | 8         | 16 bytes: what C and SIMD types want; fewer classes in models  |
 //! | `LARGEST_CLASS_SHIFT` | 15      | 12        | 32 KiB: two blocks to a pool; above it, pools themselves       |
 //! | `HEADER_SHIFT`      | 6         | 9         | a pool's header is one cache line                              |
 //!
@@ -14,6 +14,7 @@
 #[cfg(strata_loom)]
 mod choices {
     pub(super) const POOL_SHIFT: u32 = 13;
+    pub(super) const GRANULE_SHIFT: u32 = 8;
     pub(super) const POOL_COUNT_SHIFT: u32 = 2;
     pub(super) const LARGEST_CLASS_SHIFT: u32 = 12;
     pub(super) const HEADER_SHIFT: u32 = 9;
@@ -21,6 +22,7 @@ mod choices {
 #[cfg(not(strata_loom))]
 mod choices {
     pub(super) const POOL_SHIFT: u32 = 16;
+    pub(super) const GRANULE_SHIFT: u32 = 4;
     pub(super) const POOL_COUNT_SHIFT: u32 = 6;
     pub(super) const LARGEST_CLASS_SHIFT: u32 = 15;
     pub(super) const HEADER_SHIFT: u32 = 6;
@@ -29,7 +31,7 @@ mod choices {
 /// log₂ of a pool's size in bytes.
 pub const POOL_SHIFT: u32 = choices::POOL_SHIFT;
 /// log₂ of the smallest distance between two blocks, in bytes.
-pub const GRANULE_SHIFT: u32 = 4;
+pub const GRANULE_SHIFT: u32 = choices::GRANULE_SHIFT;
 /// log₂ of the distance between two pool headers, in bytes.
 pub const HEADER_SHIFT: u32 = choices::HEADER_SHIFT;
 
