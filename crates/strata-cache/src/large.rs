@@ -6,10 +6,13 @@
 
 use crate::cache::Cache;
 use crate::thread;
+#[cfg(not(strata_loom))]
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaKind;
-use strata_core::layout::{LARGEST_RUN_BYTES, POOL_BYTES};
+use strata_core::layout::LARGEST_RUN_BYTES;
+#[cfg(not(strata_loom))]
+use strata_core::layout::POOL_BYTES;
 use strata_core::pool::Format;
 use strata_segment::Directory;
 

@@ -38,6 +38,7 @@ mod huge_zero;
 mod index;
 mod janitor;
 mod mark;
+#[cfg_attr(strata_loom, path = "misuse_model.rs")]
 pub mod misuse;
 #[cfg(strata_loom)]
 mod model;

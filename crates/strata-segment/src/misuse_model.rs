@@ -1,0 +1,13 @@
+//! A block that was freed twice, in models: a panic is a report.
+//!
+//! Does not know: who did it.
+
+use strata_core::pool::Pool;
+
+/// More blocks of `pool` were freed than were live.
+///
+/// # Panics
+/// Always.
+pub fn freed_twice(pool: &Pool) -> ! {
+    panic!("a block was freed twice, in the pool at {:p}", pool.base())
+}
