@@ -138,7 +138,9 @@ impl ArenaPtr {
     #[inline]
     pub unsafe fn head(self) -> &'static ArenaHead {
         // SAFETY: the caller's promise.
-        unsafe { self.0.as_ref() }
+        let head: &'static ArenaHead = unsafe { self.0.as_ref() };
+        head.written.look();
+        head
     }
 
     /// The head's place, to initialise it.

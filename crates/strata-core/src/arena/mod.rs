@@ -22,6 +22,7 @@ pub use summary::Summary;
 use crate::address::{ArenaPtr, PoolIndex};
 use crate::layout::{HEADER_BYTES, HEADER_TABLE_BYTES, POOLS_PER_ARENA};
 use crate::pool::Pool;
+use crate::sync::Witness;
 use core::ptr::NonNull;
 
 /// What starts at an arena boundary.
@@ -54,6 +55,8 @@ pub struct ArenaHead {
     pub payload_offset: usize,
     /// Huge: tells the mapping that this lies in from others.
     pub mapping: u64,
+    /// Models see a head that is read before it is written.
+    pub(crate) written: Witness,
 }
 
 const _: () = assert!(size_of::<ArenaHead>() <= HEADER_BYTES);
@@ -62,29 +65,35 @@ const _: () = assert!(size_of::<ArenaHead>() <= HEADER_BYTES);
 unsafe impl Sync for ArenaHead {}
 
 impl ArenaHead {
-    /// The head of an arena.
-    pub const fn of_pools(segment: *const (), index: u32) -> Self {
-        Self {
-            never_an_owner: 0,
-            segment,
-            index,
-            kind: ArenaKind::Pools,
-            mapped_bytes: 0,
-            payload_offset: 0,
-            mapping: 0,
+    crate::const_unless_loom! {
+        /// The head of an arena.
+        pub fn of_pools(segment: *const (), index: u32) -> Self {
+            Self {
+                never_an_owner: 0,
+                segment,
+                index,
+                kind: ArenaKind::Pools,
+                mapped_bytes: 0,
+                payload_offset: 0,
+                mapping: 0,
+                written: Witness::new(),
+            }
         }
     }
 
-    /// The head of a huge block.
-    pub const fn of_huge(mapped_bytes: usize, payload_offset: usize, mapping: u64) -> Self {
-        Self {
-            never_an_owner: 0,
-            segment: core::ptr::null(),
-            index: 0,
-            kind: ArenaKind::Huge,
-            mapped_bytes,
-            payload_offset,
-            mapping,
+    crate::const_unless_loom! {
+        /// The head of a huge block.
+        pub fn of_huge(mapped_bytes: usize, payload_offset: usize, mapping: u64) -> Self {
+            Self {
+                never_an_owner: 0,
+                segment: core::ptr::null(),
+                index: 0,
+                kind: ArenaKind::Huge,
+                mapped_bytes,
+                payload_offset,
+                mapping,
+                written: Witness::new(),
+            }
         }
     }
 }
@@ -101,7 +110,7 @@ pub unsafe fn init(arena: ArenaPtr, head: ArenaHead) {
     // SAFETY: behind the header table, still in pool 0.
     unsafe { AbandonedBitmap::init_fresh(bitmap_place(arena)) };
     // SAFETY: slot 0, the caller's.
-    unsafe { arena.head_place().write(head) };
+    unsafe { arena.head_place().write(ArenaHead { written: Witness::new(), ..head }) };
 }
 
 fn bitmap_place(arena: ArenaPtr) -> NonNull<AbandonedBitmap> {

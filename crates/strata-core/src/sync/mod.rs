@@ -22,7 +22,7 @@ pub use core::sync::atomic::Ordering;
 #[cfg(all(strata_counted, not(strata_loom)))]
 pub use counted::exchanges;
 pub use imp::{
-    AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, WaitWord, fence, init_fresh,
+    AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, WaitWord, Witness, fence, init_fresh,
     spin_hint,
 };
 #[cfg(strata_loom)]

@@ -133,6 +133,31 @@ impl PrivateUsize {
     }
 }
 
+/// Says of the value that it is a field of whether it was written before it is read: loom reports a reader that comes too early.
+#[derive(Debug)]
+pub struct Witness(UnsafeCell<u32>);
+
+impl Witness {
+    const WRITTEN: u32 = 0x57_17;
+
+    /// The value is written with this.
+    pub fn new() -> Self {
+        // A step of its own: loom numbers what a thread does by its steps on atomics, and would take what was published in the step
+        // before for later than this.
+        AtomicU64::new(0).store(1, Ordering::Relaxed);
+        Self(UnsafeCell::new(Self::WRITTEN))
+    }
+
+    /// The value is read.
+    ///
+    /// # Panics
+    /// If it was not written.
+    pub fn look(&self) {
+        // SAFETY: loom checks that it was written before.
+        assert_eq!(self.0.with(|cell| unsafe { *cell }), Self::WRITTEN, "read before it was written");
+    }
+}
+
 /// A word on which one thread sleeps: the kernel's promise, that nobody sleeps on a word that has changed, as a lock.
 #[derive(Debug)]
 pub struct WaitWord {

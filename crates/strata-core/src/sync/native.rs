@@ -156,6 +156,21 @@ impl PrivateUsize {
     }
 }
 
+/// Says in models whether the value that it is a field of was written before it is read: nothing in the shipped build.
+#[derive(Debug, Default)]
+pub struct Witness;
+
+impl Witness {
+    /// The value is written with this.
+    pub const fn new() -> Self {
+        Self
+    }
+
+    /// The value is read.
+    #[inline(always)]
+    pub const fn look(&self) {}
+}
+
 /// A word on which one thread sleeps until another changes it; the caller brings the system's way to sleep.
 #[repr(transparent)]
 #[derive(Debug)]
