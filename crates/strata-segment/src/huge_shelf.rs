@@ -21,7 +21,7 @@ use crate::piece::{MappingNumber, Piece, room};
 use crate::purge::Which;
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
-use strata_core::sync::mutation::{HUGE_LAY, HUGE_LIFT};
+use strata_core::sync::mutation::{BEHIND_LOOKS, HUGE_LAY, HUGE_LIFT};
 use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
 use strata_os::machine;
 
@@ -97,7 +97,8 @@ impl HugeShelf {
     ) -> usize {
         let Some(slot) = self.starts().position(|start| start == end) else { return 0 };
         let Some(piece) = self.lift(slot) else { return 0 };
-        if piece.start.as_ptr() != end || piece.mapping != mapping {
+        // Another thread may have used the slot meanwhile.
+        if (BEHIND_LOOKS && piece.start.as_ptr() != end) || piece.mapping != mapping {
             self.lay(piece, unmap);
             return 0;
         }

@@ -39,7 +39,7 @@ use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
-use strata_core::sync::mutation::COMMIT_ROLLS_BACK;
+use strata_core::sync::mutation::{COMMIT_ROLLS_BACK, HEADERS_BEFORE_BITS};
 use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
 use strata_os::machine::Node;
 use strata_os::memory;
@@ -211,10 +211,15 @@ impl Segment {
     /// - The arena is committed, zero, and the caller's.
     pub(crate) unsafe fn init_arena(&self, index: u32) {
         let head = ArenaHead::of_pools(core::ptr::from_ref(self).cast(), index);
+        if !HEADERS_BEFORE_BITS {
+            self.show(index);
+        }
         // SAFETY: the caller's promise.
         unsafe { arena::init(self.arena(index), head) };
         set_bits(&self.born, 1 << index);
-        self.show(index);
+        if HEADERS_BEFORE_BITS {
+            self.show(index);
+        }
     }
 
     /// Puts the pools of an arena up for claims, all of which the caller holds.

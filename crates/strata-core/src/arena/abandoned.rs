@@ -11,7 +11,8 @@
 
 use crate::address::PoolIndex;
 use crate::size_class::{CLASS_COUNT, SizeClass};
-use crate::sync::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use crate::sync::mutation::{BIT_PUBLISH, BIT_TAKE};
+use crate::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use core::ptr::NonNull;
 
 /// One word a class.
@@ -35,8 +36,8 @@ impl AbandonedBitmap {
     /// Publishes a pool that was just disowned, or given back (I1).
     #[inline]
     pub fn publish(&self, class: SizeClass, pool: PoolIndex) {
-        // AcqRel: carries the disowning to whoever takes the bit; pairs with Acquire in abandoned.rs::take_among.
-        self.words[class.index()].fetch_or(pool.bit(), AcqRel);
+        // AcqRel (BIT_PUBLISH): carries the disowning to whoever takes the bit; pairs with Acquire in abandoned.rs::take_among.
+        self.words[class.index()].fetch_or(pool.bit(), BIT_PUBLISH);
     }
 
     /// The pools that seem to be published.
@@ -65,8 +66,9 @@ impl AbandonedBitmap {
             }
             let first = (wanted.rotate_right(start).trailing_zeros() + start) % u64::BITS;
             let index = PoolIndex::new(first as usize)?;
-            // Acquire: sees the disowning; pairs with Release in abandoned.rs::publish. Relaxed on failure: tried again.
-            match word.compare_exchange(seen, seen & !index.bit(), AcqRel, Relaxed) {
+            // AcqRel (BIT_TAKE): sees the disowning, or the bit would be taken from a pool that seems to be owned still, and lost; pairs
+            // with Release in abandoned.rs::publish. Relaxed on failure: tried again.
+            match word.compare_exchange(seen, seen & !index.bit(), BIT_TAKE, Relaxed) {
                 Ok(_) => return Some(index),
                 Err(now) => seen = now,
             }

@@ -44,6 +44,10 @@ sites! {
     PUSH_TAKES_THE_LAST: bool = true, mutant "push_leaves_the_last" = false;
     /// `pool/remote.rs::push`: the free that gives an unowned pool room publishes it.
     PUSH_PUBLISHES: bool = true, mutant "push_never_publishes" = false;
+    /// `arena/abandoned.rs::publish`: whoever takes the bit sees that the pool is unowned.
+    BIT_PUBLISH: Ordering = Ordering::AcqRel, mutant "bit_publish_relaxed" = Ordering::Relaxed;
+    /// `arena/abandoned.rs::take_among`: sees that the pool is unowned.
+    BIT_TAKE: Ordering = Ordering::AcqRel, mutant "bit_take_relaxed" = Ordering::Relaxed;
     /// `arena/summary.rs::clear_if`: looks again after clearing.
     SUMMARY_RECHECK: bool = true, mutant "summary_no_recheck" = false;
     /// `arena/summary.rs::raise`: orders the detail before the summary.
@@ -72,6 +76,8 @@ sites! {
     PUBLISH_SKIPS: usize = 0, mutant "publish_leaves_a_gap" = 1;
     /// `segment/segment.rs::add_arena`: gives the bit back when memory is refused.
     COMMIT_ROLLS_BACK: bool = true, mutant "refused_commit_keeps_the_bit" = false;
+    /// `segment/segment.rs::init_arena`: the headers are there before the bits say that there are pools.
+    HEADERS_BEFORE_BITS: bool = true, mutant "bits_before_headers" = false;
     /// `segment/claim.rs::claim`: asks whether the memory is dirty once the pools are its own.
     DIRTY_READ_AFTER_CLAIM: bool = true, mutant "dirty_read_before_claim" = false;
     /// `segment/adopt.rs::adopt`: becomes the owner only of what is published.
@@ -92,6 +98,8 @@ sites! {
     HUGE_LAY: Ordering = Ordering::Release, mutant "huge_lay_relaxed" = Ordering::Relaxed;
     /// `segment/huge_shelf.rs::lift`: sees the piece, and what its last user did.
     HUGE_LIFT: Ordering = Ordering::Acquire, mutant "huge_lift_relaxed" = Ordering::Relaxed;
+    /// `segment/huge_shelf.rs::take_behind`: looks whether the piece is still the one that lies there.
+    BEHIND_LOOKS: bool = true, mutant "behind_trusts_the_slot" = false;
     /// `cache/registry.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
     /// `cache/registry.rs::delete`: flushes what the deleting thread holds of the heap's.
