@@ -2,14 +2,14 @@
 //!
 //! Does not know: segments, caches.
 
-use crate::{identity, payload};
+use crate::payload;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead};
-use strata_core::block::{BlockPtr, FreeList, Link};
+use strata_core::block::BlockPtr;
 use strata_core::layout::ARENA_BYTES;
-use strata_core::pool::{Memory, Pool};
+use strata_core::pool::{Memory, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 
 /// An arena for one execution.
@@ -42,21 +42,14 @@ impl Ground {
         unsafe { self.arena.pool(index) }
     }
 
-    /// Pool 1 with blocks of `class`, owned by the identity 1, and `count` of its blocks, handed out.
-    pub fn pool_with(&self, class: SizeClass, count: usize) -> (&'static Pool, Vec<BlockPtr>) {
-        let pool = self.pool(1);
-        pool.open(class, identity(1), Memory::Zero);
-        let blocks = (0..count).map(|_| {
-            // SAFETY: ours, and of this class.
-            unsafe { pool.carve_untouched(class) }.expect("more blocks than the pool holds")
-        });
-        (pool, blocks.collect())
-    }
-
-    /// The shelf of the arena.
-    pub fn shelf(&self) -> &'static arena::Shelf {
-        // SAFETY: initialised.
-        unsafe { arena::shelf(self.arena) }
+    /// Pool 1 with blocks of `class`, and `count` of its blocks, handed out.
+    pub fn pool_with(&self, class: SizeClass, count: usize) -> (OwnedPool, Vec<BlockPtr>) {
+        // SAFETY: nobody else knows of the pool, which is idle.
+        let pool = unsafe { self.pool(1).open(class, 0, Memory::Zero) };
+        let blocks = (0..count)
+            .map(|_| pool.carve_untouched(class).expect("more blocks than the pool holds"))
+            .collect();
+        (pool, blocks)
     }
 }
 
@@ -73,15 +66,12 @@ impl Drop for Ground {
     }
 }
 
-/// The blocks of a null-terminated list that is the caller's, each looked at as its new owner would.
-pub fn pieces_of(head: *mut Link) -> Vec<BlockPtr> {
-    let list = FreeList::new();
-    list.replace(head);
+/// All blocks on a pool's list, each looked at as its new owner would.
+pub fn blocks_of(pool: &OwnedPool) -> Vec<BlockPtr> {
     let mut blocks = Vec::new();
-    // SAFETY: the caller's list.
-    while let Some(block) = unsafe { list.pop() } {
+    pool.take(u32::MAX, |block| {
         payload::write(block.as_non_null(), payload::new_mark());
         blocks.push(block);
-    }
+    });
     blocks
 }

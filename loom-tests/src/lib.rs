@@ -16,7 +16,7 @@ mod model;
 pub mod payload;
 mod world;
 
-pub use ground::{Ground, pieces_of};
+pub use ground::{Ground, blocks_of};
 pub use model::model;
 pub use world::{Actor, Block, HALF, QUARTER, World};
 
@@ -34,10 +34,4 @@ pub use strata_core::sync::alone;
 /// Waits for a thread of the model, and returns what it returns.
 pub fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().expect("loom reports a panic itself")
-}
-
-/// A name for an owner, of a model that has no caches: never followed.
-pub fn identity(number: usize) -> *mut () {
-    assert!(number != 0, "0 is nobody");
-    std::ptr::without_provenance_mut(number)
 }

@@ -1,6 +1,6 @@
 //! A whole runtime for one execution, and threads that allocate from it as a program would.
 //!
-//! Everything that an actor does goes the way of the shipped build: `Cache::alloc`, `Cache::free`, refills, outboxes, remote
+//! Everything that an actor does goes the way of the shipped build: `Cache::alloc`, `Cache::free`, refills, flushes, remote
 //! words, arenas, the simulated OS. A block's contents are a [`payload`].
 //!
 //! Does not know: which handshake is on trial.
@@ -8,7 +8,7 @@
 use crate::{JoinHandle, alone, payload, spawn};
 use std::ptr::NonNull;
 use std::thread::panicking;
-use strata_cache::{Cache, Runtime, current};
+use strata_cache::{Cache, Runtime, thread};
 use strata_core::address::UserPtr;
 use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
@@ -49,7 +49,7 @@ impl World {
     pub fn new() -> Self {
         let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()));
         runtime.directory.tuning.purge_delay_ms.store(u64::MAX, Relaxed);
-        current::share(runtime);
+        thread::share(runtime);
         Self { runtime, stand_in: Box::leak(Box::new(Cache::new())) }
     }
 
@@ -61,6 +61,31 @@ impl World {
         gone.free(free);
         world.leave(gone);
         (world, live)
+    }
+
+    /// A thread starts whose magazine of `class` is empty, and takes two blocks before its older half goes.
+    pub fn enter_with_room(self, class: SizeClass) -> Actor {
+        let actor = self.enter();
+        let blocks = [(); 3].map(|()| actor.alloc(class));
+        blocks.into_iter().for_each(|block| actor.free(block));
+        let ready = [(); 2].map(|()| actor.alloc(class));
+        ready.into_iter().for_each(|block| self.without_cache().free(block));
+        actor
+    }
+
+    /// A thread starts that is busy with `class`: it keeps the pool of its next refill. Its magazine is empty, and takes nothing at
+    /// first.
+    pub fn enter_busy(self, class: SizeClass) -> Actor {
+        let actor = self.enter();
+        let blocks = [(); 4].map(|()| actor.alloc(class));
+        blocks.into_iter().for_each(|block| actor.free(block));
+        actor.collect();
+        actor
+    }
+
+    /// A purge pass over all free memory.
+    pub fn purge(self) {
+        self.runtime.directory.purge_all();
     }
 
     /// What everybody shares.
@@ -92,6 +117,11 @@ impl World {
     /// The program makes a heap: a cache that no thread has.
     pub fn new_heap(self) -> Actor {
         self.enter()
+    }
+
+    /// The program makes a heap, and is busy with `class` there: it keeps the pool of its next refill.
+    pub fn new_busy_heap(self, class: SizeClass) -> Actor {
+        self.enter_busy(class)
     }
 
     /// The thread `own` deletes a heap.
@@ -184,6 +214,13 @@ impl Actor {
         unsafe { self.cache.free(UserPtr::new(block.place), block.class) };
     }
 
+    /// The same, as a program does that knows no size.
+    pub fn free_unsized(&self, block: Block) {
+        pieces(block.place, block.class).for_each(|piece| payload::give_up(piece, block.mark));
+        // SAFETY: as in `free`.
+        unsafe { self.cache.free_unsized(UserPtr::new(block.place)) };
+    }
+
     /// Its thread frees blocks of others, and ends without leaving.
     pub fn frees(self, blocks: impl IntoIterator<Item = Block> + 'static) -> JoinHandle<Self> {
         spawn(move || {
@@ -192,7 +229,7 @@ impl Actor {
         })
     }
 
-    /// Its thread frees a block of another, and collects, so that it is posted.
+    /// Its thread frees a block of another, and collects, so that it is with its pool.
     pub fn frees_and_collects(self, block: Block) -> JoinHandle<Self> {
         spawn(move || {
             self.free(block);
@@ -201,7 +238,15 @@ impl Actor {
         })
     }
 
-    /// Posts what waits in the outbox, and takes in what others gave back.
+    /// Its thread gives back what waits in its magazines.
+    pub fn collects(self) -> JoinHandle<Self> {
+        spawn(move || {
+            self.collect();
+            self
+        })
+    }
+
+    /// Gives back what waits in the magazines, and abandons the active pools.
     pub fn collect(&self) {
         // SAFETY: the actor's own cache.
         unsafe { self.cache.collect() };

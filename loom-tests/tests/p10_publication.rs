@@ -58,7 +58,7 @@ fn two_take_the_last_pool_and_add_an_arena() {
     model("two_take_the_last_pool_and_add_an_arena", Some(2), || {
         let world = World::new();
         let directory = &world.runtime().directory;
-        let held = [(); 2].map(|()| directory.claim_pool().expect("the simulated OS has memory").first);
+        let held = [(); 2].map(|()| directory.claim_pool().expect("the simulated OS has memory"));
         let (ours, theirs) = (world.enter(), world.enter());
         let other = spawn(move || {
             let block = theirs.alloc(HALF);
@@ -70,9 +70,23 @@ fn two_take_the_last_pool_and_add_an_arena() {
         expect_found(world, &their_block);
         ours.free(their_block);
         theirs.free(block);
-        // SAFETY: claimed, idle, and not used again.
-        held.into_iter().for_each(|pool| unsafe { directory.release_pool(pool) });
+        held.into_iter().for_each(|run| directory.release_pool(run.open(HALF, 0)));
         world.end([ours, theirs]);
+    });
+}
+
+#[test]
+fn a_pool_is_claimed_of_an_arena_that_another_thread_adds() {
+    model("a_pool_is_claimed_of_an_arena_that_another_thread_adds", Some(2), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let claim = || directory.claim_pool().expect("the simulated OS has memory").open(HALF, 0);
+        let held = [(); 3].map(|()| claim());
+        let other = spawn(move || directory.release_pool(claim()));
+        directory.release_pool(claim());
+        join(other);
+        held.into_iter().for_each(|pool| directory.release_pool(pool));
+        world.end([]);
     });
 }
 

@@ -8,9 +8,9 @@ use strata_loom_tests::{HALF, World, alone, join, model, spawn};
 fn a_heap_is_deleted_while_another_thread_frees() {
     model("a_heap_is_deleted_while_another_thread_frees", None, || {
         let world = World::new();
-        let (own, heap) = (world.enter(), world.new_heap());
+        let (own, heap) = (world.enter_with_room(HALF), world.new_heap());
         let (first, second) = (heap.alloc(HALF), heap.alloc(HALF));
-        // By the ordinary free: it waits in this thread's outbox.
+        // By the ordinary free: it waits in this thread's magazine.
         own.free(first);
         // Only two caches fit into the registry of a model: the other thread frees as one without a cache does.
         let other = spawn(move || world.without_cache().free(second));
@@ -26,7 +26,7 @@ fn a_heap_is_deleted_while_another_thread_frees() {
 fn what_is_left_of_a_heap_outlives_it() {
     model("what_is_left_of_a_heap_outlives_it", None, || {
         let world = World::new();
-        let (own, heap) = (world.enter(), world.new_heap());
+        let (own, heap) = (world.enter(), world.new_busy_heap(HALF));
         let (kept, given) = (heap.alloc(HALF), heap.alloc(HALF));
         let other = spawn(move || {
             given.expect_intact();
@@ -63,7 +63,7 @@ fn the_next_heap_in_the_same_slot_while_a_block_of_the_last_comes_back() {
 
 #[test]
 fn a_heap_moves_to_another_thread_while_its_blocks_are_freed_here() {
-    model("a_heap_moves_to_another_thread_while_its_blocks_are_freed_here", None, || {
+    model("a_heap_moves_to_another_thread_while_its_blocks_are_freed_here", Some(3), || {
         let world = World::new();
         let (own, heap) = (world.enter(), world.new_heap());
         let (first, second) = (heap.alloc(HALF), heap.alloc(HALF));

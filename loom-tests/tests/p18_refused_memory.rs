@@ -6,9 +6,9 @@
 
 use std::sync::{Mutex, PoisonError};
 use strata_core::layout::{ARENA_BYTES, POOLS_PER_ARENA};
-use strata_core::pool::Pool;
 use strata_loom_tests::{Actor, Block, HALF, World, alone, join, model, spawn};
 use strata_os::simulated::{fail_from, fail_never};
+use strata_segment::ClaimedRun;
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -19,8 +19,7 @@ fn expect_all_pools(world: World) {
     // After a refusal a segment is tried that is smaller, so the sum is not always the same.
     let arenas = directory.census().reserved_bytes as usize / ARENA_BYTES;
     assert_eq!(pools.len(), arenas * (POOLS_PER_ARENA - 1), "memory was lost to a refused call");
-    // SAFETY: claimed, idle, and not used again.
-    pools.into_iter().for_each(|run| unsafe { directory.release_pool(run.first) });
+    pools.into_iter().for_each(|run| directory.release_pool(run.open(HALF, 0)));
 }
 
 /// Two threads allocate while the `refused`-th of their calls to the OS fails.
@@ -28,7 +27,7 @@ fn two_allocations(
     name: &'static str,
     refused: u64,
     preemptions: usize,
-    prepare: fn(World) -> Vec<&'static Pool>,
+    prepare: fn(World) -> Vec<ClaimedRun>,
 ) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     model(name, Some(preemptions), move || {
@@ -54,21 +53,20 @@ fn two_allocations(
         give_back(&theirs, block);
         world.leave(ours);
         world.leave(theirs);
-        // SAFETY: claimed, idle, and not used again.
-        held.into_iter().for_each(|pool| unsafe { world.runtime().directory.release_pool(pool) });
+        held.into_iter().for_each(|run| world.runtime().directory.release_pool(run.open(HALF, 0)));
         expect_all_pools(world);
         world.end([]);
     });
 }
 
 /// All pools of the first arena but one are taken until the race is over: a second arena has to be committed.
-fn all_but_one(world: World) -> Vec<&'static Pool> {
+fn all_but_one(world: World) -> Vec<ClaimedRun> {
     let directory = &world.runtime().directory;
-    let take = || directory.claim_pool().expect("nothing fails yet").first;
+    let take = || directory.claim_pool().expect("nothing fails yet");
     vec![take(), take()]
 }
 
-fn nothing(_: World) -> Vec<&'static Pool> {
+fn nothing(_: World) -> Vec<ClaimedRun> {
     Vec::new()
 }
 

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 use strata_core::block::{BlockPtr, Chain};
-use strata_core::pool::{Pool, Pushed};
+use strata_core::pool::{Freed, Given, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
-use strata_loom_tests::{Ground, join, model, payload, pieces_of, spawn};
+use strata_loom_tests::{Ground, blocks_of, join, model, payload, spawn};
 
 const CLASS: SizeClass = SizeClass::of(2048);
 
@@ -27,8 +27,8 @@ fn mail(pool: &'static Pool, blocks: Mail) {
         }
     }
     // SAFETY: this thread's blocks, of this pool.
-    let pushed = unsafe { pool.remote().push(pool, &chain.expect("at least one block")) };
-    assert_eq!(pushed, Pushed::Queued, "the pool has an owner all the time");
+    let given = unsafe { pool.give(CLASS, &chain.expect("at least one block")) };
+    assert!(matches!(given, Given::Queued), "the pool has an owner all the time");
 }
 
 /// The owner's part of a model: what it has taken so far.
@@ -36,12 +36,11 @@ fn mail(pool: &'static Pool, blocks: Mail) {
 struct Taken(Vec<BlockPtr>);
 
 impl Taken {
-    fn drain(&mut self, pool: &'static Pool) {
-        if let Some(taken) = pool.remote().take_all(pool) {
-            let blocks = pieces_of(taken.head);
-            assert_eq!(blocks.len(), taken.count as usize, "the count is that of the links");
-            self.0.extend(blocks);
-        }
+    fn drain(&mut self, pool: &OwnedPool) {
+        let live = pool.live();
+        assert_ne!(pool.collect(), Freed::TooMany);
+        self.0.extend(blocks_of(pool));
+        assert_eq!(pool.live(), live, "the count is that of the links");
     }
 
     fn expect_all(self, addresses: &BTreeSet<usize>) {
@@ -54,7 +53,8 @@ impl Taken {
 /// Each element of `mails` is what one thread pushes; the owner drains `drains` times meanwhile, and once at the end.
 fn pushes_against_drains(mails: &[&[usize]], drains: usize) {
     let ground = Ground::new();
-    let (pool, blocks) = ground.pool_with(CLASS, mails.concat().len());
+    let (owned, blocks) = ground.pool_with(CLASS, mails.concat().len());
+    let pool = ground.pool(1);
     let addresses = blocks.iter().map(|block| block.as_non_null().addr().get()).collect();
     let threads: Vec<_> = mails
         .iter()
@@ -64,9 +64,9 @@ fn pushes_against_drains(mails: &[&[usize]], drains: usize) {
         })
         .collect();
     let mut taken = Taken::default();
-    (0..drains).for_each(|_| taken.drain(pool));
+    (0..drains).for_each(|_| taken.drain(&owned));
     threads.into_iter().for_each(join);
-    taken.drain(pool);
+    taken.drain(&owned);
     taken.expect_all(&addresses);
 }
 

@@ -5,10 +5,10 @@
 use strata_loom_tests::{HALF, QUARTER, World, join, model, spawn};
 
 #[test]
-fn allocating_against_a_free_of_the_current_pool() {
-    model("allocating_against_a_free_of_the_current_pool", None, || {
+fn allocating_against_a_free_of_the_active_pool() {
+    model("allocating_against_a_free_of_the_active_pool", None, || {
         let world = World::new();
-        let (ours, theirs) = (world.enter(), world.enter());
+        let (ours, theirs) = (world.enter_busy(HALF), world.enter());
         let (kept, given) = (ours.alloc(HALF), ours.alloc(HALF));
         let other = theirs.frees_and_collects(given);
         let next = ours.alloc(HALF);
@@ -24,9 +24,10 @@ fn allocating_against_a_free_of_the_current_pool() {
 fn two_allocations_against_a_chain_of_two() {
     model("two_allocations_against_a_chain_of_two", None, || {
         let world = World::new();
-        let (ours, theirs) = (world.enter(), world.enter());
+        let (ours, theirs) = (world.enter_busy(HALF), world.enter_with_room(HALF));
         let given = [ours.alloc(HALF), ours.alloc(HALF)];
-        let other = theirs.frees(given);
+        given.into_iter().for_each(|block| theirs.free(block));
+        let other = theirs.collects();
         let taken = [ours.alloc(HALF), ours.alloc(HALF)];
         let theirs = join(other);
         taken.iter().for_each(|block| block.expect_intact());
@@ -37,7 +38,7 @@ fn two_allocations_against_a_chain_of_two() {
 
 #[test]
 fn two_allocations_against_two_frees() {
-    model("two_allocations_against_two_frees", Some(3), || {
+    model("two_allocations_against_two_frees", Some(2), || {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         let given = [ours.alloc(HALF), ours.alloc(HALF)];
@@ -57,19 +58,17 @@ fn two_allocations_against_two_frees() {
 }
 
 #[test]
-fn a_partial_pool_is_collected_while_its_last_blocks_come_back() {
-    model("a_partial_pool_is_collected_while_its_last_blocks_come_back", None, || {
+fn the_owner_frees_into_its_active_pool_while_others_do() {
+    model("the_owner_frees_into_its_active_pool_while_others_do", None, || {
         let world = World::new();
-        let (ours, theirs) = (world.enter(), world.enter());
-        // The first pool has one of ours and one of theirs; the second is current, so the first is a partial one.
+        let (ours, theirs) = (world.enter_busy(HALF), world.enter());
         let (first, given) = (ours.alloc(HALF), ours.alloc(HALF));
-        let current = ours.alloc(HALF);
-        ours.free(first);
         let other = theirs.frees_and_collects(given);
+        // The magazine takes nothing at first: the block goes to the pool without an exchange.
+        ours.free(first);
         ours.collect();
         let theirs = join(other);
-        current.expect_intact();
-        ours.free(current);
+        world.expect_no_pool_in_use();
         world.end([ours, theirs]);
     });
 }
@@ -78,9 +77,10 @@ fn a_partial_pool_is_collected_while_its_last_blocks_come_back() {
 fn a_pool_of_four_is_carved_while_two_come_back() {
     model("a_pool_of_four_is_carved_while_two_come_back", None, || {
         let world = World::new();
-        let (ours, theirs) = (world.enter(), world.enter());
+        let (ours, theirs) = (world.enter_busy(QUARTER), world.enter_with_room(QUARTER));
         let given = [ours.alloc(QUARTER), ours.alloc(QUARTER)];
-        let other = theirs.frees(given);
+        given.into_iter().for_each(|block| theirs.free(block));
+        let other = theirs.collects();
         let taken = [ours.alloc(QUARTER), ours.alloc(QUARTER), ours.alloc(QUARTER)];
         let theirs = join(other);
         taken.iter().for_each(|block| block.expect_intact());

@@ -1,4 +1,5 @@
-//! P5: a pool of nobody's with room is on the shelf: of all that would adopt it or free into it, one becomes its owner.
+//! P5: an unowned pool with room is in the bitmap of its class: of all that would adopt it or free into it, one becomes its
+//! owner.
 #![cfg(strata_loom)]
 
 use strata_loom_tests::{Block, HALF, World, join, model, spawn};
@@ -23,7 +24,7 @@ fn adopting_against_adopting() {
 
 #[test]
 fn adopting_against_the_free_of_the_live_block() {
-    model("adopting_against_the_free_of_the_live_block", None, || {
+    model("adopting_against_the_free_of_the_live_block", Some(3), || {
         let (world, live) = World::with_a_left_pool();
         let (ours, theirs) = (world.enter(), world.enter());
         let other = theirs.frees_and_collects(live);
@@ -36,24 +37,37 @@ fn adopting_against_the_free_of_the_live_block() {
 }
 
 #[test]
+fn adopting_twice_against_a_flush_into_the_pool() {
+    model("adopting_twice_against_a_flush_into_the_pool", Some(3), || {
+        let (world, live) = World::with_a_left_pool();
+        let (ours, theirs) = (world.enter(), world.enter_with_room(HALF));
+        theirs.free(live);
+        let other = theirs.collects();
+        let blocks = [ours.alloc(HALF), ours.alloc(HALF)];
+        let theirs = join(other);
+        blocks.iter().for_each(Block::expect_intact);
+        blocks.into_iter().for_each(|block| ours.free(block));
+        world.end([ours, theirs]);
+    });
+}
+
+#[test]
 fn two_adopt_while_a_third_frees() {
     model("two_adopt_while_a_third_frees", Some(2), || {
         let (world, live) = World::with_a_left_pool();
-        let (ours, theirs) = (world.enter(), world.enter());
-        // Only two caches fit into the registry of a model: the third thread frees as one without a cache does.
-        let adopters = [ours, theirs].map(|actor| {
+        let directory = &world.runtime().directory;
+        // Below the caches: each looks at the pool that it gets, and abandons it.
+        let adopters = [(); 2].map(|()| {
             spawn(move || {
-                let block = actor.alloc(HALF);
-                block.expect_intact();
-                (actor, block)
+                if let Some(pool) = directory.adopt(HALF, 0) {
+                    assert!(pool.live() <= 1, "its only live block, if that is not back");
+                    directory.abandon(pool);
+                }
             })
         });
         world.without_cache().free(live);
-        let [(ours, first), (theirs, second)] = adopters.map(join);
-        first.expect_intact();
-        second.expect_intact();
-        ours.free(first);
-        theirs.free(second);
-        world.end([ours, theirs]);
+        adopters.into_iter().for_each(join);
+        world.expect_no_pool_in_use();
+        world.end([]);
     });
 }

@@ -27,7 +27,7 @@ fn the_last_free_against_the_owners_end() {
 
 #[test]
 fn the_last_free_against_an_adopter() {
-    model("the_last_free_against_an_adopter", Some(3), || {
+    model("the_last_free_against_an_adopter", Some(2), || {
         let world = World::new();
         let gone = world.enter();
         let last = gone.alloc(HALF);

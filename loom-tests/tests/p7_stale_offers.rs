@@ -1,13 +1,14 @@
 //! P7: what a stack of shared nodes would suffer from (ABA) cannot happen here, since nobody pops single nodes: chains are
-//! taken whole by a swap, and everything else that is shared is a bit. What is left of the problem are *stale bits*: an offer
-//! on the shelf whose pool was taken, emptied, and serves another class by now.
+//! taken whole by a swap, and everything else that is shared is a bit. What is left of the problem are *stale bits*: one in the
+//! bitmap whose pool was taken, emptied, and serves another class by now; and *lost* ones, taken by a thread that does not get
+//! the pool.
 #![cfg(strata_loom)]
 
 use strata_loom_tests::{Block, HALF, QUARTER, World, join, model, spawn};
 
 #[test]
 fn two_offers_are_taken_once_each() {
-    model("two_offers_are_taken_once_each", Some(3), || {
+    model("two_offers_are_taken_once_each", None, || {
         let world = World::new();
         let gone = world.enter();
         let live = [gone.alloc(HALF), gone.alloc(HALF), gone.alloc(HALF), gone.alloc(HALF)];
@@ -61,7 +62,7 @@ fn a_stale_offer_of_another_class_is_seen_through() {
         let live = gone.alloc(HALF);
         world.leave(gone);
         let (ours, theirs) = (world.enter(), world.enter());
-        // The offer for HALF stays on the shelf while the pool comes to serve QUARTER and is nobody's again, with holes.
+        // The bit of HALF stays set while the pool comes to serve QUARTER and is unowned again.
         theirs.free(live);
         let [first, hole, third, last] = [(); 4].map(|()| theirs.alloc(QUARTER));
         [last, hole].into_iter().for_each(|block| theirs.free(block));
@@ -86,14 +87,17 @@ fn an_offer_is_followed_while_the_pool_changes_hands() {
         world.leave(gone);
         let (ours, theirs) = (world.enter(), world.enter());
         let other = spawn(move || {
-            // Becomes the owner by a free and leaves: the offer of the first owner leads to what this one did.
+            // Adopts the pool, and abandons it: the bit that the first owner set leads to what this one did.
+            let third = theirs.alloc(QUARTER);
             theirs.free(first);
             world.leave(theirs);
+            third
         });
         let adopted = ours.alloc(QUARTER);
-        join(other);
-        second.expect_intact();
-        [second, adopted].into_iter().for_each(|block| ours.free(block));
+        let third = join(other);
+        let blocks = [second, third, adopted];
+        blocks.iter().for_each(Block::expect_intact);
+        blocks.into_iter().for_each(|block| ours.free(block));
         world.end([ours]);
     });
 }
@@ -102,28 +106,48 @@ fn an_offer_is_followed_while_the_pool_changes_hands() {
 fn what_is_left_with_room_is_found() {
     model("what_is_left_with_room_is_found", None, || {
         let world = World::new();
-        let (ours, theirs) = (world.enter(), world.enter());
+        let (ours, theirs) = (world.enter_busy(HALF), world.enter());
+        let directory = &world.runtime().directory;
         let live = ours.alloc(HALF);
         let leaver = spawn(move || world.leave(ours));
         // May or may not find it.
-        let first = world.runtime().directory.adopt(HALF);
+        let first = directory.adopt(HALF, 0);
         join(leaver);
         if let Some(pool) = first {
-            // SAFETY: adopted just now, current nowhere.
-            unsafe { world.runtime().directory.leave_pool(pool) };
+            directory.abandon(pool);
         }
-        let second = world.runtime().directory.adopt(HALF);
-        let pool = second.expect("nobody's pool with room is on the shelf, once all is quiet");
-        // SAFETY: as above.
-        unsafe { world.runtime().directory.leave_pool(pool) };
+        let pool = directory.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
+        directory.abandon(pool);
         theirs.free(live);
         world.end([theirs]);
     });
 }
 
 #[test]
+fn what_is_left_beside_another_pool_is_found() {
+    model("what_is_left_beside_another_pool_is_found", None, || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let ours = world.enter_busy(HALF);
+        let live = ours.alloc(HALF);
+        let gone = world.enter();
+        let other = gone.alloc(HALF);
+        world.leave(gone);
+        // The summary leads to the arena already: it is the bit alone that says that the pool is unowned.
+        let leaver = spawn(move || world.leave(ours));
+        let first = [directory.adopt(HALF, 0), directory.adopt(HALF, 0)];
+        join(leaver);
+        first.into_iter().flatten().for_each(|pool| directory.abandon(pool));
+        let both = [(); 2].map(|()| directory.adopt(HALF, 0).expect("both are found once all is quiet"));
+        both.into_iter().for_each(|pool| directory.abandon(pool));
+        [live, other].into_iter().for_each(|block| world.without_cache().free(block));
+        world.end([]);
+    });
+}
+
+#[test]
 fn a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it() {
-    model("a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it", None, || {
+    model("a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it", Some(3), || {
         let world = World::new();
         let directory = &world.runtime().directory;
         let (ours, theirs) = (world.enter(), world.enter());
@@ -143,5 +167,54 @@ fn a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it() {
         block.expect_intact();
         theirs.free(block);
         world.end([theirs]);
+    });
+}
+
+#[test]
+fn the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned() {
+    model("the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned", Some(3), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let ours = world.enter();
+        ours.free(ours.alloc(HALF));
+        world.leave(ours);
+        directory.offer_free_pools(HALF);
+        // Takes the bit that it saw of a free pool; by then it may be that of an unowned one with room.
+        let other = spawn(move || {
+            if let Some(run) = directory.claim_alike(HALF) {
+                directory.release_pool(run.open(HALF, 0));
+            }
+        });
+        let theirs = world.enter();
+        let block = theirs.alloc(HALF);
+        join(other);
+        block.expect_intact();
+        let pool = directory.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
+        directory.abandon(pool);
+        theirs.free(block);
+        world.end([theirs]);
+    });
+}
+
+#[test]
+fn a_stale_bit_is_taken_while_the_pool_of_another_class_is_looked_for() {
+    model("a_stale_bit_is_taken_while_the_pool_of_another_class_is_looked_for", Some(3), || {
+        let world = World::new();
+        let directory = &world.runtime().directory;
+        let actor = world.enter();
+        let half = actor.alloc(HALF);
+        world.without_cache().free(half);
+        let quarter = actor.alloc(QUARTER);
+        // Both bits lead to the one pool, which is of QUARTER.
+        let other = spawn(move || assert!(directory.adopt(HALF, 0).is_none(), "a pool of another class"));
+        if let Some(pool) = directory.adopt(QUARTER, 0) {
+            directory.abandon(pool);
+        }
+        join(other);
+        let pool = directory.adopt(QUARTER, 0).expect("an unowned pool with room is found once all is quiet");
+        directory.abandon(pool);
+        quarter.expect_intact();
+        actor.free(quarter);
+        world.end([actor]);
     });
 }

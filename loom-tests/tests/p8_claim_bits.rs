@@ -129,7 +129,7 @@ fn a_large_block_against_a_pool_of_small_ones() {
 
 #[test]
 fn a_large_block_grows_while_others_claim() {
-    model("a_large_block_grows_while_others_claim", Some(3), || {
+    model("a_large_block_grows_while_others_claim", Some(2), || {
         let world = World::new();
         let directory = &world.runtime().directory;
         let theirs = world.enter();

@@ -3,8 +3,9 @@
 #![cfg(strata_loom)]
 
 use strata_core::address::UserPtr;
-use strata_core::layout::ARENA_BYTES;
+use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
 use strata_loom_tests::{World, join, model, payload, spawn};
+use strata_segment::Resized;
 
 const BYTES: usize = ARENA_BYTES;
 
@@ -52,6 +53,55 @@ fn two_cut_what_one_block_left() {
         let other = spawn(move || cycle(world));
         cycle(world);
         join(other);
+        end(world);
+    });
+}
+
+/// A block of this many arenas, its header included.
+fn huge(world: World, arenas: usize) -> UserPtr {
+    let bytes = arenas * ARENA_BYTES - HEADER_TABLE_BYTES;
+    let (start, _) =
+        world.runtime().directory.allocate_huge(bytes, 16, false).expect("the simulated OS has memory");
+    UserPtr::new(start)
+}
+
+fn free(world: World, block: UserPtr) {
+    // SAFETY: a huge allocation of ours, not used again.
+    unsafe { world.runtime().directory.free_huge(block) };
+}
+
+/// The program uses what begins at the end of the first arena of `block`.
+fn use_second_arena(block: UserPtr) {
+    let second = block.as_non_null().map_addr(|start| start.saturating_add(ARENA_BYTES));
+    let mark = payload::new_mark();
+    payload::write(second, mark);
+    payload::give_up(second, mark);
+}
+
+#[test]
+fn growing_over_what_waits_behind_while_it_is_used_and_another_piece_comes() {
+    model("growing_over_what_waits_behind_while_it_is_used_and_another_piece_comes", Some(2), || {
+        let world = World::new();
+        // One mapping: a block, what is left of a second one, and a third.
+        free(world, huge(world, 4));
+        let [first, second, third] = [1, 1, 2].map(|arenas| huge(world, arenas));
+        free(world, second);
+        let grower = spawn(move || {
+            let directory = &world.runtime().directory;
+            let old = ARENA_BYTES - HEADER_TABLE_BYTES;
+            // SAFETY: a huge allocation of ours; with this alignment it is never moved.
+            let grown = unsafe { directory.resize_huge(first, old, old + ARENA_BYTES, ARENA_BYTES) };
+            if grown == Resized::InPlace {
+                use_second_arena(first);
+            }
+        });
+        let taken = huge(world, 1);
+        let mark = payload::new_mark();
+        payload::write(taken.as_non_null(), mark);
+        free(world, third);
+        payload::give_up(taken.as_non_null(), mark);
+        join(grower);
+        [first, taken].into_iter().for_each(|block| free(world, block));
         end(world);
     });
 }

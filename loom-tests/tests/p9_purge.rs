@@ -26,13 +26,15 @@ fn cycle_zeroed(actor: &Actor) {
 
 #[test]
 fn purging_against_an_allocation() {
-    model("purging_against_an_allocation", Some(3), || {
+    model("purging_against_an_allocation", Some(2), || {
         let world = World::new();
         let actor = world.enter();
         cycle(&actor);
         let purger = spawn(move || world.runtime().directory.purge_all());
-        cycle_zeroed(&actor);
+        let block = actor.alloc_zeroable(HALF);
         join(purger);
+        block.expect_intact();
+        actor.free(block);
         cycle_zeroed(&actor);
         world.end([actor]);
     });
@@ -40,7 +42,7 @@ fn purging_against_an_allocation() {
 
 #[test]
 fn purging_against_purging() {
-    model("purging_against_purging", Some(3), || {
+    model("purging_against_purging", Some(2), || {
         let world = World::new();
         let actor = world.enter();
         cycle(&actor);
@@ -69,8 +71,7 @@ fn two_purge_while_one_allocates() {
         payload::write(start, mark);
         let _bytes = purgers.map(join);
         payload::give_up(start, mark);
-        // SAFETY: claimed, idle, and not used again.
-        unsafe { directory.release_pool(run.first) };
+        directory.release_pool(run.open(HALF, 0));
         world.end([actor]);
     });
 }
@@ -96,8 +97,7 @@ fn lazily_purged_memory_against_an_allocation() {
         payload::write(start, mark);
         join(looker);
         payload::give_up(start, mark);
-        // SAFETY: claimed, idle, and not used again.
-        unsafe { directory.release_pool(run.first) };
+        directory.release_pool(run.open(HALF, 0));
         alone();
         directory.purge_all();
         assert_eq!(directory.census().dirty_pools, 0, "what went lazily goes for good");
@@ -107,18 +107,22 @@ fn lazily_purged_memory_against_an_allocation() {
 
 #[test]
 fn untouched_memory_against_somebody_who_dirties_it() {
-    model("untouched_memory_against_somebody_who_dirties_it", Some(3), || {
+    model("untouched_memory_against_somebody_who_dirties_it", Some(2), || {
         let world = World::new();
         let (ours, theirs) = (world.enter(), world.enter());
         // There is an arena, all of whose pools are clean.
         cycle(&ours);
         world.runtime().directory.purge_all();
         let other = spawn(move || {
-            cycle(&theirs);
+            // The first free goes to the pool at once, which is free again, and dirty.
+            theirs.free(theirs.alloc(HALF));
             theirs
         });
-        cycle_zeroed(&ours);
-        world.end([ours, join(other)]);
+        let block = ours.alloc_zeroable(HALF);
+        let theirs = join(other);
+        block.expect_intact();
+        ours.free(block);
+        world.end([ours, theirs]);
     });
 }
 
@@ -137,7 +141,7 @@ fn give_back(directory: &Directory, pool: &Pool) {
 
 #[test]
 fn a_pool_freed_during_a_look_is_looked_for_again() {
-    model("a_pool_freed_during_a_look_is_looked_for_again", None, || {
+    model("a_pool_freed_during_a_look_is_looked_for_again", Some(2), || {
         let world = World::new();
         let directory = &world.runtime().directory;
         // Every tick is a look.
