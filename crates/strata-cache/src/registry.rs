@@ -14,6 +14,7 @@
 //! Does not know: threads. Model: `loom-tests/tests/p12_identity.rs`.
 
 use crate::cache::Cache;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::arena::PoolBits;
 use strata_core::block::BlockPtr;
@@ -111,6 +112,29 @@ struct Slab {
     caches: [Cache; CACHES_PER_SLAB],
 }
 
+impl Slab {
+    /// Makes fresh memory a slab of empty caches, part by part: in models, a whole one is more than a stack holds.
+    ///
+    /// # Safety
+    /// - `place` is aligned, zero, and the caller's; an empty cache, no free bit and no next slab are all-zero bytes.
+    unsafe fn init_fresh(place: NonNull<Self>) {
+        let part = |offset: usize| {
+            // SAFETY: within the slab.
+            unsafe { place.byte_add(offset) }
+        };
+        // SAFETY: the caller's promise.
+        unsafe { init_fresh(part(offset_of!(Self, free)).cast(), PoolBits::none) };
+        let nothing = || AtomicPtr::<Self>::new(core::ptr::null_mut());
+        // SAFETY: as above.
+        unsafe { init_fresh(part(offset_of!(Self, next)).cast(), nothing) };
+        for index in 0..CACHES_PER_SLAB {
+            let offset = offset_of!(Self, caches) + index * size_of::<Cache>();
+            // SAFETY: as above.
+            unsafe { init_fresh(part(offset).cast(), Cache::new) };
+        }
+    }
+}
+
 /// All slabs, each of which leads to the next.
 #[derive(Debug)]
 pub struct Registry {
@@ -171,14 +195,8 @@ impl Registry {
         let bytes = size_of::<Slab>().next_multiple_of(machine::page_size());
         let fresh = memory::map(bytes, align_of::<Slab>())?;
         let slab = fresh.cast::<Slab>();
-        // SAFETY: mapped just now, zero, ours; an empty cache and no free bit are all-zero bytes.
-        unsafe {
-            init_fresh(slab, || Slab {
-                free: PoolBits::none(),
-                next: AtomicPtr::new(core::ptr::null_mut()),
-                caches: core::array::from_fn(|_| Cache::new()),
-            })
-        };
+        // SAFETY: mapped just now, zero, ours.
+        unsafe { Slab::init_fresh(slab) };
         // SAFETY: ours, initialised.
         unsafe { slab.as_ref() }.free.release(u64::MAX >> (64 - CACHES_PER_SLAB));
         // Release (PUBLISH): carries the complete slab; pairs with Acquire in registry.rs::slab.

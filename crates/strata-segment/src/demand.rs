@@ -196,7 +196,13 @@ impl Demand {
 impl Directory {
     /// Whether a thread is worth it that gives back what lies free, or may.
     pub(crate) fn has_much_to_give_back(&self) -> bool {
-        let in_parts = self.demand.partial.get().saturating_mul(POOL_BYTES as u64);
+        // A pool may have been left many times.
+        let in_parts = self
+            .demand
+            .partial
+            .get()
+            .saturating_mul(POOL_BYTES as u64)
+            .min(self.numbers.committed_bytes.get());
         self.demand.idle_bytes() + self.huge_shelf.kept_bytes() + in_parts >= MUCH_BYTES
     }
 }
