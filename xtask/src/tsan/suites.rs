@@ -132,7 +132,7 @@ pub(super) const SUITES: &[Suite] = &[
                 reason: NO_KERNEL_THREAD,
             },
             Skipped {
-                name: "huge_zero::tests::a_program_that_leaves_much_untouched_has_fresh_memory",
+                name: "huge_zero::tests::what_was_touched_here_and_there_is_cleared_there_and_stays_untouched_elsewhere",
                 reason: RESIDENT_IS_ITS_OWN,
             },
         ],
