@@ -38,6 +38,8 @@ pub(crate) const MOST_SHARE: u64 = 1 << 20;
 const LINE_BYTES: usize = 64;
 /// Blocks up to this size stay at their first free: little is held by them.
 const FEW_BYTES: usize = 512;
+/// Blocks up to this size have their magazine become deeper by frees alone. Models have larger ones, which do so too.
+const FREELY_BYTES: usize = if cfg!(strata_loom) { usize::MAX } else { FEW_BYTES };
 /// Classes that are asked, one after another, to give up their limit for another.
 const ASKED: u32 = 2;
 
@@ -67,11 +69,11 @@ impl Cache {
         // SAFETY: the thread's own magazine.
         let limit = unsafe { magazine.limit() };
         let goes_home = limit == 0 && self.goes_home_first(class, block);
-        if class.block_bytes() > FEW_BYTES {
+        if class.block_bytes() > FREELY_BYTES {
             // Whether it was missed, the next refill knows.
             self.class(class).sent_home.set(1);
         }
-        if (class.block_bytes() > FEW_BYTES || !self.deepen(class, limit)) && limit != 0 {
+        if (class.block_bytes() > FREELY_BYTES || !self.deepen(class, limit)) && limit != 0 {
             self.send_home(class, magazine.count().saturating_sub(limit) + limit.div_ceil(2));
         }
         // SAFETY: the same contract.
