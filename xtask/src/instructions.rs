@@ -40,7 +40,7 @@ const CASES: &[Case] = &[
     Case {
         name: "box_free",
         counted: Counted::Inlined { eight: "box_free_eight", four: "box_free_four" },
-        budget: Some(14.0),
+        budget: Some(9.0),
     },
     Case { name: "box_pair", counted: Counted::Whole, budget: None },
     Case { name: "string", counted: Counted::Whole, budget: None },
