@@ -69,6 +69,7 @@ impl ClassState {
         for count in [
             &self.batch,
             &self.refills,
+            &self.busy,
             &self.fresh,
             &self.promoted,
             &self.visited,

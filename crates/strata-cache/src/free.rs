@@ -25,6 +25,7 @@ impl Cache {
     /// - `pointer` is a block of a pool of this allocator, at least as large as those of `class`, and the caller's to give back.
     #[inline(always)]
     pub unsafe fn free(&self, pointer: UserPtr, class: SizeClass) {
+        debug_assert!(pointer.pool_index().is_some(), "a huge block is no block of a pool");
         // SAFETY: the caller's to give back.
         let block = unsafe { pointer.block() };
         // SAFETY: the thread's own magazine; large enough by the same contract.

@@ -52,13 +52,21 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
         return Some((run, u64::MAX));
     }
     let directory = thread::shared_directory();
-    let taken = if is_run(size, align) {
-        directory.allocate_large(size, align)
-    } else {
-        directory.allocate_huge(size, align, is_to_be_zero).map(|(pointer, _)| (pointer, 0))
+    let ask = || {
+        if is_run(size, align) {
+            directory.allocate_large(size, align)
+        } else {
+            directory.allocate_huge(size, align, is_to_be_zero).map(|(pointer, _)| (pointer, 0))
+        }
     };
+    let has_cache = cache.runtime().is_some();
+    let taken = ask().or_else(|| {
+        // What this thread has ready itself may be what is wanted.
+        has_cache.then(|| cache.let_go())?;
+        ask()
+    });
     // When the block is in hand; such allocations may be a thread's only ones.
-    if cache.runtime().is_some() {
+    if has_cache {
         cache.maintain();
     } else {
         directory.tick();
@@ -70,6 +78,9 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
 /// Zeroes the pools of a run that may hold something.
 #[cfg(not(strata_loom))]
 fn clear(start: NonNull<u8>, size: usize, dirty: u64) {
+    if dirty == 0 {
+        return;
+    }
     for (index, offset) in (0..size).step_by(POOL_BYTES).enumerate() {
         if dirty >> index & 1 == 1 {
             // SAFETY: within the new allocation.
@@ -96,8 +107,8 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { pointer.pool() };
             let Format::Run(pools) = first.format() else { return };
-            if cache.keep_run(pools as usize, first) {
-                return;
+            if thread::keeper_of_runs(cache).keep_run(pools as usize, first) {
+                return directory.tick();
             }
             // SAFETY: the same contract.
             unsafe { directory.free_large(first) };

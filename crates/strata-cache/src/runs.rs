@@ -59,7 +59,12 @@ impl Cache {
     /// A run of so many pools that is ready; what it holds is unspecified.
     #[inline]
     pub(crate) fn take_run(&self, pools: usize) -> Option<NonNull<u8>> {
-        self.runs.of(pools)?.pop().map(BlockPtr::as_non_null)
+        let run = self.runs.of(pools)?.pop()?.as_non_null();
+        // SAFETY: a run's first pool, in an arena of ours.
+        let first = unsafe { Pool::of_base(run) };
+        self.directory().take_run_whole(first, pools as u32);
+        self.maintain_after_flush();
+        Some(run)
     }
 
     /// Keeps a run of the caller's; whether it did.
@@ -72,9 +77,8 @@ impl Cache {
         // SAFETY: the thread's own magazine.
         let limit = unsafe { runs.limit() };
         let most = (self.share() / PART / (pools * POOL_BYTES) as u32).min(DEPTH as u32);
-        let deeper = (limit * 2).max(1).min(most);
         // SAFETY: as above.
-        unsafe { runs.set_limit(deeper.max(limit)) };
+        unsafe { runs.set_limit((limit * 2).max(1).min(most)) };
         // The first one is no sign that others follow.
         // SAFETY: as above.
         limit != 0 && unsafe { runs.push(BlockPtr::from_address(first.base())) }

@@ -62,6 +62,11 @@ pub(crate) fn directory(_cache: &Cache) -> &'static Directory {
     &RUNTIME.directory
 }
 
+/// The cache in which freed runs wait, whoever frees them: allocations of runs ask the thread's own.
+pub(crate) fn keeper_of_runs(_cache: &Cache) -> &'static Cache {
+    cache()
+}
+
 /// The caller's cache, made now if it has none yet; `None` on a thread that is ending, or without memory.
 pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     match cache.runtime() {

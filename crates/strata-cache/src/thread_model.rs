@@ -25,6 +25,11 @@ fn shared() -> &'static Runtime {
     SHARED.get().expect("the model has shared its runtime")
 }
 
+/// In models no runs wait.
+pub(crate) fn keeper_of_runs(cache: &Cache) -> &Cache {
+    cache
+}
+
 pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     cache.runtime().map(|_| cache)
 }

@@ -109,6 +109,13 @@ impl Directory {
         Some((run.first.base(), run.dirty))
     }
 
+    /// A run that was used before is used whole again: it has no holes any more.
+    pub fn take_run_whole(&self, first: &Pool, pools: u32) {
+        // SAFETY: the run was claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(first) };
+        self.note_rise(segment.fill_holes(arena, run_mask(first.index().get() as u32, pools)));
+    }
+
     /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.
     ///
     /// # Safety

@@ -113,9 +113,14 @@ impl Demand {
         self.partial.add(1);
     }
 
-    /// Pools that are used in part have been looked at: nothing more is to be had from them.
-    pub(crate) fn note_parts_gone(&self) {
-        self.partial.set(0);
+    /// How often pools were left that are used in part.
+    pub(crate) fn parts(&self) -> u64 {
+        self.partial.get()
+    }
+
+    /// So many of them have been looked at: nothing more is to be had from them.
+    pub(crate) fn note_parts_gone(&self, parts: u64) {
+        self.partial.set(self.partial.get().saturating_sub(parts));
     }
 
     /// Bytes of free pools that hold memory, about.

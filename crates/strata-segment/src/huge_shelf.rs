@@ -180,7 +180,8 @@ impl HugeShelf {
         };
         self.shed(excess, unmap);
         self.unneeded.turn(self.kept_bytes());
-        self.kept_bytes() != 0
+        // Not the count of bytes: a child of fork may have one of a piece that another thread had in hand, and would look for ever.
+        self.starts().any(|start| !start.is_null())
     }
 
     /// Bytes that wait for reuse.

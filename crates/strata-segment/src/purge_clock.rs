@@ -57,10 +57,16 @@ impl Directory {
     /// Notes that there is something to look for.
     pub(crate) fn schedule_purge(&self) {
         full_fence();
-        if self.purge_clock.due().is_none() {
-            self.arm(clock::milliseconds());
-        }
+        self.arm_if_nothing_is_due();
         self.call_for_janitor();
+    }
+
+    /// The clock is read past the C library, since the purge thread comes here, too: its own look has cleared what was due when it
+    /// releases a pool whose last blocks were freed meanwhile.
+    fn arm_if_nothing_is_due(&self) {
+        if self.purge_clock.due().is_none() {
+            self.arm(clock::milliseconds_past_the_c_library());
+        }
     }
 
     fn arm(&self, now: u64) {
@@ -105,9 +111,8 @@ impl Directory {
     #[inline]
     pub fn keep_looking(&self) {
         self.demand.note_partial();
-        if self.purge_clock.due().is_none() {
-            self.arm(clock::milliseconds());
-        }
+        full_fence();
+        self.arm_if_nothing_is_due();
         self.call_for_janitor();
     }
 
@@ -146,12 +151,13 @@ impl Directory {
             Advice::Keep => Which::Nothing,
         };
         let before = self.numbers.purged_pools.get();
+        let parts = self.demand.parts();
         let left = self.pass(wanted);
         self.demand.note_purge(self.numbers.purged_pools.get() - before, now);
         if left {
             self.arm(now);
         } else {
-            self.demand.note_parts_gone();
+            self.demand.note_parts_gone(parts);
             self.trade.forget();
         }
     }

@@ -88,6 +88,8 @@ impl Directory {
             segment.set_ready(arena);
             return 0;
         }
+        // Only now: an arena that stays has what it was advised to have.
+        segment.clear_advised(arena);
         self.note_purged(segment, arena, dirty, PurgeWay::Now);
         segment.mark_clean(arena, USABLE_POOLS);
         self.uncount_arena(bytes as u64);
@@ -212,7 +214,6 @@ impl Segment {
     fn set_out(&self, arena: u32) {
         self.set_absent(1 << arena);
         self.hide(arena);
-        self.clear_advised(arena);
     }
 
     /// The other way round: its pools are up for claims again.

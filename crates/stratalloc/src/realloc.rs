@@ -13,7 +13,7 @@ use crate::global::Strata;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use strata_cache::large;
-use strata_cache::thread::RUNTIME;
+use strata_cache::thread::{self, RUNTIME};
 use strata_core::address::UserPtr;
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::{SizeClass, padded};
@@ -36,8 +36,10 @@ pub(crate) unsafe fn resize(pointer: UserPtr, old: Layout, new: Layout) -> *mut 
         let kept = old.size().min(new.size());
         // SAFETY: two allocations of at least `kept` bytes.
         unsafe { pointer.as_non_null().as_ptr().copy_to_nonoverlapping(fresh, kept) };
-        // SAFETY: the caller gives the old block up, which has the old layout.
-        unsafe { Strata.dealloc(pointer.as_non_null().as_ptr(), old) };
+        // By its address: what C says of its layout is made up from what is usable, which may be a class's size although the block is
+        // huge (one of few bytes at a multiple of an arena).
+        // SAFETY: the caller gives the old block up.
+        unsafe { thread::cache().free_unsized(pointer) };
     }
     fresh
 }

@@ -104,7 +104,23 @@ static void pages_are_pages(void) {
     }
 }
 
+/* While no magazine is warm: a few bytes at a multiple of an arena have a mapping of their own, and no class's size. */
+static void a_small_block_at_a_huge_alignment_is_resized_first(void) {
+    for (size_t alignment = 1u << 20; alignment <= 64u << 20; alignment *= 2) {
+        unsigned char *block = aligned_alloc(any(alignment), any(100));
+        CHECK(block && is_aligned(block, alignment));
+        memset(block, 0x41, malloc_usable_size(block));
+        block = realloc(block, any(20000));
+        CHECK(block && block[0] == 0x41 && block[99] == 0x41);
+        free(block);
+    }
+    void *other = malloc(any(4096));
+    CHECK(other && !is_aligned(other, 1u << 22));
+    free(other);
+}
+
 int main(void) {
+    a_small_block_at_a_huge_alignment_is_resized_first();
     every_alignment_is_served();
     an_aligned_block_can_be_resized();
     posix_memalign_says_what_is_wrong_by_its_result();
