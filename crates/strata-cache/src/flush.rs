@@ -25,15 +25,15 @@ use strata_core::sync::mutation::{FLUSH_PUBLISHES, FLUSH_RELEASES};
 use strata_segment::{Directory, misuse};
 
 /// Bytes that one class's magazine may hold, unless a few blocks are larger.
-const CLASS_BYTES: usize = 32 << 10;
+const CLASS_BYTES: usize = 128 << 10;
 /// Blocks that any class's magazine may hold.
-const LEAST_BLOCKS: usize = 4;
+const LEAST_BLOCKS: usize = 8;
 /// Bytes that all magazines of all threads may hold together, in even shares.
-const ALL_BYTES: u64 = 8 << 20;
+const ALL_BYTES: u64 = 16 << 20;
 /// The least share of a thread.
 const LEAST_SHARE: u64 = 128 << 10;
 /// The largest share of a thread.
-pub(crate) const MOST_SHARE: u64 = 1 << 20;
+const MOST_SHARE: u64 = 4 << 20;
 /// Blocks of fewer bytes share a cache line.
 const LINE_BYTES: usize = 64;
 /// Blocks up to this size stay at their first free: little is held by them.
