@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 ///
 /// # Safety
 /// - `kind` replaces no mapping.
+#[cfg(not(strata_tsan))]
 pub(crate) unsafe fn mmap(hint: *mut u8, size: usize, protection: c_int, kind: c_int) -> Answer {
     let no_file = flags(-1);
     let arguments = [hint.cast(), number(size), flags(protection), flags(kind), no_file, number(0)];
@@ -19,9 +20,33 @@ pub(crate) unsafe fn mmap(hint: *mut u8, size: usize, protection: c_int, kind: c
 
 /// # Safety
 /// - The caller holds the range, and nobody uses it any more.
+#[cfg(not(strata_tsan))]
 pub(crate) unsafe fn munmap(ptr: NonNull<u8>, size: usize) -> Answer {
     // SAFETY: the caller's promise.
     unsafe { call(libc::SYS_munmap, [of(ptr), number(size)]) }
+}
+
+/// The same by the C library, which ThreadSanitizer listens to: addresses that come again have no past for it.
+///
+/// # Safety
+/// - As above.
+#[cfg(strata_tsan)]
+pub(crate) unsafe fn mmap(hint: *mut u8, size: usize, protection: c_int, kind: c_int) -> Answer {
+    crate::call::by_errno(|| {
+        // SAFETY: the caller's promise.
+        let start = unsafe { libc::mmap(hint.cast(), size, protection, kind, -1, 0) };
+        (start != libc::MAP_FAILED).then(|| start.expose_provenance())
+    })
+}
+
+/// The same by the C library.
+///
+/// # Safety
+/// - The caller holds the range, and nobody uses it any more.
+#[cfg(strata_tsan)]
+pub(crate) unsafe fn munmap(ptr: NonNull<u8>, size: usize) -> Answer {
+    // SAFETY: the caller's promise.
+    crate::call::by_errno(|| (unsafe { libc::munmap(ptr.as_ptr().cast(), size) } == 0).then_some(0))
 }
 
 /// # Safety
