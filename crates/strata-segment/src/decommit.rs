@@ -17,6 +17,7 @@ use crate::claim::bits_of;
 use crate::directory::Directory;
 use crate::purge::Which;
 use crate::segment::Segment;
+use core::ops::Range;
 use strata_core::address::PoolIndex;
 use strata_core::arena;
 use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES};
@@ -96,18 +97,27 @@ impl Directory {
         let mut pages = pages_over(subpages, machine::page_size());
         while let Some(start) = bits_of(pages.into()).next() {
             let length = (!(pages >> start)).trailing_zeros();
-            let bytes = length as usize * SUBPAGE_BYTES;
-            let first = pool.base().as_ptr().wrapping_byte_add(start as usize * SUBPAGE_BYTES);
-            // SAFETY: within the pool, hence not null.
-            let first = unsafe { core::ptr::NonNull::new_unchecked(first) };
+            let gone = subpages >> start & ((1 << length) - 1);
             // SAFETY: whole pages of a pool that is ours (I1), of which every block is free and on no list (I2).
-            if unsafe { memory::purge(first, bytes) } {
-                let gone = subpages >> start & ((1 << length) - 1);
-                self.numbers.purged_bytes.add(u64::from(gone.count_ones()) * SUBPAGE_BYTES as u64);
-            }
-            self.numbers.purge_calls.add(1);
+            unsafe { self.purge_part(pool, start..start + length, gone.count_ones()) };
             pages &= u32::MAX << (start + length);
         }
+    }
+
+    /// Gives a part of a pool back by one call, and counts it: so many of its `subpages` held something. Whether it went.
+    ///
+    /// # Safety
+    /// - The part is whole pages of a pool of the caller's, and holds nothing that anybody uses.
+    pub(crate) unsafe fn purge_part(&self, pool: &Pool, subpages: Range<u32>, gone: u32) -> bool {
+        // SAFETY: within the pool.
+        let start = unsafe { pool.base().byte_add(subpages.start as usize * SUBPAGE_BYTES) };
+        // SAFETY: the caller's promise.
+        let went = unsafe { memory::purge(start, subpages.len() * SUBPAGE_BYTES) };
+        if went {
+            self.numbers.purged_bytes.add(u64::from(gone) * SUBPAGE_BYTES as u64);
+        }
+        self.numbers.purge_calls.add(1);
+        went
     }
 
     /// Subpages that had no memory were taken. A new height has the next [`tick`](Self::tick) look for free pages inside unowned

@@ -21,7 +21,7 @@ use crate::directory::Directory;
 use crate::segment::{Segment, pool_index};
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::{Pool, SUBPAGE_BYTES, SUBPAGES};
-use strata_os::{clock, machine, memory};
+use strata_os::{clock, machine};
 
 /// 256 page faults: less than a thousandth of the time.
 const MISSED_BYTES: u64 = 1 << 20;
@@ -79,14 +79,10 @@ impl Directory {
         let pages = pages_over(units, machine::page_size());
         let (first, end) =
             (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
-        // SAFETY: within the pool.
-        let start = unsafe { pool.base().byte_add(first as usize * SUBPAGE_BYTES) };
         // SAFETY: whole pages of a pool of the caller's, behind what is in use.
-        if unsafe { memory::purge(start, (end - first) as usize * SUBPAGE_BYTES) } {
-            self.numbers.purged_bytes.add(u64::from(units.count_ones()) * SUBPAGE_BYTES as u64);
+        if unsafe { self.purge_part(pool, first..end, units.count_ones()) } {
             self.ascent.note_purge(units.count_ones().into());
         }
-        self.numbers.purge_calls.add(1);
     }
 }
 
@@ -99,6 +95,7 @@ mod tests {
     use strata_core::block::Chain;
     use strata_core::size_class::SizeClass;
     use strata_core::sync::Ordering::Relaxed;
+    use strata_os::memory;
 
     const ALL: u64 = POOL_BYTES as u64;
     const UNIT: u64 = SUBPAGE_BYTES as u64;
