@@ -74,23 +74,23 @@ impl Directory {
 
     /// When the next look is due, if the janitor is to look at all.
     fn next_look(&self) -> Option<u64> {
+        self.purge_clock.due().filter(|_| self.is_janitor_wanted())
+    }
+
+    /// Whether the user wants one.
+    fn is_janitor_wanted(&self) -> bool {
         // Relaxed: a number that stands alone; a change rings the bell.
-        let wanted = self.tuning.janitor.load(Relaxed) != 0;
-        self.purge_clock.due().filter(|_| wanted)
+        self.tuning.janitor.load(Relaxed) != 0
     }
 
     /// Whether there can be a janitor, be there one or not.
     pub(crate) fn may_have_janitor(&self) -> bool {
-        // Relaxed: a number that stands alone.
-        self.janitor.berth().can_start() && self.tuning.janitor.load(Relaxed) != 0
+        self.janitor.berth().can_start() && self.is_janitor_wanted()
     }
 
     /// Whether a look that is due can be left to the janitor.
     pub(crate) fn janitor_looks(&self, due: u64, now: u64) -> bool {
-        // Relaxed: a number that stands alone.
-        now < due.saturating_add(GRACE_MS)
-            && self.tuning.janitor.load(Relaxed) != 0
-            && self.janitor.is_on_duty()
+        now < due.saturating_add(GRACE_MS) && self.is_janitor_wanted() && self.janitor.is_on_duty()
     }
 
     /// Whether there is much to give back, and nobody who would do it if the program fell silent now: a load, if nothing is due.
