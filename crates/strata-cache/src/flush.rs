@@ -225,16 +225,9 @@ pub(crate) unsafe fn give(directory: &Directory, pool: &'static Pool, class: Siz
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::registry::Runtime;
-    use crate::scene::{free, new};
+    use crate::scene::{free, new, runtime};
     use std::vec::Vec;
     use strata_core::address::UserPtr;
-
-    fn runtime() -> &'static Runtime {
-        let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));
-        runtime.directory.set_purge_delay(u64::MAX);
-        runtime
-    }
 
     fn held_bytes(cache: &Cache) -> u32 {
         SizeClass::all().map(|class| cache.magazine(class).count() * class.block_bytes() as u32).sum()

@@ -10,6 +10,7 @@
 //! Does not know: `Layout`; what happens behind the door (`flush`, `large`).
 
 use crate::cache::Cache;
+use crate::chains::pool_of;
 use crate::{large, thread};
 use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
@@ -109,7 +110,7 @@ impl Cache {
 /// - The block is of a pool, and the caller's to give back.
 unsafe fn settle_without_cache(block: BlockPtr) {
     // SAFETY: a block of a pool.
-    let pool: &'static Pool = unsafe { UserPtr::new(block.as_non_null()).pool() };
+    let pool = unsafe { pool_of(block) };
     if let Format::Blocks(class) = pool.format()
         && SETTLE_GIVES
     {

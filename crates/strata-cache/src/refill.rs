@@ -201,18 +201,11 @@ impl Cache {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::registry::Runtime;
-    use crate::scene::{free, new};
+    use crate::scene::{free, new, runtime};
     use std::collections::BTreeSet;
     use std::vec::Vec;
     use strata_core::address::UserPtr;
     use strata_core::pool::Pool;
-
-    fn runtime() -> &'static Runtime {
-        let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));
-        runtime.directory.set_purge_delay(u64::MAX);
-        runtime
-    }
 
     fn pool_of(block: UserPtr) -> &'static Pool {
         // SAFETY: a block of a pool.

@@ -1,10 +1,18 @@
-//! What the tests of this crate do with a cache that is theirs alone.
+//! What the tests of this crate do with a runtime or a cache that is theirs alone.
 //!
 //! Does not know: what they look at.
 
 use crate::cache::Cache;
+use crate::registry::Runtime;
 use strata_core::address::UserPtr;
 use strata_core::size_class::SizeClass;
+
+/// A runtime of the test's own, whose memory no clock takes back.
+pub(crate) fn runtime() -> &'static Runtime {
+    let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));
+    runtime.directory.set_purge_delay(u64::MAX);
+    runtime
+}
 
 /// A block of `class` from `cache`.
 pub(crate) fn new(cache: &Cache, class: SizeClass) -> UserPtr {
