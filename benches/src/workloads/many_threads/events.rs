@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::written;
 use crate::data::Dice;
 use crate::workloads::{Job, Kind, Outcome, Settings, Threads, Workload, together};
 
@@ -47,8 +48,7 @@ impl Event {
     /// The next event of a chain, and which thread gets it.
     fn next(mut chain: Dice, left: usize) -> (usize, Message) {
         let (thread, kept_at, bytes) = (chain.roll(THREADS), chain.roll(KEPT), 8 + chain.roll(593));
-        let payload = vec![bytes as u8; bytes];
-        (thread, Message::Event(Box::new(Self { chain, left, kept_at, payload })))
+        (thread, Message::Event(Box::new(Self { chain, left, kept_at, payload: written(bytes) })))
     }
 }
 

@@ -27,7 +27,10 @@ pub(super) use turns::WORKLOAD as TURNS;
 
 /// A block of 16 bytes to 8 KiB, all of it written: 1,360 bytes on average.
 fn block(dice: &mut Dice) -> Vec<u8> {
-    let bytes = dice.size(16, 9);
+    written(dice.size(16, 9))
+}
+
+fn written(bytes: usize) -> Vec<u8> {
     vec![bytes as u8; bytes]
 }
 

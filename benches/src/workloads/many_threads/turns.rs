@@ -4,8 +4,8 @@ use std::mem;
 use std::thread;
 use std::time::Duration;
 
-use super::held;
 use super::stage::{Actor, Scene, play};
+use super::{held, written};
 use crate::data::Dice;
 use crate::workloads::{Job, Kind, Settings, Threads, Workload};
 
@@ -64,8 +64,7 @@ impl Server {
 
 /// A block of 16 bytes to 4 KiB, all of it written: 765 bytes on average.
 fn block(dice: &mut Dice) -> Vec<u8> {
-    let bytes = dice.size(16, 8);
-    vec![bytes as u8; bytes]
+    written(dice.size(16, 8))
 }
 
 fn prepare(settings: &Settings) -> Job {
