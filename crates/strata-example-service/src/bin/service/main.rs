@@ -24,6 +24,8 @@ use stratalloc::watch::{self, Crossing, Measure, Threshold, Watch};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+use crate::handover::{GRACE, UntilTold};
+
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
@@ -51,16 +53,22 @@ async fn main() -> Result<()> {
     let _watches = if arguments.without_watch { None } else { Some(watches(&cache, &end)?) };
     println!("{}", listener.local_addr()?);
 
+    let remembered = Arc::clone(&cache);
     let service = Service { cache, generation };
     let successor = listener.try_clone()?;
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let enough = Arc::new(Notify::new());
+    let listener = UntilTold::new(listener, Arc::clone(&enough))?;
     let until = async move {
         let mut stop = signal(SignalKind::terminate()).expect("the system has signals");
         tokio::select! {
             _ = stop.recv() => {}
             () = end.notified() => hand_over(successor, generation).await,
         }
+        enough.notify_one();
+        // The successor shares the limit, and makes pages of its own.
+        remembered.shed();
+        Strata::trim();
+        tokio::time::sleep(GRACE).await;
     };
     axum::serve(listener, router(service)).with_graceful_shutdown(until).await?;
     Ok(())
