@@ -26,7 +26,7 @@
 //! Does not know: what the thread does. Sources: clone(2); the kernel's `CLONE_CHILD_CLEARTID`, `MADV_WIPEONFORK`, `CLOSE_RANGE_UNSHARE`.
 
 #[cfg(not(strata_loom))]
-pub use crate::system::kernel_thread::{Berth, IS_THERE};
+pub use crate::system::kernel_thread::{Berth, IS_THERE, abort};
 #[cfg(strata_loom)]
 pub use model::Berth;
 
@@ -56,6 +56,11 @@ mod model {
         /// The only one.
         pub fn generation(&self) -> u64 {
             1
+        }
+
+        /// Never: threads are loom's.
+        pub fn is_here(&self) -> bool {
+            false
         }
 
         /// The simulated system has no descriptors.

@@ -11,7 +11,6 @@
 //!
 //! Does not know: what happened.
 
-use crate::call::Errno;
 use crate::system;
 use core::fmt;
 
@@ -38,9 +37,7 @@ impl Line {
     /// Where nobody listens the line is lost; there is nobody to tell.
     pub fn emit(&mut self) {
         let bytes = self.finished();
-        let errno = Errno::now();
         system::stderr::write(bytes);
-        errno.restore();
         *self = Line::new();
     }
 

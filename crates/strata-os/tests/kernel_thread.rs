@@ -66,6 +66,51 @@ fn status(task: &str, name: &str) -> String {
     line.unwrap().trim_start_matches(':').trim().to_owned()
 }
 
+extern "C" fn give_up() {
+    strata_os::kernel_thread::abort();
+}
+
+#[test]
+fn the_process_ends_by_abort_on_a_thread_that_the_c_library_does_not_know_whatever_the_program_handles() {
+    static LAST: Berth = Berth::new();
+    extern "C" fn handler(_: libc::c_int) {
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(3) };
+    }
+    // SAFETY: the child makes system calls only.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: the handler makes one system call.
+        unsafe { libc::signal(libc::SIGABRT, handler as extern "C" fn(libc::c_int) as libc::sighandler_t) };
+        // SAFETY: the body ends the process.
+        unsafe { LAST.introduce(give_up, c"strata-test") };
+        // SAFETY: nobody else starts one.
+        let _ = unsafe { LAST.start() };
+        std::thread::sleep(std::time::Duration::from_secs(60));
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(4) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT, "{status:#x}");
+}
+
+#[test]
+fn a_thread_knows_whether_it_is_the_one_of_a_berth() {
+    static IS_HERE: AtomicU32 = AtomicU32::new(0);
+    static PLACE: Berth = Berth::new();
+    extern "C" fn look() {
+        IS_HERE.store(u32::from(PLACE.is_here()), SeqCst);
+    }
+    // SAFETY: the body touches statics.
+    unsafe { PLACE.introduce(look, c"strata-test") };
+    // SAFETY: nobody else starts one.
+    assert_eq!(unsafe { PLACE.start() }, Ok(()));
+    PLACE.wait_until_empty(None);
+    assert!(IS_HERE.load(SeqCst) == 1 && !PLACE.is_here());
+}
+
 fn in_a_child(body: impl FnOnce() -> bool) {
     // SAFETY: the child does little, and ends.
     let child = unsafe { libc::fork() };

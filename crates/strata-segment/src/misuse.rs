@@ -12,6 +12,19 @@ use strata_os::Line;
 #[cold]
 #[inline(never)]
 pub fn freed_twice(pool: &Pool) -> ! {
+    say_so(pool);
+    strata_os::abort()
+}
+
+/// The same, seen by the purge thread, which the C library does not know of.
+#[cold]
+#[inline(never)]
+pub(crate) fn freed_twice_seen_by_purge_thread(pool: &Pool) -> ! {
+    say_so(pool);
+    strata_os::kernel_thread::abort()
+}
+
+fn say_so(pool: &Pool) {
     let bytes = match pool.glance_format() {
         Format::Blocks(class) => class.block_bytes(),
         Format::Idle | Format::Run(_) => 0,
@@ -21,5 +34,4 @@ pub fn freed_twice(pool: &Pool) -> ! {
     let _ =
         write!(line, "strata: a block of {bytes} bytes was freed twice, in the pool at {:p}", pool.base());
     line.emit();
-    strata_os::abort()
 }

@@ -4,6 +4,8 @@
 
 use strata_core::pool::Pool;
 
+pub(crate) use freed_twice as freed_twice_seen_by_purge_thread;
+
 /// More blocks of `pool` were freed than were live.
 ///
 /// # Panics

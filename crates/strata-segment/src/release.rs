@@ -117,13 +117,22 @@ impl Directory {
                 Err(still_owned) => pool = still_owned,
             }
             if pool.collect() == Freed::TooMany {
-                misuse::freed_twice(&pool);
+                self.end_for_a_double_free(&pool);
             }
         }
     }
 }
 
 impl Directory {
+    /// Purge passes abandon pools, too.
+    #[cold]
+    fn end_for_a_double_free(&self, pool: &Pool) -> ! {
+        if self.janitor.berth().is_here() {
+            misuse::freed_twice_seen_by_purge_thread(pool);
+        }
+        misuse::freed_twice(pool)
+    }
+
     /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass look at it sooner or later.
     #[cold]
     pub fn publish_room(&self, class: SizeClass, pool: &Pool) {

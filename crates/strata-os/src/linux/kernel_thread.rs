@@ -2,6 +2,7 @@
 //!
 //! Does not know: what the thread does.
 
+pub use super::abort::abort;
 use super::futex;
 use super::kernel;
 use super::machine::page_size;
@@ -138,6 +139,14 @@ impl Berth {
             set_signals(before);
         }
         started.map(drop).map_err(|_| Refusal::Refused)
+    }
+
+    /// Whether the caller is the thread that runs here.
+    pub fn is_here(&self) -> bool {
+        // SAFETY: asks for a number.
+        let this = unsafe { raw::call::<0>(libc::SYS_gettid, []) };
+        // Relaxed: the kernel wrote it before the thread began.
+        self.control().is_some_and(|control| Ok(control.thread.load(Ordering::Relaxed) as usize) == this)
     }
 
     /// For the thread itself: whether files that it opens are seen by nobody else.

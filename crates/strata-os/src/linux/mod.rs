@@ -18,8 +18,10 @@
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | sleeping until a word changes                                   |
 //! | `kernel_thread` | a thread that the C library does not know of                  |
+//! | `abort`       | the end of the process from such a thread                       |
 //! | `processors`  | those that the program was started with                         |
 
+mod abort;
 mod advise;
 pub(crate) mod cancel;
 pub(crate) mod cgroup;

@@ -1,6 +1,7 @@
 //! No thread that the C library does not know of.
 
 use crate::kernel_thread::Refusal;
+pub use crate::lifecycle::abort;
 use core::ffi::CStr;
 
 /// Whether there can be one here.
@@ -23,6 +24,11 @@ impl Berth {
 
     /// Never.
     pub fn is_occupied(&self) -> bool {
+        false
+    }
+
+    /// Never.
+    pub fn is_here(&self) -> bool {
         false
     }
 

@@ -2,8 +2,10 @@
 //!
 //! Does not know: what is said.
 
+use crate::call::quietly;
+
 /// Writes what it can; nobody hears of the rest.
 pub(crate) fn write(bytes: &[u8]) {
     // SAFETY: reads the bytes that it is given.
-    unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+    quietly(|| unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) });
 }
