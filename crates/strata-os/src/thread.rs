@@ -15,10 +15,11 @@
 use crate::call::{Errno, quietly};
 use crate::system::cancel::uncancelled;
 use crate::system::errno_location;
+use crate::system::futex;
 use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
-use core::ptr::null_mut;
+use core::ptr::{NonNull, null_mut};
 use libc::{pthread_attr_t, pthread_t, sigset_t};
 
 /// What the thread runs; its argument and its answer are null. It must not unwind.
@@ -113,6 +114,19 @@ pub fn name_myself(name: &'static CStr) {
 pub fn yield_now() {
     // SAFETY: asks nothing of the caller.
     quietly(|| unsafe { libc::sched_yield() });
+}
+
+/// Sleeps for about a millisecond, so that threads of whatever policy and priority run. It is no cancellation point.
+pub fn nap() {
+    if futex::IS_THERE {
+        let word = 0_u32;
+        // SAFETY: a word of this thread's own, which nobody changes.
+        unsafe { futex::wait(NonNull::from(&word), word, Some(1)) };
+    } else {
+        let millisecond = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        // SAFETY: reads the duration that it is given.
+        uncancelled(|| quietly(|| unsafe { libc::nanosleep(&raw const millisecond, null_mut()) }));
+    }
 }
 
 /// A number that tells the calling thread from all others that live; without a system call.

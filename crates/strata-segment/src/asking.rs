@@ -24,13 +24,13 @@
 
 use strata_core::sync::mutation::{ASKED, ASKS_IN_TURN};
 use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, spin_hint};
-use strata_os::{clock, machine, thread};
+use strata_os::{machine, thread};
 
-/// So many pauses before anybody looks at the clock.
-const UNTIMED_PAUSES: u32 = 64;
-/// Longest wait, by the clock and, if that is refused, by pauses.
-const PATIENCE_MS: u64 = 1000;
-const PATIENCE_PAUSES: u32 = 5_000_000;
+/// How often who waits lets others run before it sleeps: most askers are done by then.
+const YIELDS: u32 = 64;
+/// How often it sleeps, a millisecond each, before it asks itself. It must sleep: under a real-time policy (`SCHED_FIFO`) a
+/// thread that yields lets nobody of a lower priority run, such as the asker.
+const NAPS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 
 /// What the word says: nobody asks, or who does, and in which round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,29 +139,22 @@ impl Asking {
 
     /// Until the word is another. `false`: it took too long (I3).
     fn wait(&self, ticket: Ticket) -> bool {
-        let (mut pauses, mut begun) = (0, 0);
-        // Relaxed: whoever goes on draws another ticket.
-        while self.0.load(Relaxed) == ticket.0 {
-            pause();
-            pauses += 1;
-            if pauses == UNTIMED_PAUSES {
-                begun = clock::milliseconds();
-            } else if pauses > UNTIMED_PAUSES
-                && (pauses == PATIENCE_PAUSES || clock::milliseconds().saturating_sub(begun) >= PATIENCE_MS)
-            {
-                return false;
-            }
-        }
-        true
+        (0..YIELDS + NAPS).any(|pauses| {
+            pause(pauses);
+            // Relaxed: whoever goes on draws another ticket.
+            self.0.load(Relaxed) != ticket.0
+        })
     }
 }
 
-/// Lets others run, the asker for one.
-fn pause() {
+/// Lets others run, the asker for one; `before`: after so many pauses.
+fn pause(before: u32) {
     if cfg!(strata_loom) {
         spin_hint();
-    } else {
+    } else if before < YIELDS {
         thread::yield_now();
+    } else {
+        thread::nap();
     }
 }
 
@@ -218,6 +211,29 @@ mod tests {
             });
             drop(turn);
             others.into_iter().for_each(|other| assert!(other.join().unwrap()));
+        });
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_long_sleeps() {
+        let sleeps = || -> u64 {
+            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line.unwrap().trim().parse().unwrap()
+        };
+        let asking = Asking::new();
+        let turn = asking.begin(asking.ticket()).unwrap();
+        std::thread::scope(|scope| {
+            let during = asking.ticket();
+            let asking = &asking;
+            let waiter = scope.spawn(move || {
+                let before = sleeps();
+                let _ = asking.begin(during);
+                sleeps() - before
+            });
+            std::thread::sleep(core::time::Duration::from_millis(100));
+            drop(turn);
+            assert!(waiter.join().unwrap() > 0, "it kept the processor");
         });
     }
 
