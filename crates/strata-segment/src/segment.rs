@@ -30,7 +30,7 @@
 //!
 //! Does not know: other segments.
 
-use crate::claim::bits_of;
+use crate::claim::{bits_of, runs_of};
 use crate::index::{Index, Kind};
 use crate::preference::Near;
 use core::ptr::NonNull;
@@ -318,8 +318,13 @@ impl Segment {
     pub(crate) fn settle_on(&self, node: Node) {
         if self.node.get() == 0 && !self.is_pinned() {
             self.set_node(node);
-            // SAFETY: ours for ever; what is touched already stays where it is.
-            unsafe { memory::prefer_node(self.base.as_non_null(), self.bytes(), node) };
+            for present in runs_of(self.present()) {
+                let bytes = present.count_ones() as usize * ARENA_BYTES;
+                // SAFETY: ours; what is touched already stays where it is.
+                unsafe {
+                    memory::prefer_node(self.arena(present.trailing_zeros()).as_non_null(), bytes, node)
+                };
+            }
         }
     }
 

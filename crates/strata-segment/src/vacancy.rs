@@ -22,6 +22,7 @@
 //! Does not know: when. Model: `loom-tests/tests/p24_vacancy.rs`; mutants `vacates_what_is_used`, `vacates_out_of_turn`.
 
 use crate::asking::Asker;
+use crate::claim::{run_mask, runs_of};
 use crate::directory::Directory;
 use crate::index::Kind;
 use crate::purge::PurgeWay;
@@ -131,16 +132,14 @@ impl Directory {
 impl Segment {
     /// Gives the addresses of those of `wanted` arenas back that nobody claimed yet; how many bytes.
     fn vacate_reserved(&self, wanted: u64) -> u64 {
-        let Some(mut left) = self.arenas.claim_among(wanted) else { return 0 };
+        let Some(claimed) = self.arenas.claim_among(wanted) else { return 0 };
         let mut bytes = 0;
-        while left != 0 {
-            let first = left.trailing_zeros();
-            let run = run_from(left, first);
-            left &= !run;
-            let length = run.count_ones() as usize * ARENA_BYTES;
+        for run in runs_of(claimed) {
+            let (start, length) =
+                (self.arena(run.trailing_zeros()).as_non_null(), run.count_ones() as usize * ARENA_BYTES);
             self.set_absent(run);
             // SAFETY: reserved with the segment, and ours by the claim of the bits.
-            if unsafe { memory::give_back(self.arena(first).as_non_null(), length) } {
+            if unsafe { memory::give_back(start, length) } {
                 bytes += length as u64;
                 self.vacant.release(run);
             } else {
@@ -200,6 +199,12 @@ impl Segment {
         self.born.load(Relaxed) >> arena & 1 == 1
     }
 
+    /// The arenas whose addresses are the segment's: of others even the headers that stay are left out.
+    pub(crate) fn present(&self) -> u64 {
+        // Relaxed: see `set_absent`.
+        run_mask(0, (self.bytes() / ARENA_BYTES) as u32) & !self.absent.load(Relaxed)
+    }
+
     /// Others may get the addresses of these arenas from now on.
     fn set_absent(&self, arenas: u64) {
         // Relaxed, here and below: they get them by a system call that comes later.
@@ -221,13 +226,6 @@ impl Segment {
         self.set_present(1 << arena);
         self.show(arena);
     }
-}
-
-/// The set bits of `word` from `first` on, up to the first that is not.
-fn run_from(word: u64, first: u32) -> u64 {
-    let above = word >> first;
-    let length = above.trailing_ones();
-    (u64::MAX >> (64 - length)) << first
 }
 
 #[cfg(all(test, not(strata_loom)))]
@@ -263,13 +261,6 @@ mod tests {
         let census = directory.census();
         assert_eq!(census.arenas * ARENA_BYTES as u64, census.committed_bytes);
         (census.reserved_bytes, census.arenas, census.used_pools)
-    }
-
-    #[test]
-    fn a_run_of_bits_begins_where_it_is_told_and_ends_at_the_first_gap() {
-        assert_eq!(run_from(0b1011_0110, 1), 0b110);
-        assert_eq!(run_from(u64::MAX, 0), u64::MAX);
-        assert_eq!(run_from(1 << 63, 63), 1 << 63);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod process;
 use patterned::{Patterned, layout};
 use process::{KIB, MIB, alone};
 use std::cell::Cell;
+use std::ptr::NonNull;
 use strata_os::machine::Node;
 use strata_os::simulated::{fail_from, fail_never, node_questions, preferred_node, set_nodes};
 use stratalloc::Strata;
@@ -62,6 +63,24 @@ fn on_node<R: Send>(node: u32, body: impl FnOnce() -> R + Send) -> R {
 fn count_on(node: u32, blocks: &[Patterned]) -> usize {
     let is_there = |block: &&Patterned| preferred_node(block.start()) == Some(Node::new(node));
     blocks.iter().filter(is_there).count()
+}
+
+#[test]
+fn addresses_that_went_back_are_left_as_they_are_when_the_segment_gets_its_node() {
+    alone("addresses_that_went_back_are_left_as_they_are_when_the_segment_gets_its_node", || {
+        const ARENA: usize = 4 * MIB;
+        set_nodes(0b11, running_node);
+        let first = Patterned::new(layout(1000, 8), 1).unwrap();
+        Strata::trim();
+        use_and_free(2 * ARENA, 1000);
+        assert_eq!(Strata::stats().nodes, 2);
+        assert_eq!(preferred_node(first.start()), Some(Node::new(0)));
+        // The last ones of the segment, which is longer, but not theirs any more.
+        let base = first.start().map_addr(|address| (address.get() & !(ARENA - 1)).try_into().unwrap());
+        let last = NonNull::new(base.as_ptr().wrapping_add(60 * ARENA)).unwrap();
+        assert_eq!(preferred_node(last), None);
+        first.free();
+    });
 }
 
 #[test]
