@@ -66,6 +66,14 @@ pub fn memory_limit() -> Option<u64> {
     [cgroup_memory_limit(), data_limit(), address_space_limit()].into_iter().flatten().min()
 }
 
+/// Bytes beyond which the system refuses a mapping whatever this process gives back before: its limits on addresses and data,
+/// and what the machine has of memory and swap (Linux does not promise more, unless it is told to promise anything, and then refuses
+/// nothing for want of memory). For calls that were refused already.
+pub fn largest_mapping() -> u64 {
+    let limits = [data_limit(), address_space_limit(), Some(crate::system::machine::memory_and_swap())];
+    limits.into_iter().flatten().min().unwrap_or(u64::MAX)
+}
+
 /// The NUMA nodes that memory of this process may come from. One where there is nothing to choose: on most machines, and
 /// where a policy (`numactl`) chose for the whole process already.
 ///

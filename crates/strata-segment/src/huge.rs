@@ -56,12 +56,13 @@ impl Directory {
         }
         let pages = if want_zero { self.pages_for_zeroes() } else { self.pages_for_block(needed) };
         let mapped = if self.is_limited() { needed } else { self.whole_pages(pages, needed) };
-        self.make_room(mapped);
-        self.trade_pools(mapped);
         let head = match self.map_huge(mapped, offset, align, pages) {
             Some(head) => head,
             None => self.map_with_the_last(needed, offset, align)?,
         };
+        // Only now: nothing goes for a block that is refused. Nothing of it is touched yet.
+        self.make_room(mapped);
+        self.trade_pools(mapped);
         if !want_zero {
             let Piece { start, bytes, mapping } = piece_of(head);
             self.note_block_bytes(start, bytes, mapping.is_in_huge_pages());
@@ -72,6 +73,9 @@ impl Directory {
     /// The system refused: what lies free goes, and no more is asked for than is needed.
     #[cold]
     fn map_with_the_last(&self, needed: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
+        if needed as u64 > machine::largest_mapping() {
+            return None;
+        }
         self.appetite.note_refused();
         loop {
             let ticket = self.asking.ticket();
@@ -121,8 +125,6 @@ impl Directory {
         new: usize,
         pages: Pages,
     ) -> Option<NonNull<ArenaHead>> {
-        self.make_room(new - old);
-        self.trade_pools(new - old);
         let start = mapping_start(head);
         // SAFETY: one mapping, ours.
         let in_place = unsafe { memory::grow_in_place(start, old, new) };
@@ -133,6 +135,9 @@ impl Directory {
             // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
+        // Only now: nothing goes for what is refused.
+        self.make_room(new - old);
+        self.trade_pools(new - old);
         // SAFETY: one mapping, ours, of this length now.
         let advised = unsafe { pages.ask_for(extended.cast(), new) };
         let may_have = advised || piece_of(extended).mapping.is_in_huge_pages();

@@ -186,7 +186,7 @@ fn obtainable(size: usize, blocks: &mut Vec<Patterned>) -> usize {
 /// Under a limit that leaves `room`, blocks of each kind can be had after those of each other.
 fn turn_from_kind_to_kind(resource: libc::__rlimit_resource_t, in_use: &str) {
     let mut blocks = Vec::with_capacity(400_000);
-    let room = if is_slow() { 100 * MIB } else { 400 * MIB };
+    let room = if is_slow() { 110 * MIB } else { 400 * MIB };
     limit(resource, Some(status_bytes(in_use) + room));
     let least = |size| if size == MIB { room / 100 * 70 } else { room / 100 * 88 };
     for size in [2000, 20 * MIB, 20_000, 3 * MIB, 2000, 20 * MIB, MIB, 9 * MIB] {
@@ -255,6 +255,30 @@ fn a_huge_block_is_there_where_a_whole_segment_is_not() {
         let small = Patterned::new(layout(100, 8), 0).unwrap();
         block.free();
         small.free();
+    });
+}
+
+#[test]
+fn what_can_never_be_had_costs_nothing_that_lies_free() {
+    alone("what_can_never_be_had_costs_nothing_that_lies_free", || {
+        Strata::set_purge_delay_ms(stratalloc::Options::NEVER);
+        let small: Vec<_> = (0..32_000).map(|seed| Patterned::new(layout(1000, 8), seed).unwrap()).collect();
+        small.into_iter().for_each(Patterned::free);
+        let mut huge = Patterned::new(layout(5 * MIB, 8), 1).unwrap();
+        let lie_free = || Strata::stats().dirty_pools;
+        let before = lie_free();
+        assert!(before > 300, "{before}");
+        let refuse = |size| {
+            assert!(Patterned::new(layout(size, 8), 0).is_none());
+            assert!(Patterned::zeroed(layout(size, 8), 0).is_none());
+        };
+        [1 << 46, 1 << 48, 1 << 60, isize::MAX as usize - 15].into_iter().for_each(refuse);
+        assert!(!huge.resize(1 << 46, 1));
+        limit(libc::RLIMIT_AS, Some(address_space_bytes() + 16 * MIB));
+        refuse(address_space_bytes() + 32 * MIB);
+        limit(libc::RLIMIT_AS, None);
+        assert!(lie_free() >= before);
+        huge.free();
     });
 }
 

@@ -70,12 +70,25 @@ pub(crate) fn own_budget() -> Option<MemoryBudget> {
 
 /// Bytes of memory of the machine, whatever part of it this process may use; 0 if the kernel does not say.
 pub fn physical_memory() -> u64 {
+    let info = system_info();
+    info.totalram * u64::from(info.mem_unit)
+}
+
+/// The same with its swap; `u64::MAX` if the kernel does not say.
+pub(crate) fn memory_and_swap() -> u64 {
+    let info = system_info();
+    match info.totalram {
+        0 => u64::MAX,
+        memory => (memory + info.totalswap) * u64::from(info.mem_unit),
+    }
+}
+
+fn system_info() -> libc::sysinfo {
     let mut info = core::mem::MaybeUninit::<libc::sysinfo>::zeroed();
     // SAFETY: writes the value that it is given.
     quietly(|| unsafe { libc::sysinfo(info.as_mut_ptr()) });
     // SAFETY: all numbers, for which zeroes are valid should the call fail.
-    let info = unsafe { info.assume_init() };
-    info.totalram * u64::from(info.mem_unit)
+    unsafe { info.assume_init() }
 }
 
 /// Bytes of memory that this process occupies now (its RSS), as the kernel counts; 0 without `/proc`.

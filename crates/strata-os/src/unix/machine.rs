@@ -38,6 +38,11 @@ pub(crate) fn own_budget() -> Option<MemoryBudget> {
     None
 }
 
+/// Beyond which the system promises nothing: POSIX does not say.
+pub(crate) fn memory_and_swap() -> u64 {
+    u64::MAX
+}
+
 /// Bytes of memory of the machine, whatever part of it this process may use; 0 if the system does not say.
 pub fn physical_memory() -> u64 {
     ask(libc::_SC_PHYS_PAGES) * page_size() as u64
