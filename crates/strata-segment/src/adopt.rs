@@ -33,7 +33,8 @@ impl Directory {
         })
     }
 
-    /// Whether an unowned pool of `class` seems to have room: a racy read.
+    /// Whether an unowned pool of `class` may have room: two racy reads. It may say so for nothing: of a free pool that served the
+    /// class last, or of one that was adopted since.
     pub fn has_published(&self, class: SizeClass) -> bool {
         self.index.may_have(Kind::Abandoned(class))
     }

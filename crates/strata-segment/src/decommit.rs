@@ -15,6 +15,7 @@
 
 use crate::claim::bits_of;
 use crate::directory::Directory;
+use crate::index::Kind;
 use crate::purge::Which;
 use crate::segment::Segment;
 use core::ops::Range;
@@ -151,7 +152,9 @@ impl Directory {
 
     /// Whether some pass may find pages to give back.
     fn may_decommit(&self) -> bool {
-        SizeClass::all().any(|class| self.has_published(class))
+        SizeClass::all().any(|class| {
+            self.index.find(Kind::Abandoned(class), |segment| segment.may_decommit(class)).is_some()
+        })
     }
 
     fn decommit_published(&self, scope: Scope) -> bool {
@@ -170,20 +173,13 @@ impl Directory {
     }
 
     fn decommit_in_arena(&self, segment: &Segment, arena: u32, class: SizeClass, scope: Scope) -> bool {
-        let (taken, arena) = (segment.taken(arena), segment.arena(arena));
-        // SAFETY: a raised bit means an initialised arena.
-        let published = unsafe { arena::abandoned(arena) }.glance(class) & taken;
-        let mut left = false;
-        for index in bits_of(published).filter_map(|bit| PoolIndex::new(bit as usize)) {
-            // SAFETY: a pool of an initialised arena; its header is never unmapped.
-            left |= self.decommit_if_unowned(unsafe { arena.pool(index) }, class, scope);
-        }
-        left
+        segment
+            .seem_published(arena, class)
+            .fold(false, |left, pool| left | self.decommit_if_unowned(pool, class, scope))
     }
 
     fn decommit_if_unowned(&self, pool: &'static Pool, class: SizeClass, scope: Scope) -> bool {
-        let is_worth_it = scope == Scope::Peak || pool.glance_worth_decommitting(class);
-        if !pool.remote().glance().is_unowned() || !is_worth_it {
+        if !seems_worth_it(pool, class, scope) {
             return false;
         }
         let owned = if DECOMMIT_CLAIMS {
@@ -203,6 +199,30 @@ impl Directory {
     }
 }
 
+/// Whether a pool seems to be unowned, and to have pages for a pass to give back.
+fn seems_worth_it(pool: &Pool, class: SizeClass, scope: Scope) -> bool {
+    pool.remote().glance().is_unowned() && (scope == Scope::Peak || pool.glance_worth_decommitting(class))
+}
+
+impl Segment {
+    /// Something, if a pass may find pages to give back among the unowned pools of `class`.
+    fn may_decommit(&self, class: SizeClass) -> Option<()> {
+        let mut arenas = bits_of(self.abandoned_summary(class).hints());
+        let is_worth_it = |pool| seems_worth_it(pool, class, Scope::All);
+        arenas.any(|arena| self.seem_published(arena, class).any(is_worth_it)).then_some(())
+    }
+
+    /// The pools of an arena that have a bit in its bitmap and are not free.
+    fn seem_published(&self, arena: u32, class: SizeClass) -> impl Iterator<Item = &'static Pool> {
+        let (taken, place) = (self.taken(arena), self.arena(arena));
+        // SAFETY: a raised bit means an initialised arena.
+        let published = unsafe { arena::abandoned(place) }.glance(class) & taken;
+        let indices = bits_of(published).filter_map(|bit| PoolIndex::new(bit as usize));
+        // SAFETY: a pool of an initialised arena; its header is never unmapped.
+        indices.map(move |index| -> &'static Pool { unsafe { place.pool(index) } })
+    }
+}
+
 /// The pages, whole, that subpages are to go of: where a page is longer than a subpage, the rest of it are holes already.
 pub(crate) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
     let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
@@ -214,7 +234,9 @@ pub(crate) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use strata_core::block::Chain;
+    use core::ptr::NonNull;
+    use std::vec::Vec;
+    use strata_core::block::{BlockPtr, Chain};
 
     /// An unowned pool whose second half is free: every block was written, those of the second half were freed.
     fn half_free_pool(directory: &Directory, class: SizeClass) -> &'static Pool {
@@ -290,6 +312,27 @@ mod tests {
         let adopted = DIRECTORY.adopt(class, 0).unwrap();
         assert!(core::ptr::eq(&raw const *adopted, pool));
         assert_eq!(adopted.live(), Pool::capacity(class) / 2);
+    }
+
+    #[test]
+    fn where_only_free_pools_have_bits_no_pass_is_wanted() {
+        static DIRECTORY: Directory = Directory::new();
+        let class = SizeClass::of(1024);
+        half_free_pool(&DIRECTORY, class);
+        assert!(DIRECTORY.pass(Which::Nothing), "a pool has free pages");
+        let owned = DIRECTORY.adopt(class, 0).unwrap();
+        let live = owned.live();
+        let mut blocks = Vec::new();
+        assert_eq!(owned.take(live, |block| blocks.push(block)), live);
+        // The first half, which was never freed: as if the program did.
+        let first = (0..live).map(|index| owned.base().as_ptr().wrapping_add(index as usize * 1024));
+        let all = first.map(|start| BlockPtr::from_address(NonNull::new(start).unwrap())).chain(blocks);
+        // SAFETY: all blocks of the pool, each once.
+        all.for_each(|block| _ = unsafe { owned.put(Chain::of(block)) });
+        DIRECTORY.release_pool(owned);
+        assert!(DIRECTORY.has_published(class), "its class is offered the free pool");
+        while DIRECTORY.pass(Which::Settled) {}
+        assert!(!DIRECTORY.pass(Which::Nothing));
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Directory {
 
     /// Whether there can be a janitor, be there one or not.
     pub(crate) fn may_have_janitor(&self) -> bool {
-        self.janitor.berth().can_start() && self.is_janitor_wanted()
+        self.janitor.berth().can_start() && self.is_janitor_wanted() && !self.janitor.is_refused()
     }
 
     /// Whether a look that is due can be left to the janitor.

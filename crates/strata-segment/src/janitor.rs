@@ -209,6 +209,12 @@ impl Janitor {
         Word(self.word.load(Relaxed)).state() == State::Closed
     }
 
+    /// Whether none could be started when one was wanted last.
+    pub(crate) fn is_refused(&self) -> bool {
+        // Relaxed: decides only who asks for limits.
+        Word(self.word.load(Relaxed)).state() == State::Refused
+    }
+
     /// Whether there is one in this process.
     pub fn is_on_duty(&self) -> bool {
         // Relaxed: decides only who looks.

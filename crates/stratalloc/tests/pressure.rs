@@ -50,22 +50,47 @@ fn near_the_limit_free_memory_goes_before_more_is_taken() {
     });
 }
 
+/// 40 MiB lie free near the limit, and a look is due: it is made by the calling thread, unless there is a purge thread.
+fn look_near_the_limit() {
+    Strata::set_purge_delay_ms(Options::NEVER);
+    set_memory_budget(MemoryBudget { limit: LIMIT, usage: LIMIT });
+    let blocks: Vec<_> = (0..40).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
+    blocks.into_iter().for_each(Patterned::free);
+    assert!(Strata::stats().dirty_pools > 500);
+    Strata::set_purge_delay_ms(0);
+    RUNTIME.directory.tick();
+}
+
 #[test]
 fn near_the_limit_a_look_does_not_wait_until_memory_has_settled() {
     alone("near_the_limit_a_look_does_not_wait_until_memory_has_settled", || {
-        Strata::set_purge_delay_ms(Options::NEVER);
-        set_memory_budget(MemoryBudget { limit: LIMIT, usage: LIMIT });
-        let blocks: Vec<_> = (0..40).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
-        blocks.into_iter().for_each(Patterned::free);
-        assert!(Strata::stats().dirty_pools > 500);
-        // A look is due, and takes place by the next large allocation, or by the janitor.
-        Strata::set_purge_delay_ms(0);
+        look_near_the_limit();
         let comes_back = |_| {
             Patterned::new(layout(MIB, 8), 1).unwrap().free();
             sleep(Duration::from_millis(10));
             Strata::stats().dirty_pools < 20
         };
         assert!((0..1000).any(comes_back));
+    });
+}
+
+#[test]
+fn near_the_limit_a_look_asks_for_it_although_there_is_to_be_no_purge_thread() {
+    alone("near_the_limit_a_look_asks_for_it_although_there_is_to_be_no_purge_thread", || {
+        RUNTIME.directory.set_janitor(0);
+        look_near_the_limit();
+        assert_eq!(Strata::stats().dirty_pools, 0);
+    });
+}
+
+#[test]
+fn near_the_limit_a_look_asks_for_it_although_no_purge_thread_can_be_started() {
+    alone("near_the_limit_a_look_asks_for_it_although_no_purge_thread_can_be_started", || {
+        let janitor = &RUNTIME.directory.janitor;
+        assert!(janitor.hire());
+        janitor.refuse();
+        look_near_the_limit();
+        assert_eq!(Strata::stats().dirty_pools, 0);
     });
 }
 
