@@ -2,14 +2,16 @@
 //!
 //! ```text
 //!   block ─► of the pool at hand? in front of its chain
-//!             │ no: that chain steps aside
-//!             └──pool mod 32──► place: the same pool's chain? goes on · another's? that one is given first · empty? a new chain
+//!             │ no: that chain is put into its place
+//!             └──pool mod 64──► the last chain of such pools: this pool's? goes on · another's? a new chain
+//!   places   chain 0, chain 1, chain 2 …            in the order in which they began
 //! ```
 //!
-//! Neighbouring pools have places of their own; of those that share one, a chain may go in two parts.
+//! Neighbouring pools do not come into each other's way; of those that do, a chain may go in two parts.
 //!
 //! Does not know: where chains go. Idea: remote caches (Liétar et al. 2019, snmalloc).
 
+use crate::magazine::DEPTH;
 use core::mem::MaybeUninit;
 use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
@@ -17,88 +19,88 @@ use strata_core::layout::POOL_SHIFT;
 use strata_core::pool::Pool;
 use strata_core::sync::mutation::FLUSH_SORTS;
 
-/// Chains that wait aside; in models one, so that pools come into each other's way.
-const PLACES: usize = if cfg!(strata_loom) { 1 } else { 32 };
+/// Pools that are told apart at once; in models one, so that they come into each other's way.
+const REMAINDERS: usize = if cfg!(strata_loom) { 1 } else { 64 };
 
-/// Sorts blocks, and gives `each` chain with its pool.
+/// Sorts blocks of one magazine, and gives `each` chain with its pool.
+///
+/// By reference: a copy would read in one piece what was written in two just before. The processor cannot forward that, so it waits
+/// until all stores are done, among them those of links into cold blocks (half of a flush's time, decision 0026).
 ///
 /// # Safety
 /// - The blocks are of pools, and the caller's.
 #[inline]
 pub(crate) unsafe fn sort(
     mut blocks: impl Iterator<Item = BlockPtr>,
-    mut each: impl FnMut(&'static Pool, Chain),
+    mut each: impl FnMut(&'static Pool, &Chain),
 ) {
     let Some(first) = blocks.next() else { return };
+    let mut chains = Chains::new();
     let (mut number, mut chain) = (number_of(first), Chain::of(first));
-    let mut aside = Aside::new();
+    let mut place = chains.begin(number);
     for block in blocks {
         if number_of(block) != number && FLUSH_SORTS {
-            // SAFETY: the caller's promise.
-            let mut give = |other: Chain| each(unsafe { pool_of(other.head) }, other);
-            aside.put(chain).into_iter().for_each(&mut give);
+            chains.put(place, chain);
             number = number_of(block);
-            match aside.take(number) {
-                Some(waited) => chain = waited,
-                None => {
-                    chain = Chain::of(block);
-                    continue;
-                }
+            if let Some(found) = chains.find(number) {
+                (place, chain) = found;
+            } else {
+                (place, chain) = (chains.begin(number), Chain::of(block));
+                continue;
             }
         }
         // SAFETY: the caller's block, of the same pool.
         unsafe { chain.prepend(block) };
     }
-    // SAFETY: the caller's promise.
-    each(unsafe { pool_of(chain.head) }, chain);
-    while let Some(chain) = aside.take_any() {
+    chains.put(place, chain);
+    for chain in chains.begun() {
         // SAFETY: the caller's promise.
         each(unsafe { pool_of(chain.head) }, chain);
     }
 }
 
-/// Chains that wait until another block of their pool comes, or all have come.
-struct Aside {
-    /// Places that hold a chain.
-    used: u32,
-    chains: [MaybeUninit<Chain>; PLACES],
+/// Chains in the order in which they began.
+struct Chains {
+    begun: usize,
+    chains: [MaybeUninit<Chain>; DEPTH],
+    /// The place of the last chain of the pools that share a remainder.
+    lasts: [u8; REMAINDERS],
 }
 
-impl Aside {
+impl Chains {
+    #[inline(always)]
     fn new() -> Self {
-        Self { used: 0, chains: [const { MaybeUninit::uninit() }; PLACES] }
+        Self { begun: 0, chains: [const { MaybeUninit::uninit() }; DEPTH], lasts: [0; REMAINDERS] }
     }
 
-    /// The chain at a place.
-    fn at(&self, place: usize) -> Option<Chain> {
-        let chain = self.chains.get(place)?;
-        // SAFETY: what is used was written.
-        (self.used >> place & 1 == 1).then(|| unsafe { chain.assume_init() })
+    /// The place of a new chain, of this pool.
+    #[inline(always)]
+    fn begin(&mut self, number: usize) -> usize {
+        let place = self.begun;
+        self.lasts[number % REMAINDERS] = place as u8;
+        self.begun += 1;
+        place
     }
 
-    /// Puts a chain into the place of its pool; that of another pool, which was there, comes out.
-    fn put(&mut self, chain: Chain) -> Option<Chain> {
-        let place = number_of(chain.head) % PLACES;
-        let other = self.at(place);
-        self.used |= 1 << place;
+    #[inline(always)]
+    fn put(&mut self, place: usize, chain: Chain) {
         self.chains[place].write(chain);
-        other
     }
 
-    /// Takes out the chain of a pool, if it waits.
-    fn take(&mut self, number: usize) -> Option<Chain> {
-        let place = number % PLACES;
-        let chain = self.at(place).filter(|chain| number_of(chain.head) == number)?;
-        self.used &= !(1 << place);
-        Some(chain)
+    /// A chain of this pool that has begun, with its place.
+    #[inline(always)]
+    fn find(&self, number: usize) -> Option<(usize, Chain)> {
+        let place = usize::from(self.lasts[number % REMAINDERS]);
+        // SAFETY: all that have begun were put when another took their turn; `lasts` begins with the first.
+        let chain = unsafe { self.chains[place].assume_init() };
+        (number_of(chain.head) == number).then_some((place, chain))
     }
 
-    /// Takes out one of those that are left.
-    fn take_any(&mut self) -> Option<Chain> {
-        let place = self.used.trailing_zeros() as usize;
-        let chain = self.at(place)?;
-        self.used &= !(1 << place);
-        Some(chain)
+    /// All of them.
+    #[inline(always)]
+    fn begun(&self) -> impl Iterator<Item = &Chain> {
+        // SAFETY: these were put.
+        self.chains.iter().take(self.begun).map(|chain| unsafe { chain.assume_init_ref() })
     }
 }
 
@@ -116,4 +118,43 @@ fn number_of(block: BlockPtr) -> usize {
 pub(crate) unsafe fn pool_of(block: BlockPtr) -> &'static Pool {
     // SAFETY: the caller's promise.
     unsafe { UserPtr::new(block.as_non_null()).pool() }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use crate::scene::{new, runtime};
+    use std::collections::BTreeMap;
+    use std::vec::Vec;
+    use strata_core::size_class::SizeClass;
+
+    #[test]
+    fn every_block_is_in_one_chain_of_its_pool_however_pools_take_turns() {
+        let cache = runtime().enter().unwrap();
+        let class = SizeClass::of(2048);
+        let all: Vec<_> =
+            (0..32 * 5).map(|_| new(cache, class).as_non_null()).map(BlockPtr::from_address).collect();
+        for step in [1, 2, 31, 32, 33, 37, 64] {
+            let blocks: Vec<_> = (0..DEPTH).map(|index| all[index * step % all.len()]).collect();
+            let blocks: BTreeMap<_, _> = blocks.iter().map(|block| (block.as_link(), *block)).collect();
+            let mut seen = Vec::new();
+            let see = |pool: &'static Pool, chain: &Chain| {
+                let mut block = chain.head;
+                for left in (0..chain.count).rev() {
+                    // SAFETY: a block of a pool.
+                    assert!(core::ptr::eq(unsafe { pool_of(block) }, pool));
+                    seen.push(block.as_link());
+                    if left != 0 {
+                        // SAFETY: the test's own blocks, linked.
+                        block = BlockPtr::from_link(unsafe { block.next() }).unwrap();
+                    }
+                }
+                assert_eq!(block, chain.tail);
+            };
+            // SAFETY: the test's own blocks.
+            unsafe { sort(blocks.values().copied(), see) };
+            seen.sort_unstable();
+            assert_eq!(seen, blocks.keys().copied().collect::<Vec<_>>(), "step {step}");
+        }
+    }
 }

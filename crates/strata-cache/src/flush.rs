@@ -168,16 +168,22 @@ impl Cache {
         // SAFETY: a block of a pool.
         let pool = unsafe { pool_of(block) };
         // SAFETY: the caller's block, of this pool.
-        unsafe { self.give_back(pool, Chain::of(block)) };
+        unsafe { self.give_back(pool, &Chain::of(block)) };
     }
 
     /// Gives the oldest blocks of a magazine back to their pools, each pool's as one chain.
     fn send_home(&self, class: SizeClass, count: u32) {
         let magazine = self.magazine(class);
-        // The lines of cold blocks come while others are sorted: nobody waits for them.
-        magazine.oldest(count).for_each(BlockPtr::prefetch);
-        // SAFETY: a chain has blocks of its pool only (F2), which are this thread's to give back.
-        let give = |pool, chain| unsafe { self.give_back(pool, chain) };
+        // The lines of cold blocks are asked for one flush ahead, one with each chain that goes: nobody waits for them, and memory
+        // has something to do while chains are given away (decision 0026).
+        let mut next = magazine.oldest(2 * count).skip(count as usize);
+        let give = |pool, chain: &Chain| {
+            if let Some(block) = next.next() {
+                block.prefetch();
+            }
+            // SAFETY: a chain has blocks of its pool only (F2), which are this thread's to give back.
+            unsafe { self.give_back(pool, chain) };
+        };
         // SAFETY: blocks of magazines are of pools, and this thread's to give back.
         unsafe { chains::sort(magazine.oldest(count), give) };
         magazine.forget_oldest(count);
@@ -185,13 +191,13 @@ impl Cache {
 
     /// # Safety
     /// - The chain's blocks are of `pool`, and this thread's to give back.
-    unsafe fn give_back(&self, pool: &'static Pool, chain: Chain) {
+    unsafe fn give_back(&self, pool: &'static Pool, chain: &Chain) {
         let Format::Blocks(class) = pool.format() else { return };
         if self.is_active(class, pool)
             && let Some(active) = self.active(class)
         {
             // SAFETY: the caller's promise; the pool is this cache's.
-            if unsafe { active.put(chain) } == Freed::TooMany {
+            if unsafe { active.put(*chain) } == Freed::TooMany {
                 misuse::freed_twice(pool);
             }
         } else {
@@ -210,9 +216,9 @@ const fn first_limit(class: SizeClass) -> u32 {
 ///
 /// # Safety
 /// - The chain's blocks are of `pool`, which is of `class`, and the caller's to give back.
-pub(crate) unsafe fn give(directory: &Directory, pool: &'static Pool, class: SizeClass, chain: Chain) {
+pub(crate) unsafe fn give(directory: &Directory, pool: &'static Pool, class: SizeClass, chain: &Chain) {
     // SAFETY: the same contract.
-    match unsafe { pool.give(class, &chain) } {
+    match unsafe { pool.give(class, chain) } {
         Given::Queued => {}
         Given::Publish if FLUSH_PUBLISHES => directory.publish_room(class, pool),
         Given::Publish => {}
