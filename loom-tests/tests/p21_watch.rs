@@ -1,4 +1,4 @@
-//! P21: a watch is looked at, called, and taken away, by threads that do not wait for each other; and one watcher is hired.
+//! P21: a watch is looked at, called, and taken away, by threads that do not wait for each other; and one watcher is started.
 //!
 //! `stratalloc` is no part of the models, so the two files come here as they are.
 #![cfg(strata_loom)]
@@ -10,7 +10,7 @@ mod duty;
 #[path = "../../crates/stratalloc/src/watch/slot.rs"]
 mod slot;
 
-use duty::{Duty, Hire};
+use duty::{Duty, Start};
 use slot::{After, Dismissed, Slot, Ticket};
 use std::sync::Arc;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, OwnedU32};
@@ -138,14 +138,14 @@ fn a_watch_that_comes_as_the_watcher_falls_asleep_is_looked_at() {
 fn of_two_that_find_no_watcher_one_starts_it() {
     model("of_two_that_find_no_watcher_one_starts_it", None, || {
         let world = Arc::new((Duty::new(), OwnedU32::zero()));
-        let ask = |world: &(Duty, OwnedU32)| match world.0.hire(PROCESS) {
-            Hire::First | Hire::AfterFork => {
+        let ask = |world: &(Duty, OwnedU32)| match world.0.claim_start(PROCESS) {
+            Start::First | Start::AfterFork => {
                 // The thread's place is this thread's alone.
                 world.1.set(world.1.get() + 1);
                 assert!(world.0.started(PROCESS));
             }
-            Hire::Unneeded => {}
-            Hire::Closed => panic!("nobody closes"),
+            Start::Unneeded => {}
+            Start::Closed => panic!("nobody closes"),
         };
         let other = spawn({
             let world = Arc::clone(&world);
@@ -164,16 +164,16 @@ fn whoever_closes_joins_the_thread_or_leaves_it_to_its_starter() {
         let world = Arc::new((Duty::new(), OwnedU32::zero()));
         let starter = spawn({
             let world = Arc::clone(&world);
-            move || match world.0.hire(PROCESS) {
-                Hire::First => {
+            move || match world.0.claim_start(PROCESS) {
+                Start::First => {
                     world.1.set(1);
                     if !world.0.started(PROCESS) {
                         assert!(!world.0.goes_on());
                         world.1.set(0);
                     }
                 }
-                Hire::Closed => {}
-                hire => panic!("{hire:?}"),
+                Start::Closed => {}
+                start => panic!("{start:?}"),
             }
         });
         if world.0.close(PROCESS) {

@@ -71,7 +71,7 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
     } else {
         directory.tick();
     }
-    thread::hire_janitor();
+    thread::ensure_purge_thread();
     taken
 }
 

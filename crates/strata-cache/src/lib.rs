@@ -21,14 +21,14 @@ mod cache;
 mod chains;
 mod flush;
 mod free;
-#[cfg(not(strata_loom))]
-mod janitor;
 pub mod large;
 mod magazine;
 mod maintenance;
 #[cfg(strata_loom)]
 pub mod model;
 mod promotion;
+#[cfg(not(strata_loom))]
+mod purge_thread;
 mod refill;
 mod registry;
 mod runs;

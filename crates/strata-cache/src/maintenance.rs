@@ -31,7 +31,7 @@ impl Cache {
         self.refills.set(refills);
         if refills.is_multiple_of(ROUND) {
             self.end_round();
-            thread::hire_janitor();
+            thread::ensure_purge_thread();
         }
         self.maintain();
     }

@@ -75,12 +75,12 @@ pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     }
 }
 
-pub use crate::janitor::hire_if_worth_it as hire_janitor;
+pub use crate::purge_thread::ensure as ensure_purge_thread;
 
 /// A block for a thread that has no cache.
 pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
     if let Some(cache) = enter() {
-        hire_janitor();
+        ensure_purge_thread();
         // SAFETY: the cache is this thread's own.
         return unsafe { cache.alloc(class) };
     }

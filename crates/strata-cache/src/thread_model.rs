@@ -43,7 +43,7 @@ pub(crate) fn shared_directory() -> &'static Directory {
 }
 
 /// Models call by hand.
-pub(crate) fn hire_janitor() {}
+pub(crate) fn ensure_purge_thread() {}
 
 pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
     shared().alloc_by_temporary_cache(class)

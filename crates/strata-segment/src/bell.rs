@@ -8,7 +8,7 @@
 //! I1  One thread listens. A ring that comes before it sleeps is kept in the word; one that comes while it falls asleep
 //!     changes the word that the kernel compares; one that comes later wakes it. So no ring is lost.
 //!
-//! Does not know: what for. Model: `loom-tests/tests/p20_janitor.rs`; mutants `bell_unheard`, `bell_ring_relaxed`.
+//! Does not know: what for. Model: `loom-tests/tests/p20_purge_thread.rs`; mutants `bell_unheard`, `bell_ring_relaxed`.
 
 use core::ptr::NonNull;
 use strata_core::sync::Ordering::Acquire;

@@ -6,7 +6,7 @@
 //! with each mistake. A program that falls silent is not spared: what it has free goes; unless it took it back soon after each of
 //! its last silences, eight times in a row.
 //!
-//! Beside that, how much lies free at the moment, as far as it is known without looking: whether a janitor is worth it.
+//! Beside that, how much lies free at the moment, as far as it is known without looking: whether a purge thread is worth it.
 //!
 //! The counts are hints (a load and a store each, no exchange): they decide when memory goes, not whose it is.
 //!
@@ -37,7 +37,7 @@ const SILENT_MISTAKES: u64 = 8;
 /// … for so many looks: 16 s at the default delay, after which nothing is missed anyway.
 const SILENT_LOOKS: u64 = 64;
 
-/// What may lie free that a janitor is worth; in models any.
+/// What may lie free that a purge thread is worth; in models any.
 const MUCH_BYTES: u64 = if cfg!(strata_loom) { 0 } else { 8 << 20 };
 
 /// What a look is to do with memory that lay free long enough.

@@ -14,11 +14,11 @@ use crate::huge_keep::HugeKeep;
 use crate::huge_pages::HugePageChoice;
 use crate::huge_shelf::HugeShelf;
 use crate::index::{Index, Kind};
-use crate::janitor::Janitor;
 use crate::preference::{Near, Preference};
 use crate::pressure::Pressure;
 use crate::purge::PurgeWay;
 use crate::purge_clock::PurgeClock;
+use crate::purge_thread::PurgeThread;
 use crate::segment::Segment;
 use crate::trade::Trade;
 use crate::vacancy::TRIES;
@@ -41,7 +41,7 @@ pub struct Tuning {
     /// Bytes of freed huge blocks kept for reuse, at most.
     pub huge_keep_bytes: AtomicU64,
     /// Whether a thread of our own may look after memory when no other does: 1 or 0.
-    pub janitor: AtomicU64,
+    pub purge_thread: AtomicU64,
     /// How memory goes that lay free for the delay: a [`PurgeWay`].
     pub purge: AtomicU64,
     /// When memory is taken in huge pages: a [`HugePageChoice`].
@@ -57,7 +57,7 @@ pub struct Directory {
     /// What may be tuned.
     pub tuning: Tuning,
     /// The thread that looks when nobody else does.
-    pub janitor: Janitor,
+    pub purge_thread: PurgeThread,
     pub(crate) purge_clock: PurgeClock,
     pub(crate) demand: Demand,
     pub(crate) trade: Trade,
@@ -101,11 +101,11 @@ impl Directory {
                     purge_delay_ms: AtomicU64::new(DEFAULT_PURGE_DELAY_MS),
                     segment_arenas: AtomicU64::new(ARENAS_PER_SEGMENT as u64),
                     huge_keep_bytes: AtomicU64::new(DEFAULT_HUGE_KEEP_BYTES),
-                    janitor: AtomicU64::new(1),
+                    purge_thread: AtomicU64::new(1),
                     purge: AtomicU64::new(PurgeWay::Now as u64),
                     huge_pages: AtomicU64::new(HugePageChoice::Auto as u64),
                 },
-                janitor: Janitor::new(),
+                purge_thread: PurgeThread::new(),
                 purge_clock: PurgeClock::new(),
                 demand: Demand::new(),
                 trade: Trade::new(),

@@ -100,7 +100,7 @@ impl Directory {
         self.huge_keep.turn(self.numbers.huge_bytes.get());
         let way = self.way(which);
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
-            if self.janitor.is_closed() && which != Which::All {
+            if self.purge_thread.is_closed() && which != Which::All {
                 return false;
             }
             for arena in segment.committed_arenas() {

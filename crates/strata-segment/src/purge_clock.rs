@@ -5,19 +5,19 @@
 //!                                                       └─ nothing left: 0 until the next release
 //! ```
 //!
-//! The janitor looks if there is one; otherwise whoever calls the allocator's slow paths and finds a look due. Nobody waits.
+//! The purge thread looks if there is one; otherwise whoever calls the allocator's slow paths and finds a look due. Nobody waits.
 //!
 //! C1  A release is followed by a look: the releaser frees bits, fences, and reads `due`; the look clears `due`, fences, and
 //!     reads the bits. One of the two reads sees the other's write, so either the look sees the bits or the releaser sees
 //!     0 and arms another one.
-//! C2  The janitor is called after `due` is set, so it finds the look (`bell.rs` I1).
+//! C2  The purge thread is called after `due` is set, so it finds the look (`bell.rs` I1).
 //!
-//! Does not know: what a look does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_janitor.rs`; mutants
+//! Does not know: what a look does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
 //! `purge_no_fence`, `armed_in_silence`.
 
 use crate::demand::Advice;
 use crate::directory::Directory;
-use crate::duty::leaving_fence;
+use crate::duty::exit_fence;
 use crate::purge::Which;
 use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
@@ -58,7 +58,7 @@ impl Directory {
     pub(crate) fn schedule_purge(&self) {
         full_fence();
         self.arm_if_nothing_is_due();
-        self.call_for_janitor();
+        self.ensure_purge_thread();
     }
 
     /// The clock is read past the C library, since the purge thread comes here, too: its own look has cleared what was due when it
@@ -71,9 +71,9 @@ impl Directory {
 
     fn arm(&self, now: u64) {
         if self.purge_clock.exchange(0, self.due_after(now)) && ARM_CALLS {
-            self.janitor.call();
-            // Whoever set the look reads next whether there is a janitor, who may be leaving.
-            leaving_fence();
+            self.purge_thread.wake();
+            // Whoever set the look reads next whether there is a purge thread, who may be leaving.
+            exit_fence();
         }
     }
 
@@ -91,7 +91,7 @@ impl Directory {
         if let Some(due) = self.purge_clock.due() {
             // A look that came first armed by the new delay or will.
             let _ = self.purge_clock.exchange(due, self.due_after(clock::milliseconds()));
-            self.janitor.call();
+            self.purge_thread.wake();
         }
     }
 
@@ -113,32 +113,32 @@ impl Directory {
         self.demand.note_partial();
         full_fence();
         self.arm_if_nothing_is_due();
-        self.call_for_janitor();
+        self.ensure_purge_thread();
     }
 
     #[cold]
     #[inline(never)]
     fn look_if_late(&self, due: u64) {
         let now = clock::milliseconds();
-        if now >= due && !self.janitor_looks(due, now) {
+        if now >= due && !self.is_left_to_the_purge_thread(due, now) {
             self.look(due, now);
         }
     }
 
-    /// The look that was due at `due`, unless another thread makes it. Limits are left to the janitor, where there can be one, and to
+    /// The look that was due at `due`, unless another thread makes it. Limits are left to the purge thread, where there can be one, and to
     /// those who take memory: asking takes a descriptor, which the program could meet.
     pub(crate) fn look(&self, due: u64, now: u64) {
         if self.purge_clock.exchange(due, 0) {
-            self.look_now(now, !self.may_have_janitor() && self.is_near_limit());
+            self.look_now(now, !self.may_have_purge_thread() && self.is_near_limit());
         }
     }
 
-    /// The same by the janitor, who does not ask for limits where the program would meet the descriptors that it takes. The bytes
+    /// The same by the purge thread, who does not ask for limits where the program would meet the descriptors that it takes. The bytes
     /// that went meanwhile.
-    pub(crate) fn look_as_janitor(&self, due: u64, now: u64) -> u64 {
+    pub(crate) fn look_as_purge_thread(&self, due: u64, now: u64) -> u64 {
         let before = self.purged_bytes();
         if self.purge_clock.exchange(due, 0) {
-            self.look_now(now, self.janitor.berth().is_apart() && self.is_near_limit());
+            self.look_now(now, self.purge_thread.berth().is_apart() && self.is_near_limit());
         }
         self.purged_bytes() - before
     }

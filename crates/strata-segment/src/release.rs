@@ -127,7 +127,7 @@ impl Directory {
     /// Purge passes abandon pools, too.
     #[cold]
     fn end_for_a_double_free(&self, pool: &Pool) -> ! {
-        if self.janitor.berth().is_here() {
+        if self.purge_thread.berth().is_here() {
             misuse::freed_twice_seen_by_purge_thread(pool);
         }
         misuse::freed_twice(pool)

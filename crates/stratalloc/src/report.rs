@@ -53,7 +53,7 @@ impl Stats {
             let lazy = Bytes(self.lazily_purged_bytes);
             writeln!(f, "lazy       {lazy:>11} of those, resident until the system needs them")?;
         }
-        let by = if self.janitor_on_duty { ", by the janitor" } else { "" };
+        let by = if self.purge_thread_is_running { ", by the purge thread" } else { "" };
         writeln!(
             f,
             "purged     {:>11} since the start, in {} calls{by}",

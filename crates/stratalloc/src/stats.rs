@@ -86,8 +86,8 @@ pub struct Stats {
     /// Blocks and short runs that are ready in magazines, each counted where its pool has it.
     pub ready_blocks: u64,
 
-    /// Whether the janitor is there, the thread that gives memory back when no other calls.
-    pub janitor_on_duty: bool,
+    /// Whether the purge thread runs, which gives memory back when no other thread calls.
+    pub purge_thread_is_running: bool,
 
     /// System calls on memory since the start.
     pub calls: CallCounts,
@@ -162,7 +162,7 @@ impl Stats {
             caches: RUNTIME.registry.live(),
             caches_ever: RUNTIME.registry.ever(),
             ready_blocks: 0,
-            janitor_on_duty: RUNTIME.directory.janitor.is_on_duty(),
+            purge_thread_is_running: RUNTIME.directory.purge_thread.is_running(),
             calls: strata_os::calls(),
             classes: [ClassStats::default(); CLASS_COUNT],
         };

@@ -169,8 +169,8 @@ extern "C" fn before_main() {
 fn fail_in_child(k: u64, count: u64, page: usize) -> i32 {
     set_page_size(page);
     RUNTIME.directory.tuning.purge_delay_ms.store(0, Ordering::Relaxed);
-    // A janitor would make calls at any time, and hold pools while they are counted.
-    RUNTIME.directory.tuning.janitor.store(0, Ordering::Relaxed);
+    // A purge thread would make calls at any time, and hold pools while they are counted.
+    RUNTIME.directory.tuning.purge_thread.store(0, Ordering::Relaxed);
     let before = calls();
     fail_from(k, count);
     let mut requests = requests();

@@ -77,7 +77,7 @@ fn near_the_limit_a_look_does_not_wait_until_memory_has_settled() {
 #[test]
 fn near_the_limit_a_look_asks_for_it_although_there_is_to_be_no_purge_thread() {
     alone("near_the_limit_a_look_asks_for_it_although_there_is_to_be_no_purge_thread", || {
-        RUNTIME.directory.set_janitor(0);
+        RUNTIME.directory.set_purge_thread(0);
         look_near_the_limit();
         assert_eq!(Strata::stats().dirty_pools, 0);
     });
@@ -86,9 +86,9 @@ fn near_the_limit_a_look_asks_for_it_although_there_is_to_be_no_purge_thread() {
 #[test]
 fn near_the_limit_a_look_asks_for_it_although_no_purge_thread_can_be_started() {
     alone("near_the_limit_a_look_asks_for_it_although_no_purge_thread_can_be_started", || {
-        let janitor = &RUNTIME.directory.janitor;
-        assert!(janitor.hire());
-        janitor.refuse();
+        let thread = &RUNTIME.directory.purge_thread;
+        assert!(thread.claim_start());
+        thread.refuse();
         look_near_the_limit();
         assert_eq!(Strata::stats().dirty_pools, 0);
     });
@@ -98,7 +98,7 @@ fn near_the_limit_a_look_asks_for_it_although_no_purge_thread_can_be_started() {
 fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
     alone("what_the_system_refuses_to_take_back_is_not_offered_for_ever", || {
         // It would make the calls at any time.
-        RUNTIME.directory.set_janitor(0);
+        RUNTIME.directory.set_purge_thread(0);
         Strata::set_purge_delay_ms(0);
         let blocks: Vec<_> = (0..8).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
         let calls_of_looks = || {

@@ -188,15 +188,15 @@ fn blocks_of_two_allocators_in_one_process_do_not_mix() {
     assert!(plugin.close());
 }
 
-/// Whether this process has a janitor: the library's, since in the program's own heap too little lies free.
-fn janitor_is_there() -> bool {
+/// Whether this process has a purge thread: the library's, since in the program's own heap too little lies free.
+fn purge_thread_is_there() -> bool {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
     tasks.map(name).any(|name| name.starts_with("strata-janitor"))
 }
 
 #[test]
-fn a_librarys_janitor_is_gone_before_its_code_is() {
+fn a_librarys_purge_thread_is_gone_before_its_code_is() {
     let _turn = turn();
     for _ in 0..10 {
         let plugin = &Plugin::open();
@@ -213,8 +213,8 @@ fn a_librarys_janitor_is_gone_before_its_code_is() {
             // The end of the scope alone would not wait for what the threads do as they end, in the library's code.
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
-        assert!(janitor_is_there());
+        assert!(purge_thread_is_there());
         assert!(plugin.close());
-        assert!(!janitor_is_there());
+        assert!(!purge_thread_is_there());
     }
 }

@@ -36,8 +36,7 @@ const ADDRESSES_ARE_ITS_OWN: &str = "the sanitizer needs terabytes of addresses 
 const LEFT_THE_THREAD: &str =
     "the sanitizer's key comes first and lets go of the thread in the last round of destructors";
 
-const NO_KERNEL_THREAD: &str =
-    "the sanitizer must know each thread that it looks at: there is no janitor (p20_janitor is his model)";
+const NO_KERNEL_THREAD: &str = "the sanitizer must know each thread that it looks at: there is no purge thread (p20_purge_thread is its model)";
 
 const fn file(name: &'static str) -> Suite {
     Suite { package: "stratalloc", target: Target::File(name), features: &[], only: &[], skipped: &[] }
@@ -56,7 +55,7 @@ pub(super) const SUITES: &[Suite] = &[
     file("fork"),
     Suite {
         skipped: &[Skipped {
-            name: "a_librarys_janitor_is_gone_before_its_code_is",
+            name: "a_librarys_purge_thread_is_gone_before_its_code_is",
             reason: NO_KERNEL_THREAD,
         }],
         ..file("unload")
@@ -120,15 +119,15 @@ pub(super) const SUITES: &[Suite] = &[
     Suite {
         skipped: &[
             Skipped {
-                name: "janitor::tests::one_is_hired_at_a_time_and_a_successor_when_it_has_gone",
+                name: "purge_thread::tests::one_is_spawned_at_a_time_and_a_successor_when_it_has_exited",
                 reason: NO_KERNEL_THREAD,
             },
             Skipped {
-                name: "janitor::tests::a_janitor_of_the_parent_is_none_in_the_child",
+                name: "purge_thread::tests::a_purge_thread_of_the_parent_is_none_in_the_child",
                 reason: NO_KERNEL_THREAD,
             },
             Skipped {
-                name: "janitor::tests::a_thread_that_was_started_is_waited_for_although_it_has_not_begun",
+                name: "purge_thread::tests::a_thread_that_was_started_is_waited_for_although_it_has_not_begun",
                 reason: NO_KERNEL_THREAD,
             },
             Skipped {

@@ -138,13 +138,13 @@ sites! {
     BELL_RING: Ordering = Ordering::Release, mutant "bell_ring_relaxed" = Ordering::Relaxed;
     /// `segment/bell.rs::ring`: wakes who sleeps already.
     BELL_WAKES: bool = true, mutant "bell_unheard" = false;
-    /// `segment/janitor.rs::exchange`: hands the thread's place over.
-    JANITOR_MOVES: Ordering = Ordering::AcqRel, mutant "janitor_moves_relaxed" = Ordering::Relaxed;
-    /// `segment/duty.rs::leaving_fence`: a janitor that leaves and who sets a look see each other.
-    LEAVING_FENCES: bool = true, mutant "janitor_leaves_unseen" = false;
-    /// `segment/janitor.rs::refuse`: leaves alone what was closed meanwhile.
+    /// `segment/purge_thread.rs::exchange`: hands the thread's place over.
+    PURGE_THREAD_MOVES: Ordering = Ordering::AcqRel, mutant "purge_thread_moves_relaxed" = Ordering::Relaxed;
+    /// `segment/duty.rs::exit_fence`: a purge thread that exits and the thread that schedules a pass see each other.
+    EXIT_FENCES: bool = true, mutant "purge_thread_exits_unseen" = false;
+    /// `segment/purge_thread.rs::refuse`: leaves alone what was closed meanwhile.
     REFUSE_HEEDS_THE_END: bool = true, mutant "refused_reopens" = false;
-    /// `segment/purge_clock.rs::arm`: calls the janitor.
+    /// `segment/purge_clock.rs::arm`: wakes the purge thread.
     ARM_CALLS: bool = true, mutant "armed_in_silence" = false;
     /// `stratalloc/watch/slot.rs::arm`: publishes the watch.
     WATCH_ARM: Ordering = Ordering::Release, mutant "watch_arm_relaxed" = Ordering::Relaxed;
@@ -154,8 +154,8 @@ sites! {
     WATCH_VACATE: Ordering = Ordering::Release, mutant "watch_vacate_relaxed" = Ordering::Relaxed;
     /// `stratalloc/watch/slot.rs::dismiss`: leaves the emptying to the watcher who has the watch.
     WATCH_DISMISS_HEEDS_THE_WATCHER: bool = true, mutant "watch_dismiss_takes_all" = false;
-    /// `stratalloc/watch/duty.rs::hire`: of those who find no watcher, one starts it.
-    WATCH_HIRE_EXCHANGES: bool = true, mutant "watch_hires_twice" = false;
+    /// `stratalloc/watch/duty.rs::claim_start`: of those who find no watcher, one starts it.
+    WATCH_START_EXCHANGES: bool = true, mutant "watch_starts_twice" = false;
     /// `segment/release.rs::release_run`: memory is marked dirty before its bits are given back.
     DIRTY_BEFORE_RELEASE: bool = true, mutant "dirty_after_release" = false;
 }

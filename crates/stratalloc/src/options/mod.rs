@@ -69,7 +69,7 @@ fn obey(row: &Row, value: u64) {
         Id::HugePages => directory.tuning.huge_pages.store(value, Relaxed),
         Id::Reserve2m => reservation::reserve(row, HugetlbPage::TwoMiB, value),
         Id::Reserve1g => reservation::reserve(row, HugetlbPage::OneGiB, value),
-        Id::Janitor => directory.set_janitor(value),
+        Id::Janitor => directory.set_purge_thread(value),
         Id::Stats => STATS.store(value, Relaxed),
         Id::ShowOptions => {}
     }

@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64, default(Id::SegmentSize));
         assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeKeep));
         assert_eq!(tuning.huge_pages.load(Relaxed), default(Id::HugePages));
-        assert_eq!(tuning.janitor.load(Relaxed), default(Id::Janitor));
+        assert_eq!(tuning.purge_thread.load(Relaxed), default(Id::Janitor));
     }
 
     /// The cells of a table's line, without the white space that aligns them.

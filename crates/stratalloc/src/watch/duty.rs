@@ -2,10 +2,10 @@
 //!
 //! | state    | who may leave it                     | to       | by                                   |
 //! |----------|--------------------------------------|----------|--------------------------------------|
-//! | absent   | whoever adds a watch                 | starting | `hire`, CAS AcqRel                   |
+//! | absent   | whoever adds a watch                 | starting | `claim_start`, CAS AcqRel                   |
 //! | starting | the same                             | running  | `started`, CAS Release               |
 //! |          |                                      | absent   | `refused`, CAS Release               |
-//! | starting, running | a child of `fork`, where no such thread is | starting | `hire`, CAS AcqRel    |
+//! | starting, running | a child of `fork`, where no such thread is | starting | `claim_start`, CAS AcqRel    |
 //! | any      | whoever unloads the library          | closed   | `close`, swap AcqRel                 |
 //! | closed   | nobody                               |          |                                      |
 //!
@@ -14,9 +14,9 @@
 //!
 //! The word also holds the number of the process: `fork` copies the word, but not the thread.
 //!
-//! Does not know: how a thread is started, what it does. Model: `loom-tests/tests/p21_watch.rs`; mutant `watch_hires_twice`.
+//! Does not know: how a thread is started, what it does. Model: `loom-tests/tests/p21_watch.rs`; mutant `watch_starts_twice`.
 
-use strata_core::sync::mutation::WATCH_HIRE_EXCHANGES;
+use strata_core::sync::mutation::WATCH_START_EXCHANGES;
 use strata_core::sync::{
     AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
@@ -52,7 +52,7 @@ impl Word {
 /// What whoever adds a watch must do about the watcher.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
-pub(crate) enum Hire {
+pub(crate) enum Start {
     /// Start it, and say whether it started.
     First,
     /// The same, once the watches are readied: the parent's watcher is not in this process.
@@ -75,24 +75,24 @@ impl Duty {
     }
 
     /// Asks for a watcher in the process of this number.
-    pub(crate) fn hire(&self, process: u64) -> Hire {
+    pub(crate) fn claim_start(&self, process: u64) -> Start {
         loop {
             // Acquire: the thread's place; pairs with Release in duty.rs::started.
             let word = Word(self.0.load(Acquire));
-            let hire = match word.state() {
-                State::Closed => return Hire::Closed,
-                State::Absent => Hire::First,
-                State::Starting | State::Running if word.process() != process => Hire::AfterFork,
-                State::Starting | State::Running => return Hire::Unneeded,
+            let start = match word.state() {
+                State::Closed => return Start::Closed,
+                State::Absent => Start::First,
+                State::Starting | State::Running if word.process() != process => Start::AfterFork,
+                State::Starting | State::Running => return Start::Unneeded,
             };
             if self.move_to_starting(word, Word::new(State::Starting, process)) {
-                return hire;
+                return start;
             }
         }
     }
 
     fn move_to_starting(&self, from: Word, to: Word) -> bool {
-        if WATCH_HIRE_EXCHANGES {
+        if WATCH_START_EXCHANGES {
             // AcqRel: hands the thread's place over (D1); pairs with duty.rs::refused. Relaxed: the loop looks again.
             return self.0.compare_exchange(from.0, to.0, AcqRel, Relaxed).is_ok();
         }
@@ -112,7 +112,7 @@ impl Duty {
 
     fn leave_starting(&self, to: State, process: u64) -> bool {
         let (from, to) = (Word::new(State::Starting, process), Word::new(to, process));
-        // Release: hands the thread's place over (D1); pairs with Acquire in duty.rs::hire and duty.rs::close.
+        // Release: hands the thread's place over (D1); pairs with Acquire in duty.rs::claim_start and duty.rs::close.
         self.0.compare_exchange(from.0, to.0, Release, Relaxed).is_ok()
     }
 
@@ -135,36 +135,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_hired_and_another_only_after_a_refusal() {
+    fn one_is_started_and_another_only_after_a_refusal() {
         let duty = Duty::new();
-        assert_eq!((duty.hire(7), duty.hire(7)), (Hire::First, Hire::Unneeded));
+        assert_eq!((duty.claim_start(7), duty.claim_start(7)), (Start::First, Start::Unneeded));
         duty.refused(7);
-        assert_eq!(duty.hire(7), Hire::First);
+        assert_eq!(duty.claim_start(7), Start::First);
         assert!(duty.started(7));
-        assert_eq!(duty.hire(7), Hire::Unneeded);
+        assert_eq!(duty.claim_start(7), Start::Unneeded);
     }
 
     #[test]
-    fn a_child_hires_its_own() {
+    fn a_child_starts_its_own() {
         let duty = Duty::new();
-        assert_eq!(duty.hire(7), Hire::First);
+        assert_eq!(duty.claim_start(7), Start::First);
         assert!(duty.started(7));
-        assert_eq!((duty.hire(8), duty.hire(8)), (Hire::AfterFork, Hire::Unneeded));
+        assert_eq!((duty.claim_start(8), duty.claim_start(8)), (Start::AfterFork, Start::Unneeded));
         assert!(duty.started(8) && duty.close(8));
     }
 
     #[test]
     fn a_parents_watcher_is_not_joined_in_the_child() {
         let duty = Duty::new();
-        assert_eq!(duty.hire(7), Hire::First);
+        assert_eq!(duty.claim_start(7), Start::First);
         assert!(duty.started(7) && !duty.close(8));
     }
 
     #[test]
-    fn after_the_end_nobody_is_hired() {
+    fn after_the_end_none_is_started() {
         let duty = Duty::new();
-        assert_eq!(duty.hire(7), Hire::First);
+        assert_eq!(duty.claim_start(7), Start::First);
         assert!(duty.goes_on() && !duty.close(7));
-        assert_eq!((duty.hire(7), duty.goes_on(), duty.started(7)), (Hire::Closed, false, false));
+        assert_eq!((duty.claim_start(7), duty.goes_on(), duty.started(7)), (Start::Closed, false, false));
     }
 }

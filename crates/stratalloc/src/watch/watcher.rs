@@ -5,7 +5,7 @@
 //!
 //! Does not know: what a threshold is.
 
-use super::duty::{Duty, Hire};
+use super::duty::{Duty, Start};
 use super::list::List;
 use super::reader::Reader;
 use core::ffi::c_void;
@@ -47,15 +47,15 @@ pub(crate) fn call() -> Result<(), NoThread> {
         return Err(NoThread);
     }
     let process = machine::process();
-    match DUTY.hire(process) {
-        Hire::First => start(process)?,
-        Hire::AfterFork => {
+    match DUTY.claim_start(process) {
+        Start::First => start(process)?,
+        Start::AfterFork => {
             // D2: nobody else readies them.
             LIST.recover();
             start(process)?;
         }
-        Hire::Unneeded => {}
-        Hire::Closed => return Err(NoThread),
+        Start::Unneeded => {}
+        Start::Closed => return Err(NoThread),
     }
     BELL.ring();
     Ok(())

@@ -1,4 +1,4 @@
-//! P20: whatever is released while the janitor falls asleep or leaves is found; and there is one of him, whose berth is left once.
+//! P20: what is released while the purge thread falls asleep or exits is found; and there is one such thread, whose berth is left once.
 //!
 //! A sleep that nobody ends is what loom calls a deadlock.
 #![cfg(strata_loom)]
@@ -10,48 +10,48 @@ use strata_core::pool::Pool;
 use strata_core::sync::Ordering::Relaxed;
 use strata_loom_tests::{JoinHandle, World, alone, join, model, spawn};
 
-/// Where the janitor's thread is kept until it is joined.
+/// Where the purge thread's thread is kept until it is joined.
 type Place = Rc<UnsafeCell<i32>>;
 
-/// A thread that hires a janitor if there is none, and keeps his thread.
+/// A thread that starts a purge thread if there is none, and keeps its handle.
 fn start(world: World, place: &Place) -> JoinHandle<()> {
     let place = Rc::clone(place);
     spawn(move || {
-        let janitor = &world.runtime().directory.janitor;
-        if janitor.hire() {
-            // SAFETY: whoever hires is alone with the place: loom looks.
+        let thread = &world.runtime().directory.purge_thread;
+        if thread.claim_start() {
+            // SAFETY: the one that claimed the start is alone with the place: loom looks.
             place.with_mut(|place| unsafe { *place = 1 });
-            janitor.started();
+            thread.started();
             // The thread that was started, a step later.
-            let _ = janitor.begin();
+            let _ = thread.begin();
         }
     })
 }
 
 /// Closes; the thread that is to be joined, if there is one.
 fn close(world: World, place: &Place) -> Option<i32> {
-    // SAFETY: whoever closes is alone with the place: loom looks.
-    world.runtime().directory.janitor.close().then(|| place.with(|place| unsafe { *place }))
+    // SAFETY: the one that closes is alone with the place: loom looks.
+    world.runtime().directory.purge_thread.close().then(|| place.with(|place| unsafe { *place }))
 }
 
 #[test]
-fn what_is_freed_while_the_janitor_falls_asleep_is_purged() {
-    model("what_is_freed_while_the_janitor_falls_asleep_is_purged", None, || {
+fn what_is_freed_while_the_purge_thread_falls_asleep_is_purged() {
+    model("what_is_freed_while_the_purge_thread_falls_asleep_is_purged", None, || {
         let world = World::new();
         let directory = &world.runtime().directory;
         directory.tuning.purge_delay_ms.store(0, Relaxed);
         let (start, _) = directory.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
-        assert!(directory.janitor.hire());
-        let janitor = spawn(move || {
+        assert!(directory.purge_thread.claim_start());
+        let thread = spawn(move || {
             let directory = &world.runtime().directory;
-            assert!(directory.janitor.begin());
-            directory.keep_house(|| directory.purged_bytes() > 0);
+            assert!(directory.purge_thread.begin());
+            directory.run_purge_thread(|| directory.purged_bytes() > 0);
         });
         // SAFETY: the base of a pool of an arena.
         let pool = unsafe { Pool::of_base(start) };
-        // SAFETY: ours, and not used again. Only the janitor looks: this thread never comes to a slow path.
+        // SAFETY: ours, and not used again. Only the purge thread looks: this thread never comes to a slow path.
         unsafe { directory.free_large(pool) };
-        join(janitor);
+        join(thread);
         alone();
         assert_eq!(directory.census().dirty_pools, 0);
         world.end([]);
@@ -59,11 +59,11 @@ fn what_is_freed_while_the_janitor_falls_asleep_is_purged() {
 }
 
 #[test]
-fn two_who_find_no_janitor_hire_one() {
-    model("two_who_find_no_janitor_hire_one", None, || {
+fn two_that_find_no_purge_thread_spawn_one() {
+    model("two_that_find_no_purge_thread_spawn_one", None, || {
         let world = World::new();
-        let other = spawn(move || world.runtime().directory.janitor.hire());
-        let ours = world.runtime().directory.janitor.hire();
+        let other = spawn(move || world.runtime().directory.purge_thread.claim_start());
+        let ours = world.runtime().directory.purge_thread.claim_start();
         let theirs = join(other);
         assert!(ours != theirs);
         world.end([]);
@@ -80,7 +80,7 @@ fn who_closes_is_alone_with_the_threads_place() {
             assert_eq!(thread, 1, "the one that was started");
         }
         join(starter);
-        assert!(!world.runtime().directory.janitor.hire());
+        assert!(!world.runtime().directory.purge_thread.claim_start());
         world.end([]);
     });
 }
@@ -90,27 +90,27 @@ fn what_is_closed_while_no_thread_can_be_started_stays_closed() {
     model("what_is_closed_while_no_thread_can_be_started_stays_closed", None, || {
         let world = World::new();
         let starter = spawn(move || {
-            let janitor = &world.runtime().directory.janitor;
-            if janitor.hire() {
-                janitor.refuse();
+            let thread = &world.runtime().directory.purge_thread;
+            if thread.claim_start() {
+                thread.refuse();
             }
         });
-        let janitor = &world.runtime().directory.janitor;
-        assert!(!janitor.close(), "there is no thread");
+        let thread = &world.runtime().directory.purge_thread;
+        assert!(!thread.close(), "there is no thread");
         join(starter);
-        assert!(janitor.is_closed());
+        assert!(thread.is_closed());
         world.end([]);
     });
 }
 
 #[test]
-fn a_successor_is_hired_against_the_end() {
-    model("a_successor_is_hired_against_the_end", None, || {
+fn a_successor_is_spawned_against_the_end() {
+    model("a_successor_is_spawned_against_the_end", None, || {
         let world = World::new();
         let place = Rc::new(UnsafeCell::new(0));
-        let janitor = &world.runtime().directory.janitor;
-        assert!(janitor.hire() && janitor.begin());
-        let leaver = spawn(move || world.runtime().directory.janitor.go_home());
+        let thread = &world.runtime().directory.purge_thread;
+        assert!(thread.claim_start() && thread.begin());
+        let leaver = spawn(move || world.runtime().directory.purge_thread.exit());
         let starter = start(world, &place);
         // His thread or its successor's: whichever it is, nobody else is there.
         let _ = close(world, &place);
@@ -121,19 +121,19 @@ fn a_successor_is_hired_against_the_end() {
 }
 
 #[test]
-fn a_look_that_is_set_while_the_janitor_leaves_has_somebody() {
-    model("a_look_that_is_set_while_the_janitor_leaves_has_somebody", None, || {
+fn a_pass_that_is_scheduled_while_the_purge_thread_exits_is_made() {
+    model("a_pass_that_is_scheduled_while_the_purge_thread_exits_is_made", None, || {
         let world = World::new();
         let directory = &world.runtime().directory;
         directory.tuning.purge_delay_ms.store(0, Relaxed);
-        assert!(directory.janitor.hire() && directory.janitor.begin());
-        let janitor = spawn(move || world.runtime().directory.keep_house(|| true));
+        assert!(directory.purge_thread.claim_start() && directory.purge_thread.begin());
+        let thread = spawn(move || world.runtime().directory.run_purge_thread(|| true));
         // What whoever frees does last.
         directory.keep_looking();
-        let would_hire = directory.janitor.is_missing();
-        join(janitor);
+        let would_start = directory.purge_thread.is_missing();
+        join(thread);
         alone();
-        assert!(would_hire || directory.looks() != 0);
+        assert!(would_start || directory.looks() != 0);
         world.end([]);
     });
 }

@@ -1,4 +1,4 @@
-//! Memory comes back although nobody calls: the janitor, who comes where he is worth a thread, and goes when he is not.
+//! Memory comes back although the program is silent: the purge thread is started where it is worth a thread, and ends when it is not.
 //!
 //! Threads and memory are a process's, so each test runs in a child.
 
@@ -30,7 +30,7 @@ fn threads() -> Vec<String> {
     tasks.flatten().filter_map(name).map(|name| name.trim().to_owned()).collect()
 }
 
-fn janitor_is_there() -> bool {
+fn purge_thread_is_there() -> bool {
     threads().iter().any(|name| name == "strata-janitor")
 }
 
@@ -198,53 +198,53 @@ fn status_of(child: libc::pid_t) -> i32 {
 }
 
 #[test]
-fn a_small_program_gets_no_janitor() {
-    alone("a_small_program_gets_no_janitor", || {
+fn a_small_program_gets_no_purge_thread() {
+    alone("a_small_program_gets_no_purge_thread", || {
         beside_a_sleeper(|| {
             (0..100).for_each(|_| burst(MIB, 300).into_iter().for_each(Patterned::free));
-            assert!(!janitor_is_there());
+            assert!(!purge_thread_is_there());
         });
     });
 }
 
 #[test]
-fn a_janitor_that_is_not_wanted_does_not_come() {
-    alone("a_janitor_that_is_not_wanted_does_not_come", || {
+fn a_purge_thread_that_is_not_wanted_does_not_start() {
+    alone("a_purge_thread_that_is_not_wanted_does_not_start", || {
         Strata::set_option("janitor", "0").unwrap();
         beside_a_sleeper(|| {
             burst(128 * MIB, 300).into_iter().for_each(Patterned::free);
-            assert!(!janitor_is_there());
+            assert!(!purge_thread_is_there());
             Strata::set_option("janitor", "1").unwrap();
             burst(128 * MIB, 300).into_iter().for_each(Patterned::free);
-            assert!(wait_silently(janitor_is_there).is_some());
-            assert!(Strata::stats().janitor_on_duty);
+            assert!(wait_silently(purge_thread_is_there).is_some());
+            assert!(Strata::stats().purge_thread_is_running);
         });
     });
 }
 
 #[test]
-fn a_janitor_goes_when_nothing_is_left_to_do_and_comes_again() {
-    alone("a_janitor_goes_when_nothing_is_left_to_do_and_comes_again", || {
+fn a_purge_thread_ends_when_nothing_is_left_to_do_and_starts_again() {
+    alone("a_purge_thread_ends_when_nothing_is_left_to_do_and_starts_again", || {
         beside_a_sleeper(|| {
             for _ in 0..3 {
                 burst(64 * MIB, 3000).into_iter().for_each(Patterned::free);
-                assert!(janitor_is_there() && Strata::stats().janitor_on_duty);
-                assert!(wait_silently(|| !janitor_is_there()).is_some());
+                assert!(purge_thread_is_there() && Strata::stats().purge_thread_is_running);
+                assert!(wait_silently(|| !purge_thread_is_there()).is_some());
             }
         });
     });
 }
 
 #[test]
-fn a_child_of_a_process_with_a_janitor_gets_its_own() {
-    alone("a_child_of_a_process_with_a_janitor_gets_its_own", || {
+fn a_child_of_a_process_with_a_purge_thread_gets_its_own() {
+    alone("a_child_of_a_process_with_a_purge_thread_gets_its_own", || {
         beside_a_sleeper(|| {
             burst(64 * MIB, 300).into_iter().for_each(Patterned::free);
-            assert!(janitor_is_there());
+            assert!(purge_thread_is_there());
             // SAFETY: the child allocates, starts a thread and ends.
             let child = unsafe { libc::fork() };
             if child == 0 {
-                let well = std::panic::catch_unwind(lives_with_a_janitor).is_ok();
+                let well = std::panic::catch_unwind(lives_with_a_purge_thread).is_ok();
                 // SAFETY: ends the child.
                 unsafe { libc::_exit(i32::from(!well)) };
             }
@@ -253,11 +253,11 @@ fn a_child_of_a_process_with_a_janitor_gets_its_own() {
     });
 }
 
-fn lives_with_a_janitor() {
-    assert!(!janitor_is_there(), "fork copies one thread");
+fn lives_with_a_purge_thread() {
+    assert!(!purge_thread_is_there(), "fork copies one thread");
     beside_a_sleeper(|| {
         burst(64 * MIB, 300).into_iter().for_each(Patterned::free);
-        assert!(janitor_is_there(), "its parent's is not taken for one");
+        assert!(purge_thread_is_there(), "its parent's is not taken for one");
         let (before, live) = (resident_bytes(), burst(64 * MIB, 3000));
         live.into_iter().for_each(Patterned::free);
         assert!(wait_silently(|| is_back(before + SLACK)).is_some());
