@@ -49,7 +49,7 @@ fn what_is_freed_while_the_purge_thread_falls_asleep_is_purged() {
         });
         // SAFETY: the base of a pool of an arena.
         let pool = unsafe { Pool::of_base(start) };
-        // SAFETY: ours, and not used again. Only the purge thread looks: this thread never comes to a slow path.
+        // SAFETY: ours, and not used again. Only the purge thread makes passes: this thread never comes to a slow path.
         unsafe { directory.free_large(pool) };
         join(thread);
         alone();
@@ -129,11 +129,11 @@ fn a_pass_that_is_scheduled_while_the_purge_thread_exits_is_made() {
         assert!(directory.purge_thread.claim_start() && directory.purge_thread.begin());
         let thread = spawn(move || world.runtime().directory.run_purge_thread(|| true));
         // What whoever frees does last.
-        directory.keep_looking();
+        directory.schedule_decommit();
         let would_start = directory.purge_thread.is_missing();
         join(thread);
         alone();
-        assert!(would_start || directory.looks() != 0);
+        assert!(would_start || directory.passes() != 0);
         world.end([]);
     });
 }

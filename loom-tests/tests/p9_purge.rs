@@ -1,5 +1,5 @@
 //! P9: memory goes back to the OS only while the purger holds the claim; what is said to be zero is; and a pool that was
-//! freed during a look is looked for again.
+//! freed during a pass is found by the next.
 //!
 //! A purge is an access to every payload in its range, so a purge of memory that somebody uses is a race that loom reports.
 #![cfg(strata_loom)]
@@ -82,20 +82,20 @@ fn lazily_purged_memory_against_an_allocation() {
         let world = World::new();
         let directory = &world.runtime().directory;
         directory.tuning.purge.store(PurgeWay::Lazily as u64, Relaxed);
-        // Every tick is a look, and the third one purges.
+        // Every tick is a pass, and the third one purges.
         directory.tuning.purge_delay_ms.store(0, Relaxed);
         let pool = take(directory);
         payload::write(pool.base(), payload::new_mark());
         give_back(directory, pool);
         (0..2).for_each(|_| directory.tick());
-        let looker = spawn(move || world.runtime().directory.tick());
+        let purger = spawn(move || world.runtime().directory.tick());
         let run = directory.claim_pool().expect("the simulated OS has memory");
         let (start, mark) = (run.first.base(), payload::new_mark());
         if run.dirty == 0 {
             payload::expect(start, payload::ZERO);
         }
         payload::write(start, mark);
-        join(looker);
+        join(purger);
         payload::give_up(start, mark);
         directory.release_pool(run.open(HALF, 0));
         alone();
@@ -133,29 +133,29 @@ fn take(directory: &Directory) -> &'static Pool {
     unsafe { Pool::of_base(start) }
 }
 
-/// Gives it back, which is no occasion for a look.
+/// Gives it back, which is no occasion for a pass.
 fn give_back(directory: &Directory, pool: &Pool) {
     // SAFETY: ours, and not used again.
     unsafe { directory.free_large(pool) };
 }
 
 #[test]
-fn a_pool_freed_during_a_look_is_looked_for_again() {
-    model("a_pool_freed_during_a_look_is_looked_for_again", Some(2), || {
+fn a_pool_freed_during_a_pass_is_found_by_the_next() {
+    model("a_pool_freed_during_a_pass_is_found_by_the_next", Some(2), || {
         let world = World::new();
         let directory = &world.runtime().directory;
-        // Every tick is a look.
+        // Every tick is a pass.
         directory.tuning.purge_delay_ms.store(0, Relaxed);
         let (early, late) = (take(directory), take(directory));
         give_back(directory, early);
-        // The first look finds it free, the second one settled, the third purges it and leaves nothing to look for.
+        // The first pass finds it free, the second one idle, the third purges it and leaves nothing.
         (0..2).for_each(|_| directory.tick());
-        let looker = spawn(move || world.runtime().directory.tick());
+        let purger = spawn(move || world.runtime().directory.tick());
         give_back(directory, late);
-        join(looker);
+        join(purger);
         alone();
         (0..3).for_each(|_| directory.tick());
-        assert_eq!(directory.census().dirty_pools, 0, "nobody looks for memory that lies free");
+        assert_eq!(directory.census().dirty_pools, 0, "memory lies free, and no pass will come");
         world.end([]);
     });
 }

@@ -170,7 +170,7 @@ impl Cache {
         self.refills.set(0);
         self.flushes.set(0);
         self.requests.set(runtime.directory.flush_requests());
-        self.passes.set(runtime.directory.looks() as u32);
+        self.passes.set(runtime.directory.passes() as u32);
         // The first begins at the lowest pool; the others spread over the arena.
         self.start.set(number.wrapping_mul(37) % u64::BITS);
     }

@@ -79,7 +79,7 @@ impl Cache {
             self.requests.set(requests);
             self.let_go();
         }
-        let passes = directory.looks() as u32;
+        let passes = directory.passes() as u32;
         if self.passes.get() != passes {
             self.passes.set(passes);
             self.close_quiet();

@@ -56,7 +56,7 @@ const fn most_batch(class: SizeClass) -> u32 {
 }
 
 impl Cache {
-    /// A block of `class`, after a look for a batch of them. `None`: out of memory.
+    /// A block of `class`, after a search for a batch of them. `None`: out of memory.
     ///
     /// # Safety
     /// - The caller is the thread whose cache this is, and the magazine of `class` is empty.

@@ -1,15 +1,15 @@
 //! How much memory the program's pools take, and whether that is more than ever: a new height costs peak memory.
 //!
 //! ```text
-//!   units taken ──► height ──a step above the mark──► a look at pools in use: free pages go, until the height is what it was
+//!   units taken ──► height ──a step above the mark──► a pass over unowned pools: free pages go, until the height is what it was
 //! ```
 //!
 //! Free pages inside pools in use cost nothing while the program is below its peak: it had the memory before. They do when it grows
-//! beyond it. So a look is due at each step of new height, whatever the clock says. A step is a part of the height, so that
-//! programs of any size make few of them, and no look gives back more than the step: what is dug costs a page fault if it is
+//! beyond it. So a pass is due at each step of new height, whatever the clock says. A step is a part of the height, so that
+//! programs of any size make few of them, and no pass gives back more than the step: what is dug costs a page fault if it is
 //! wanted again.
 //!
-//! The counts are hints: they decide when to look, nothing else. What counts as taken is what may be in memory: a pool is, once it is
+//! The counts are hints: they decide when to decommit, nothing else. What counts as taken is what may be in memory: a pool is, once it is
 //! claimed, and stays so when it is released, until it is purged; but for its holes, and what nobody touched of it until it was
 //! released.
 //!
@@ -30,11 +30,11 @@ pub(crate) struct Ascent {
     taken: Hint,
     /// Units that were given back since the start.
     given_back: Hint,
-    /// The height after the last look.
+    /// The height after the last pass.
     mark: Hint,
-    /// Units that looks may yet give back, so that the height is what it was.
+    /// Units that passes may yet give back, so that the height is what it was.
     wanted: Hint,
-    /// Whether a step was made since the last look: 1 or 0.
+    /// Whether a step was made since the last pass: 1 or 0.
     due: Hint,
 }
 
@@ -49,19 +49,19 @@ impl Ascent {
         }
     }
 
-    /// Notes that units without memory are taken, and whether a look is due.
+    /// Notes that units without memory are taken, and whether a pass is due.
     pub(crate) fn rise(&self, units: u64) {
         if self.climbs(units) {
             self.due.set(1);
         }
     }
 
-    /// Whether a look is due, once.
+    /// Whether a pass is due, once.
     pub(crate) fn take_due(&self) -> bool {
         self.due.take() != 0
     }
 
-    /// Notes that units without memory are taken; whether that is a step above the last look.
+    /// Notes that units without memory are taken; whether that is a step above the last pass.
     fn climbs(&self, units: u64) -> bool {
         self.taken.add(units);
         let (height, mark) = (self.taken.get().saturating_sub(self.given_back.get()), self.mark.get());
@@ -97,11 +97,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_grows_has_looks_at_each_step_and_few_of_them_when_it_is_large() {
+    fn a_program_that_grows_has_passes_at_each_step_and_few_of_them_when_it_is_large() {
         let ascent = Ascent::new();
-        let looks = |steps: u64| (0..steps).filter(|_| ascent.climbs(LEAST_STEP)).count();
-        assert_eq!(looks(STEPS), STEPS as usize);
-        assert!(looks(15 * STEPS) < 4 * STEPS as usize);
+        let passes = |steps: u64| (0..steps).filter(|_| ascent.climbs(LEAST_STEP)).count();
+        assert_eq!(passes(STEPS), STEPS as usize);
+        assert!(passes(15 * STEPS) < 4 * STEPS as usize);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::DIRTY_READ_AFTER_CLAIM;
 use strata_core::sync::spin_hint;
 
-/// How often a thread that the OS refuses more memory looks at what there is.
-const LAST_LOOKS: u32 = if cfg!(strata_loom) { 1 } else { 100 };
+/// How often a thread that the OS refuses more memory tries what there is.
+const LAST_TRIES: u32 = if cfg!(strata_loom) { 1 } else { 100 };
 
 /// Consecutive pools that are the caller's now.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ impl Directory {
             }
             let grown = self.release_kept_memory() && self.grow();
             if !grown {
-                return self.look_again(pools, step);
+                return self.claim_late(pools, step);
             }
         }
     }
@@ -85,8 +85,8 @@ impl Directory {
 
     /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
     #[cold]
-    fn look_again(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        (0..LAST_LOOKS).find_map(|_| {
+    fn claim_late(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        (0..LAST_TRIES).find_map(|_| {
             let run = self.claim_anywhere(pools, step);
             if run.is_none() {
                 spin_hint();

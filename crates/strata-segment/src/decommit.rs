@@ -50,10 +50,10 @@ impl Scope {
 }
 
 impl Directory {
-    /// How often somebody looked for memory to give back.
+    /// Purge passes that gave memory back, since the start.
     #[inline]
-    pub fn looks(&self) -> u64 {
-        self.numbers.looks.get()
+    pub fn passes(&self) -> u64 {
+        self.numbers.passes.get()
     }
 
     /// Inspects a pool of `class` that has live blocks; `true` if another pass may find more.
@@ -121,7 +121,7 @@ impl Directory {
         went
     }
 
-    /// Subpages that had no memory were taken. A new height has the next [`tick`](Self::tick) look for free pages inside unowned
+    /// Subpages that had no memory were taken. A new height has the next [`tick`](Self::tick) decommit free pages inside unowned
     /// pools: when the caller has its block in hand.
     #[inline]
     pub fn note_rise(&self, subpages: u32) {
@@ -143,10 +143,10 @@ impl Directory {
     pub(crate) fn decommit_unowned(&self, which: Which) -> bool {
         let scope = match which {
             Which::Nothing => return self.may_decommit(),
-            Which::Settled => Scope::Idle,
+            Which::Idle => Scope::Idle,
             Which::All => Scope::All,
         };
-        self.numbers.looks.add(1);
+        self.numbers.passes.add(1);
         self.decommit_published(scope)
     }
 
@@ -269,9 +269,9 @@ mod tests {
     fn free_pages_of_an_unowned_pool_go_when_it_was_idle_for_a_pass() {
         static DIRECTORY: Directory = Directory::new();
         let pool = half_free_pool(&DIRECTORY, SizeClass::of(1024));
-        assert!(DIRECTORY.decommit_unowned(Which::Settled), "it was in use of late");
+        assert!(DIRECTORY.decommit_unowned(Which::Idle), "it was in use of late");
         assert_eq!(DIRECTORY.purged_bytes(), 0);
-        assert!(!DIRECTORY.decommit_unowned(Which::Settled));
+        assert!(!DIRECTORY.decommit_unowned(Which::Idle));
         assert_eq!(DIRECTORY.purged_bytes(), HALF_A_POOL);
         assert_eq!(DIRECTORY.census().purge_calls, 1, "neighbours go by one call");
         assert!(!DIRECTORY.decommit_unowned(Which::All));
@@ -331,7 +331,7 @@ mod tests {
         all.for_each(|block| _ = unsafe { owned.put(Chain::of(block)) });
         DIRECTORY.release_pool(owned);
         assert!(DIRECTORY.has_published(class), "its class is offered the free pool");
-        while DIRECTORY.pass(Which::Settled) {}
+        while DIRECTORY.pass(Which::Idle) {}
         assert!(!DIRECTORY.pass(Which::Nothing));
     }
 

@@ -1,4 +1,4 @@
-//! Whether memory that was given back is missed: what the program took, and what it left, from look to look.
+//! Whether memory that was given back is missed: what the program took, and what it left, from pass to pass.
 //!
 //! A program that frees and allocates the same gigabyte again and again has it free for longer than the delay each time. Given
 //! back, every page would cost a fault. So what was given back is a *debt* for a while; if the program takes fresh memory
@@ -6,7 +6,7 @@
 //! with each mistake. A program that falls silent is not spared: what it has free goes; unless it took it back soon after each of
 //! its last silences, eight times in a row.
 //!
-//! Beside that, how much lies free at the moment, as far as it is known without looking: whether a purge thread is worth it.
+//! Beside that, how much lies free at the moment, as far as it is known without a walk: whether a purge thread is worth it.
 //!
 //! The counts are hints (a load and a store each, no exchange): they decide when memory goes, not whose it is.
 //!
@@ -19,11 +19,11 @@ use strata_core::sync::Hint;
 
 /// Pools that a mistake takes: 4 MiB.
 const MISTAKE_POOLS: u64 = 64;
-/// Looks that memory stays after the first mistake: 16 s at the default delay, then twice as many each time.
+/// Passes for which memory stays after the first mistake: 16 s at the default delay, then twice as many each time.
 const FIRST_PATIENCE: u64 = 64;
 const MOST_PATIENCE: u64 = 64 * FIRST_PATIENCE;
 
-/// Looks in a row at which less is in use than before, from which on that is no pause.
+/// Passes in a row at which less is in use than before, from which on that is no pause.
 const FALLS: u64 = 3;
 /// In a pause less is claimed than one part of so many of what lies free.
 const LIVELY_PART: u64 = 32;
@@ -34,13 +34,13 @@ const FORGIVEN_MS: u64 = 16_000;
 
 /// Silences in a row that ended with a mistake, from which on the next one is sat out …
 const SILENT_MISTAKES: u64 = 8;
-/// … for so many looks: 16 s at the default delay, after which nothing is missed anyway.
-const SILENT_LOOKS: u64 = 64;
+/// … for so many passes: 16 s at the default delay, after which nothing is missed anyway.
+const SILENT_PASSES: u64 = 64;
 
 /// What may lie free that a purge thread is worth; in models any.
 const MUCH_BYTES: u64 = if cfg!(strata_loom) { 0 } else { 8 << 20 };
 
-/// What a look is to do with memory that lay free long enough.
+/// What a pass is to do with memory that lay free long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Advice {
     /// Give it back.
@@ -58,17 +58,17 @@ pub(crate) struct Demand {
     debt: Hint,
     patience: Hint,
     last_patience: Hint,
-    /// Bytes in use at the last look, and for how many looks they fell while pools were claimed all the same.
+    /// Bytes in use at the last pass, and for how many passes they fell while pools were claimed all the same.
     used: Hint,
     falls: Hint,
-    /// Free pools that hold memory: counted as they come and go, and right at each look.
+    /// Free pools that hold memory: counted as they come and go, and right at each pass.
     idle: Hint,
     /// How often pools were left that are used in part: each may have free pages.
     partial: Hint,
     /// When memory was given back last, and whether the program was silent: 1 or 0.
     purged_at: Hint,
     was_silent: Hint,
-    /// Looks since something was taken or left.
+    /// Passes since something was taken or left.
     silence: Hint,
     silent_mistakes: Hint,
 }
@@ -118,7 +118,7 @@ impl Demand {
         self.partial.get()
     }
 
-    /// So many of them have been looked at: nothing more is to be had from them.
+    /// So many of them have been inspected: nothing more is to be had from them.
     pub(crate) fn note_parts_gone(&self, parts: u64) {
         self.partial.set(self.partial.get().saturating_sub(parts));
     }
@@ -128,7 +128,7 @@ impl Demand {
         self.idle.get() * POOL_BYTES as u64
     }
 
-    /// Pools were purged by a look at `now`.
+    /// Pools were purged by a pass at `now`.
     pub(crate) fn note_purge(&self, pools: u64, now: u64) {
         if pools != 0 {
             self.debt.add(pools);
@@ -143,7 +143,7 @@ impl Demand {
         self.patience.get() != 0
     }
 
-    /// What the look that begins at `now` is to do, where pools hold that much.
+    /// What the pass that begins at `now` is to do, where pools hold that much.
     pub(crate) fn advice(&self, pools: Holdings, now: u64) -> Advice {
         self.idle.set(pools.idle_bytes / POOL_BYTES as u64);
         self.forgive(now);
@@ -153,7 +153,7 @@ impl Demand {
         self.silence.set(if active { 0 } else { self.silence.get() + 1 });
         let is_falling = self.is_falling(claimed, pools);
         let repaid = missed.min(debt);
-        // What nobody asks for within some looks is not missed.
+        // What is not asked for within some passes is not missed.
         self.debt.set((debt - repaid) * 3 / 4);
         if repaid >= MISTAKE_POOLS && repaid >= debt / 4 {
             return self.admit_mistake();
@@ -166,7 +166,7 @@ impl Demand {
 
     /// Whether a silence that has come so far will end before its memory is worth giving back, as all before.
     fn sits_silence_out(&self) -> bool {
-        self.silent_mistakes.get() >= SILENT_MISTAKES && self.silence.get() <= SILENT_LOOKS
+        self.silent_mistakes.get() >= SILENT_MISTAKES && self.silence.get() <= SILENT_PASSES
     }
 
     /// What was given back long ago is not missed any more.
@@ -177,7 +177,7 @@ impl Demand {
         }
     }
 
-    /// Whether the program went on for some looks with ever less: it claims pools, and many of those that are free do not serve.
+    /// Whether the program went on for some passes with ever less: it claims pools, and many of those that are free do not serve.
     fn is_falling(&self, claimed: u64, pools: Holdings) -> bool {
         let used = pools.held_bytes.saturating_sub(pools.idle_bytes);
         let goes_on = claimed * POOL_BYTES as u64 * LIVELY_PART >= pools.idle_bytes;
@@ -216,8 +216,8 @@ impl Directory {
 mod tests {
     use super::*;
 
-    /// A look at a program that took and left so many pools, all of them without memory.
-    fn look(demand: &Demand, taken: u32, left: u32) -> Advice {
+    /// A pass over a program that took and left so many pools, all of them without memory.
+    fn pass(demand: &Demand, taken: u32, left: u32) -> Advice {
         demand.note_claim(taken, 0);
         demand.note_release(left);
         demand.advice(Holdings::default(), 0)
@@ -228,7 +228,7 @@ mod tests {
         let demand = Demand::new();
         for _ in 0..10 {
             demand.note_purge(1000, 0);
-            assert_eq!(look(&demand, 0, 1000), Advice::Purge);
+            assert_eq!(pass(&demand, 0, 1000), Advice::Purge);
         }
     }
 
@@ -236,7 +236,7 @@ mod tests {
     fn a_program_that_grows_has_made_no_mistake() {
         let demand = Demand::new();
         for _ in 0..10 {
-            assert_eq!(look(&demand, 1000, 0), Advice::Purge);
+            assert_eq!(pass(&demand, 1000, 0), Advice::Purge);
         }
         assert_eq!(demand.patience.get(), 0);
     }
@@ -246,8 +246,8 @@ mod tests {
         let demand = Demand::new();
         let stays = || {
             demand.note_purge(1000, 0);
-            assert_eq!(look(&demand, 800, 0), Advice::Keep);
-            1 + (0..).take_while(|_| look(&demand, 1, 1) == Advice::Keep).count() as u64
+            assert_eq!(pass(&demand, 800, 0), Advice::Keep);
+            1 + (0..).take_while(|_| pass(&demand, 1, 1) == Advice::Keep).count() as u64
         };
         assert_eq!(stays(), 1 + FIRST_PATIENCE);
         assert_eq!(stays(), 1 + 2 * FIRST_PATIENCE);
@@ -257,13 +257,13 @@ mod tests {
     fn a_silent_program_is_not_spared() {
         let demand = Demand::new();
         demand.note_purge(1000, 0);
-        assert_eq!(look(&demand, 1000, 0), Advice::Keep);
-        assert_eq!(look(&demand, 0, 1000), Advice::Keep);
-        assert_eq!(look(&demand, 0, 0), Advice::Purge);
+        assert_eq!(pass(&demand, 1000, 0), Advice::Keep);
+        assert_eq!(pass(&demand, 0, 1000), Advice::Keep);
+        assert_eq!(pass(&demand, 0, 0), Advice::Purge);
     }
 
-    /// A look at a program that missed what it gave back, claims `taken` pools, and has so many in use and free.
-    fn look_with(demand: &Demand, taken: u32, used: u64, free: u64) -> Advice {
+    /// A pass over a program that missed what it gave back, claims `taken` pools, and has so many in use and free.
+    fn pass_with(demand: &Demand, taken: u32, used: u64, free: u64) -> Advice {
         demand.note_claim(taken, taken);
         let (held, idle) = ((used + free) * POOL_BYTES as u64, free * POOL_BYTES as u64);
         demand.advice(Holdings { held_bytes: held, idle_bytes: idle }, 0)
@@ -272,23 +272,23 @@ mod tests {
     fn missed_some() -> Demand {
         let demand = Demand::new();
         demand.note_purge(1000, 0);
-        assert_eq!(look(&demand, 1000, 0), Advice::Keep);
+        assert_eq!(pass(&demand, 1000, 0), Advice::Keep);
         demand
     }
 
     #[test]
-    fn a_load_that_falls_look_after_look_keeps_nothing_until_it_rises() {
+    fn a_load_that_falls_pass_after_pass_keeps_nothing_until_it_rises() {
         let demand = missed_some();
-        let advice = [1000, 900, 800, 700, 600, 650].map(|used| look_with(&demand, 40, used, 1000 - used));
+        let advice = [1000, 900, 800, 700, 600, 650].map(|used| pass_with(&demand, 40, used, 1000 - used));
         let expected = [Advice::Keep, Advice::Keep, Advice::Keep, Advice::Purge, Advice::Purge, Advice::Keep];
         assert_eq!(advice, expected);
     }
 
     #[test]
-    fn a_program_that_only_frees_for_some_looks_may_want_it_all_back() {
+    fn a_program_that_only_frees_for_some_passes_may_want_it_all_back() {
         let demand = missed_some();
         for used in [1000, 800, 600, 400, 200] {
-            assert_eq!(look_with(&demand, 1, used, 1000 - used), Advice::Keep);
+            assert_eq!(pass_with(&demand, 1, used, 1000 - used), Advice::Keep);
         }
     }
 
@@ -296,14 +296,14 @@ mod tests {
     fn memory_taken_long_after_it_was_given_back_is_no_mistake() {
         let demand = Demand::new();
         demand.note_purge(1000, 0);
-        (0..20).for_each(|_| assert_eq!(look(&demand, 0, 0), Advice::Purge));
-        assert_eq!(look(&demand, 1000, 0), Advice::Purge);
+        (0..20).for_each(|_| assert_eq!(pass(&demand, 0, 0), Advice::Purge));
+        assert_eq!(pass(&demand, 1000, 0), Advice::Purge);
     }
 
     /// A silence in which memory goes, and which ends with the same memory taken again after `pause` milliseconds.
     fn silence(demand: &Demand, now: u64, pause: u64) -> Advice {
-        assert_ne!(look(demand, 1, 1000), Advice::Purge, "it is active, and has missed memory before");
-        let advice = look(demand, 0, 0);
+        assert_ne!(pass(demand, 1, 1000), Advice::Purge, "it is active, and has missed memory before");
+        let advice = pass(demand, 0, 0);
         demand.note_purge(if advice == Advice::Purge { 1000 } else { 0 }, now);
         demand.note_claim(1000, 0);
         demand.advice(Holdings::default(), now + pause);
@@ -314,9 +314,9 @@ mod tests {
     fn silences_are_sat_out_when_eight_in_a_row_were_mistakes() {
         let demand = missed_some();
         (0..SILENT_MISTAKES).for_each(|_| assert_eq!(silence(&demand, 0, 1000), Advice::Purge));
-        assert_eq!(look(&demand, 1, 1000), Advice::Keep);
-        (0..SILENT_LOOKS).for_each(|_| assert_eq!(look(&demand, 0, 0), Advice::Keep));
-        assert_eq!(look(&demand, 0, 0), Advice::Purge, "not for ever");
+        assert_eq!(pass(&demand, 1, 1000), Advice::Keep);
+        (0..SILENT_PASSES).for_each(|_| assert_eq!(pass(&demand, 0, 0), Advice::Keep));
+        assert_eq!(pass(&demand, 0, 0), Advice::Purge, "not for ever");
     }
 
     #[test]
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_free_is_known_without_looking() {
+    fn what_lies_free_is_known_without_a_walk() {
         let demand = Demand::new();
         demand.note_release(100);
         demand.note_claim(30, 20);
@@ -338,6 +338,6 @@ mod tests {
         assert_eq!(demand.idle_bytes(), 0, "counts may be lost, and are never below zero");
         let pools = Holdings { held_bytes: 0, idle_bytes: 7 * POOL_BYTES as u64 };
         demand.advice(pools, 0);
-        assert_eq!(demand.idle_bytes(), pools.idle_bytes, "each look puts it right");
+        assert_eq!(demand.idle_bytes(), pools.idle_bytes, "each pass puts it right");
     }
 }

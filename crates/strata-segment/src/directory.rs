@@ -17,7 +17,7 @@ use crate::index::{Index, Kind};
 use crate::preference::{Near, Preference};
 use crate::pressure::Pressure;
 use crate::purge::PurgeWay;
-use crate::purge_clock::PurgeClock;
+use crate::purge_schedule::PurgeSchedule;
 use crate::purge_thread::PurgeThread;
 use crate::segment::Segment;
 use crate::trade::Trade;
@@ -40,7 +40,7 @@ pub struct Tuning {
     pub segment_arenas: AtomicU64,
     /// Bytes of freed huge blocks kept for reuse, at most.
     pub huge_keep_bytes: AtomicU64,
-    /// Whether a thread of our own may look after memory when no other does: 1 or 0.
+    /// Whether a thread of our own may give memory back when no other calls: 1 or 0.
     pub purge_thread: AtomicU64,
     /// How memory goes that lay free for the delay: a [`PurgeWay`].
     pub purge: AtomicU64,
@@ -56,9 +56,9 @@ pub struct Tuning {
 pub struct Directory {
     /// What may be tuned.
     pub tuning: Tuning,
-    /// The thread that looks when nobody else does.
+    /// The thread that makes purge passes when no other calls.
     pub purge_thread: PurgeThread,
-    pub(crate) purge_clock: PurgeClock,
+    pub(crate) purge_schedule: PurgeSchedule,
     pub(crate) demand: Demand,
     pub(crate) trade: Trade,
     pub(crate) ascent: Ascent,
@@ -85,7 +85,7 @@ pub(crate) struct Numbers {
     pub(crate) purged_bytes: Counter,
     pub(crate) purged_pools: Counter,
     pub(crate) purge_calls: Counter,
-    pub(crate) looks: Counter,
+    pub(crate) passes: Counter,
 }
 
 const DEFAULT_PURGE_DELAY_MS: u64 = 500;
@@ -106,7 +106,7 @@ impl Directory {
                     huge_pages: AtomicU64::new(HugePageChoice::Auto as u64),
                 },
                 purge_thread: PurgeThread::new(),
-                purge_clock: PurgeClock::new(),
+                purge_schedule: PurgeSchedule::new(),
                 demand: Demand::new(),
                 trade: Trade::new(),
                 ascent: Ascent::new(),
@@ -127,7 +127,7 @@ impl Directory {
                     purged_bytes: Counter::zero(),
                     purged_pools: Counter::zero(),
                     purge_calls: Counter::zero(),
-                    looks: Counter::zero(),
+                    passes: Counter::zero(),
                 },
             }
         }

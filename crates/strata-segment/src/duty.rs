@@ -4,12 +4,12 @@
 //!   something was freed ──► a pass is due, much lies free, none runs ──► started ──► passes ──► nothing left, or little ──► exits
 //! ```
 //!
-//! D1  Its only duty is that of every thread: to look when a look is due. So nothing is lost if it is late or missing, as in the
-//!     child of a fork: whoever calls the allocator next looks instead.
-//! D2  A look that is set while it leaves has somebody, if it is for much: the purge thread leaves, fences, and reads `due`; who sets
+//! D1  Its only duty is that of every thread: to make a pass when one is due. So nothing is lost if it is late or missing, as in the
+//!     child of a fork: the next caller of the allocator makes it instead.
+//! D2  A pass that is scheduled while it exits is made, if it is for much: the purge thread exits, fences, and reads `due`; who sets
 //!     `due` fences, and reads the word. One of the two sees the other's write.
 //!
-//! Does not know: how a look is made; `purge_clock` does. Model: `loom-tests/tests/p20_purge_thread.rs`; mutant `purge_thread_exits_unseen`.
+//! Does not know: how a pass is made; `purge_schedule` does. Model: `loom-tests/tests/p20_purge_thread.rs`; mutant `purge_thread_exits_unseen`.
 //! Decision 0008.
 
 use crate::directory::Directory;
@@ -18,36 +18,36 @@ use strata_core::sync::{Ordering::Relaxed, Ordering::SeqCst, fence};
 use strata_os::clock;
 use strata_os::kernel_thread::Refusal;
 
-/// How long a look may be overdue before others do the purge thread's work.
+/// How long a pass may be overdue before others do the purge thread's work.
 const GRACE_MS: u64 = 100;
 
-/// Between two looks, however short the delay.
+/// Between two passes, however short the delay.
 const BREATH_MS: u64 = 2;
 
-/// A look that gives back less has been of no use, and after so many of them in a row the purge thread goes, although some pools that
+/// A pass that gives back less has been of no use, and after so many of them in a row the purge thread goes, although some pools that
 /// are in use may have more another time: they are left to whoever calls the allocator.
 const LITTLE_BYTES: u64 = 1 << 20;
-const IDLE_LOOKS: u32 = 4;
+const IDLE_PASSES: u32 = 4;
 
 impl Directory {
-    /// The purge thread's work: looks when a look is due, sleeps otherwise; ends when there is nothing to look for, or little to be
+    /// The purge thread's work: makes passes when they are due, sleeps otherwise; ends when there is nothing to give back, or little to be
     /// had, and `may_go` says so, or when the library goes.
     pub fn run_purge_thread(&self, may_go: impl Fn() -> bool) {
-        let mut idle_looks = 0;
+        let mut idle_passes = 0;
         while self.purge_thread.may_run() {
             let now = clock::milliseconds_past_the_c_library();
-            match self.next_look() {
+            match self.next_pass() {
                 None if may_go() => {
-                    if self.leaves_for_good() {
+                    if self.exits_for_good() {
                         return;
                     }
                 }
                 None => self.purge_thread.park(None),
                 Some(due) if now < due => self.purge_thread.park(Some(due - now)),
                 Some(due) => {
-                    let is_idle = self.look_as_purge_thread(due, now) < LITTLE_BYTES;
-                    idle_looks = if is_idle { idle_looks + 1 } else { 0 };
-                    if idle_looks > IDLE_LOOKS && self.is_no_more_use() && may_go() && self.leaves_for_good()
+                    let is_idle = self.pass_as_purge_thread(due, now) < LITTLE_BYTES;
+                    idle_passes = if is_idle { idle_passes + 1 } else { 0 };
+                    if idle_passes > IDLE_PASSES && self.is_no_more_use() && may_go() && self.exits_for_good()
                     {
                         return;
                     }
@@ -63,18 +63,18 @@ impl Directory {
         !self.has_much_to_give_back()
     }
 
-    /// The purge thread goes home, unless a look was set meanwhile for which nobody else has come (D2).
-    fn leaves_for_good(&self) -> bool {
+    /// Exits, unless a pass was scheduled meanwhile that no other thread will make (D2).
+    fn exits_for_good(&self) -> bool {
         if !self.purge_thread.exit() {
             return true;
         }
         exit_fence();
-        self.next_look().is_none() || !self.has_much_to_give_back() || !self.purge_thread.resume()
+        self.next_pass().is_none() || !self.has_much_to_give_back() || !self.purge_thread.resume()
     }
 
-    /// When the next look is due, if the purge thread is to look at all.
-    fn next_look(&self) -> Option<u64> {
-        self.purge_clock.due().filter(|_| self.is_purge_thread_wanted())
+    /// When the next pass is due, if the purge thread is to make any.
+    fn next_pass(&self) -> Option<u64> {
+        self.purge_schedule.due().filter(|_| self.is_purge_thread_wanted())
     }
 
     /// Whether the user wants one.
@@ -88,7 +88,7 @@ impl Directory {
         self.purge_thread.berth().can_start() && self.is_purge_thread_wanted() && !self.purge_thread.is_refused()
     }
 
-    /// Whether a look that is due can be left to the purge thread.
+    /// Whether a pass that is due can be left to the purge thread.
     pub(crate) fn is_left_to_the_purge_thread(&self, due: u64, now: u64) -> bool {
         now < due.saturating_add(GRACE_MS) && self.is_purge_thread_wanted() && self.purge_thread.is_running()
     }
@@ -96,7 +96,7 @@ impl Directory {
     /// Whether there is much to give back, and nobody who would do it if the program fell silent now: a load, if nothing is due.
     #[inline]
     fn wants_purge_thread(&self) -> bool {
-        self.next_look().is_some() && self.is_worth_a_purge_thread()
+        self.next_pass().is_some() && self.is_worth_a_purge_thread()
     }
 
     #[cold]

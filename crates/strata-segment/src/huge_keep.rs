@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A program that takes 100 MiB in blocks again and again has them kept; one that frees 100 MiB once keeps 64 of them, until
-//! two looks have found nobody who needs them (`huge_shelf`); one that never had much keeps little. Looks come when the program
+//! two passes have found nobody who needs them (`huge_shelf`); one that never had much keeps little. Passes come when the program
 //! calls again, or by the purge thread: a program of one thread that falls silent keeps no more than those 64 MiB.
 //!
 //! Does not know: where it lies. Measured: decision 0014.
@@ -48,7 +48,7 @@ impl HugeKeep {
         self.asked_again.note(bytes, now);
     }
 
-    /// A look takes place while so many bytes live.
+    /// A pass takes place while so many bytes live.
     pub(crate) fn turn(&self, live: u64) {
         self.live.turn(live);
     }

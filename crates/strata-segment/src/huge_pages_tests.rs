@@ -269,7 +269,7 @@ fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
     // SAFETY: claimed from a segment.
     let (segment, arena) = unsafe { Segment::of(last) };
     assert!(segment.is_advised(arena) && segment.dirty(arena) == 0 && segment.free_with_memory(arena) != 0);
-    while DIRECTORY.pass(Which::Settled) {}
+    while DIRECTORY.pass(Which::Idle) {}
     assert!(!segment.is_advised(arena));
     assert_eq!(segment.free_with_memory(arena), 0);
     assert_eq!(advised_arenas(&DIRECTORY), advised - 1, "full arenas keep theirs");

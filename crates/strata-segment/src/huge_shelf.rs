@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   free ──put──► │ piece │ piece │ …  │ ──take──► block          a piece's first bytes say how long it is, and of which mapping
-//!                     └── a look: what nobody needed since the look before last is unmapped
+//!                     └── a pass: what nobody needed since the pass before last is unmapped
 //! ```
 //!
 //! | slot  | who may leave it                                    | to    | by                   | what becomes visible                |
 //! |-------|-----------------------------------------------------|-------|----------------------|-------------------------------------|
 //! | empty | a freeing thread, or one that puts a remainder back | full  | `lay`, CAS Release   | the piece, and the end of its use   |
-//! | full  | an allocating thread, a freeing one, a look         | empty | `lift`, swap Acquire | the same                            |
+//! | full  | an allocating thread, a freeing one, a pass         | empty | `lift`, swap Acquire | the same                            |
 //!
 //! I1  A piece on the shelf is nobody's; whoever swaps it out of its slot owns it. Sizes beside the slots are hints.
 //! I2  `kept_bytes` is what lies on the shelf and what is in hand between `lift` and `lay`: exact when quiet.
@@ -175,12 +175,12 @@ impl HugeShelf {
     pub(crate) fn age(&self, which: Which, unmap: &impl Fn(Piece)) -> bool {
         let excess = match which {
             Which::Nothing => 0,
-            Which::Settled => self.unneeded.lately(),
+            Which::Idle => self.unneeded.lately(),
             Which::All => u64::MAX,
         };
         self.shed(excess, unmap);
         self.unneeded.turn(self.kept_bytes());
-        // Not the count of bytes: a child of fork may have one of a piece that another thread had in hand, and would look for ever.
+        // Not the count of bytes: a child of fork may have one of a piece that another thread had in hand, and there would be passes for ever.
         self.starts().any(|start| !start.is_null())
     }
 
@@ -228,7 +228,7 @@ impl HugeShelf {
                 if slot.load(Relaxed).is_null()
                     && slot.compare_exchange(core::ptr::null_mut(), place.as_ptr(), HUGE_LAY, Relaxed).is_ok()
                 {
-                    // It goes stale when another thread uses the slot at the same time; whoever lifts looks for himself.
+                    // It goes stale when another thread uses the slot at the same time; `lift` reads the piece itself.
                     size.set(piece.bytes as u64);
                     return;
                 }

@@ -48,8 +48,8 @@ impl Scene {
         self.shelf.kept_bytes() as usize / MIB
     }
 
-    fn look(&self) -> bool {
-        self.shelf.age(Which::Settled, &self.unmap())
+    fn pass(&self) -> bool {
+        self.shelf.age(Which::Idle, &self.unmap())
     }
 }
 
@@ -116,29 +116,29 @@ fn what_is_shed_is_as_much_as_was_asked_for() {
 }
 
 #[test]
-fn three_looks_hand_over_what_waited_and_nobody_needed() {
+fn three_passes_hand_over_what_waited_and_was_not_needed() {
     let scene = Scene::new();
     scene.put(0, 20);
-    assert!(scene.look() && scene.look(), "too early");
+    assert!(scene.pass() && scene.pass(), "too early");
     assert_eq!(scene.take(8), Some((0, 8)));
     scene.put(0, 8);
-    assert!(scene.look());
+    assert!(scene.pass());
     assert_eq!(scene.kept(), 8, "what was needed for a moment stays");
-    assert!(scene.look());
-    assert!(!scene.look());
+    assert!(scene.pass());
+    assert!(!scene.pass());
     assert_eq!(scene.kept(), 0);
 }
 
 #[test]
-fn what_is_left_when_a_part_went_goes_with_the_next_look_if_nobody_needed_it() {
+fn what_is_left_when_a_part_went_goes_with_the_next_pass_if_it_was_not_needed() {
     let scene = Scene::new();
     scene.put(0, 20);
-    scene.look();
+    scene.pass();
     assert_eq!(scene.take(8), Some((0, 8)));
     scene.put(0, 8);
-    assert!(scene.look() && scene.look());
+    assert!(scene.pass() && scene.pass());
     assert_eq!(scene.kept(), 8);
-    assert!(!scene.look());
+    assert!(!scene.pass());
 }
 
 #[test]

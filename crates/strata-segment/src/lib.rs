@@ -46,7 +46,7 @@ mod piece;
 mod preference;
 mod pressure;
 mod purge;
-mod purge_clock;
+mod purge_schedule;
 mod purge_thread;
 mod release;
 mod reservation;

@@ -1,7 +1,7 @@
-//! How low, or how high, a number stood of late: since the look before the last one.
+//! How low, or how high, a number stood of late: since the pass before the last one.
 //!
 //! What was kept the whole time was not needed; what was in use at the busiest moment may be needed again. Hints: a value
-//! that is lost costs some page faults, or some memory until the next look.
+//! that is lost costs some page faults, or some memory until the next pass.
 //!
 //! Does not know: the number of what.
 
@@ -37,7 +37,7 @@ impl LowMark {
         }
     }
 
-    /// A look takes place, and the number is `value`.
+    /// A pass takes place, and the number is `value`.
     pub(crate) fn turn(&self, value: u64) {
         self.before.set(self.now.get());
         self.now.set(value);
@@ -67,7 +67,7 @@ impl HighMark {
         self.now.get().max(self.before.get())
     }
 
-    /// A look takes place, and the number is `value`.
+    /// A pass takes place, and the number is `value`.
     pub(crate) fn turn(&self, value: u64) {
         self.before.set(self.now.get());
         self.now.set(value);
@@ -79,15 +79,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_there_at_three_looks_is_what_nobody_needed() {
+    fn what_was_there_at_three_passes_was_not_needed() {
         let mark = LowMark::new();
-        let look = |value: u64| {
+        let pass = |value: u64| {
             let lately = mark.lately();
             mark.lower(lately);
             mark.turn(value - lately);
             lately
         };
-        assert_eq!([look(60), look(60), look(60), look(0)], [0, 0, 60, 0]);
+        assert_eq!([pass(60), pass(60), pass(60), pass(0)], [0, 0, 60, 0]);
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peak_counts_until_the_second_look() {
+    fn a_peak_counts_until_the_second_pass() {
         let mark = HighMark::new();
         mark.note(100);
         mark.note(10);

@@ -5,14 +5,14 @@
 //!              │                                       └ a tenth left: eager │ refused: the last resort
 //! ```
 //!
-//! | how near  | what a look gives back      | caches                           | who finds out                         |
+//! | how near  | what a pass gives back      | caches                           | who finds out                         |
 //! |-----------|-----------------------------|----------------------------------|---------------------------------------|
-//! | far       | what settled                | keep what they have              | each look; taking as much as was left |
+//! | far       | what was idle for two passes| keep what they have              | each pass; taking as much as was left |
 //! | eager     | all that is free            | are asked to let go              | the same, for each hundredth taken    |
 //! | refused   | all that is free, at once   | the caller's lets go, others are asked | who was refused                 |
 //!
 //! Asking costs a tenth of a millisecond, so nobody asks for the first 16 MiB, and later only when as much was taken as was
-//! left at the last time, or a look is due.
+//! left at the last time, or a pass is due.
 //!
 //! Does not know: where limits come from; `strata-os` does. Caches are asked by a number that they compare with their own
 //! when they come to a slow path (`strata-cache/maintenance.rs`): nobody takes anything from another thread.
@@ -25,15 +25,15 @@ use strata_os::machine::{self, MemoryBudget};
 const UNASKED_BYTES: u64 = 16 << 20;
 /// No limit.
 const BOUNDLESS: u64 = u64::MAX;
-/// Looks until a program without a limit asks again: containers' limits change.
-const LOOKS_UNTIL_ASKED_AGAIN: u64 = 64;
+/// Passes until a program without a limit asks again: containers' limits change.
+const PASSES_UNTIL_ASKED_AGAIN: u64 = 64;
 
 /// What is known of the limit.
 #[derive(Debug)]
 pub(crate) struct Pressure {
     /// Bytes that may be taken until somebody asks again.
     leeway: Hint,
-    looks: Hint,
+    passes: Hint,
     /// 1: when somebody asked last, there was a limit.
     limited: Hint,
     /// How often all caches were asked to let go.
@@ -53,7 +53,7 @@ impl Pressure {
     pub(crate) const fn new() -> Self {
         Self {
             leeway: Hint::new(UNASKED_BYTES),
-            looks: Hint::new(0),
+            passes: Hint::new(0),
             limited: Hint::new(0),
             flush_requests: Hint::new(0),
         }
@@ -85,10 +85,10 @@ impl Pressure {
         self.leeway.set(bytes);
     }
 
-    /// Whether a look should ask.
+    /// Whether a pass should ask.
     fn is_worth_asking(&self) -> bool {
-        self.looks.add(1);
-        self.leeway.get() != BOUNDLESS || self.looks.get().is_multiple_of(LOOKS_UNTIL_ASKED_AGAIN)
+        self.passes.add(1);
+        self.leeway.get() != BOUNDLESS || self.passes.get().is_multiple_of(PASSES_UNTIL_ASKED_AGAIN)
     }
 }
 
@@ -127,7 +127,7 @@ impl Directory {
         self.pressure.limited.get() != 0
     }
 
-    /// Whether a look should give back all that is free.
+    /// Whether a pass should give back all that is free.
     pub(crate) fn is_near_limit(&self) -> bool {
         let is_near = self.pressure.is_worth_asking() && matches!(self.pressure.ask(), Distance::Eager(_));
         if is_near {
@@ -172,10 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_few_looks_ask() {
+    fn without_a_limit_few_passes_ask() {
         let pressure = Pressure::new();
         pressure.leeway.set(BOUNDLESS);
-        let asking = (0..10 * LOOKS_UNTIL_ASKED_AGAIN).filter(|_| pressure.is_worth_asking()).count();
+        let asking = (0..10 * PASSES_UNTIL_ASKED_AGAIN).filter(|_| pressure.is_worth_asking()).count();
         assert_eq!(asking, 10);
         pressure.leeway.set(1);
         assert!(pressure.is_worth_asking());

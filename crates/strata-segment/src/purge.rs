@@ -1,20 +1,20 @@
 //! Giving memory back to the OS while keeping the addresses (protocol 6).
 //!
 //! ```text
-//!   free + dirty ──look──► aged ──look──► settled ──look──► claimed ─► purged, clean ─► free
+//!   free + dirty ──pass──► idle_once ──pass──► idle_twice ──pass──► claimed ─► purged, clean ─► free
 //! ```
 //!
-//! A pool that was free and dirty at three looks in a row is purged; the looks are half a delay apart, so memory that cycles
-//! is left alone. When a look comes, and who makes it: `purge_clock`.
+//! A pool that was free and dirty at three passes in a row is purged; the passes are half a delay apart, so memory that cycles
+//! is left alone. When a pass comes, and who makes it: `purge_schedule`.
 //!
 //! I1  The purger holds the claim of what it purges, exactly like an allocator would; so nobody else touches it, and the
 //!     bit comes back only after the memory is zero and marked clean.
 //!
-//! I2  What was purged lazily stays dirty, since it reads as its old contents or as zero; `lazy` keeps the looks from purging it
+//! I2  What was purged lazily stays dirty, since it reads as its old contents or as zero; `lazy` keeps the passes from purging it
 //!     again, until it is used or all free memory has to go at once.
 //!
 //! Does not know: who allocates, time. Models: `loom-tests/tests/p9_purge.rs`.
-//! Idea: delayed purging (mimalloc), here with looks instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
+//! Idea: delayed purging (mimalloc), here with passes instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
 
 use crate::claim::{bits_of, run_mask};
 use crate::directory::Directory;
@@ -31,18 +31,18 @@ use strata_os::memory;
 pub(crate) enum Which {
     /// None: only note what is free.
     Nothing,
-    /// What was free at the last two looks already.
-    Settled,
+    /// What was free at the last two passes already.
+    Idle,
     /// All of it.
     All,
 }
 
 impl Which {
-    /// The part of `idle` that is to go, where `settled` was free at the last two looks.
-    pub(crate) fn among(self, idle: u64, settled: u64) -> u64 {
+    /// The part of `idle` that is to go, where `idle_twice` was free at the last two passes.
+    pub(crate) fn among(self, idle: u64, idle_twice: u64) -> u64 {
         match self {
             Self::Nothing => 0,
-            Self::Settled => idle & settled,
+            Self::Idle => idle & idle_twice,
             Self::All => idle,
         }
     }
@@ -59,7 +59,7 @@ pub enum PurgeWay {
 }
 
 impl Directory {
-    /// How a look gives back: what has to go at once never goes lazily.
+    /// How a pass gives back: what has to go at once never goes lazily.
     fn way(&self, which: Which) -> PurgeWay {
         // Relaxed: a number that stands alone.
         let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::Lazily as u64;
@@ -94,7 +94,7 @@ impl Directory {
         self.purge_all() > 0
     }
 
-    /// One look at everything; whether something free is left that may hold memory.
+    /// One pass over everything; whether something free is left that may hold memory.
     pub(crate) fn pass(&self, which: Which) -> bool {
         let mut left = self.huge_shelf.age(which, &self.unmapping());
         self.huge_keep.turn(self.numbers.huge_bytes.get());
@@ -111,14 +111,15 @@ impl Directory {
     }
 
     fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {
-        let (aged, settled) = (&segment.aged[arena as usize], &segment.settled[arena as usize]);
+        let (idle_once, idle_twice) =
+            (&segment.idle_once[arena as usize], &segment.idle_twice[arena as usize]);
         let idle = || way.to_go(segment, arena);
-        let wanted = which.among(idle(), settled.get());
+        let wanted = which.among(idle(), idle_twice.get());
         let refused = wanted & !self.purge_among(segment, arena, wanted, way);
         let left = idle();
-        settled.set(left & aged.get());
-        aged.set(left);
-        // What the OS keeps, locked pages for one, is no reason to look again; it is tried when something else is.
+        idle_twice.set(left & idle_once.get());
+        idle_once.set(left);
+        // What the OS keeps, locked pages for one, is no reason for another pass; it is tried when something else is.
         left & !refused != 0
     }
 
@@ -221,28 +222,28 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_is_purged_when_it_was_free_at_three_looks() {
+    fn a_pool_is_purged_when_it_was_free_at_three_passes() {
         static DIRECTORY: Directory = Directory::new();
         assert!(dirty_a_pool(&DIRECTORY));
         assert_eq!(dirty_pools(&DIRECTORY), 1);
         for _ in 0..2 {
-            assert!(DIRECTORY.pass(Which::Settled), "something is left for the next look");
+            assert!(DIRECTORY.pass(Which::Idle), "something is left for the next pass");
             assert_eq!(dirty_pools(&DIRECTORY), 1);
         }
-        assert!(!DIRECTORY.pass(Which::Settled), "nothing is left");
+        assert!(!DIRECTORY.pass(Which::Idle), "nothing is left");
         assert_eq!(dirty_pools(&DIRECTORY), 0);
         assert!(dirty_a_pool(&DIRECTORY), "a purged pool is known to be zero");
     }
 
     #[test]
-    fn a_pool_in_use_at_the_third_look_is_not_purged() {
+    fn a_pool_in_use_at_the_third_pass_is_not_purged() {
         static DIRECTORY: Directory = Directory::new();
         dirty_a_pool(&DIRECTORY);
-        DIRECTORY.pass(Which::Settled);
-        DIRECTORY.pass(Which::Settled);
+        DIRECTORY.pass(Which::Idle);
+        DIRECTORY.pass(Which::Idle);
         let (start, dirty) = DIRECTORY.allocate_large(POOL_BYTES, 1).unwrap();
         assert_eq!(dirty, 1);
-        assert!(!DIRECTORY.pass(Which::Settled));
+        assert!(!DIRECTORY.pass(Which::Idle));
         // SAFETY: allocated above; `dirty_a_pool` filled it, and nobody zeroed it.
         assert_eq!(unsafe { start.read() }, 0xa5);
         assert_eq!(DIRECTORY.census().purge_calls, 0);
@@ -254,26 +255,26 @@ mod tests {
         dirty_a_pool(&DIRECTORY);
         (0..5).for_each(|_| assert!(DIRECTORY.pass(Which::Nothing)));
         assert_eq!(dirty_pools(&DIRECTORY), 1);
-        assert!(!DIRECTORY.pass(Which::Settled));
+        assert!(!DIRECTORY.pass(Which::Idle));
         assert_eq!(dirty_pools(&DIRECTORY), 0);
     }
 
     #[test]
-    fn what_goes_lazily_is_left_alone_by_looks_and_goes_for_good_when_it_has_to() {
+    fn what_goes_lazily_is_left_alone_by_passes_and_goes_for_good_when_it_has_to() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_way(PurgeWay::Lazily as u64);
-        let looks = || (0..5).for_each(|_| _ = DIRECTORY.pass(Which::Settled));
+        let passes = || (0..5).for_each(|_| _ = DIRECTORY.pass(Which::Idle));
         let numbers = || {
             let census = DIRECTORY.census();
             (census.dirty_pools, census.lazy_pools, census.purge_calls, census.purged_bytes)
         };
         assert!(dirty_a_pool(&DIRECTORY));
-        looks();
+        passes();
         assert_eq!(numbers(), (1, 1, 1, 0), "one lazy purge, and nothing is gone yet");
-        assert!(!DIRECTORY.pass(Which::Settled), "nothing is left to look for");
+        assert!(!DIRECTORY.pass(Which::Idle), "nothing is left to purge");
         assert!(!dirty_a_pool(&DIRECTORY), "it is not known to be zero");
         assert_eq!(numbers(), (1, 0, 1, 0), "it was used since");
-        looks();
+        passes();
         assert_eq!(numbers(), (1, 1, 2, 0));
         assert_eq!(DIRECTORY.purge_all(), POOL_BYTES as u64);
         assert_eq!(numbers(), (0, 0, 3, POOL_BYTES as u64));
@@ -285,10 +286,10 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_way(PurgeWay::Lazily as u64);
         dirty_a_pool(&DIRECTORY);
-        (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Settled));
+        (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Idle));
         assert_eq!(DIRECTORY.census().lazy_pools, 1);
         DIRECTORY.set_purge_way(PurgeWay::Now as u64);
-        (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Settled));
+        (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Idle));
         assert_eq!(dirty_pools(&DIRECTORY), 0);
     }
 

@@ -112,7 +112,7 @@ impl PurgeThread {
         &self.berth
     }
 
-    /// Whether none is there and one might be: worth a closer look whether there should be.
+    /// Whether none is there and one might be: worth asking whether there should be.
     pub fn is_missing(&self) -> bool {
         // Relaxed: a hint; `claim_start` decides.
         self.lacks(Word(self.word.load(Relaxed)))

@@ -133,11 +133,11 @@ impl Directory {
         misuse::freed_twice(pool)
     }
 
-    /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass look at it sooner or later.
+    /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass come to it sooner or later.
     #[cold]
     pub fn publish_room(&self, class: SizeClass, pool: &Pool) {
         publish(class, pool);
-        self.keep_looking();
+        self.schedule_decommit();
     }
 }
 

@@ -14,8 +14,8 @@
 //! | `pools[a]`   | the pool is free                                         | `claim`, `release`, `purge` |
 //! | `dirty[a]`   | the pool's memory may hold something                     | `release`, `purge`          |
 //! | `lazy[a]`    | it was purged lazily: resident until the kernel takes it | `release`, `purge`          |
-//! | `aged[a]`    | (hint) the pool was free and dirty at the last look      | `purge`                     |
-//! | `settled[a]` | (hint) and at the one before                             | `purge`                     |
+//! | `idle_once[a]`  | (hint) the pool was free and dirty at the last pass    | `purge`                     |
+//! | `idle_twice[a]` | (hint) and at the one before                           | `purge`                     |
 //! | `vacant`     | the arena's addresses were given back                    | `vacancy`                   |
 //! | `absent`     | … and others may have them                               | `vacancy`                   |
 //! | `born`       | the arena was ready once: its headers are there for good | `init_arena`                |
@@ -74,8 +74,8 @@ pub(crate) struct Segment {
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
     dirty: [AtomicU64; ARENAS_PER_SEGMENT],
     lazy: [AtomicU64; ARENAS_PER_SEGMENT],
-    pub(crate) aged: [Hint; ARENAS_PER_SEGMENT],
-    pub(crate) settled: [Hint; ARENAS_PER_SEGMENT],
+    pub(crate) idle_once: [Hint; ARENAS_PER_SEGMENT],
+    pub(crate) idle_twice: [Hint; ARENAS_PER_SEGMENT],
     abandoned: [Summary; CLASS_COUNT],
 }
 
@@ -170,8 +170,8 @@ impl Segment {
             pools: core::array::from_fn(|_| PoolBits::none()),
             dirty: core::array::from_fn(|_| AtomicU64::new(0)),
             lazy: core::array::from_fn(|_| AtomicU64::new(0)),
-            aged: core::array::from_fn(|_| Hint::new(0)),
-            settled: core::array::from_fn(|_| Hint::new(0)),
+            idle_once: core::array::from_fn(|_| Hint::new(0)),
+            idle_twice: core::array::from_fn(|_| Hint::new(0)),
             abandoned: core::array::from_fn(|_| Summary::none()),
         }
     }

@@ -6,13 +6,13 @@
 //! ```
 //!
 //! Neither side can use what the other has free. So a program whose phases want small blocks and one long buffer in turn would
-//! hold the most that each of them ever wanted, until the looks, which come later than the next phase, find it free.
+//! hold the most that each of them ever wanted, until the passes, which come later than the next phase, find it free.
 //!
 //! What was given up so may be missed and has to be faulted in again. Therefore no more is given up than the program holds,
-//! counted from when nothing lay free at a look: at worst, memory is faulted in twice. A program that is known to miss
+//! counted from when nothing lay free at a pass: at worst, memory is faulted in twice. A program that is known to miss
 //! what it gives back (`demand`) gives up nothing.
 //!
-//! Does not know: when a look comes. Measured: decision 0017.
+//! Does not know: when a pass comes. Measured: decision 0017.
 
 use crate::claim::bits_of;
 use crate::directory::Directory;
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_leaves_nothing_begins_a_new_account() {
+    fn a_pass_that_leaves_nothing_begins_a_new_account() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_delay(0);
         DIRECTORY.trade.given.add(1);

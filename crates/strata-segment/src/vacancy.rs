@@ -189,8 +189,8 @@ impl Segment {
     fn hide(&self, arena: u32) {
         self.open.clear_if(arena, || self.pools[arena as usize].glance() == 0);
         self.ready.clear_if(arena, || true);
-        self.aged[arena as usize].set(0);
-        self.settled[arena as usize].set(0);
+        self.idle_once[arena as usize].set(0);
+        self.idle_twice[arena as usize].set(0);
     }
 
     /// Whether an arena that the caller holds was ready once.

@@ -172,7 +172,7 @@ fn a_shorter_delay_counts_for_memory_that_lies_free_already() {
     let kept = waits(3);
     assert_eq!(waits(3), kept);
     Strata::set_purge_delay_ms(1);
-    // Two looks note what is free, the third gives it back; on a busy machine they may be late.
+    // Two passes note what is free, the third gives it back; on a busy machine they may be late.
     assert!((0..500).any(|_| waits(1) - kept >= 40 * 65_536));
 }
 

@@ -106,7 +106,7 @@ fn workload(requests: &mut [Request]) {
         requests[index].resize(size);
     }
     use_and_drop_arenas();
-    // Two looks apart, both due at once: free memory is purged.
+    // Two passes apart, both due at once: free memory is purged.
     for _ in 0..3 {
         Request::new(100 * KIB, 8, false).meet_and_free();
     }

@@ -50,8 +50,8 @@ fn near_the_limit_free_memory_goes_before_more_is_taken() {
     });
 }
 
-/// 40 MiB lie free near the limit, and a look is due: it is made by the calling thread, unless there is a purge thread.
-fn look_near_the_limit() {
+/// 40 MiB lie free near the limit, and a pass is due: it is made by the calling thread, unless there is a purge thread.
+fn pass_near_the_limit() {
     Strata::set_purge_delay_ms(Options::NEVER);
     set_memory_budget(MemoryBudget { limit: LIMIT, usage: LIMIT });
     let blocks: Vec<_> = (0..40).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
@@ -62,9 +62,9 @@ fn look_near_the_limit() {
 }
 
 #[test]
-fn near_the_limit_a_look_does_not_wait_until_memory_has_settled() {
-    alone("near_the_limit_a_look_does_not_wait_until_memory_has_settled", || {
-        look_near_the_limit();
+fn near_the_limit_a_pass_does_not_wait_until_memory_was_idle() {
+    alone("near_the_limit_a_pass_does_not_wait_until_memory_was_idle", || {
+        pass_near_the_limit();
         let comes_back = |_| {
             Patterned::new(layout(MIB, 8), 1).unwrap().free();
             sleep(Duration::from_millis(10));
@@ -75,21 +75,21 @@ fn near_the_limit_a_look_does_not_wait_until_memory_has_settled() {
 }
 
 #[test]
-fn near_the_limit_a_look_asks_for_it_although_there_is_to_be_no_purge_thread() {
-    alone("near_the_limit_a_look_asks_for_it_although_there_is_to_be_no_purge_thread", || {
+fn near_the_limit_a_pass_asks_for_it_although_there_is_to_be_no_purge_thread() {
+    alone("near_the_limit_a_pass_asks_for_it_although_there_is_to_be_no_purge_thread", || {
         RUNTIME.directory.set_purge_thread(0);
-        look_near_the_limit();
+        pass_near_the_limit();
         assert_eq!(Strata::stats().dirty_pools, 0);
     });
 }
 
 #[test]
-fn near_the_limit_a_look_asks_for_it_although_no_purge_thread_can_be_started() {
-    alone("near_the_limit_a_look_asks_for_it_although_no_purge_thread_can_be_started", || {
+fn near_the_limit_a_pass_asks_for_it_although_no_purge_thread_can_be_started() {
+    alone("near_the_limit_a_pass_asks_for_it_although_no_purge_thread_can_be_started", || {
         let thread = &RUNTIME.directory.purge_thread;
         assert!(thread.claim_start());
         thread.refuse();
-        look_near_the_limit();
+        pass_near_the_limit();
         assert_eq!(Strata::stats().dirty_pools, 0);
     });
 }
@@ -101,7 +101,7 @@ fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
         RUNTIME.directory.set_purge_thread(0);
         Strata::set_purge_delay_ms(0);
         let blocks: Vec<_> = (0..8).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
-        let calls_of_looks = || {
+        let calls_of_passes = || {
             let before = calls();
             (0..10).for_each(|_| RUNTIME.directory.tick());
             calls() - before
@@ -109,13 +109,13 @@ fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
         // Locked pages are refused so.
         fail_from(1, u64::MAX);
         blocks.into_iter().for_each(Patterned::free);
-        assert!(calls_of_looks() > 0);
-        assert_eq!(calls_of_looks(), 0);
+        assert!(calls_of_passes() > 0);
+        assert_eq!(calls_of_passes(), 0);
         // When something else is freed, it is tried once more.
         fail_never();
         assert!(Strata::stats().dirty_pools >= 8 * 16);
         Patterned::new(layout(MIB, 8), 0).unwrap().free();
-        calls_of_looks();
+        calls_of_passes();
         assert!(Strata::stats().dirty_pools < 16);
     });
 }

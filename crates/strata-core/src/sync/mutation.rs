@@ -132,7 +132,7 @@ sites! {
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
     /// `segment/purge.rs::purge_among`: what was purged lazily is not known to be zero.
     LAZY_STAYS_DIRTY: bool = true, mutant "lazy_is_clean" = false;
-    /// `segment/purge_clock.rs::schedule_purge` and `look`: a release and a pass see each other.
+    /// `segment/purge_schedule.rs::schedule_purge` and `pass_now`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
     /// `segment/bell.rs::ring`: publishes what the listener is to find.
     BELL_RING: Ordering = Ordering::Release, mutant "bell_ring_relaxed" = Ordering::Relaxed;
@@ -144,7 +144,7 @@ sites! {
     EXIT_FENCES: bool = true, mutant "purge_thread_exits_unseen" = false;
     /// `segment/purge_thread.rs::refuse`: leaves alone what was closed meanwhile.
     REFUSE_HEEDS_THE_END: bool = true, mutant "refused_reopens" = false;
-    /// `segment/purge_clock.rs::arm`: wakes the purge thread.
+    /// `segment/purge_schedule.rs::arm`: wakes the purge thread.
     ARM_CALLS: bool = true, mutant "armed_in_silence" = false;
     /// `stratalloc/watch/slot.rs::arm`: publishes the watch.
     WATCH_ARM: Ordering = Ordering::Release, mutant "watch_arm_relaxed" = Ordering::Relaxed;

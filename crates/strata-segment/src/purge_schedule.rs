@@ -1,18 +1,18 @@
-//! When to look for memory to give back, and who does it.
+//! When a purge pass is due, and which thread makes it.
 //!
 //! ```text
-//!   a release ──arms──► due ──(half a delay later)──► one look ──something left?──► armed again
+//!   a release ──arms──► due ──(half a delay later)──► one pass ──something left?──► armed again
 //!                                                       └─ nothing left: 0 until the next release
 //! ```
 //!
-//! The purge thread looks if there is one; otherwise whoever calls the allocator's slow paths and finds a look due. Nobody waits.
+//! The purge thread makes it if there is one; otherwise a thread that comes to a slow path and finds one due. None waits.
 //!
-//! C1  A release is followed by a look: the releaser frees bits, fences, and reads `due`; the look clears `due`, fences, and
-//!     reads the bits. One of the two reads sees the other's write, so either the look sees the bits or the releaser sees
+//! C1  A release is followed by a pass: the releaser frees bits, fences, and reads `due`; the pass clears `due`, fences, and
+//!     reads the bits. One of the two reads sees the other's write, so either the pass sees the bits or the releaser sees
 //!     0 and arms another one.
-//! C2  The purge thread is called after `due` is set, so it finds the look (`bell.rs` I1).
+//! C2  The purge thread is woken after `due` is set, so it finds the pass (`bell.rs` I1).
 //!
-//! Does not know: what a look does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
+//! Does not know: what a pass does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
 //! `purge_no_fence`, `armed_in_silence`.
 
 use crate::demand::Advice;
@@ -23,24 +23,24 @@ use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 use strata_os::clock;
 
-/// Looks within a delay: memory goes when it was free at one more than that, in a row.
-const LOOKS_A_DELAY: u64 = 2;
+/// Passes within a delay: memory goes when it was free at one more than that, in a row.
+const PASSES_A_DELAY: u64 = 2;
 
-/// When the next look is due.
+/// When the next pass is due.
 #[derive(Debug)]
-pub(crate) struct PurgeClock {
-    /// Milliseconds on the OS layer's clock; 0: nothing to look for.
+pub(crate) struct PurgeSchedule {
+    /// Milliseconds on the OS layer's clock; 0: nothing to give back.
     due: AtomicU64,
 }
 
-impl PurgeClock {
+impl PurgeSchedule {
     strata_core::const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self { due: AtomicU64::new(0) }
         }
     }
 
-    /// When the next look is due, if there is anything to look for.
+    /// When the next pass is due, if there is anything to give back.
     pub(crate) fn due(&self) -> Option<u64> {
         // Relaxed: a hint; whoever acts on it exchanges the word.
         Some(self.due.load(Relaxed)).filter(|due| *due != 0)
@@ -54,25 +54,25 @@ impl PurgeClock {
 }
 
 impl Directory {
-    /// Notes that there is something to look for.
+    /// Notes that there is something to give back.
     pub(crate) fn schedule_purge(&self) {
         full_fence();
         self.arm_if_nothing_is_due();
         self.ensure_purge_thread();
     }
 
-    /// The clock is read past the C library, since the purge thread comes here, too: its own look has cleared what was due when it
+    /// The clock is read past the C library, since the purge thread comes here, too: its own pass has cleared what was due when it
     /// releases a pool whose last blocks were freed meanwhile.
     fn arm_if_nothing_is_due(&self) {
-        if self.purge_clock.due().is_none() {
+        if self.purge_schedule.due().is_none() {
             self.arm(clock::milliseconds_past_the_c_library());
         }
     }
 
     fn arm(&self, now: u64) {
-        if self.purge_clock.exchange(0, self.due_after(now)) && ARM_CALLS {
+        if self.purge_schedule.exchange(0, self.due_after(now)) && ARM_CALLS {
             self.purge_thread.wake();
-            // Whoever set the look reads next whether there is a purge thread, who may be leaving.
+            // The thread that scheduled the pass reads next whether there is a purge thread, which may be exiting.
             exit_fence();
         }
     }
@@ -80,17 +80,17 @@ impl Directory {
     fn due_after(&self, now: u64) -> u64 {
         // Relaxed: a number that stands alone.
         let delay = self.tuning.purge_delay_ms.load(Relaxed);
-        let interval = if delay == u64::MAX { delay } else { delay / LOOKS_A_DELAY };
+        let interval = if delay == u64::MAX { delay } else { delay / PASSES_A_DELAY };
         now.saturating_add(interval).max(1)
     }
 
-    /// Changes the delay; a look that is already due comes that much from now, be it sooner or later than before.
+    /// Changes the delay; a pass that is already due comes that much from now, be it sooner or later than before.
     pub fn set_purge_delay(&self, milliseconds: u64) {
         // Relaxed: a number that stands alone.
         self.tuning.purge_delay_ms.store(milliseconds, Relaxed);
-        if let Some(due) = self.purge_clock.due() {
-            // A look that came first armed by the new delay or will.
-            let _ = self.purge_clock.exchange(due, self.due_after(clock::milliseconds()));
+        if let Some(due) = self.purge_schedule.due() {
+            // A pass that came first armed by the new delay or will.
+            let _ = self.purge_schedule.exchange(due, self.due_after(clock::milliseconds()));
             self.purge_thread.wake();
         }
     }
@@ -102,14 +102,14 @@ impl Directory {
         if self.ascent.take_due() {
             self.decommit_for_peak();
         }
-        if let Some(due) = self.purge_clock.due() {
-            self.look_if_late(due);
+        if let Some(due) = self.purge_schedule.due() {
+            self.pass_if_late(due);
         }
     }
 
-    /// An unowned pool has room, and so perhaps free pages: there will be a look.
+    /// An unowned pool has room, and so perhaps free pages: there will be a pass.
     #[inline]
-    pub fn keep_looking(&self) {
+    pub fn schedule_decommit(&self) {
         self.demand.note_partial();
         full_fence();
         self.arm_if_nothing_is_due();
@@ -118,36 +118,36 @@ impl Directory {
 
     #[cold]
     #[inline(never)]
-    fn look_if_late(&self, due: u64) {
+    fn pass_if_late(&self, due: u64) {
         let now = clock::milliseconds();
         if now >= due && !self.is_left_to_the_purge_thread(due, now) {
-            self.look(due, now);
+            self.pass_if_first(due, now);
         }
     }
 
-    /// The look that was due at `due`, unless another thread makes it. Limits are left to the purge thread, where there can be one, and to
+    /// The pass that was due at `due`, unless another thread makes it. Limits are left to the purge thread, where there can be one, and to
     /// those who take memory: asking takes a descriptor, which the program could meet.
-    pub(crate) fn look(&self, due: u64, now: u64) {
-        if self.purge_clock.exchange(due, 0) {
-            self.look_now(now, !self.may_have_purge_thread() && self.is_near_limit());
+    pub(crate) fn pass_if_first(&self, due: u64, now: u64) {
+        if self.purge_schedule.exchange(due, 0) {
+            self.pass_now(now, !self.may_have_purge_thread() && self.is_near_limit());
         }
     }
 
-    /// The same by the purge thread, who does not ask for limits where the program would meet the descriptors that it takes. The bytes
+    /// The same by the purge thread, which does not ask for limits where the program would meet the descriptors that it takes. The bytes
     /// that went meanwhile.
-    pub(crate) fn look_as_purge_thread(&self, due: u64, now: u64) -> u64 {
+    pub(crate) fn pass_as_purge_thread(&self, due: u64, now: u64) -> u64 {
         let before = self.purged_bytes();
-        if self.purge_clock.exchange(due, 0) {
-            self.look_now(now, self.purge_thread.berth().is_apart() && self.is_near_limit());
+        if self.purge_schedule.exchange(due, 0) {
+            self.pass_now(now, self.purge_thread.berth().is_apart() && self.is_near_limit());
         }
         self.purged_bytes() - before
     }
 
-    fn look_now(&self, now: u64, is_near_limit: bool) {
+    fn pass_now(&self, now: u64, is_near_limit: bool) {
         full_fence();
         let wanted = match self.demand.advice(self.pool_holdings(), now) {
             _ if is_near_limit => Which::All,
-            Advice::Purge => Which::Settled,
+            Advice::Purge => Which::Idle,
             Advice::Keep => Which::Nothing,
         };
         let before = self.numbers.purged_pools.get();
@@ -166,7 +166,7 @@ impl Directory {
 /// Orders everything before it before everything after it, for the two events of C1.
 fn full_fence() {
     if PURGE_FENCES {
-        // SeqCst: releaser "frees bits | reads due" against look "clears due | reads bits" (C1).
+        // SeqCst: releaser "frees bits | reads due" against pass "clears due | reads bits" (C1).
         fence(SeqCst);
     }
 }
@@ -186,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn a_look_before_the_delay_is_over_purges_nothing() {
+    fn a_pass_before_the_delay_is_over_purges_nothing() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_delay(u64::MAX);
         dirty_a_pool(&DIRECTORY);
         (0..10).for_each(|_| DIRECTORY.tick());
         assert_eq!(DIRECTORY.census().dirty_pools, 1);
         DIRECTORY.set_purge_delay(0);
-        (0..=LOOKS_A_DELAY).for_each(|_| DIRECTORY.tick());
+        (0..=PASSES_A_DELAY).for_each(|_| DIRECTORY.tick());
         assert_eq!(DIRECTORY.census().dirty_pools, 0);
     }
 
@@ -201,16 +201,16 @@ mod tests {
     fn nothing_is_due_when_nothing_was_freed() {
         static DIRECTORY: Directory = Directory::new();
         let _ = DIRECTORY.allocate_large(POOL_BYTES, 1);
-        assert_eq!(DIRECTORY.purge_clock.due(), None);
-        assert!(!DIRECTORY.pass(Which::Settled));
+        assert_eq!(DIRECTORY.purge_schedule.due(), None);
+        assert!(!DIRECTORY.pass(Which::Idle));
     }
 
     #[test]
-    fn a_look_that_left_nothing_is_the_last() {
+    fn a_pass_that_left_nothing_is_the_last() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_delay(0);
         dirty_a_pool(&DIRECTORY);
-        (0..=LOOKS_A_DELAY).for_each(|_| DIRECTORY.tick());
-        assert_eq!(DIRECTORY.purge_clock.due(), None);
+        (0..=PASSES_A_DELAY).for_each(|_| DIRECTORY.tick());
+        assert_eq!(DIRECTORY.purge_schedule.due(), None);
     }
 }
