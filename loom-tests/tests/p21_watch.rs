@@ -15,7 +15,7 @@ use slot::{After, Dismissed, Slot, Ticket};
 use std::sync::Arc;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, OwnedU32};
 use strata_loom_tests::{join, model, spawn};
-use strata_segment::Bell;
+use strata_segment::Parker;
 
 const EMPTY: u32 = 0;
 const PROCESS: u64 = 7;
@@ -117,18 +117,18 @@ fn a_place_is_used_again_by_another_thread() {
 #[test]
 fn a_watch_that_comes_as_the_watcher_falls_asleep_is_looked_at() {
     model("a_watch_that_comes_as_the_watcher_falls_asleep_is_looked_at", None, || {
-        let world = Arc::new((Place::new(), Bell::new()));
+        let world = Arc::new((Place::new(), Parker::new()));
         let watcher = spawn({
             let world = Arc::clone(&world);
             move || {
                 // loom reports a sleep that nobody ends.
                 while !world.0.look() {
-                    world.1.listen();
+                    world.1.park();
                 }
             }
         });
         world.0.add(1).expect("vacant");
-        world.1.ring();
+        world.1.unpark();
         join(watcher);
         assert_eq!(world.0.content.get(), 11, "it was called");
     });

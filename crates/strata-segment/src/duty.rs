@@ -79,7 +79,7 @@ impl Directory {
 
     /// Whether the user wants one.
     fn is_purge_thread_wanted(&self) -> bool {
-        // Relaxed: a number that stands alone; a change rings the bell.
+        // Relaxed: a number that stands alone; a change unparks the thread.
         self.tuning.purge_thread.load(Relaxed) != 0
     }
 

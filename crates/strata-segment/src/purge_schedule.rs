@@ -10,7 +10,7 @@
 //! C1  A release is followed by a pass: the releaser frees bits, fences, and reads `due`; the pass clears `due`, fences, and
 //!     reads the bits. One of the two reads sees the other's write, so either the pass sees the bits or the releaser sees
 //!     0 and arms another one.
-//! C2  The purge thread is woken after `due` is set, so it finds the pass (`bell.rs` I1).
+//! C2  The purge thread is woken after `due` is set, so it finds the pass (`parker.rs` I1).
 //!
 //! Does not know: what a pass does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
 //! `purge_no_fence`, `armed_in_silence`.

@@ -24,7 +24,7 @@
 //!
 //! Does not know: what it does; `duty` does. Model: `loom-tests/tests/p20_purge_thread.rs`.
 
-use crate::bell::Bell;
+use crate::parker::Parker;
 use strata_core::sync::mutation::{PURGE_THREAD_MOVES, REFUSE_HEEDS_THE_END};
 use strata_core::sync::{AtomicU64, Hint, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 use strata_os::clock;
@@ -77,7 +77,7 @@ impl Word {
 #[derive(Debug)]
 pub struct PurgeThread {
     word: AtomicU64,
-    bell: Bell,
+    parker: Parker,
     berth: Berth,
     /// When to try again after a refusal.
     retry_at: Hint,
@@ -88,7 +88,7 @@ impl PurgeThread {
         pub(crate) fn new() -> Self {
             Self {
                 word: AtomicU64::new(Word::new(State::Absent, 0).0),
-                bell: Bell::new(),
+                parker: Parker::new(),
                 berth: Berth::new(),
                 retry_at: Hint::new(0),
             }
@@ -199,7 +199,7 @@ impl PurgeThread {
     pub fn close(&self) -> bool {
         // AcqRel: takes the thread's berth over (I1); pairs with Release in purge_thread.rs::exchange.
         let before = Word(self.word.swap(Word::new(State::Closed, 0).0, AcqRel));
-        self.bell.ring();
+        self.parker.unpark();
         matches!(before.state(), State::Started | State::Running | State::Exited) && self.is_of_here(before)
     }
 
@@ -224,14 +224,14 @@ impl PurgeThread {
 
     /// Something is due that was not. Unparks whether there is a purge thread or not: one that begins at this moment may not be seen.
     pub(crate) fn wake(&self) {
-        self.bell.ring();
+        self.parker.unpark();
     }
 
     /// Sleeps until woken, at most that many milliseconds; may also return for no reason. For the purge thread itself.
     pub(crate) fn park(&self, milliseconds: Option<u64>) {
         match milliseconds {
-            None => self.bell.listen(),
-            Some(milliseconds) => self.bell.listen_for(milliseconds),
+            None => self.parker.park(),
+            Some(milliseconds) => self.parker.park_for(milliseconds),
         }
     }
 
@@ -245,10 +245,10 @@ impl PurgeThread {
 mod tests {
     use super::*;
 
-    static MAY_GO: Bell = Bell::new();
+    static MAY_GO: Parker = Parker::new();
 
     extern "C" fn stay() {
-        MAY_GO.listen();
+        MAY_GO.park();
     }
 
     #[test]
@@ -272,7 +272,7 @@ mod tests {
         assert!(!THREAD.claim_start() && !THREAD.is_missing());
         assert!(THREAD.exit() && THREAD.is_missing());
         assert!(THREAD.resume() && !THREAD.claim_start());
-        MAY_GO.ring();
+        MAY_GO.unpark();
         THREAD.berth().wait_until_empty(None);
         assert!(THREAD.is_missing() && !THREAD.is_running(), "it has ended without a word");
         assert!(THREAD.claim_start());

@@ -134,10 +134,10 @@ sites! {
     LAZY_STAYS_DIRTY: bool = true, mutant "lazy_is_clean" = false;
     /// `segment/purge_schedule.rs::schedule_purge` and `pass_now`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
-    /// `segment/bell.rs::ring`: publishes what the listener is to find.
-    BELL_RING: Ordering = Ordering::Release, mutant "bell_ring_relaxed" = Ordering::Relaxed;
-    /// `segment/bell.rs::ring`: wakes who sleeps already.
-    BELL_WAKES: bool = true, mutant "bell_unheard" = false;
+    /// `segment/parker.rs::unpark`: publishes what the woken thread is to find.
+    UNPARK: Ordering = Ordering::Release, mutant "unpark_relaxed" = Ordering::Relaxed;
+    /// `segment/parker.rs::unpark`: wakes a thread that sleeps already.
+    UNPARK_WAKES: bool = true, mutant "unpark_unheard" = false;
     /// `segment/purge_thread.rs::exchange`: hands the thread's place over.
     PURGE_THREAD_MOVES: Ordering = Ordering::AcqRel, mutant "purge_thread_moves_relaxed" = Ordering::Relaxed;
     /// `segment/duty.rs::exit_fence`: a purge thread that exits and the thread that schedules a pass see each other.

@@ -118,7 +118,7 @@ impl Duty {
 
     /// Whether the watcher goes on.
     pub(crate) fn goes_on(&self) -> bool {
-        // Relaxed: the bell that wakes it orders what matters.
+        // Relaxed: the parker that wakes it orders what matters.
         Word(self.0.load(Relaxed)).state() != State::Closed
     }
 

@@ -13,7 +13,7 @@ use core::ptr::null_mut;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use strata_os::thread::{self, Place};
 use strata_os::{clock, futex, machine};
-use strata_segment::Bell;
+use strata_segment::Parker;
 
 /// The callbacks are the program's: as much as the standard library gives a thread. What is not touched costs nothing.
 const STACK_BYTES: usize = 2 << 20;
@@ -27,8 +27,8 @@ const PATIENCE_MS: u64 = 1000;
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".data.strata_watches"))]
 pub(crate) static LIST: List = List::new();
 static DUTY: Duty = Duty::new();
-static BELL: Bell = Bell::new();
-static ENDED: Bell = Bell::new();
+static PARKER: Parker = Parker::new();
+static ENDED: Parker = Parker::new();
 static THREAD: Place = Place::new();
 static INTERVAL: AtomicU64 = AtomicU64::new(INTERVAL_MS);
 /// Not zero once the thread has run its last instruction but a few.
@@ -57,7 +57,7 @@ pub(crate) fn call() -> Result<(), NoThread> {
         Start::Unneeded => {}
         Start::Closed => return Err(NoThread),
     }
-    BELL.ring();
+    PARKER.unpark();
     Ok(())
 }
 
@@ -70,7 +70,7 @@ fn start(process: u64) -> Result<(), NoThread> {
     if DUTY.started(process) {
         return Ok(());
     }
-    BELL.ring();
+    PARKER.unpark();
     // SAFETY: D1: closed meanwhile, by somebody who leaves the thread to us.
     unsafe { THREAD.join() };
     Err(NoThread)
@@ -80,7 +80,7 @@ fn start(process: u64) -> Result<(), NoThread> {
 pub(crate) fn set_interval(milliseconds: u64) {
     // Relaxed: a number that stands alone.
     INTERVAL.store(milliseconds.max(1), Relaxed);
-    BELL.ring();
+    PARKER.unpark();
 }
 
 extern "C" fn watch(_: *mut c_void) -> *mut c_void {
@@ -88,14 +88,14 @@ extern "C" fn watch(_: *mut c_void) -> *mut c_void {
     while DUTY.goes_on() {
         let mut reader = Reader::default();
         match LIST.look(|threshold| reader.read(threshold)) {
-            0 => BELL.listen(),
+            0 => PARKER.park(),
             // Relaxed: a number that stands alone.
-            _ => BELL.listen_for(INTERVAL.load(Relaxed)),
+            _ => PARKER.park_for(INTERVAL.load(Relaxed)),
         }
     }
     // Relaxed: whoever reads it joins.
     HAS_ENDED.store(1, Relaxed);
-    ENDED.ring();
+    ENDED.unpark();
     null_mut()
 }
 
@@ -105,7 +105,7 @@ extern "C" fn close() {
     if !DUTY.close(machine::process()) {
         return;
     }
-    BELL.ring();
+    PARKER.unpark();
     // SAFETY: D1: it was running, so it was started and not joined; the swap gives it to one caller only.
     if !unsafe { THREAD.is_this_one() } && ends_in_time() {
         // SAFETY: as above.
@@ -122,6 +122,6 @@ fn ends_in_time() -> bool {
         if has_ended || now >= until {
             return has_ended;
         }
-        ENDED.listen_for(until - now);
+        ENDED.park_for(until - now);
     }
 }
