@@ -163,7 +163,7 @@ impl Cache {
         let (memory, holes) = (pool.uncarved_memory(), pool.holes());
         let mut filler = self.magazine(class).filler(wanted);
         pool.carve(class, filler.wanted(), |block| filler.put(block));
-        self.directory().note_rise((holes ^ pool.holes()).count_ones());
+        self.directory().note_growth((holes ^ pool.holes()).count_ones());
         (filler.finish(wanted) != 0).then_some(memory)
     }
 

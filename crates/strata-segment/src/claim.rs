@@ -80,7 +80,7 @@ impl Directory {
         if run.dirty == 0 {
             self.note_untouched(run.first, pools);
         }
-        self.note_rise((pools - run.dirty.count_ones()) * SUBPAGES);
+        self.note_growth((pools - run.dirty.count_ones()) * SUBPAGES);
     }
 
     /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
@@ -104,7 +104,7 @@ impl Directory {
         let pools = bytes.div_ceil(POOL_BYTES) as u32;
         let step = (align / POOL_BYTES).max(1) as u32;
         let run = self.claim(pools, step)?;
-        self.note_rise(self.fill_run(&run, pools, bytes));
+        self.note_growth(self.fill_run(&run, pools, bytes));
         run.first.open_run(pools);
         Some((run.first.base(), run.dirty))
     }
@@ -113,7 +113,7 @@ impl Directory {
     pub fn take_run_whole(&self, first: &Pool, pools: u32) {
         // SAFETY: the run was claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
-        self.note_rise(segment.fill_holes(arena, run_mask(first.index().get() as u32, pools)));
+        self.note_growth(segment.fill_holes(arena, run_mask(first.index().get() as u32, pools)));
     }
 
     /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.
@@ -137,7 +137,7 @@ impl Directory {
         let clean = (more & !dirty).count_ones();
         // The end of what it was may have gone back (`tail`).
         let last = run_mask(start + old - 1, 1) & segment.dirty(arena);
-        self.note_rise(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
+        self.note_growth(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
         true
     }
 }

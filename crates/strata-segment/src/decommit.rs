@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Nearly every pool with free blocks is unowned, so a purge pass reaches them whoever used them last and whether that thread sleeps.
-//! The same happens when the program takes more memory than ever (`ascent`). No pages go that were in use since the pass before; and
+//! The same happens when the program takes more memory than ever (`peak`). No pages go that were in use since the pass before; and
 //! passes that the clock makes take nothing while memory is in demand.
 //!
 //! I1  Whoever decommits owns the pool, so no list changes under it; what others give back meanwhile waits in the pool's word.
@@ -34,12 +34,12 @@ pub(crate) enum Scope {
     Idle,
     /// All that may have free pages.
     All,
-    /// Those not in use since the last pass but one, until as much went as the program rose by (`ascent`).
+    /// Those not in use since the last pass but one, until as much went as the program grew by (`peak`).
     Peak,
 }
 
 impl Scope {
-    /// Passes before this one that a pool must have been idle for. Steps of height come as fast as the program grows: where one was
+    /// Passes before this one that a pool must have been idle for. Steps above the peak come as fast as the program grows: where one was
     /// enough, `churn` had nearly twice as many page faults for the same peak.
     const fn idle_passes(self) -> u32 {
         match self {
@@ -74,7 +74,7 @@ impl Directory {
 
     /// Whether a pass has done what it was for.
     fn is_enough(&self, scope: Scope) -> bool {
-        scope == Scope::Peak && self.ascent.wanted() == 0
+        scope == Scope::Peak && self.peak.wanted() == 0
     }
 
     /// Gives back what lies behind the blocks of a pool. It has been of no use so far, whatever the blocks are: most classes of
@@ -89,8 +89,8 @@ impl Directory {
             return;
         }
         match scope {
-            Scope::Peak => self.ascent.note_dug(subpages.count_ones().into()),
-            Scope::Idle | Scope::All => self.ascent.note_purge(subpages.count_ones().into()),
+            Scope::Peak => self.peak.note_decommit(subpages.count_ones().into()),
+            Scope::Idle | Scope::All => self.peak.note_purge(subpages.count_ones().into()),
         }
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
@@ -121,12 +121,12 @@ impl Directory {
         went
     }
 
-    /// Subpages that had no memory were taken. A new height has the next [`tick`](Self::tick) decommit free pages inside unowned
+    /// Subpages that had no memory were taken. A new peak has the next [`tick`](Self::tick) decommit free pages inside unowned
     /// pools: when the caller has its block in hand.
     #[inline]
-    pub fn note_rise(&self, subpages: u32) {
+    pub fn note_growth(&self, subpages: u32) {
         if subpages != 0 {
-            self.ascent.rise(subpages.into());
+            self.peak.grow(subpages.into());
         }
     }
 
@@ -286,7 +286,7 @@ mod tests {
         half_free_pool(&DIRECTORY, SizeClass::of(1024));
         // Three steps of 1 MiB, the first two of which find that nobody takes blocks from the pool.
         let purged = [(); 3].map(|()| {
-            DIRECTORY.note_rise(256);
+            DIRECTORY.note_growth(256);
             DIRECTORY.tick();
             DIRECTORY.purged_bytes()
         });
@@ -294,11 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_goes_when_purging_is_off_whatever_the_height() {
+    fn nothing_goes_when_purging_is_off_whatever_the_peak() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_delay(u64::MAX);
         half_free_pool(&DIRECTORY, SizeClass::of(1024));
-        (0..10).for_each(|_| DIRECTORY.note_rise(1000));
+        (0..10).for_each(|_| DIRECTORY.note_growth(1000));
         DIRECTORY.tick();
         assert_eq!(DIRECTORY.purged_bytes(), 0);
     }

@@ -7,13 +7,13 @@
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
 use crate::appetite::Appetite;
-use crate::ascent::Ascent;
 use crate::asking::Asking;
 use crate::demand::Demand;
 use crate::huge_keep::HugeKeep;
 use crate::huge_pages::HugePageChoice;
 use crate::huge_shelf::HugeShelf;
 use crate::index::{Index, Kind};
+use crate::peak::Peak;
 use crate::preference::{Near, Preference};
 use crate::pressure::Pressure;
 use crate::purge::PurgeWay;
@@ -61,7 +61,7 @@ pub struct Directory {
     pub(crate) purge_schedule: PurgeSchedule,
     pub(crate) demand: Demand,
     pub(crate) trade: Trade,
-    pub(crate) ascent: Ascent,
+    pub(crate) peak: Peak,
     pub(crate) pressure: Pressure,
     pub(crate) asking: Asking,
     pub(crate) huge_shelf: HugeShelf,
@@ -109,7 +109,7 @@ impl Directory {
                 purge_schedule: PurgeSchedule::new(),
                 demand: Demand::new(),
                 trade: Trade::new(),
-                ascent: Ascent::new(),
+                peak: Peak::new(),
                 pressure: Pressure::new(),
                 asking: Asking::new(),
                 huge_shelf: HugeShelf::new(),

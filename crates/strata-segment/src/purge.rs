@@ -169,8 +169,8 @@ impl Directory {
     pub(crate) fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
             let dirty = run & segment.dirty(arena);
-            let units = dirty.count_ones() * SUBPAGES - segment.fill_holes(arena, dirty);
-            self.ascent.note_purge(units.into());
+            let subpages = dirty.count_ones() * SUBPAGES - segment.fill_holes(arena, dirty);
+            self.peak.note_purge(subpages.into());
             self.numbers.purged_bytes.add(u64::from(run.count_ones()) * POOL_BYTES as u64);
             self.numbers.purged_pools.add(run.count_ones().into());
         }

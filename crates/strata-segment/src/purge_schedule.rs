@@ -99,7 +99,7 @@ impl Directory {
     /// due.
     #[inline]
     pub fn tick(&self) {
-        if self.ascent.take_due() {
+        if self.peak.take_due() {
             self.decommit_for_peak();
         }
         if let Some(due) = self.purge_schedule.due() {

@@ -28,7 +28,7 @@ impl Directory {
         }
         // SAFETY: made a word of above.
         let (_, untouched) = unsafe { OwnedPool::from_raw(place) }.close();
-        self.ascent.note_purge(untouched.into());
+        self.peak.note_purge(untouched.into());
         if CLOSE_BEFORE_RELEASE {
             // SAFETY: closed; the token was the caller's, who has it no more.
             unsafe { self.release_run(first, 1) };

@@ -33,7 +33,7 @@ const FILLED_BUT_FOR_PART: u64 = 16;
 const WORTH_PART: usize = 16;
 
 impl Directory {
-    /// A claimed run of so many pools is used, for `bytes`. How many units without memory it takes among those that had been used.
+    /// A claimed run of so many pools is used, for `bytes`. How many subpages without memory it takes among those that had been used.
     pub(crate) fn fill_run(&self, run: &ClaimedRun, pools: u32, bytes: usize) -> u32 {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(run.first) };
@@ -57,31 +57,31 @@ impl Directory {
         filled
     }
 
-    /// So many units without memory are taken.
-    fn note_missed(&self, units: u32) -> u32 {
-        if units != 0 {
-            self.appetite.missed.note(u64::from(units) * SUBPAGE_BYTES as u64, clock::milliseconds());
+    /// Subpages without memory are taken.
+    fn note_missed(&self, subpages: u32) -> u32 {
+        if subpages != 0 {
+            self.appetite.missed.note(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
         }
-        units
+        subpages
     }
 
     fn is_little_missed(&self) -> bool {
         self.appetite.missed.lately(clock::milliseconds()) <= MISSED_BYTES
     }
 
-    /// The units, if there are any, lie between the allocation and the end of the pool.
-    fn give_back_end(&self, segment: &Segment, arena: u32, pool: &Pool, units: u32) {
-        if units == 0 {
+    /// The subpages, if there are any, lie between the allocation and the end of the pool.
+    fn give_back_end(&self, segment: &Segment, arena: u32, pool: &Pool, subpages: u32) {
+        if subpages == 0 {
             return;
         }
         segment.shun_huge_pages(arena);
         // What lies between is holes, without memory: it goes again with the others, by one call.
-        let pages = pages_over(units, machine::page_size());
+        let pages = pages_over(subpages, machine::page_size());
         let (first, end) =
             (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
         // SAFETY: whole pages of a pool of the caller's, behind what is in use.
-        if unsafe { self.purge_part(pool, first..end, units.count_ones()) } {
-            self.ascent.note_purge(units.count_ones().into());
+        if unsafe { self.purge_part(pool, first..end, subpages.count_ones()) } {
+            self.peak.note_purge(subpages.count_ones().into());
         }
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     use strata_os::memory;
 
     const ALL: u64 = POOL_BYTES as u64;
-    const UNIT: u64 = SUBPAGE_BYTES as u64;
+    const SUBPAGE: u64 = SUBPAGE_BYTES as u64;
     /// A pool and a little of the next.
     const BYTES: usize = POOL_BYTES + 100;
 
@@ -141,7 +141,7 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         leave(&DIRECTORY, 2);
         let start = new(&DIRECTORY, BYTES);
-        assert_eq!(given_back(&DIRECTORY), (ALL - UNIT, 1));
+        assert_eq!(given_back(&DIRECTORY), (ALL - SUBPAGE, 1));
         let mut pages = [0; 2 * POOL_BYTES / SUBPAGE_BYTES];
         let pages = &mut pages[..2 * POOL_BYTES / machine::page_size()];
         assert!(memory::find_resident(start, pages));
@@ -158,7 +158,7 @@ mod tests {
             unsafe { start.write_bytes(1, bytes) };
             free(&DIRECTORY, start);
         }
-        assert_eq!(given_back(&DIRECTORY), (ALL - UNIT, 1));
+        assert_eq!(given_back(&DIRECTORY), (ALL - SUBPAGE, 1));
     }
 
     #[test]
@@ -172,13 +172,13 @@ mod tests {
             }
         };
         turns();
-        assert_eq!(given_back(&DIRECTORY), (ALL - UNIT, 1));
+        assert_eq!(given_back(&DIRECTORY), (ALL - SUBPAGE, 1));
         DIRECTORY.appetite.missed.note(2 * MISSED_BYTES, clock::milliseconds());
         turns();
-        assert_eq!(given_back(&DIRECTORY), (ALL - UNIT, 1));
+        assert_eq!(given_back(&DIRECTORY), (ALL - SUBPAGE, 1));
         leave(&DIRECTORY, 2);
         let _run = new(&DIRECTORY, BYTES);
-        assert_eq!(given_back(&DIRECTORY), (2 * (ALL - UNIT), 2), "blocks left it");
+        assert_eq!(given_back(&DIRECTORY), (2 * (ALL - SUBPAGE), 2), "blocks left it");
     }
 
     #[test]
