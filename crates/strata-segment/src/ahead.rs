@@ -8,8 +8,8 @@
 //! Does not know: who fills pools; thread caches do. Measured: decision 0009.
 
 use crate::directory::Directory;
-use crate::huge_pages::FIT_ARENAS;
 use crate::segment::Segment;
+use crate::thp::FIT_ARENAS;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::pool::Pool;
 use strata_os::{machine, memory};
@@ -23,7 +23,7 @@ impl Directory {
     pub fn take_ahead(&self, pool: &Pool) {
         // SAFETY: committed with its arena; the caller's.
         if self.may_take_ahead(pool) && !unsafe { memory::populate(pool.base(), POOL_BYTES) } {
-            self.appetite.note_refusal_to_populate();
+            self.thp.note_refusal_to_populate();
         }
     }
 
@@ -34,7 +34,7 @@ impl Directory {
             && POOL_BYTES / machine::page_size() >= LEAST_PAGES
             && !segment.is_advised(arena)
             && !segment.is_pinned()
-            && self.appetite.may_populate()
+            && self.thp.may_populate()
             && self.is_far_from_limit(ARENA_BYTES as u64)
     }
 }
@@ -42,7 +42,7 @@ impl Directory {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::huge_pages::HugePageChoice;
+    use crate::thp::HugePageChoice;
     use strata_core::sync::Ordering::Relaxed;
 
     fn claim(directory: &Directory) -> &'static Pool {
@@ -70,7 +70,7 @@ mod tests {
     fn a_kernel_that_refused_is_not_asked_again() {
         static DIRECTORY: Directory = Directory::new();
         let pool = claim(&DIRECTORY);
-        DIRECTORY.appetite.note_refusal_to_populate();
+        DIRECTORY.thp.note_refusal_to_populate();
         assert!(!DIRECTORY.may_take_ahead(pool));
     }
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn what_comes_in_huge_pages_is_not_taken_ahead() {
         static DIRECTORY: Directory = Directory::new();
-        DIRECTORY.appetite.policy.set(1 + machine::HugePages::OnAdvice as u64);
+        DIRECTORY.thp.policy.set(1 + machine::HugePages::OnAdvice as u64);
         DIRECTORY.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
         assert!(!DIRECTORY.may_take_ahead(claim(&DIRECTORY)));
     }

@@ -6,11 +6,9 @@
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
-use crate::appetite::Appetite;
 use crate::asking::Asking;
 use crate::demand::Demand;
 use crate::huge_keep::HugeKeep;
-use crate::huge_pages::HugePageChoice;
 use crate::huge_shelf::HugeShelf;
 use crate::index::{Index, Kind};
 use crate::peak::Peak;
@@ -20,6 +18,8 @@ use crate::purge::PurgeWay;
 use crate::purge_schedule::PurgeSchedule;
 use crate::purge_thread::PurgeThread;
 use crate::segment::Segment;
+use crate::thp::HugePageChoice;
+use crate::thp_policy::ThpPolicy;
 use crate::trade::Trade;
 use crate::vacancy::TRIES;
 use strata_core::counters::Counter;
@@ -66,7 +66,7 @@ pub struct Directory {
     pub(crate) asking: Asking,
     pub(crate) huge_shelf: HugeShelf,
     pub(crate) huge_keep: HugeKeep,
-    pub(crate) appetite: Appetite,
+    pub(crate) thp: ThpPolicy,
     pub(crate) preference: Preference,
     pub(crate) numbers: Numbers,
     pub(crate) index: Index,
@@ -114,7 +114,7 @@ impl Directory {
                 asking: Asking::new(),
                 huge_shelf: HugeShelf::new(),
                 huge_keep: HugeKeep::new(),
-                appetite: Appetite::new(),
+                thp: ThpPolicy::new(),
                 preference: Preference::new(),
                 numbers: Numbers {
                     reserved_bytes: Counter::zero(),
@@ -144,7 +144,7 @@ impl Directory {
     pub(crate) fn grow(&self) -> bool {
         self.make_room(ARENA_BYTES);
         self.trade_kept(ARENA_BYTES);
-        self.appetite.timed(|| self.take_more())
+        self.thp.timed(|| self.take_more())
     }
 
     fn take_more(&self) -> bool {

@@ -13,8 +13,8 @@
 //! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
 
 use crate::directory::Directory;
-use crate::huge_pages::Pages;
 use crate::piece::{MappingNumber, Piece};
+use crate::thp::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaHead;
@@ -76,7 +76,7 @@ impl Directory {
         if needed as u64 > machine::largest_mapping() {
             return None;
         }
-        self.appetite.note_refused();
+        self.thp.note_refused();
         loop {
             let ticket = self.asking.ticket();
             // Whole huge pages may have been what was too much, and others may have made room.
@@ -131,7 +131,7 @@ impl Directory {
         let extended = if in_place {
             head
         } else {
-            self.appetite.blocks.look_before_it_goes(start, old);
+            self.thp.blocks.look_before_it_goes(start, old);
             // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
@@ -193,7 +193,7 @@ impl Directory {
         self.numbers.huge_bytes.add(bytes as u64);
         self.huge_keep.note_live(self.numbers.huge_bytes.get());
         let now = clock::milliseconds();
-        if self.appetite.freed_lately(now) {
+        if self.thp.freed_lately(now) {
             self.huge_keep.note_asked_again(bytes as u64, now);
         }
         self.keep_no_more_than_pays(now);
@@ -210,8 +210,8 @@ impl Directory {
         self.numbers.huge_blocks.subtract(1);
         self.numbers.huge_bytes.subtract(piece.bytes as u64);
         let now = clock::milliseconds();
-        self.appetite.note_freed(piece.bytes as u64, now);
-        self.appetite.blocks.look_before_it_goes(piece.start, piece.bytes);
+        self.thp.note_freed(piece.bytes as u64, now);
+        self.thp.blocks.look_before_it_goes(piece.start, piece.bytes);
         self.huge_shelf.put(piece, &self.unmapping());
         self.keep_no_more_than_pays(now);
         self.schedule_purge();

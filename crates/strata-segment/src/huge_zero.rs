@@ -128,7 +128,7 @@ impl Clearing {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::huge_pages::HugePageChoice;
+    use crate::thp::HugePageChoice;
     use std::vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::ARENA_BYTES;

@@ -19,7 +19,7 @@
 //! | `vacant`     | the arena's addresses were given back                    | `vacancy`                   |
 //! | `absent`     | … and others may have them                               | `vacancy`                   |
 //! | `born`       | the arena was ready once: its headers are there for good | `init_arena`                |
-//! | `advised`    | the arena may get huge pages (`huge_pages` H1)           | `add_arena`, `purge`        |
+//! | `advised`    | the arena may get huge pages (`thp` H1)                  | `add_arena`, `purge`        |
 //! | `abandoned[c]` | (hint) the arena has unowned pools of class c with room   | `publish`, `adopt`          |
 //!
 //! A segment in explicit huge pages (`Backing::Hugetlb`) has all its arenas from the start, and keeps its memory for good.

@@ -45,7 +45,7 @@ impl Directory {
         }
         let filled = segment.fill_holes(arena, (run.dirty & !last) << start);
         if is_clean {
-            self.appetite.arenas.spend(FILLED_BUT_FOR_PART * (POOL_BYTES - used) as u64);
+            self.thp.arenas.spend(FILLED_BUT_FOR_PART * (POOL_BYTES - used) as u64);
             return self.note_missed(filled);
         }
         // SAFETY: the arena was initialised before its bits could be claimed.
@@ -60,13 +60,13 @@ impl Directory {
     /// Subpages without memory are taken.
     fn note_missed(&self, subpages: u32) -> u32 {
         if subpages != 0 {
-            self.appetite.missed.note(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
+            self.thp.missed.note(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
         }
         subpages
     }
 
     fn is_little_missed(&self) -> bool {
-        self.appetite.missed.lately(clock::milliseconds()) <= MISSED_BYTES
+        self.thp.missed.lately(clock::milliseconds()) <= MISSED_BYTES
     }
 
     /// The subpages, if there are any, lie between the allocation and the end of the pool.
@@ -89,7 +89,7 @@ impl Directory {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::huge_pages::HugePageChoice;
+    use crate::thp::HugePageChoice;
     use core::ptr::NonNull;
     use std::vec::Vec;
     use strata_core::block::Chain;
@@ -173,7 +173,7 @@ mod tests {
         };
         turns();
         assert_eq!(given_back(&DIRECTORY), (ALL - SUBPAGE, 1));
-        DIRECTORY.appetite.missed.note(2 * MISSED_BYTES, clock::milliseconds());
+        DIRECTORY.thp.missed.note(2 * MISSED_BYTES, clock::milliseconds());
         turns();
         assert_eq!(given_back(&DIRECTORY), (ALL - SUBPAGE, 1));
         leave(&DIRECTORY, 2);
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn what_runs_leave_untouched_uses_up_trust_in_huge_pages() {
         static DIRECTORY: Directory = Directory::new();
-        let (arenas, first) = (&DIRECTORY.appetite.arenas, new(&DIRECTORY, 2 * POOL_BYTES));
+        let (arenas, first) = (&DIRECTORY.thp.arenas, new(&DIRECTORY, 2 * POOL_BYTES));
         // SAFETY: allocated just now, of this length.
         unsafe { first.write_bytes(1, 2 * POOL_BYTES) };
         arenas.watch(first, 2 * POOL_BYTES, 2 << 20);

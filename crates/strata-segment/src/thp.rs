@@ -3,7 +3,7 @@
 //!
 //! | what is taken       | in huge pages, by option `auto`, if                                                          |
 //! |---------------------|----------------------------------------------------------------------------------------------|
-//! | an arena            | those taken lately are many, for as much as is in use ([`growth`]), and the last one taken   |
+//! | an arena            | those taken lately are many, for as much as is in use ([`thp_growth`]), and the last one taken   |
 //! |                     | in small pages is filled: then as much again as was in use then, and the next in small pages |
 //! | a huge block, fresh | 16 MiB live in such with this one, it need not be zero, and the last one before is filled:   |
 //! |                     | then twice as much as that, or [`HEAVY_BYTES`] if so much lives                              |
@@ -11,7 +11,7 @@
 //!
 //! Nothing is taken so unseen ([`evidence`]): what is touched here and there would take hundreds of times the memory. A block in huge
 //! pages ends in small ones, wherever it ends, and those show whether it is filled, too; so a block that is to be a witness is not
-//! rounded up. If huge pages are slow to come, none is asked for for a while (`appetite`). Where the system gives them to everybody,
+//! rounded up. If huge pages are slow to come, none is asked for for a while (`thp_policy`). Where the system gives them to everybody,
 //! all that would not be asked for declines; only a heap of [`HEAVY_BYTES`] need not grow fast there.
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
@@ -23,10 +23,10 @@
 
 use crate::directory::Directory;
 use crate::evidence;
-use crate::growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
 use crate::pace::Rate;
 use crate::piece::Piece;
 use crate::segment::Segment;
+use crate::thp_growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::Pool;
@@ -80,10 +80,10 @@ impl Directory {
         // SAFETY: committed, and the caller's.
         let advised = unsafe { pages.ask_for(start, ARENA_BYTES) };
         if advised {
-            self.appetite.arenas.spend(ARENA_BYTES as u64);
+            self.thp.arenas.spend(ARENA_BYTES as u64);
         } else if FIT_ARENAS {
             let pools = start.map_addr(|start| start.saturating_add(POOL_BYTES));
-            self.appetite.arenas.watch(pools, ARENA_BYTES - POOL_BYTES, self.committed_pool_bytes());
+            self.thp.arenas.watch(pools, ARENA_BYTES - POOL_BYTES, self.committed_pool_bytes());
         }
         advised
     }
@@ -101,16 +101,17 @@ impl Directory {
 
     fn pays_for_arena(&self) -> bool {
         let now = clock::milliseconds();
-        let taken = self.appetite.taken.rate(now);
+        let taken = self.thp.taken.rate(now);
         // This one is not filled yet, so it counts from the next one on.
-        self.appetite.taken.note(ARENA_BYTES as u64, now);
-        self.growth_pays(taken) && self.appetite.arenas.speaks_for(ARENA_BYTES as u64)
+        self.thp.taken.note(ARENA_BYTES as u64, now);
+        self.growth_pays(taken) && self.thp.arenas.speaks_for(ARENA_BYTES as u64)
     }
 
     /// Where everybody has huge pages, a heavy heap has them however slowly it grows.
     fn growth_pays(&self, taken: Rate) -> bool {
-        growth::pays(self.committed_pool_bytes(), taken) && growth::pays(self.used_pool_bytes(), taken)
-            || self.committed_pool_bytes() >= HEAVY_BYTES && self.appetite.policy() == HugePages::Always
+        thp_growth::pays(self.committed_pool_bytes(), taken)
+            && thp_growth::pays(self.used_pool_bytes(), taken)
+            || self.committed_pool_bytes() >= HEAVY_BYTES && self.thp.policy() == HugePages::Always
     }
 
     fn used_pool_bytes(&self) -> u64 {
@@ -164,14 +165,14 @@ impl Directory {
         let bytes = bytes as u64;
         let pages = self.pages(|| {
             self.numbers.huge_bytes.get() + bytes >= GROWTH_BYTES
-                && self.appetite.blocks.speaks_for(bytes / LONGER)
+                && self.thp.blocks.speaks_for(bytes / LONGER)
         });
         if pages == Pages::Any { self.unless_for_everybody() } else { pages }
     }
 
     /// Small pages, where the system gives huge ones to everybody who does not decline.
     fn unless_for_everybody(&self) -> Pages {
-        if FIT_ARENAS && self.appetite.policy() == HugePages::Always { Pages::Small } else { Pages::Any }
+        if FIT_ARENAS && self.thp.policy() == HugePages::Always { Pages::Small } else { Pages::Any }
     }
 
     /// Bytes of a huge block were taken, which may be in huge pages or are not: the next one depends on what comes of them.
@@ -179,7 +180,7 @@ impl Directory {
         if !FIT_ARENAS {
             return;
         }
-        let (blocks, witness) = (&self.appetite.blocks, small_pages(start, bytes, may_be_huge));
+        let (blocks, witness) = (&self.thp.blocks, small_pages(start, bytes, may_be_huge));
         if may_be_huge {
             blocks.spend(bytes as u64);
         }
@@ -193,7 +194,7 @@ impl Directory {
         match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
             Some(whole)
                 if pages == Pages::Huge
-                    && self.appetite.blocks.is_plenty_for(bytes as u64)
+                    && self.thp.blocks.is_plenty_for(bytes as u64)
                     && whole - bytes <= bytes / LITTLE =>
             {
                 whole
@@ -222,14 +223,14 @@ impl Directory {
         // Relaxed: a number that stands alone.
         let choice = HugePageChoice::of(self.tuning.huge_pages.load(Relaxed));
         let wanted = match choice {
-            HugePageChoice::Auto => pays() && !self.appetite.is_slow(clock::milliseconds()),
+            HugePageChoice::Auto => pays() && !self.thp.is_slow(clock::milliseconds()),
             HugePageChoice::Never => false,
             HugePageChoice::Always => true,
         };
         if !wanted && choice == HugePageChoice::Auto {
             return Pages::Any;
         }
-        match (self.appetite.policy(), wanted) {
+        match (self.thp.policy(), wanted) {
             (HugePages::OnAdvice | HugePages::Always, true) => Pages::Huge,
             (HugePages::Always, false) => Pages::Small,
             (HugePages::Never, _) | (HugePages::OnAdvice, false) => Pages::Any,
@@ -296,5 +297,5 @@ impl Segment {
 }
 
 #[cfg(all(test, not(strata_loom)))]
-#[path = "huge_pages_tests.rs"]
+#[path = "thp_tests.rs"]
 mod tests;

@@ -1,10 +1,10 @@
-//! What is known of a program's appetite for memory when it is taken in huge pages, or not, and what the kernel allows.
+//! What transparent huge pages are decided by: how fast memory is taken, whether it is filled, what the kernel allows, how slow it is.
 //!
-//! Does not know: what follows from it; `huge_pages` does.
+//! Does not know: what follows from it; `thp` does.
 
 use crate::evidence::Evidence;
-use crate::huge_pages::FIT_ARENAS;
 use crate::pace::Pace;
+use crate::thp::FIT_ARENAS;
 use strata_core::sync::Hint;
 use strata_os::clock;
 use strata_os::machine::{self, HugePages};
@@ -19,7 +19,7 @@ const PAUSE_MS: u64 = 1000;
 
 /// What is known.
 #[derive(Debug)]
-pub(crate) struct Appetite {
+pub(crate) struct ThpPolicy {
     /// Bytes of arenas taken.
     pub(crate) taken: Pace,
     /// Bytes of huge blocks freed.
@@ -39,7 +39,7 @@ pub(crate) struct Appetite {
     no_populate: Hint,
 }
 
-impl Appetite {
+impl ThpPolicy {
     pub(crate) const fn new() -> Self {
         Self {
             taken: Pace::new(),
@@ -124,20 +124,20 @@ mod tests {
 
     #[test]
     fn what_took_long_is_slow_for_a_while() {
-        let appetite = Appetite::new();
+        let policy = ThpPolicy::new();
         let now = clock::milliseconds();
-        assert!(!appetite.is_slow(now));
-        assert!(appetite.timed(|| {
+        assert!(!policy.is_slow(now));
+        assert!(policy.timed(|| {
             sleep(Duration::from_nanos(2 * SLOW_NS));
             true
         }));
-        assert!(!appetite.is_slow(now), "another had the processor");
-        assert!(appetite.timed(|| {
+        assert!(!policy.is_slow(now), "another had the processor");
+        assert!(policy.timed(|| {
             let begun = clock::processor_nanoseconds();
             while clock::processor_nanoseconds() - begun < SLOW_NS {}
             true
         }));
-        assert!(appetite.is_slow(now) && !appetite.is_slow(clock::milliseconds() + PAUSE_MS));
-        assert!(!appetite.timed(|| false));
+        assert!(policy.is_slow(now) && !policy.is_slow(clock::milliseconds() + PAUSE_MS));
+        assert!(!policy.timed(|| false));
     }
 }

@@ -9,8 +9,8 @@ use strata_core::layout::LARGEST_RUN_POOLS;
 
 /// A directory for which the kernel has this policy, and gives pages fast.
 fn assume(directory: &Directory, policy: HugePages) {
-    directory.appetite.policy.set(1 + policy as u64);
-    directory.appetite.slow_ns.set(u64::MAX);
+    directory.thp.policy.set(1 + policy as u64);
+    directory.thp.slow_ns.set(u64::MAX);
 }
 
 /// Takes single pools until `bytes` are in use, and fills them.
@@ -99,7 +99,7 @@ fn a_heap_takes_no_more_once_they_were_slow_to_come() {
     grow_to(&DIRECTORY, HEAVY_BYTES + 2 * ARENA_BYTES as u64);
     let before = advised_arenas(&DIRECTORY);
     assert_ne!(before, 0);
-    DIRECTORY.appetite.slow_ns.set(0);
+    DIRECTORY.thp.slow_ns.set(0);
     grow_to(&DIRECTORY, HEAVY_BYTES + 6 * ARENA_BYTES as u64);
     assert!(advised_arenas(&DIRECTORY) <= before + 1, "the first that was timed");
 }
