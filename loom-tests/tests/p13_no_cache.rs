@@ -1,4 +1,4 @@
-//! P13: a thread that is ending has no cache and gets none: what it frees is settled at once, what it allocates comes from a
+//! P13: a thread that is ending has no cache and gets none: what it frees is given back at once, what it allocates comes from a
 //! cache that it borrows and leaves, and nothing of either stays behind.
 #![cfg(strata_loom)]
 
@@ -41,10 +41,10 @@ fn allocating_without_a_cache_against_a_thread_that_starts() {
         let ending = spawn(move || world.without_cache().alloc(HALF));
         let ours = world.enter();
         let block = ours.alloc(HALF);
-        let guests = join(ending);
-        guests.expect_intact();
+        let theirs = join(ending);
+        theirs.expect_intact();
         block.expect_intact();
-        ours.free(guests);
+        ours.free(theirs);
         ours.free(block);
         world.end([ours]);
     });

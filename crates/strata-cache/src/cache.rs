@@ -207,7 +207,7 @@ impl Cache {
         unsafe { self.classes.get_unchecked(class.index()) }
     }
 
-    /// The shared state; a stand-in (`EMPTY`) has none.
+    /// The shared state; a sentinel (`EMPTY`) has none.
     #[inline]
     pub(crate) fn runtime(&self) -> Option<&'static Runtime> {
         // SAFETY: set by `join` to a runtime that lives for ever.
@@ -218,7 +218,7 @@ impl Cache {
     #[inline]
     pub(crate) fn directory(&self) -> &'static Directory {
         debug_assert!(self.runtime().is_some());
-        // SAFETY: only caches that joined a runtime get here: stand-ins are turned away at every cold door.
+        // SAFETY: only caches that joined a runtime get here: sentinels are turned away at every cold door.
         &unsafe { self.runtime().unwrap_unchecked() }.directory
     }
 

@@ -62,7 +62,7 @@ impl Cache {
     /// Frees a block whose magazine is full.
     ///
     /// # Safety
-    /// - The caller is the thread whose cache this is, and no stand-in; the block serves as one of `class`, and is the caller's to
+    /// - The caller is the thread whose cache this is, and no sentinel; the block serves as one of `class`, and is the caller's to
     ///   give back.
     pub(crate) unsafe fn flush(&self, class: SizeClass, block: BlockPtr) {
         let magazine = self.magazine(class);

@@ -16,7 +16,7 @@ use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::SETTLE_GIVES;
+use strata_core::sync::mutation::CACHELESS_FREE_GIVES;
 
 impl Cache {
     /// Frees a block that serves as one of `class`.
@@ -99,7 +99,7 @@ impl Cache {
             // SAFETY: the same contract, with the cache that the thread has by now.
             Some(own) => unsafe { own.free(UserPtr::new(block.as_non_null()), class) },
             // SAFETY: the same contract.
-            None => unsafe { settle_without_cache(block) },
+            None => unsafe { free_without_cache(block) },
         }
     }
 }
@@ -108,11 +108,11 @@ impl Cache {
 ///
 /// # Safety
 /// - The block is of a pool, and the caller's to give back.
-unsafe fn settle_without_cache(block: BlockPtr) {
+unsafe fn free_without_cache(block: BlockPtr) {
     // SAFETY: a block of a pool.
     let pool = unsafe { pool_of(block) };
     if let Format::Blocks(class) = pool.format()
-        && SETTLE_GIVES
+        && CACHELESS_FREE_GIVES
     {
         // SAFETY: the caller's block, of this pool.
         unsafe { crate::flush::give(thread::shared_directory(), pool, class, &Chain::of(block)) };

@@ -64,7 +64,7 @@ impl Cache {
     #[inline(never)]
     pub(crate) unsafe fn refill(&self, class: SizeClass) -> Option<BlockPtr> {
         if self.runtime().is_none() {
-            // A stand-in: the thread has no cache yet, or no longer.
+            // A sentinel: the thread has no cache yet, or no longer.
             return thread::alloc_without_cache(class);
         }
         let block = self

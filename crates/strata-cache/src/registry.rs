@@ -82,7 +82,7 @@ impl Runtime {
         }
     }
 
-    /// The same for a heap's cache, on a thread whose own is `own` (or a stand-in): whoever deletes a heap has usually freed
+    /// The same for a heap's cache, on a thread whose own is `own` (or a sentinel): whoever deletes a heap has usually freed
     /// its blocks, and those that still wait in its magazines would keep pools in use.
     ///
     /// # Safety

@@ -45,7 +45,7 @@ strata_os::thread_word! {
 /// Rounds of destructors that the cache sits out (I3), of the four that POSIX promises.
 const ROUNDS_TO_WAIT: u32 = 1;
 
-/// The calling thread's cache, or a stand-in that owns nothing.
+/// The calling thread's cache, or a sentinel that owns nothing.
 #[inline(always)]
 pub fn cache() -> &'static Cache {
     // SAFETY: the word holds the address of EMPTY, DEAD or a cache of the registry, none of which is ever unmapped.
@@ -57,7 +57,7 @@ pub(crate) fn shared_directory() -> &'static Directory {
     &RUNTIME.directory
 }
 
-/// The segment layer, as seen from `cache`, which may be a stand-in.
+/// The segment layer, as seen from `cache`, which may be a sentinel.
 pub(crate) fn directory(_cache: &Cache) -> &'static Directory {
     &RUNTIME.directory
 }

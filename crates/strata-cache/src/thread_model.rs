@@ -1,6 +1,6 @@
 //! The current thread's cache, in models: there is no thread word; every actor holds its cache in its hand.
 //!
-//! A stand-in (a cache that was never entered) is that of a thread that is ending, as `DEAD` is in the shipped build.
+//! A sentinel (a cache that was never entered) is that of a thread that is ending, as `DEAD` is in the shipped build.
 //!
 //! Does not know: which thread calls.
 

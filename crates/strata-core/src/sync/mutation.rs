@@ -108,8 +108,8 @@ sites! {
     ABANDON_FLUSHES: bool = true, mutant "abandon_forgets_the_magazines" = false;
     /// `cache/maintenance.rs::abandon`: lets the active pools go.
     ABANDON_LETS_GO: bool = true, mutant "abandon_keeps_the_active_pools" = false;
-    /// `cache/free.rs::settle_without_cache`: gives the block to its pool.
-    SETTLE_GIVES: bool = true, mutant "settled_without_giving" = false;
+    /// `cache/free.rs::free_without_cache`: gives the block to its pool.
+    CACHELESS_FREE_GIVES: bool = true, mutant "cacheless_free_gives_nothing" = false;
     /// `cache/flush.rs::give`: publishes the pool that its free gave room.
     FLUSH_PUBLISHES: bool = true, mutant "flush_forgets_to_publish" = false;
     /// `cache/flush.rs::give`: releases the pool whose last live block it frees.
