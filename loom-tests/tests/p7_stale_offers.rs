@@ -158,7 +158,7 @@ fn a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it() {
             let block = theirs.alloc(QUARTER);
             (theirs, block)
         });
-        if let Some(run) = directory.claim_alike(HALF) {
+        if let Some(run) = directory.claim_affine(HALF) {
             run.first.open_run(1);
             // SAFETY: claimed above, and used no more.
             unsafe { directory.free_large(run.first) };
@@ -181,7 +181,7 @@ fn the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned() {
         directory.offer_free_pools(HALF);
         // Takes the bit that it saw of a free pool; by then it may be that of an unowned one with room.
         let other = spawn(move || {
-            if let Some(run) = directory.claim_alike(HALF) {
+            if let Some(run) = directory.claim_affine(HALF) {
                 directory.release_pool(run.open(HALF, 0));
             }
         });

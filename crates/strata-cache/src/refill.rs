@@ -126,7 +126,7 @@ impl Cache {
         {
             return Some(memory);
         }
-        let run = directory.claim_alike(class).or_else(|| directory.claim_pool());
+        let run = directory.claim_affine(class).or_else(|| directory.claim_pool());
         match run {
             Some(run) => {
                 self.note_claimed(class, &run);

@@ -15,8 +15,8 @@
 extern crate std;
 
 mod adopt;
+mod affine;
 mod ahead;
-mod alike;
 mod asking;
 mod census;
 mod claim;

@@ -2,7 +2,7 @@
 //!
 //! Does not know: when memory goes back to the OS; `purge` does.
 
-use crate::alike::FREED_ARE_OFFERED;
+use crate::affine::FREED_ARE_OFFERED;
 use crate::claim::run_mask;
 use crate::directory::Directory;
 use crate::misuse;

@@ -84,10 +84,10 @@ sites! {
     ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_bit" = false;
     /// `segment/adopt.rs::adopt`: puts a published pool of another class back into the bitmap.
     ADOPT_PUTS_BACK: bool = true, mutant "adopt_loses_the_bit" = false;
-    /// `segment/alike.rs::claim_alike_in`: a bit that turns out to be a published pool's is set again.
-    ALIKE_PUTS_BACK: bool = true, mutant "alike_loses_the_bit" = false;
-    /// `segment/alike.rs::claim_alike_in`: claims what it was offered.
-    ALIKE_CLAIMS: bool = true, mutant "alike_trusts_the_offer" = false;
+    /// `segment/affine.rs::claim_affine_in`: a bit that turns out to be a published pool's is set again.
+    AFFINE_PUTS_BACK: bool = true, mutant "affine_loses_the_bit" = false;
+    /// `segment/affine.rs::claim_affine_in`: claims what it was offered.
+    AFFINE_CLAIMS: bool = true, mutant "affine_trusts_the_offer" = false;
     /// `segment/release.rs::release_pool`: the header is idle before the bit is given back.
     CLOSE_BEFORE_RELEASE: bool = true, mutant "pool_closed_late" = false;
     /// `segment/release.rs::abandon`: the pool is unowned before its bit is set.

@@ -1,4 +1,4 @@
-//! A free pool goes to the class that it served last, if that is known of one: its memory is where the class will touch it again.
+//! Class-affine reuse: a free pool goes to the class that it served last, since its memory is where the class will touch it again.
 //!
 //! ```text
 //!   a class's blocks lie at the front of a pool, on as many pages as it had blocks for:
@@ -22,15 +22,15 @@ use crate::segment::Segment;
 use strata_core::arena;
 use strata_core::pool::RemoteState;
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::{ALIKE_CLAIMS, ALIKE_PUTS_BACK};
+use strata_core::sync::mutation::{AFFINE_CLAIMS, AFFINE_PUTS_BACK};
 
 /// Whether what is given back is offered. In models only where one asks for it: all others would have too many executions.
 pub(crate) const FREED_ARE_OFFERED: bool = !cfg!(strata_loom);
 
 impl Directory {
     /// Claims a pool that served `class` last, and still has its memory.
-    pub fn claim_alike(&self, class: SizeClass) -> Option<ClaimedRun> {
-        let run = self.find_in_segments(Kind::Abandoned(class), |segment| segment.claim_alike(class))?;
+    pub fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
+        let run = self.find_in_segments(Kind::Abandoned(class), |segment| segment.claim_affine(class))?;
         self.demand.note_claim(1, run.dirty.count_ones());
         self.note_taken(&run, 1);
         Some(run)
@@ -38,21 +38,21 @@ impl Directory {
 }
 
 impl Segment {
-    /// Those of an arena's pools that are not for `claim_alike`.
+    /// Those of an arena's pools that are not for `claim_affine`.
     pub(crate) fn taken(&self, arena: u32) -> u64 {
         if FREED_ARE_OFFERED { !self.pools[arena as usize].glance() } else { u64::MAX }
     }
 
-    fn claim_alike(&self, class: SizeClass) -> Option<ClaimedRun> {
-        bits_of(self.abandoned_summary(class).hints()).find_map(|arena| self.claim_alike_in(arena, class))
+    fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
+        bits_of(self.abandoned_summary(class).hints()).find_map(|arena| self.claim_affine_in(arena, class))
     }
 
-    fn claim_alike_in(&self, index: u32, class: SizeClass) -> Option<ClaimedRun> {
+    fn claim_affine_in(&self, index: u32, class: SizeClass) -> Option<ClaimedRun> {
         let (place, bits) = (self.arena(index), &self.pools[index as usize]);
         // SAFETY: a raised bit means an initialised arena.
         let bitmap = unsafe { arena::abandoned(place) };
         while let Some(offer) = bitmap.take_among(class, self.free_with_memory(index), 0) {
-            if !ALIKE_CLAIMS || bits.claim_exactly(offer.bit()) {
+            if !AFFINE_CLAIMS || bits.claim_exactly(offer.bit()) {
                 self.open.clear_if(index, || bits.glance() == 0);
                 let dirty = self.dirty(index) >> offer.get() & 1;
                 // SAFETY: a pool of an initialised arena.
@@ -61,7 +61,7 @@ impl Segment {
             // SAFETY: as above.
             let pool = unsafe { place.pool(offer) };
             // Somebody else claimed the pool, and it may be unowned and published by now: its bit must not be lost.
-            if ALIKE_PUTS_BACK && pool.remote().glance().state() == RemoteState::Published {
+            if AFFINE_PUTS_BACK && pool.remote().glance().state() == RemoteState::Published {
                 publish(class, pool);
             }
         }
@@ -78,7 +78,7 @@ mod tests {
     use strata_core::pool::OwnedPool;
 
     fn open(directory: &Directory, class: SizeClass) -> OwnedPool {
-        directory.claim_alike(class).or_else(|| directory.claim_pool()).unwrap().open(class, 0)
+        directory.claim_affine(class).or_else(|| directory.claim_pool()).unwrap().open(class, 0)
     }
 
     /// Opens a pool of `class` and gives it back at once; the pool.
