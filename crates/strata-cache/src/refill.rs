@@ -85,7 +85,7 @@ impl Cache {
             return thread::alloc_without_cache(class).map(|block| (block, Memory::Used));
         }
         let block = self.take_batch(class, 1);
-        // Whoever takes memory as it is may leave it so: what comes next is not taken ahead.
+        // Whoever takes memory as it is may leave it so: what comes next is not prefaulted.
         self.class(class).fresh.set(0);
         self.maintain_after_refill(class);
         block
@@ -193,7 +193,7 @@ impl Cache {
         } else if fresh.get() < SEVERAL_POOLS {
             fresh.set(fresh.get() + 1);
         } else {
-            self.directory().take_ahead(run.first);
+            self.directory().prefault(run.first);
         }
     }
 }

@@ -16,7 +16,6 @@ extern crate std;
 
 mod adopt;
 mod affine;
-mod ahead;
 mod asking;
 mod census;
 mod claim;
@@ -40,6 +39,7 @@ mod pace;
 mod parker;
 mod peak;
 mod piece;
+mod prefault;
 mod preference;
 mod pressure;
 mod purge;

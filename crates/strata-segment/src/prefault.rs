@@ -1,4 +1,4 @@
-//! Taking the memory of an untouched pool ahead of its first use, in one call instead of a fault for each page.
+//! Prefaulting: the memory of an untouched pool is taken before its first use, in one call instead of a fault for each page.
 //!
 //! For pools that will be filled, since their owner fills one after another. Not where huge pages come anyway, nor near a limit, where
 //! memory that waits to be used is taken from others. A kernel that refuses once is not asked again.
@@ -20,14 +20,14 @@ const LEAST_PAGES: usize = 16;
 impl Directory {
     /// Takes the memory of a pool that is the caller's, and that nobody touched since the kernel gave its addresses.
     #[cold]
-    pub fn take_ahead(&self, pool: &Pool) {
+    pub fn prefault(&self, pool: &Pool) {
         // SAFETY: committed with its arena; the caller's.
-        if self.may_take_ahead(pool) && !unsafe { memory::populate(pool.base(), POOL_BYTES) } {
+        if self.may_prefault(pool) && !unsafe { memory::populate(pool.base(), POOL_BYTES) } {
             self.thp.note_refusal_to_populate();
         }
     }
 
-    fn may_take_ahead(&self, pool: &Pool) -> bool {
+    fn may_prefault(&self, pool: &Pool) -> bool {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
         FIT_ARENAS
@@ -50,11 +50,11 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_was_taken_ahead_is_zero_and_may_be_written() {
+    fn memory_that_was_prefaulted_is_zero_and_may_be_written() {
         static DIRECTORY: Directory = Directory::new();
         let pool = claim(&DIRECTORY);
-        assert!(DIRECTORY.may_take_ahead(pool) || machine::page_size() > POOL_BYTES / LEAST_PAGES);
-        DIRECTORY.take_ahead(pool);
+        assert!(DIRECTORY.may_prefault(pool) || machine::page_size() > POOL_BYTES / LEAST_PAGES);
+        DIRECTORY.prefault(pool);
         let words = pool.base().cast::<u64>();
         for index in 0..POOL_BYTES / size_of::<u64>() {
             // SAFETY: within the pool, which is ours.
@@ -71,22 +71,22 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         let pool = claim(&DIRECTORY);
         DIRECTORY.thp.note_refusal_to_populate();
-        assert!(!DIRECTORY.may_take_ahead(pool));
+        assert!(!DIRECTORY.may_prefault(pool));
     }
 
     #[test]
-    fn nothing_is_taken_ahead_near_a_limit() {
+    fn nothing_is_prefaulted_near_a_limit() {
         static DIRECTORY: Directory = Directory::new();
         let pool = claim(&DIRECTORY);
         DIRECTORY.pressure.assume_leeway(ARENA_BYTES as u64);
-        assert!(!DIRECTORY.may_take_ahead(pool));
+        assert!(!DIRECTORY.may_prefault(pool));
     }
 
     #[test]
-    fn what_comes_in_huge_pages_is_not_taken_ahead() {
+    fn what_comes_in_huge_pages_is_not_prefaulted() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.thp.policy.set(1 + machine::HugePages::OnAdvice as u64);
         DIRECTORY.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
-        assert!(!DIRECTORY.may_take_ahead(claim(&DIRECTORY)));
+        assert!(!DIRECTORY.may_prefault(claim(&DIRECTORY)));
     }
 }
