@@ -31,7 +31,7 @@ impl Directory {
     /// Claims a pool that served `class` last, and still has its memory.
     pub fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
         let run = self.find_in_segments(Kind::Abandoned(class), |segment| segment.claim_affine(class))?;
-        self.demand.note_claim(1, run.dirty.count_ones());
+        self.refaults.note_claim(1, run.dirty.count_ones());
         self.note_taken(&run, 1);
         Some(run)
     }

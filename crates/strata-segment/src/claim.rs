@@ -5,9 +5,9 @@
 //!
 //! Does not know: what the pools are for. Idea: usable arenas in order of fullness (CPython's obmalloc).
 
-use crate::demand::Demand;
 use crate::directory::Directory;
 use crate::index::Kind;
+use crate::refaults::Refaults;
 use crate::segment::{Segment, pool_index};
 use core::ptr::NonNull;
 use strata_core::arena::PoolBits;
@@ -56,7 +56,7 @@ impl Directory {
         debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
         loop {
             let ticket = self.asking.ticket();
-            let claim = |segment: &Segment| segment.claim(pools, step, &self.demand);
+            let claim = |segment: &Segment| segment.claim(pools, step, &self.refaults);
             if let Some(run) = self.find_in_segments(Kind::Open, claim) {
                 self.note_taken(&run, pools);
                 return Some(run);
@@ -96,7 +96,7 @@ impl Directory {
     }
 
     pub(crate) fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.index.find(Kind::Open, |segment| segment.claim(pools, step, &self.demand))
+        self.index.find(Kind::Open, |segment| segment.claim(pools, step, &self.refaults))
     }
 
     /// Allocates `bytes` (at most [`LARGEST_RUN_POOLS`] pools) at a multiple of `align` (at most as many). The bit mask says which pools, from bit 0 on, may hold something.
@@ -143,7 +143,7 @@ impl Directory {
 }
 
 impl Segment {
-    pub(crate) fn claim(&self, pools: u32, step: u32, demand: &Demand) -> Option<ClaimedRun> {
+    pub(crate) fn claim(&self, pools: u32, step: u32, refaults: &Refaults) -> Option<ClaimedRun> {
         loop {
             let arena =
                 if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
@@ -153,7 +153,7 @@ impl Segment {
                 self.open.clear_if(arena, || bits.glance() == 0);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { self.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
-                demand.note_claim(pools, dirty.count_ones());
+                refaults.note_claim(pools, dirty.count_ones());
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { self.arena(arena).pool(pool_index(start)) };
                 return Some(ClaimedRun { first, dirty });

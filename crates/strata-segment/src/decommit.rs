@@ -6,7 +6,7 @@
 //!
 //! Nearly every pool with free blocks is unowned, so a purge pass reaches them whoever used them last and whether that thread sleeps.
 //! The same happens when the program takes more memory than ever (`peak`). No pages go that were in use since the pass before; and
-//! passes that the clock makes take nothing while memory is in demand.
+//! passes that the clock makes take nothing while memory is in refaults.
 //!
 //! I1  Whoever decommits owns the pool, so no list changes under it; what others give back meanwhile waits in the pool's word.
 //! I2  Blocks are off the list before their pages are purged, so no link is lost.

@@ -7,7 +7,6 @@
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
 use crate::asking::Asking;
-use crate::demand::Demand;
 use crate::huge_keep::HugeKeep;
 use crate::huge_shelf::HugeShelf;
 use crate::index::{Index, Kind};
@@ -17,6 +16,7 @@ use crate::pressure::Pressure;
 use crate::purge::PurgeWay;
 use crate::purge_schedule::PurgeSchedule;
 use crate::purge_thread::PurgeThread;
+use crate::refaults::Refaults;
 use crate::segment::Segment;
 use crate::thp::HugePageChoice;
 use crate::thp_policy::ThpPolicy;
@@ -59,7 +59,7 @@ pub struct Directory {
     /// The thread that makes purge passes when no other calls.
     pub purge_thread: PurgeThread,
     pub(crate) purge_schedule: PurgeSchedule,
-    pub(crate) demand: Demand,
+    pub(crate) refaults: Refaults,
     pub(crate) trade: Trade,
     pub(crate) peak: Peak,
     pub(crate) pressure: Pressure,
@@ -107,7 +107,7 @@ impl Directory {
                 },
                 purge_thread: PurgeThread::new(),
                 purge_schedule: PurgeSchedule::new(),
-                demand: Demand::new(),
+                refaults: Refaults::new(),
                 trade: Trade::new(),
                 peak: Peak::new(),
                 pressure: Pressure::new(),

@@ -59,7 +59,7 @@ impl Directory {
 
     /// Whether there is not much to give back, but for what pools in use may have.
     fn is_no_more_use(&self) -> bool {
-        self.demand.note_parts_gone(self.demand.parts());
+        self.refaults.note_parts_gone(self.refaults.parts());
         !self.has_much_to_give_back()
     }
 

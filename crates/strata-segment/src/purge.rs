@@ -164,7 +164,7 @@ impl Directory {
         purged
     }
 
-    /// What went lazily is not gone yet, and nobody misses it. Of the others only those that were dirty had been taken before, but
+    /// What went lazily is not gone yet, and is not refaulted. Of the others only those that were dirty had been taken before, but
     /// for their holes.
     pub(crate) fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {

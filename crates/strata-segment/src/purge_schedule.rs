@@ -15,10 +15,10 @@
 //! Does not know: what a pass does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
 //! `purge_no_fence`, `armed_in_silence`.
 
-use crate::demand::Advice;
 use crate::directory::Directory;
 use crate::duty::exit_fence;
 use crate::purge::Which;
+use crate::refaults::Advice;
 use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 use strata_os::clock;
@@ -110,7 +110,7 @@ impl Directory {
     /// An unowned pool has room, and so perhaps free pages: there will be a pass.
     #[inline]
     pub fn schedule_decommit(&self) {
-        self.demand.note_partial();
+        self.refaults.note_partial();
         full_fence();
         self.arm_if_nothing_is_due();
         self.ensure_purge_thread();
@@ -145,19 +145,19 @@ impl Directory {
 
     fn pass_now(&self, now: u64, is_near_limit: bool) {
         full_fence();
-        let wanted = match self.demand.advice(self.pool_holdings(), now) {
+        let wanted = match self.refaults.advice(self.pool_holdings(), now) {
             _ if is_near_limit => Which::All,
             Advice::Purge => Which::Idle,
             Advice::Keep => Which::Nothing,
         };
         let before = self.numbers.purged_pools.get();
-        let parts = self.demand.parts();
+        let parts = self.refaults.parts();
         let left = self.pass(wanted);
-        self.demand.note_purge(self.numbers.purged_pools.get() - before, now);
+        self.refaults.note_purge(self.numbers.purged_pools.get() - before, now);
         if left {
             self.arm(now);
         } else {
-            self.demand.note_parts_gone(parts);
+            self.refaults.note_parts_gone(parts);
             self.trade.forget();
         }
     }

@@ -88,7 +88,7 @@ impl Directory {
         if !DIRTY_BEFORE_RELEASE {
             segment.mark_dirty(arena, mask);
         }
-        self.demand.note_release(pools);
+        self.refaults.note_release(pools);
         self.schedule_purge();
     }
 

@@ -10,7 +10,7 @@
 //!
 //! What was given up so may be missed and has to be faulted in again. Therefore no more is given up than the program holds,
 //! counted from when nothing lay free at a pass: at worst, memory is faulted in twice. A program that is known to miss
-//! what it gives back (`demand`) gives up nothing.
+//! what it gives back (`refaults`) gives up nothing.
 //!
 //! Does not know: when a pass comes. Measured: decision 0017.
 
@@ -69,7 +69,7 @@ impl Directory {
     fn may_give(&self, free: u64) -> u64 {
         // Relaxed: a number that stands alone.
         let never = self.tuning.purge_delay_ms.load(Relaxed) == u64::MAX;
-        if never || self.demand.is_patient() {
+        if never || self.refaults.is_backing_off() {
             return 0;
         }
         self.trade.allowance(free, self.returnable_bytes())
@@ -107,7 +107,7 @@ impl Directory {
 mod tests {
     use super::*;
     use crate::census::Holdings;
-    use crate::demand::Advice;
+    use crate::refaults::Advice;
     use std::vec::Vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
@@ -215,9 +215,9 @@ mod tests {
     #[test]
     fn nothing_is_given_up_by_a_program_that_misses_what_it_gives_back() {
         static DIRECTORY: Directory = Directory::new();
-        DIRECTORY.demand.note_purge(1000, 0);
-        DIRECTORY.demand.note_claim(1000, 0);
-        assert_eq!(DIRECTORY.demand.advice(Holdings::default(), 0), Advice::Keep);
+        DIRECTORY.refaults.note_purge(1000, 0);
+        DIRECTORY.refaults.note_claim(1000, 0);
+        assert_eq!(DIRECTORY.refaults.advice(Holdings::default(), 0), Advice::Keep);
         free_pools(&DIRECTORY, take_pools(&DIRECTORY, POOLS));
         take_huge(&DIRECTORY, 1);
         assert_eq!(dirty_pools(&DIRECTORY), POOLS);
