@@ -16,11 +16,11 @@ use crate::pressure::Pressure;
 use crate::purge::PurgeWay;
 use crate::purge_schedule::PurgeSchedule;
 use crate::purge_thread::PurgeThread;
+use crate::reclaim::Reclaim;
 use crate::refaults::Refaults;
 use crate::segment::Segment;
 use crate::thp::HugePageChoice;
 use crate::thp_policy::ThpPolicy;
-use crate::trade::Trade;
 use crate::vacancy::TRIES;
 use strata_core::counters::Counter;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
@@ -60,7 +60,7 @@ pub struct Directory {
     pub purge_thread: PurgeThread,
     pub(crate) purge_schedule: PurgeSchedule,
     pub(crate) refaults: Refaults,
-    pub(crate) trade: Trade,
+    pub(crate) reclaim: Reclaim,
     pub(crate) peak: Peak,
     pub(crate) pressure: Pressure,
     pub(crate) asking: Asking,
@@ -108,7 +108,7 @@ impl Directory {
                 purge_thread: PurgeThread::new(),
                 purge_schedule: PurgeSchedule::new(),
                 refaults: Refaults::new(),
-                trade: Trade::new(),
+                reclaim: Reclaim::new(),
                 peak: Peak::new(),
                 pressure: Pressure::new(),
                 asking: Asking::new(),
@@ -143,7 +143,7 @@ impl Directory {
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
         self.make_room(ARENA_BYTES);
-        self.trade_kept(ARENA_BYTES);
+        self.reclaim_kept(ARENA_BYTES);
         self.thp.timed(|| self.take_more())
     }
 

@@ -62,7 +62,7 @@ impl Directory {
         };
         // Only now: nothing goes for a block that is refused. Nothing of it is touched yet.
         self.make_room(mapped);
-        self.trade_pools(mapped);
+        self.reclaim_pools(mapped);
         if !want_zero {
             let Piece { start, bytes, mapping } = piece_of(head);
             self.note_block_bytes(start, bytes, mapping.is_in_huge_pages());
@@ -137,7 +137,7 @@ impl Directory {
         };
         // Only now: nothing goes for what is refused.
         self.make_room(new - old);
-        self.trade_pools(new - old);
+        self.reclaim_pools(new - old);
         // SAFETY: one mapping, ours, of this length now.
         let advised = unsafe { pages.ask_for(extended.cast(), new) };
         let may_have = advised || piece_of(extended).mapping.is_in_huge_pages();

@@ -44,6 +44,7 @@ mod pressure;
 mod purge;
 mod purge_schedule;
 mod purge_thread;
+mod reclaim;
 mod refaults;
 mod release;
 mod reservation;
@@ -52,7 +53,6 @@ mod tail;
 mod thp;
 mod thp_growth;
 mod thp_policy;
-mod trade;
 mod vacancy;
 
 pub use census::{Census, ClassCensus, Holdings};

@@ -158,7 +158,7 @@ impl Directory {
             self.arm(now);
         } else {
             self.refaults.note_parts_gone(parts);
-            self.trade.forget();
+            self.reclaim.forget();
         }
     }
 }

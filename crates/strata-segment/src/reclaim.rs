@@ -1,4 +1,4 @@
-//! Memory that lies free on one side while the other takes fresh memory: pools, and what huge blocks left.
+//! Cross-reclaim: memory that lies free on one side goes for what the other takes; the sides are pools, and what huge blocks left.
 //!
 //! ```text
 //!   an arena is taken            ──► as much of what waits on the shelf is unmapped
@@ -8,9 +8,9 @@
 //! Neither side can use what the other has free. So a program whose phases want small blocks and one long buffer in turn would
 //! hold the most that each of them ever wanted, until the passes, which come later than the next phase, find it free.
 //!
-//! What was given up so may be missed and has to be faulted in again. Therefore no more is given up than the program holds,
-//! counted from when nothing lay free at a pass: at worst, memory is faulted in twice. A program that is known to miss
-//! what it gives back (`refaults`) gives up nothing.
+//! What was given up so may have to be faulted in again. Therefore no more is given up than the program holds,
+//! counted from when nothing lay free at a pass: at worst, memory is faulted in twice. A program that is known to refault
+//! what is given back (`refaults`) gives up nothing.
 //!
 //! Does not know: when a pass comes. Measured: decision 0017.
 
@@ -26,12 +26,12 @@ const WORTH_PART: u64 = 16;
 
 /// What one side gave up for the other.
 #[derive(Debug)]
-pub(crate) struct Trade {
+pub(crate) struct Reclaim {
     /// Bytes, since nothing lay free.
     given: Hint,
 }
 
-impl Trade {
+impl Reclaim {
     pub(crate) const fn new() -> Self {
         Self { given: Hint::new(0) }
     }
@@ -49,20 +49,20 @@ impl Trade {
 
 impl Directory {
     /// Pools take so many bytes of fresh memory: what huge blocks left goes for them.
-    pub(crate) fn trade_kept(&self, bytes: usize) {
+    pub(crate) fn reclaim_kept(&self, bytes: usize) {
         let kept = self.huge_shelf.kept_bytes();
         if kept != 0 {
             let given = self.may_give(kept).min(bytes as u64);
             self.huge_shelf.shed(given, &self.unmapping());
-            self.trade.given.add(given);
+            self.reclaim.given.add(given);
         }
     }
 
     /// A huge block takes so many bytes of fresh memory: free pools go for it.
-    pub(crate) fn trade_pools(&self, bytes: usize) {
+    pub(crate) fn reclaim_pools(&self, bytes: usize) {
         let most = self.may_give(self.pool_holdings().idle_bytes).min(bytes as u64) / POOL_BYTES as u64;
         let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
-        self.trade.given.add(given);
+        self.reclaim.given.add(given);
     }
 
     /// How many of so many free bytes may be given up.
@@ -72,7 +72,7 @@ impl Directory {
         if never || self.refaults.is_backing_off() {
             return 0;
         }
-        self.trade.allowance(free, self.returnable_bytes())
+        self.reclaim.allowance(free, self.returnable_bytes())
     }
 
     /// Purges up to so many free pools, none in arenas with huge pages; how many.
@@ -181,26 +181,26 @@ mod tests {
 
     #[test]
     fn no_more_is_given_up_than_the_program_holds_until_nothing_lies_free() {
-        let trade = Trade::new();
-        assert_eq!(trade.allowance(60, 100), 60);
-        trade.given.add(60);
-        assert_eq!(trade.allowance(60, 100), 40);
-        trade.given.add(40);
-        assert_eq!([trade.allowance(60, 100), trade.allowance(60, 130)], [0, 30]);
-        trade.forget();
-        assert_eq!(trade.allowance(60, 100), 60);
+        let reclaim = Reclaim::new();
+        assert_eq!(reclaim.allowance(60, 100), 60);
+        reclaim.given.add(60);
+        assert_eq!(reclaim.allowance(60, 100), 40);
+        reclaim.given.add(40);
+        assert_eq!([reclaim.allowance(60, 100), reclaim.allowance(60, 130)], [0, 30]);
+        reclaim.forget();
+        assert_eq!(reclaim.allowance(60, 100), 60);
     }
 
     #[test]
     fn a_pass_that_leaves_nothing_begins_a_new_account() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.set_purge_delay(0);
-        DIRECTORY.trade.given.add(1);
+        DIRECTORY.reclaim.given.add(1);
         free_pools(&DIRECTORY, take_pools(&DIRECTORY, 1));
         DIRECTORY.tick();
-        assert_eq!(DIRECTORY.trade.given.get(), 1);
+        assert_eq!(DIRECTORY.reclaim.given.get(), 1);
         (0..3).for_each(|_| DIRECTORY.tick());
-        assert_eq!(DIRECTORY.trade.given.get(), 0);
+        assert_eq!(DIRECTORY.reclaim.given.get(), 0);
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_given_up_by_a_program_that_misses_what_it_gives_back() {
+    fn nothing_is_given_up_by_a_program_that_refaults_what_it_gives_back() {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.refaults.note_purge(1000, 0);
         DIRECTORY.refaults.note_claim(1000, 0);
