@@ -11,8 +11,8 @@
 //! Does not know: where it lies. Measured: decision 0014.
 
 use crate::directory::Directory;
-use crate::mark::HighMark;
-use crate::pace::Pace;
+use crate::rate::RecentBytes;
+use crate::windowed::WindowedMax;
 use strata_core::sync::Ordering::Relaxed;
 
 /// Blocks of many sizes never fit exactly: what is kept may be longer than what lived by one part of so many, …
@@ -28,14 +28,14 @@ const ON_TRUST_BYTES: u64 = 64 << 20;
 /// What is known for the decision.
 #[derive(Debug)]
 pub(crate) struct HugeKeep {
-    live: HighMark,
+    live: WindowedMax,
     /// Bytes asked for shortly after others were freed.
-    asked_again: Pace,
+    asked_again: RecentBytes,
 }
 
 impl HugeKeep {
     pub(crate) const fn new() -> Self {
-        Self { live: HighMark::new(), asked_again: Pace::new() }
+        Self { live: WindowedMax::new(), asked_again: RecentBytes::new() }
     }
 
     /// So many bytes of huge blocks live now.

@@ -16,9 +16,9 @@
 //! Does not know: how to map, grow or unmap, how much to keep. Model: `loom-tests/tests/p9_huge_shelf.rs`.
 //! Idea: neighbours become one (Knuth 1973), as mimalloc has it for its large blocks. Decision 0014.
 
-use crate::mark::LowMark;
 use crate::piece::{MappingNumber, Piece, room};
 use crate::purge::Which;
+use crate::windowed::WindowedMin;
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
 use strata_core::sync::mutation::{BEHIND_LOOKS, HUGE_LAY, HUGE_LIFT};
@@ -49,7 +49,7 @@ pub(crate) struct HugeShelf {
     sizes: [Hint; SLOT_COUNT],
     kept_bytes: AtomicU64,
     /// The least that was kept of late.
-    unneeded: LowMark,
+    unneeded: WindowedMin,
     mappings: AtomicU64,
 }
 
@@ -60,7 +60,7 @@ impl HugeShelf {
                 slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SLOT_COUNT),
                 sizes: [const { Hint::new(0) }; SLOT_COUNT],
                 kept_bytes: AtomicU64::new(0),
-                unneeded: LowMark::new(),
+                unneeded: WindowedMin::new(),
                 mappings: AtomicU64::new(0),
             }
         }

@@ -29,12 +29,10 @@ mod huge_keep;
 mod huge_shelf;
 mod huge_zero;
 mod index;
-mod mark;
 #[cfg_attr(strata_loom, path = "misuse_model.rs")]
 pub mod misuse;
 #[cfg(strata_loom)]
 mod model;
-mod pace;
 mod parker;
 mod peak;
 mod piece;
@@ -44,6 +42,7 @@ mod pressure;
 mod purge;
 mod purge_schedule;
 mod purge_thread;
+mod rate;
 mod reclaim;
 mod refaults;
 mod release;
@@ -54,6 +53,7 @@ mod thp;
 mod thp_growth;
 mod thp_policy;
 mod vacancy;
+mod windowed;
 
 pub use census::{Census, ClassCensus, Holdings};
 pub use claim::ClaimedRun;

@@ -23,8 +23,8 @@
 
 use crate::directory::Directory;
 use crate::evidence;
-use crate::pace::Rate;
 use crate::piece::Piece;
+use crate::rate::Rate;
 use crate::segment::Segment;
 use crate::thp_growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
 use core::ptr::NonNull;

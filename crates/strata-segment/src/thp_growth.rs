@@ -11,7 +11,7 @@
 //!
 //! Does not know: which memory, and whether the kernel has huge pages. Measured: decision 0009.
 
-use crate::pace::Rate;
+use crate::rate::Rate;
 use strata_os::machine::HUGE_PAGE_BYTES;
 
 /// What huge pages save for each MiB, in microseconds: 256 times 1.37.

@@ -3,7 +3,7 @@
 //! Does not know: what follows from it; `thp` does.
 
 use crate::evidence::Evidence;
-use crate::pace::Pace;
+use crate::rate::RecentBytes;
 use crate::thp::FIT_ARENAS;
 use strata_core::sync::Hint;
 use strata_os::clock;
@@ -21,11 +21,11 @@ const PAUSE_MS: u64 = 1000;
 #[derive(Debug)]
 pub(crate) struct ThpPolicy {
     /// Bytes of arenas taken.
-    pub(crate) taken: Pace,
+    pub(crate) taken: RecentBytes,
     /// Bytes of huge blocks freed.
-    freed: Pace,
+    freed: RecentBytes,
     /// Bytes of runs that had been given back, or nobody had touched.
-    pub(crate) missed: Pace,
+    pub(crate) missed: RecentBytes,
     /// Whether arenas are filled.
     pub(crate) arenas: Evidence,
     /// Whether huge blocks are, but for those that had to be zero.
@@ -42,9 +42,9 @@ pub(crate) struct ThpPolicy {
 impl ThpPolicy {
     pub(crate) const fn new() -> Self {
         Self {
-            taken: Pace::new(),
-            freed: Pace::new(),
-            missed: Pace::new(),
+            taken: RecentBytes::new(),
+            freed: RecentBytes::new(),
+            missed: RecentBytes::new(),
             arenas: Evidence::new(),
             blocks: Evidence::new(),
             policy: Hint::new(0),

@@ -1,4 +1,4 @@
-//! How low, or how high, a number stood of late: since the pass before the last one.
+//! Windowed minimum and maximum: how low, or how high, a number stood since the pass before the last one.
 //!
 //! What was kept the whole time was not needed; what was in use at the busiest moment may be needed again. Hints: a value
 //! that is lost costs some page faults, or some memory until the next pass.
@@ -9,12 +9,12 @@ use strata_core::sync::Hint;
 
 /// The lowest value of late.
 #[derive(Debug)]
-pub(crate) struct LowMark {
+pub(crate) struct WindowedMin {
     now: Hint,
     before: Hint,
 }
 
-impl LowMark {
+impl WindowedMin {
     pub(crate) const fn new() -> Self {
         Self { now: Hint::new(0), before: Hint::new(0) }
     }
@@ -30,10 +30,10 @@ impl LowMark {
         self.now.get().min(self.before.get())
     }
 
-    /// So much was taken away that nobody needed: what is left was needed neither more nor less than before.
+    /// That much was taken away, which was not needed: what is left was needed neither more nor less than before.
     pub(crate) fn lower(&self, taken: u64) {
-        for mark in [&self.now, &self.before] {
-            mark.set(mark.get().saturating_sub(taken));
+        for window in [&self.now, &self.before] {
+            window.set(window.get().saturating_sub(taken));
         }
     }
 
@@ -46,12 +46,12 @@ impl LowMark {
 
 /// The highest value of late.
 #[derive(Debug)]
-pub(crate) struct HighMark {
+pub(crate) struct WindowedMax {
     now: Hint,
     before: Hint,
 }
 
-impl HighMark {
+impl WindowedMax {
     pub(crate) const fn new() -> Self {
         Self { now: Hint::new(0), before: Hint::new(0) }
     }
@@ -80,11 +80,11 @@ mod tests {
 
     #[test]
     fn what_was_there_at_three_passes_was_not_needed() {
-        let mark = LowMark::new();
+        let window = WindowedMin::new();
         let pass = |value: u64| {
-            let lately = mark.lately();
-            mark.lower(lately);
-            mark.turn(value - lately);
+            let lately = window.lately();
+            window.lower(lately);
+            window.turn(value - lately);
             lately
         };
         assert_eq!([pass(60), pass(60), pass(60), pass(0)], [0, 0, 60, 0]);
@@ -92,26 +92,26 @@ mod tests {
 
     #[test]
     fn what_was_needed_for_a_moment_is_not_among_it() {
-        let mark = LowMark::new();
-        mark.turn(60);
-        mark.note(20);
-        mark.note(60);
-        mark.turn(60);
-        assert_eq!(mark.lately(), 20);
-        mark.lower(20);
-        mark.turn(40);
-        assert_eq!(mark.lately(), 40);
+        let window = WindowedMin::new();
+        window.turn(60);
+        window.note(20);
+        window.note(60);
+        window.turn(60);
+        assert_eq!(window.lately(), 20);
+        window.lower(20);
+        window.turn(40);
+        assert_eq!(window.lately(), 40);
     }
 
     #[test]
     fn a_peak_counts_until_the_second_pass() {
-        let mark = HighMark::new();
-        mark.note(100);
-        mark.note(10);
-        assert_eq!(mark.lately(), 100);
-        mark.turn(10);
-        assert_eq!(mark.lately(), 100);
-        mark.turn(10);
-        assert_eq!(mark.lately(), 10);
+        let window = WindowedMax::new();
+        window.note(100);
+        window.note(10);
+        assert_eq!(window.lately(), 100);
+        window.turn(10);
+        assert_eq!(window.lately(), 100);
+        window.turn(10);
+        assert_eq!(window.lately(), 10);
     }
 }

@@ -18,13 +18,13 @@ pub(crate) struct Rate {
 
 /// Bytes in the last while or two.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RecentBytes {
     since: Hint,
     passed: Hint,
     before: Hint,
 }
 
-impl Pace {
+impl RecentBytes {
     pub(crate) const fn new() -> Self {
         Self { since: Hint::new(0), passed: Hint::new(0), before: Hint::new(0) }
     }
@@ -66,30 +66,30 @@ mod tests {
 
     #[test]
     fn what_passed_counts_for_this_while_and_the_next() {
-        let pace = Pace::new();
-        pace.note(10, 1000);
-        pace.note(5, 1000 + WHILE_MS - 1);
-        assert_eq!(pace.lately(1000 + WHILE_MS - 1), 15);
-        pace.note(7, 1000 + WHILE_MS);
-        assert_eq!(pace.lately(1000 + WHILE_MS), 22);
-        assert_eq!(pace.lately(1000 + 2 * WHILE_MS), 7);
-        assert_eq!(pace.lately(1000 + 3 * WHILE_MS), 0);
+        let recent = RecentBytes::new();
+        recent.note(10, 1000);
+        recent.note(5, 1000 + WHILE_MS - 1);
+        assert_eq!(recent.lately(1000 + WHILE_MS - 1), 15);
+        recent.note(7, 1000 + WHILE_MS);
+        assert_eq!(recent.lately(1000 + WHILE_MS), 22);
+        assert_eq!(recent.lately(1000 + 2 * WHILE_MS), 7);
+        assert_eq!(recent.lately(1000 + 3 * WHILE_MS), 0);
     }
 
     #[test]
     fn after_a_pause_nothing_was_lately() {
-        let pace = Pace::new();
-        pace.note(10, 1000);
-        assert_eq!(pace.lately(1000 + 2 * WHILE_MS), 0);
+        let recent = RecentBytes::new();
+        recent.note(10, 1000);
+        assert_eq!(recent.lately(1000 + 2 * WHILE_MS), 0);
     }
 
     #[test]
     fn a_rate_is_of_the_time_since_the_first_of_the_bytes() {
-        let pace = Pace::new();
-        pace.note(10, 1000);
-        assert_eq!(pace.rate(1008), Rate { bytes: 10, milliseconds: 8 });
-        pace.note(5, 1000 + WHILE_MS);
-        assert_eq!(pace.rate(1000 + WHILE_MS + 3), Rate { bytes: 15, milliseconds: WHILE_MS + 3 });
-        assert_eq!(pace.rate(1000 + 4 * WHILE_MS).bytes, 0);
+        let recent = RecentBytes::new();
+        recent.note(10, 1000);
+        assert_eq!(recent.rate(1008), Rate { bytes: 10, milliseconds: 8 });
+        recent.note(5, 1000 + WHILE_MS);
+        assert_eq!(recent.rate(1000 + WHILE_MS + 3), Rate { bytes: 15, milliseconds: WHILE_MS + 3 });
+        assert_eq!(recent.rate(1000 + 4 * WHILE_MS).bytes, 0);
     }
 }
