@@ -86,7 +86,7 @@ impl Directory {
             large_bytes: 0,
             huge_blocks: numbers.huge_blocks.get(),
             huge_bytes: numbers.huge_bytes.get(),
-            huge_kept_bytes: self.huge_shelf.kept_bytes(),
+            huge_kept_bytes: self.huge_cache.kept_bytes(),
             purged_bytes: numbers.purged_bytes.get(),
             purge_calls: numbers.purge_calls.get(),
             classes: [ClassCensus::default(); CLASS_COUNT],
@@ -123,7 +123,7 @@ pub struct Holdings {
 impl Directory {
     /// What is held, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
     pub fn holdings(&self) -> Holdings {
-        let (pools, kept) = (self.pool_holdings(), self.huge_shelf.kept_bytes());
+        let (pools, kept) = (self.pool_holdings(), self.huge_cache.kept_bytes());
         Holdings {
             held_bytes: pools.held_bytes + self.numbers.huge_bytes.get() + kept,
             idle_bytes: pools.idle_bytes + kept,

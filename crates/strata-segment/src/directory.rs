@@ -7,8 +7,8 @@
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
 use crate::asking::Asking;
-use crate::huge_keep::HugeKeep;
-use crate::huge_shelf::HugeShelf;
+use crate::huge_cache::HugeCache;
+use crate::huge_limit::HugeLimit;
 use crate::index::{Index, Kind};
 use crate::peak::Peak;
 use crate::preference::{Near, Preference};
@@ -64,8 +64,8 @@ pub struct Directory {
     pub(crate) peak: Peak,
     pub(crate) pressure: Pressure,
     pub(crate) asking: Asking,
-    pub(crate) huge_shelf: HugeShelf,
-    pub(crate) huge_keep: HugeKeep,
+    pub(crate) huge_cache: HugeCache,
+    pub(crate) huge_limit: HugeLimit,
     pub(crate) thp: ThpPolicy,
     pub(crate) preference: Preference,
     pub(crate) numbers: Numbers,
@@ -112,8 +112,8 @@ impl Directory {
                 peak: Peak::new(),
                 pressure: Pressure::new(),
                 asking: Asking::new(),
-                huge_shelf: HugeShelf::new(),
-                huge_keep: HugeKeep::new(),
+                huge_cache: HugeCache::new(),
+                huge_limit: HugeLimit::new(),
                 thp: ThpPolicy::new(),
                 preference: Preference::new(),
                 numbers: Numbers {

@@ -1,4 +1,4 @@
-//! Huge allocations: more than half an arena, each a mapping of its own, or a piece of one.
+//! Huge allocations: more than half an arena, each a mapping of its own, or an extent of one.
 //!
 //! ```text
 //!   align < 4 MiB:   │ header table (slot 0: ArenaHead) │ payload …            mapping starts on an arena boundary
@@ -8,12 +8,12 @@
 //! The header table of a fresh mapping is all zero but for slot 0, so that the slot of any payload address reads as an idle pool. One
 //! that is cut from what was freed may hold anything there: its payload begins in slot 0, and no other slot is asked for it.
 //! Growing takes what lies behind if that waits for reuse, tries to extend in place, then moves pages instead of bytes. What
-//! is freed waits on a shelf (`huge_shelf`) for the next request, whatever its size; how much, `huge_keep` says.
+//! is freed waits in a cache (`huge_cache`) for the next request, whatever its size; how much, `huge_limit` says.
 //!
 //! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
 
 use crate::directory::Directory;
-use crate::piece::{MappingNumber, Piece};
+use crate::extent::{Extent, MappingNumber};
 use crate::thp::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
@@ -64,7 +64,7 @@ impl Directory {
         self.make_room(mapped);
         self.reclaim_pools(mapped);
         if !want_zero {
-            let Piece { start, bytes, mapping } = piece_of(head);
+            let Extent { start, bytes, mapping } = extent_of(head);
             self.note_block_bytes(start, bytes, mapping.is_in_huge_pages());
         }
         Some((self.count_in(head), true))
@@ -96,9 +96,9 @@ impl Directory {
 
     /// What waits and is large enough, or the largest that is not, made longer: its pages are warm.
     pub(crate) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
-        let piece = self.huge_shelf.take(needed, &self.unmapping())?;
-        let (head, old) = (piece.start.cast::<ArenaHead>(), piece.bytes);
-        let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, piece.mapping.0);
+        let extent = self.huge_cache.take(needed, &self.unmapping())?;
+        let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
+        let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, extent.mapping.0);
         // SAFETY: ours, at an arena boundary.
         unsafe { head.write(whole) };
         if old >= needed {
@@ -109,7 +109,7 @@ impl Directory {
         let extended = unsafe { self.extend(head, old, self.whole_pages(pages, needed), pages) };
         if extended.is_none() {
             // SAFETY: ours, and of no use.
-            unsafe { self.unmap_piece(piece) };
+            unsafe { self.unmap_extent(extent) };
         }
         Some(Reused { head: extended?, used_bytes: old })
     }
@@ -140,10 +140,10 @@ impl Directory {
         self.reclaim_pools(new - old);
         // SAFETY: one mapping, ours, of this length now.
         let advised = unsafe { pages.ask_for(extended.cast(), new) };
-        let may_have = advised || piece_of(extended).mapping.is_in_huge_pages();
+        let may_have = advised || extent_of(extended).mapping.is_in_huge_pages();
         if !in_place || pages != Pages::Any {
             // To the kernel it is a mapping of its own now, which it may refuse to move together with what lies beside it.
-            let number = self.huge_shelf.number_mapping();
+            let number = self.huge_cache.number_mapping();
             self.rename(extended, if may_have { number.in_huge_pages() } else { number });
         }
         self.note_length(extended, old, new);
@@ -172,7 +172,7 @@ impl Directory {
         };
         // SAFETY: mapped just now, ours; nothing is touched yet.
         let advised = unsafe { pages.ask_for(mapping_start(head), mapped) };
-        let number = self.huge_shelf.number_mapping();
+        let number = self.huge_cache.number_mapping();
         let mapping = if advised { number.in_huge_pages() } else { number };
         // SAFETY: mapped just now, zero, ours; the head is within its first page.
         unsafe { head.write(ArenaHead::of_huge(mapped, offset, mapping.0)) };
@@ -191,10 +191,10 @@ impl Directory {
     /// So many bytes more of huge blocks live.
     fn count_longer(&self, bytes: usize) {
         self.numbers.huge_bytes.add(bytes as u64);
-        self.huge_keep.note_live(self.numbers.huge_bytes.get());
+        self.huge_limit.note_live(self.numbers.huge_bytes.get());
         let now = clock::milliseconds();
         if self.thp.freed_lately(now) {
-            self.huge_keep.note_asked_again(bytes as u64, now);
+            self.huge_limit.note_asked_again(bytes as u64, now);
         }
         self.keep_no_more_than_pays(now);
     }
@@ -206,34 +206,34 @@ impl Directory {
     pub unsafe fn free_huge(&self, pointer: UserPtr) {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
-        let piece = piece_of(head);
+        let extent = extent_of(head);
         self.numbers.huge_blocks.subtract(1);
-        self.numbers.huge_bytes.subtract(piece.bytes as u64);
+        self.numbers.huge_bytes.subtract(extent.bytes as u64);
         let now = clock::milliseconds();
-        self.thp.note_freed(piece.bytes as u64, now);
-        self.thp.blocks.look_before_it_goes(piece.start, piece.bytes);
-        self.huge_shelf.put(piece, &self.unmapping());
+        self.thp.note_freed(extent.bytes as u64, now);
+        self.thp.blocks.look_before_it_goes(extent.start, extent.bytes);
+        self.huge_cache.put(extent, &self.unmapping());
         self.keep_no_more_than_pays(now);
         self.schedule_purge();
     }
 
-    /// Unmaps what the shelf hands over.
-    pub(crate) fn unmapping(&self) -> impl Fn(Piece) {
-        |piece| {
-            // SAFETY: the shelf handed it over; nobody else knows it.
-            unsafe { self.unmap_piece(piece) };
+    /// Unmaps what the cache hands over.
+    pub(crate) fn unmapping(&self) -> impl Fn(Extent) {
+        |extent| {
+            // SAFETY: the cache handed it over; nobody else knows it.
+            unsafe { self.unmap_extent(extent) };
         }
     }
 
     /// # Safety
-    /// - The piece is the caller's, who does not use it again.
-    unsafe fn unmap_piece(&self, piece: Piece) {
-        let bytes = piece.bytes as u64;
+    /// - The extent is the caller's, who does not use it again.
+    unsafe fn unmap_extent(&self, extent: Extent) {
+        let bytes = extent.bytes as u64;
         self.numbers.reserved_bytes.subtract(bytes);
         self.numbers.committed_bytes.subtract(bytes);
         self.numbers.purged_bytes.add(bytes);
         // SAFETY: whole pages, the caller's.
-        unsafe { memory::release(piece.start, piece.bytes) };
+        unsafe { memory::release(extent.start, extent.bytes) };
     }
 
     /// Makes a huge allocation of at least `old_bytes` `bytes` long, which is still huge, without copying.
@@ -280,7 +280,7 @@ impl Directory {
                 Resized::Refused
             };
         }
-        let pages = self.pages_for_longer(&piece_of(head), new);
+        let pages = self.pages_for_longer(&extent_of(head), new);
         // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
         match unsafe { self.extend(head, old, new, pages) } {
             Some(extended) => {
@@ -293,9 +293,9 @@ impl Directory {
 
     /// Makes an allocation longer, by `more` bytes or little more, over what waits for reuse behind it; by how many.
     fn grow_into_kept(&self, head: NonNull<ArenaHead>, more: usize) -> usize {
-        let Piece { start, bytes, mapping } = piece_of(head);
+        let Extent { start, bytes, mapping } = extent_of(head);
         let end = start.as_ptr().wrapping_byte_add(bytes);
-        let taken = self.huge_shelf.take_behind(end, mapping, more, &self.unmapping());
+        let taken = self.huge_cache.take_behind(end, mapping, more, &self.unmapping());
         if taken != 0 {
             // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
             unsafe { head.write(ArenaHead::of_huge(bytes + taken, mapping_offset(head), mapping.0)) };
@@ -313,7 +313,7 @@ impl Directory {
 
     /// A mapping has another length now.
     fn note_length(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
-        let whole = ArenaHead::of_huge(new, mapping_offset(head), piece_of(head).mapping.0);
+        let whole = ArenaHead::of_huge(new, mapping_offset(head), extent_of(head).mapping.0);
         // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
         unsafe { head.write(whole) };
         for counter in [&self.numbers.reserved_bytes, &self.numbers.committed_bytes] {
@@ -357,10 +357,10 @@ fn mapping_offset(head: NonNull<ArenaHead>) -> usize {
 }
 
 /// The whole of a block, to be kept when it is freed.
-fn piece_of(head: NonNull<ArenaHead>) -> Piece {
+fn extent_of(head: NonNull<ArenaHead>) -> Extent {
     // SAFETY: initialised by `map_huge` or `reuse_huge`.
     let mapping = MappingNumber(unsafe { head.as_ref() }.mapping);
-    Piece { start: mapping_start(head), bytes: mapped_bytes(head), mapping }
+    Extent { start: mapping_start(head), bytes: mapped_bytes(head), mapping }
 }
 
 pub(crate) fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {

@@ -1,7 +1,7 @@
 //! Huge blocks that must be zero: of what waits for reuse, the pages that are in memory are cleared, the others given back.
 //!
 //! ```text
-//!   a piece that waits │■■■■■■■■■■■■■■■│ · · · · · · · · │■■■■│ · · · │     ■ in memory   · not
+//!   an extent that waits │■■■■■■■■■■■■■■■│ · · · · · · · · │■■■■│ · · · │     ■ in memory   · not
 //!                       memset            purge           memset  purge
 //! ```
 //!
@@ -29,7 +29,7 @@ const GAP_PAGES: usize = 3;
 impl Directory {
     /// A block of `needed` bytes with its head, cleared. `None`: not as much waits for reuse.
     pub(crate) fn reuse_cleared(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
-        if self.huge_shelf.kept_bytes() < needed as u64 {
+        if self.huge_cache.kept_bytes() < needed as u64 {
             return None;
         }
         let reused = self.reuse_huge(needed)?;
@@ -222,8 +222,8 @@ mod tests {
     fn what_does_not_suffice_is_not_made_longer() {
         static DIRECTORY: Directory = Directory::new();
         leave(&DIRECTORY, ARENA_BYTES, |block| fill(block, ARENA_BYTES));
-        let kept = DIRECTORY.huge_shelf.kept_bytes();
+        let kept = DIRECTORY.huge_cache.kept_bytes();
         new_zeroed(&DIRECTORY, 2 * ARENA_BYTES);
-        assert_eq!(DIRECTORY.huge_shelf.kept_bytes(), kept);
+        assert_eq!(DIRECTORY.huge_cache.kept_bytes(), kept);
     }
 }

@@ -14,7 +14,7 @@ impl Directory {
     /// # Safety
     /// - Nobody uses the directory, or anything that came from it, again.
     pub unsafe fn dismantle(&self) {
-        self.huge_shelf.age(Which::All, &self.unmapping());
+        self.huge_cache.age(Which::All, &self.unmapping());
         for segment in self.segments().collect::<std::vec::Vec<_>>() {
             while self.revive_in(segment, &mut crate::vacancy::TRIES.clone()) {}
             // SAFETY: the caller's promise.

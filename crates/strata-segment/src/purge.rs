@@ -96,8 +96,8 @@ impl Directory {
 
     /// One pass over everything; whether something free is left that may hold memory.
     pub(crate) fn pass(&self, which: Which) -> bool {
-        let mut left = self.huge_shelf.age(which, &self.unmapping());
-        self.huge_keep.turn(self.numbers.huge_bytes.get());
+        let mut left = self.huge_cache.age(which, &self.unmapping());
+        self.huge_limit.turn(self.numbers.huge_bytes.get());
         let way = self.way(which);
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             if self.purge_thread.is_closed() && which != Which::All {

@@ -1,7 +1,7 @@
 //! Cross-reclaim: memory that lies free on one side goes for what the other takes; the sides are pools, and what huge blocks left.
 //!
 //! ```text
-//!   an arena is taken            ──► as much of what waits on the shelf is unmapped
+//!   an arena is taken            ──► as much of what waits in the cache is unmapped
 //!   a huge block comes, or grows ──► as many of the free pools are purged
 //! ```
 //!
@@ -50,10 +50,10 @@ impl Reclaim {
 impl Directory {
     /// Pools take so many bytes of fresh memory: what huge blocks left goes for them.
     pub(crate) fn reclaim_kept(&self, bytes: usize) {
-        let kept = self.huge_shelf.kept_bytes();
+        let kept = self.huge_cache.kept_bytes();
         if kept != 0 {
             let given = self.may_give(kept).min(bytes as u64);
-            self.huge_shelf.shed(given, &self.unmapping());
+            self.huge_cache.shed(given, &self.unmapping());
             self.reclaim.given.add(given);
         }
     }
@@ -142,10 +142,10 @@ mod tests {
     fn what_a_huge_block_left_goes_as_arenas_are_taken() {
         static DIRECTORY: Directory = Directory::new();
         free_huge(&DIRECTORY, take_huge(&DIRECTORY, 3));
-        let kept = DIRECTORY.huge_shelf.kept_bytes();
+        let kept = DIRECTORY.huge_cache.kept_bytes();
         assert!(kept >= 3 * ARENA);
         take_pools(&DIRECTORY, 2 * POOLS);
-        assert_eq!(DIRECTORY.huge_shelf.kept_bytes(), kept - 2 * ARENA);
+        assert_eq!(DIRECTORY.huge_cache.kept_bytes(), kept - 2 * ARENA);
     }
 
     #[test]

@@ -211,7 +211,7 @@ impl Directory {
             .get()
             .saturating_mul(POOL_BYTES as u64)
             .min(self.numbers.committed_bytes.get());
-        self.refaults.idle_bytes() + self.huge_shelf.kept_bytes() + in_parts >= MUCH_BYTES
+        self.refaults.idle_bytes() + self.huge_cache.kept_bytes() + in_parts >= MUCH_BYTES
     }
 }
 

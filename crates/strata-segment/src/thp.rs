@@ -23,7 +23,7 @@
 
 use crate::directory::Directory;
 use crate::evidence;
-use crate::piece::Piece;
+use crate::extent::Extent;
 use crate::rate::Rate;
 use crate::segment::Segment;
 use crate::thp_growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
@@ -204,7 +204,7 @@ impl Directory {
     }
 
     /// What to tell the kernel about a huge block that becomes `new` bytes long.
-    pub(crate) fn pages_for_longer(&self, block: &Piece, new: usize) -> Pages {
+    pub(crate) fn pages_for_longer(&self, block: &Extent, new: usize) -> Pages {
         self.pages(|| {
             let is_in_huge_pages = block.mapping.is_in_huge_pages();
             let (start, bytes) = small_pages(block.start, block.bytes, is_in_huge_pages);

@@ -147,7 +147,7 @@ fn expect_nothing_lost() {
     RUNTIME.directory.purge_all();
     let census = RUNTIME.directory.census();
     let kept = (census.used_pools, census.large_blocks, census.huge_blocks, census.huge_kept_bytes);
-    assert_eq!(kept, (0, 0, 0, 0), "pools, runs, mappings, bytes on the shelf");
+    assert_eq!(kept, (0, 0, 0, 0), "pools, runs, mappings, bytes in the huge cache");
     assert_eq!(RUNTIME.registry.live(), 1, "caches");
 }
 

@@ -94,12 +94,12 @@ sites! {
     PUBLISH_AFTER_DISOWN: bool = true, mutant "published_before_disowned" = false;
     /// `segment/release.rs::abandon`: sets the bit of a pool that is published.
     ABANDON_PUBLISHES: bool = true, mutant "abandon_never_publishes" = false;
-    /// `segment/huge_shelf.rs::lay`: publishes the piece, and what its last user did.
-    HUGE_LAY: Ordering = Ordering::Release, mutant "huge_lay_relaxed" = Ordering::Relaxed;
-    /// `segment/huge_shelf.rs::lift`: sees the piece, and what its last user did.
-    HUGE_LIFT: Ordering = Ordering::Acquire, mutant "huge_lift_relaxed" = Ordering::Relaxed;
-    /// `segment/huge_shelf.rs::take_behind`: looks whether the piece is still the one that lies there.
-    BEHIND_LOOKS: bool = true, mutant "behind_trusts_the_slot" = false;
+    /// `segment/huge_cache.rs::insert`: publishes the extent, and what its last user did.
+    HUGE_INSERT: Ordering = Ordering::Release, mutant "huge_insert_relaxed" = Ordering::Relaxed;
+    /// `segment/huge_cache.rs::remove`: sees the extent, and what its last user did.
+    HUGE_REMOVE: Ordering = Ordering::Acquire, mutant "huge_remove_relaxed" = Ordering::Relaxed;
+    /// `segment/huge_cache.rs::take_behind`: checks whether the extent is still the one that lies there.
+    BEHIND_CHECKS: bool = true, mutant "behind_trusts_the_slot" = false;
     /// `cache/registry.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
     /// `cache/registry.rs::delete`: flushes what the deleting thread holds of the heap's.
@@ -122,7 +122,7 @@ sites! {
     PUBLISH_READ: Ordering = Ordering::Acquire, mutant "publish_read_relaxed" = Ordering::Relaxed;
     /// `segment/decommit.rs::decommit_if_unowned`: becomes the owner before it decommits.
     DECOMMIT_CLAIMS: bool = true, mutant "decommit_without_claim" = false;
-    /// `segment/decommit.rs::decommit_if_unowned`: looks whether the pool is still of the class.
+    /// `segment/decommit.rs::decommit_if_unowned`: checks whether the pool is still of the class.
     DECOMMIT_RECHECKS: bool = true, mutant "decommit_trusts_the_bit" = false;
     /// `segment/decommit.rs::decommit_if_unowned`: lets the pool go that it became the owner of.
     DECOMMIT_LETS_GO: bool = true, mutant "decommitted_pool_kept" = false;

@@ -65,7 +65,7 @@ fn obey(row: &Row, value: u64) {
         Id::Purge => directory.set_purge_way(value),
         Id::SegmentSize => directory.set_segment_arenas(value / ARENA_BYTES as u64),
         // Relaxed, here and below: numbers that stand alone.
-        Id::HugeKeep => directory.tuning.huge_keep_bytes.store(value, Relaxed),
+        Id::HugeLimit => directory.tuning.huge_keep_bytes.store(value, Relaxed),
         Id::HugePages => directory.tuning.huge_pages.store(value, Relaxed),
         Id::Reserve2m => reservation::reserve(row, HugetlbPage::TwoMiB, value),
         Id::Reserve1g => reservation::reserve(row, HugetlbPage::OneGiB, value),
@@ -139,6 +139,6 @@ impl Strata {
 
     /// Changes how many bytes of freed huge blocks are kept for reuse. What is kept already goes within the purge delay.
     pub fn set_huge_keep_bytes(bytes: u64) {
-        obey(&TABLE[Id::HugeKeep as usize], bytes);
+        obey(&TABLE[Id::HugeLimit as usize], bytes);
     }
 }

@@ -48,7 +48,7 @@ impl Options {
 
     /// Option `huge_keep`: how many bytes of freed huge blocks are kept for reuse, at most.
     pub const fn huge_keep_bytes(self, bytes: u64) -> Self {
-        self.with(Id::HugeKeep, bytes)
+        self.with(Id::HugeLimit, bytes)
     }
 
     /// Option `janitor`, switched off: no thread of the allocator's own is ever started.

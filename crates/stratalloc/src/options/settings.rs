@@ -160,7 +160,7 @@ mod tests {
         let program = Options::new().purge_delay_ms(1000).huge_keep_bytes(1 << 30);
         let (settings, _) = decided(&program, &[(c"STRATA_PURGE_DELAY", b"never"), (c"STRATA_STATS", b"1")]);
         assert_eq!(settings[0], "purge_delay never environment");
-        assert_eq!(settings[Id::HugeKeep as usize], "huge_keep 1G program");
+        assert_eq!(settings[Id::HugeLimit as usize], "huge_keep 1G program");
         assert_eq!(settings[Id::Stats as usize], "stats 1 environment");
     }
 
@@ -171,7 +171,7 @@ mod tests {
             [(c"STRATA_SEGMENT_SIZE", b"1M"), (c"STRATA_HUGE_KEEP", b"4\xff\n")];
         let (settings, complaints) = decided(&program, &environment);
         assert_eq!(settings[Id::SegmentSize as usize], "segment_size 16M program");
-        assert_eq!(settings[Id::HugeKeep as usize], "huge_keep 256M default");
+        assert_eq!(settings[Id::HugeLimit as usize], "huge_keep 256M default");
         let expected = [
             "STRATA_SEGMENT_SIZE=1M is not accepted (bytes from 4M to 256M, also with K, M or G); 16M stays",
             "STRATA_HUGE_KEEP=4\\xff\\n is not accepted (bytes, also with K, M or G); 256M stays",

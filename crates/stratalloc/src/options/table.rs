@@ -14,7 +14,7 @@ pub(crate) enum Id {
     PurgeDelay,
     Purge,
     SegmentSize,
-    HugeKeep,
+    HugeLimit,
     HugePages,
     Reserve2m,
     Reserve1g,
@@ -76,7 +76,7 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         meaning: "addresses reserved at a time, rounded down to a multiple of 4M",
     },
     Row {
-        id: Id::HugeKeep,
+        id: Id::HugeLimit,
         name: "huge_keep",
         variable: c"STRATA_HUGE_KEEP",
         syntax: Syntax::Bytes { least: 0, most: u64::MAX, step: 1 },
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(tuning.purge_delay_ms.load(Relaxed), default(Id::PurgeDelay));
         assert_eq!(tuning.purge.load(Relaxed), default(Id::Purge));
         assert_eq!(tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64, default(Id::SegmentSize));
-        assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeKeep));
+        assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeLimit));
         assert_eq!(tuning.huge_pages.load(Relaxed), default(Id::HugePages));
         assert_eq!(tuning.purge_thread.load(Relaxed), default(Id::Janitor));
     }

@@ -5,10 +5,10 @@
 //!                  ▲ arena boundary                ▲ any page; in huge pages, between two of them
 //! ```
 //!
-//! A block starts at an arena boundary, since its header is looked for there, and ends at any page. So a piece may start at
+//! A block starts at an arena boundary, since its header is looked for there, and ends at any page. So an extent may start at
 //! any page, too; what lies in front of its first boundary serves again when it is joined with what lies before it.
 //!
-//! I1  Only pieces of one mapping are joined: the kernel neither moves nor grows a range that spans two.
+//! I1  Only extents of one mapping are joined: the kernel neither moves nor grows a range that spans two.
 //! I2  No huge page is cut: what is left of one is small pages to the kernel, also when the rest comes again.
 //!
 //! Does not know: who waits for memory, how it is unmapped.
@@ -38,14 +38,14 @@ impl MappingNumber {
 
 /// A range that is the holder's.
 #[derive(PartialEq, Eq, Debug)]
-#[must_use = "a dropped piece is lost memory"]
-pub(crate) struct Piece {
+#[must_use = "a dropped extent is lost memory"]
+pub(crate) struct Extent {
     pub(crate) start: NonNull<u8>,
     pub(crate) bytes: usize,
     pub(crate) mapping: MappingNumber,
 }
 
-impl Piece {
+impl Extent {
     /// Behind its last byte.
     pub(crate) fn end(&self) -> *mut u8 {
         self.start.as_ptr().wrapping_byte_add(self.bytes)
@@ -64,7 +64,7 @@ impl Piece {
             return (self, None);
         }
         let behind = self.start.as_ptr().wrapping_byte_add(bytes);
-        // SAFETY: within the piece, hence not null.
+        // SAFETY: within the extent, hence not null.
         let start = unsafe { NonNull::new_unchecked(behind) };
         let rest = Self { start, bytes: self.bytes - bytes, mapping: self.mapping };
         (Self { bytes, ..self }, Some(rest))
@@ -107,38 +107,38 @@ mod tests {
 
     const MIB: usize = 1 << 20;
 
-    fn piece(address: usize, bytes: usize, mapping: u64) -> Piece {
+    fn extent(address: usize, bytes: usize, mapping: u64) -> Extent {
         let start = NonNull::new(core::ptr::without_provenance_mut(address)).unwrap();
-        Piece { start, bytes, mapping: MappingNumber(mapping) }
+        Extent { start, bytes, mapping: MappingNumber(mapping) }
     }
 
     #[test]
     fn what_is_cut_can_be_joined_again_in_either_order() {
         for swapped in [false, true] {
-            let (front, rest) = piece(64 * MIB, 10 * MIB, 1).cut(3 * MIB);
+            let (front, rest) = extent(64 * MIB, 10 * MIB, 1).cut(3 * MIB);
             let rest = rest.unwrap();
             assert_eq!((front.bytes, rest.bytes), (3 * MIB, 7 * MIB));
             let joined = if swapped { rest.join(front) } else { front.join(rest) };
-            assert_eq!(joined, Ok(piece(64 * MIB, 10 * MIB, 1)));
+            assert_eq!(joined, Ok(extent(64 * MIB, 10 * MIB, 1)));
         }
     }
 
     #[test]
     fn a_cut_passes_by_huge_pages_if_there_are_any() {
-        let small = piece(66 * MIB, 10 * MIB, 2);
-        let huge = Piece { mapping: small.mapping.in_huge_pages(), ..piece(66 * MIB, 10 * MIB, 2) };
+        let small = extent(66 * MIB, 10 * MIB, 2);
+        let huge = Extent { mapping: small.mapping.in_huge_pages(), ..extent(66 * MIB, 10 * MIB, 2) };
         assert_eq!(small.cut_behind(MIB + 1), MIB + 1);
         assert_eq!(huge.cut_behind(MIB + 1), 2 * MIB);
         assert_eq!(huge.cut_behind(2 * MIB), 2 * MIB);
-        let odd = Piece { mapping: huge.mapping, ..piece(67 * MIB, 9 * MIB, 2) };
+        let odd = Extent { mapping: huge.mapping, ..extent(67 * MIB, 9 * MIB, 2) };
         assert_eq!(odd.cut_behind(MIB + 1), 3 * MIB);
         assert_eq!(odd.cut_behind(usize::MAX), usize::MAX);
     }
 
     #[test]
     fn neighbours_of_two_mappings_stay_apart_and_so_do_strangers() {
-        assert!(piece(64 * MIB, MIB, 1).join(piece(65 * MIB, MIB, 2)).is_err());
-        assert!(piece(64 * MIB, MIB, 1).join(piece(66 * MIB, MIB, 1)).is_err());
+        assert!(extent(64 * MIB, MIB, 1).join(extent(65 * MIB, MIB, 2)).is_err());
+        assert!(extent(64 * MIB, MIB, 1).join(extent(66 * MIB, MIB, 1)).is_err());
     }
 
     #[test]
@@ -146,9 +146,9 @@ mod tests {
         assert_eq!(room(64 * MIB, 5 * MIB), 5 * MIB);
         assert_eq!(room(65 * MIB, 5 * MIB), 2 * MIB);
         assert_eq!(room(65 * MIB, 3 * MIB), 0);
-        let (front, block) = piece(65 * MIB, 5 * MIB, 1).cut_at_boundary();
-        assert_eq!((front, block), (Some(piece(65 * MIB, 3 * MIB, 1)), Some(piece(68 * MIB, 2 * MIB, 1))));
-        assert_eq!(piece(65 * MIB, 2 * MIB, 1).cut_at_boundary().1, None);
-        assert_eq!(piece(64 * MIB, 2 * MIB, 1).cut_at_boundary().0, None);
+        let (front, block) = extent(65 * MIB, 5 * MIB, 1).cut_at_boundary();
+        assert_eq!((front, block), (Some(extent(65 * MIB, 3 * MIB, 1)), Some(extent(68 * MIB, 2 * MIB, 1))));
+        assert_eq!(extent(65 * MIB, 2 * MIB, 1).cut_at_boundary().1, None);
+        assert_eq!(extent(64 * MIB, 2 * MIB, 1).cut_at_boundary().0, None);
     }
 }

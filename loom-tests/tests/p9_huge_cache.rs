@@ -1,4 +1,4 @@
-//! P9, huge: what a freed block leaves waits on a shelf: of those who would cut, reuse, join or unmap it one gets it, and sees
+//! P9, huge: what a freed block leaves waits in a cache: of those who would cut, reuse, join or unmap it one gets it, and sees
 //! what its last user did.
 #![cfg(strata_loom)]
 
@@ -79,8 +79,8 @@ fn use_second_arena(block: UserPtr) {
 }
 
 #[test]
-fn growing_over_what_waits_behind_while_it_is_used_and_another_piece_comes() {
-    model("growing_over_what_waits_behind_while_it_is_used_and_another_piece_comes", Some(2), || {
+fn growing_over_what_waits_behind_while_it_is_used_and_another_extent_comes() {
+    model("growing_over_what_waits_behind_while_it_is_used_and_another_extent_comes", Some(2), || {
         let world = World::new();
         // One mapping: a block, what is left of a second one, and a third.
         free(world, huge(world, 4));

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A program that takes 100 MiB in blocks again and again has them kept; one that frees 100 MiB once keeps 64 of them, until
-//! two passes have found nobody who needs them (`huge_shelf`); one that never had much keeps little. Passes come when the program
+//! two passes have found nobody who needs them (`huge_cache`); one that never had much keeps little. Passes come when the program
 //! calls again, or by the purge thread: a program of one thread that falls silent keeps no more than those 64 MiB.
 //!
 //! Does not know: where it lies. Measured: decision 0014.
@@ -27,13 +27,13 @@ const ON_TRUST_BYTES: u64 = 64 << 20;
 
 /// What is known for the decision.
 #[derive(Debug)]
-pub(crate) struct HugeKeep {
+pub(crate) struct HugeLimit {
     live: WindowedMax,
     /// Bytes asked for shortly after others were freed.
     asked_again: RecentBytes,
 }
 
-impl HugeKeep {
+impl HugeLimit {
     pub(crate) const fn new() -> Self {
         Self { live: WindowedMax::new(), asked_again: RecentBytes::new() }
     }
@@ -67,10 +67,10 @@ impl Directory {
         // Relaxed: a number that stands alone.
         let most = self.tuning.huge_keep_bytes.load(Relaxed);
         let live = self.numbers.huge_bytes.get();
-        let bound = most.min(self.huge_keep.pays(live, now));
-        let excess = self.huge_shelf.kept_bytes().saturating_sub(bound);
+        let bound = most.min(self.huge_limit.pays(live, now));
+        let excess = self.huge_cache.kept_bytes().saturating_sub(bound);
         if excess != 0 {
-            self.huge_shelf.shed(excess, &self.unmapping());
+            self.huge_cache.shed(excess, &self.unmapping());
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_lived_of_late() {
-        let keep = HugeKeep::new();
+        let keep = HugeLimit::new();
         keep.note_asked_again(1000 * MIB, 0);
         let pays = |live| keep.pays(live, 0);
         keep.note_live(100 * MIB);
@@ -97,14 +97,14 @@ mod tests {
 
     #[test]
     fn beside_much_that_lives_a_smaller_part_is_kept() {
-        let keep = HugeKeep::new();
+        let keep = HugeLimit::new();
         keep.note_live(1000 * MIB);
         assert_eq!(keep.pays(1000 * MIB, 0), 48 * MIB);
     }
 
     #[test]
     fn of_much_that_is_freed_once_some_is_kept_and_more_when_it_is_asked_for_again() {
-        let keep = HugeKeep::new();
+        let keep = HugeLimit::new();
         keep.note_live(1000 * MIB);
         assert_eq!(keep.pays(0, 0), ON_TRUST_BYTES);
         keep.note_asked_again(300 * MIB, 0);

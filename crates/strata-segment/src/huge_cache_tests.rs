@@ -1,4 +1,4 @@
-//! What the shelf cuts, joins, hands out and hands over, one thread at a time.
+//! What the cache cuts, joins, hands out and hands over, one thread at a time.
 
 use super::*;
 use std::cell::RefCell;
@@ -9,9 +9,9 @@ use strata_os::memory;
 const MIB: usize = 1 << 20;
 const FIRST: MappingNumber = MappingNumber(MappingNumber::STEP);
 
-/// A shelf, 64 MiB to make pieces of, and what the shelf unmapped: the first MiB and how many.
+/// A cache, 64 MiB to make extents of, and what the cache unmapped: the first MiB and how many.
 struct Scene {
-    shelf: HugeShelf,
+    cache: HugeCache,
     base: NonNull<u8>,
     unmapped: RefCell<Vec<(usize, usize)>>,
 }
@@ -19,37 +19,37 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let base = memory::map(64 * MIB, ARENA_BYTES).unwrap();
-        Self { shelf: HugeShelf::new(), base, unmapped: RefCell::default() }
+        Self { cache: HugeCache::new(), base, unmapped: RefCell::default() }
     }
 
-    fn piece(&self, at: usize, mib: usize) -> Piece {
+    fn extent(&self, at: usize, mib: usize) -> Extent {
         // SAFETY: within the 64.
-        Piece { start: unsafe { self.base.byte_add(at * MIB) }, bytes: mib * MIB, mapping: FIRST }
+        Extent { start: unsafe { self.base.byte_add(at * MIB) }, bytes: mib * MIB, mapping: FIRST }
     }
 
-    /// Where in the 64 MiB a piece lies, and how long it is, in MiB.
-    fn place(&self, piece: &Piece) -> (usize, usize) {
-        ((piece.start.addr().get() - self.base.addr().get()) / MIB, piece.bytes / MIB)
+    /// Where in the 64 MiB an extent lies, and how long it is, in MiB.
+    fn place(&self, extent: &Extent) -> (usize, usize) {
+        ((extent.start.addr().get() - self.base.addr().get()) / MIB, extent.bytes / MIB)
     }
 
-    fn unmap(&self) -> impl Fn(Piece) {
-        |piece| self.unmapped.borrow_mut().push(self.place(&piece))
+    fn unmap(&self) -> impl Fn(Extent) {
+        |extent| self.unmapped.borrow_mut().push(self.place(&extent))
     }
 
     fn put(&self, at: usize, mib: usize) {
-        self.shelf.put(self.piece(at, mib), &self.unmap());
+        self.cache.put(self.extent(at, mib), &self.unmap());
     }
 
     fn take(&self, mib: usize) -> Option<(usize, usize)> {
-        self.shelf.take(mib * MIB, &self.unmap()).map(|piece| self.place(&piece))
+        self.cache.take(mib * MIB, &self.unmap()).map(|extent| self.place(&extent))
     }
 
     fn kept(&self) -> usize {
-        self.shelf.kept_bytes() as usize / MIB
+        self.cache.kept_bytes() as usize / MIB
     }
 
     fn pass(&self) -> bool {
-        self.shelf.age(Which::Idle, &self.unmap())
+        self.cache.age(Which::Idle, &self.unmap())
     }
 }
 
@@ -97,8 +97,8 @@ fn what_has_no_boundary_serves_nobody() {
 fn a_block_grows_over_what_waits_behind_it() {
     let scene = Scene::new();
     scene.put(5, 10);
-    let end = scene.piece(5, 0).start.as_ptr();
-    let take = |mapping| scene.shelf.take_behind(end, mapping, 4 * MIB, &scene.unmap());
+    let end = scene.extent(5, 0).start.as_ptr();
+    let take = |mapping| scene.cache.take_behind(end, mapping, 4 * MIB, &scene.unmap());
     assert_eq!(take(MappingNumber(2 * MappingNumber::STEP)), 0);
     assert_eq!(take(FIRST), 4 * MIB);
     assert_eq!(take(FIRST), 0);
@@ -110,7 +110,7 @@ fn what_is_shed_is_as_much_as_was_asked_for() {
     let scene = Scene::new();
     scene.put(0, 10);
     scene.put(20, 10);
-    scene.shelf.shed(13 * MIB as u64, &scene.unmap());
+    scene.cache.shed(13 * MIB as u64, &scene.unmap());
     assert_eq!(*scene.unmapped.borrow(), [(0, 10), (27, 3)]);
     assert_eq!(scene.kept(), 7);
 }
@@ -144,24 +144,24 @@ fn what_is_left_when_a_part_went_goes_with_the_next_pass_if_it_was_not_needed() 
 #[test]
 fn what_finds_no_slot_goes_at_once() {
     let scene = Scene::new();
-    (0..SLOT_COUNT).for_each(|index| scene.shelf.put(small(&scene, 2 * index), &scene.unmap()));
+    (0..SLOT_COUNT).for_each(|index| scene.cache.put(small(&scene, 2 * index), &scene.unmap()));
     assert!(scene.unmapped.borrow().is_empty());
     scene.put(63, 1);
     assert_eq!(*scene.unmapped.borrow(), [(63, 1)]);
-    assert_eq!(scene.shelf.kept_bytes() as usize, SLOT_COUNT * LEAST_BYTES);
+    assert_eq!(scene.cache.kept_bytes() as usize, SLOT_COUNT * LEAST_BYTES);
 }
 
-/// A piece that is just worth a slot, and has no neighbour.
-fn small(scene: &Scene, at: usize) -> Piece {
-    Piece { bytes: LEAST_BYTES, ..scene.piece(at, 1) }
+/// An extent that is just worth a slot, and has no neighbour.
+fn small(scene: &Scene, at: usize) -> Extent {
+    Extent { bytes: LEAST_BYTES, ..scene.extent(at, 1) }
 }
 
 #[test]
 fn what_is_taken_or_handed_over_of_huge_pages_are_whole_ones() {
     let scene = Scene::new();
-    scene.shelf.put(Piece { mapping: FIRST.in_huge_pages(), ..scene.piece(0, 20) }, &scene.unmap());
+    scene.cache.put(Extent { mapping: FIRST.in_huge_pages(), ..scene.extent(0, 20) }, &scene.unmap());
     assert_eq!(scene.take(5), Some((0, 6)));
-    scene.shelf.shed(3 << 20, &scene.unmap());
+    scene.cache.shed(3 << 20, &scene.unmap());
     assert_eq!(*scene.unmapped.borrow(), [(18, 2)]);
     assert_eq!(scene.kept(), 12);
 }
@@ -169,11 +169,11 @@ fn what_is_taken_or_handed_over_of_huge_pages_are_whole_ones() {
 #[test]
 fn neighbours_that_were_laid_apart_are_joined_by_the_next_that_comes() {
     let scene = Scene::new();
-    // As two threads lay them that put at the same time.
+    // As two threads insert them that put at the same time.
     for (at, mib) in [(8, 4), (4, 4)] {
         // Relaxed: a sum.
-        scene.shelf.kept_bytes.fetch_add((mib * MIB) as u64, Relaxed);
-        scene.shelf.lay(scene.piece(at, mib), &scene.unmap());
+        scene.cache.kept_bytes.fetch_add((mib * MIB) as u64, Relaxed);
+        scene.cache.insert(scene.extent(at, mib), &scene.unmap());
     }
     scene.put(0, 4);
     assert_eq!(scene.take(12), Some((0, 12)));
