@@ -135,7 +135,11 @@ impl World {
     /// # Panics
     /// If one is.
     pub fn expect_no_pool_in_use(self) {
-        assert_eq!(self.runtime.directory.census().used_pools, 0, "every block was freed and none held back");
+        assert_eq!(
+            self.runtime.directory.snapshot().used_pools,
+            0,
+            "every block was freed and none held back"
+        );
     }
 
     /// The program is over: all threads leave, nothing may be left behind, and the memory goes back.
@@ -146,7 +150,7 @@ impl World {
         alone();
         actors.into_iter().for_each(|actor| self.leave(actor));
         let directory = &self.runtime.directory;
-        assert_eq!(directory.census().used_pools, 0, "every block was freed, but pools are still in use");
+        assert_eq!(directory.snapshot().used_pools, 0, "every block was freed, but pools are still in use");
         assert_eq!(self.runtime.registry.live(), 0);
         self.dismantle();
     }

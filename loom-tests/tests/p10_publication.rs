@@ -42,8 +42,8 @@ fn a_look_up_while_the_first_segment_comes() {
         let world = World::new();
         let actor = world.enter();
         let other = spawn(move || {
-            let census = world.runtime().directory.census();
-            assert!(census.used_pools <= 1 && census.arenas <= 1);
+            let snapshot = world.runtime().directory.snapshot();
+            assert!(snapshot.used_pools <= 1 && snapshot.arenas <= 1);
         });
         let block = actor.alloc(HALF);
         join(other);
@@ -100,14 +100,14 @@ fn a_reservation_comes_while_a_thread_needs_its_first_segment() {
             let directory = &world.runtime().directory;
             set_hugetlb_pages(HugetlbPage::TwoMiB, ARENAS_PER_SEGMENT as u64);
             assert_eq!(directory.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
-            assert!(directory.census().arenas >= ARENAS_PER_SEGMENT as u64, "a segment that nobody finds");
+            assert!(directory.snapshot().arenas >= ARENAS_PER_SEGMENT as u64, "a segment that nobody finds");
         });
         let block = actor.alloc(HALF);
         expect_found(world, &block);
         join(reserver);
-        let census = world.runtime().directory.census();
-        assert_eq!(census.pinned_bytes, segment);
-        assert!(census.segments <= 2 && census.used_pools == 1);
+        let snapshot = world.runtime().directory.snapshot();
+        assert_eq!(snapshot.pinned_bytes, segment);
+        assert!(snapshot.segments <= 2 && snapshot.used_pools == 1);
         actor.free(block);
         world.end([actor]);
     });

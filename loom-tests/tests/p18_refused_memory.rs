@@ -17,7 +17,7 @@ fn expect_all_pools(world: World) {
     let directory = &world.runtime().directory;
     let pools: Vec<_> = std::iter::from_fn(|| directory.claim_pool()).collect();
     // After a refusal a segment is tried that is smaller, so the sum is not always the same.
-    let arenas = directory.census().reserved_bytes as usize / ARENA_BYTES;
+    let arenas = directory.snapshot().reserved_bytes as usize / ARENA_BYTES;
     assert_eq!(pools.len(), arenas * (POOLS_PER_ARENA - 1), "memory was lost to a refused call");
     pools.into_iter().for_each(|run| directory.release_pool(run.open(HALF, 0)));
 }

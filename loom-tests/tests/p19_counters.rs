@@ -38,16 +38,16 @@ fn what_was_counted_elsewhere_may_be_taken_off_first() {
 }
 
 #[test]
-fn a_census_while_a_pool_comes_and_goes() {
-    model("a_census_while_a_pool_comes_and_goes", Some(2), || {
+fn a_snapshot_while_a_pool_comes_and_goes() {
+    model("a_snapshot_while_a_pool_comes_and_goes", Some(2), || {
         let world = World::new();
         let actor = world.enter();
         let kept = actor.alloc(HALF);
         let reader = spawn(move || {
-            let census = world.runtime().directory.census();
-            assert_eq!(census.arenas, 1);
-            assert!((1..=2).contains(&census.used_pools), "{} pools", census.used_pools);
-            assert_eq!(census.used_pools + census.dirty_pools + census.clean_pools, 3);
+            let snapshot = world.runtime().directory.snapshot();
+            assert_eq!(snapshot.arenas, 1);
+            assert!((1..=2).contains(&snapshot.used_pools), "{} pools", snapshot.used_pools);
+            assert_eq!(snapshot.used_pools + snapshot.dirty_pools + snapshot.clean_pools, 3);
             assert!(world.runtime().registry.live() == 1);
         });
         let block = [actor.alloc(HALF), actor.alloc(HALF)];

@@ -53,7 +53,7 @@ fn what_is_freed_while_the_purge_thread_falls_asleep_is_purged() {
         unsafe { directory.free_large(pool) };
         join(thread);
         alone();
-        assert_eq!(directory.census().dirty_pools, 0);
+        assert_eq!(directory.snapshot().dirty_pools, 0);
         world.end([]);
     });
 }

@@ -14,10 +14,10 @@ fn with_a_free_arena() -> (World, strata_loom_tests::Actor) {
     (world, actor)
 }
 
-/// Out of line: a census takes much of the little stack that a model has.
+/// Out of line: a snapshot takes much of the little stack that a model has.
 #[inline(never)]
 fn expect_one_segment(world: World) {
-    let segments = world.runtime().directory.census().segments;
+    let segments = world.runtime().directory.snapshot().segments;
     assert_eq!(segments, 1, "what was on its way out was not waited for");
 }
 

@@ -22,7 +22,7 @@ fn a_pool_that_comes_back_while_the_last_is_taken_is_found() {
         join(other);
         alone();
         let found = take();
-        assert_eq!(directory.census().segments, 1, "a free pool is missed");
+        assert_eq!(directory.snapshot().segments, 1, "a free pool is missed");
         held[1..].iter().chain([&last, &found]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
         world.end([]);
     });
@@ -45,11 +45,11 @@ fn two_need_the_second_chunk() {
         let mine = directory.claim_pool().expect("the simulated OS has memory");
         join(reserver);
         alone();
-        let census = directory.census();
-        assert_eq!(census.pinned_bytes, 3 * segment, "a segment that nobody finds");
-        assert_eq!(census.used_pools as usize, held.len() + 1);
+        let snapshot = directory.snapshot();
+        assert_eq!(snapshot.pinned_bytes, 3 * segment, "a segment that nobody finds");
+        assert_eq!(snapshot.used_pools as usize, held.len() + 1);
         let found = directory.claim_pool().expect("there are free ones");
-        assert_eq!(directory.census().segments, census.segments, "free pools are missed");
+        assert_eq!(directory.snapshot().segments, snapshot.segments, "free pools are missed");
         held.iter().chain([&mine, &found]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
         world.end([]);
     });

@@ -27,9 +27,9 @@ fn cycle_of(world: World, bytes: usize) {
 fn end(world: World) {
     let directory = &world.runtime().directory;
     directory.purge_all();
-    let census = directory.census();
-    assert_eq!((census.huge_blocks, census.huge_kept_bytes), (0, 0), "a mapping was lost");
-    assert_eq!(census.reserved_bytes, 0, "a mapping was unmapped twice, or not at all");
+    let snapshot = directory.snapshot();
+    assert_eq!((snapshot.huge_blocks, snapshot.huge_kept_bytes), (0, 0), "a mapping was lost");
+    assert_eq!(snapshot.reserved_bytes, 0, "a mapping was unmapped twice, or not at all");
     world.end([]);
 }
 

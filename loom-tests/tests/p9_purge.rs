@@ -48,7 +48,7 @@ fn purging_against_purging() {
         cycle(&actor);
         let other = spawn(move || world.runtime().directory.purge_all());
         let bytes = world.runtime().directory.purge_all() + join(other);
-        assert_eq!(world.runtime().directory.census().dirty_pools, 0);
+        assert_eq!(world.runtime().directory.snapshot().dirty_pools, 0);
         assert!(bytes >= POOL_BYTES as u64, "nobody purged");
         cycle_zeroed(&actor);
         world.end([actor]);
@@ -100,7 +100,7 @@ fn lazily_purged_memory_against_an_allocation() {
         directory.release_pool(run.open(HALF, 0));
         alone();
         directory.purge_all();
-        assert_eq!(directory.census().dirty_pools, 0, "what went lazily goes for good");
+        assert_eq!(directory.snapshot().dirty_pools, 0, "what went lazily goes for good");
         world.end([]);
     });
 }
@@ -155,7 +155,7 @@ fn a_pool_freed_during_a_pass_is_found_by_the_next() {
         join(purger);
         alone();
         (0..3).for_each(|_| directory.tick());
-        assert_eq!(directory.census().dirty_pools, 0, "memory lies free, and no pass will come");
+        assert_eq!(directory.snapshot().dirty_pools, 0, "memory lies free, and no pass will come");
         world.end([]);
     });
 }

@@ -284,7 +284,7 @@ mod tests {
         }
         collect(cache);
         collect(other);
-        assert_eq!(runtime.directory.census().used_pools, 0);
+        assert_eq!(runtime.directory.snapshot().used_pools, 0);
     }
 
     #[test]

@@ -202,6 +202,6 @@ mod tests {
         unsafe { other.collect() };
         // SAFETY: as above.
         unsafe { cache.collect() };
-        assert_eq!(RUNTIME.directory.census().used_pools, 0);
+        assert_eq!(RUNTIME.directory.snapshot().used_pools, 0);
     }
 }

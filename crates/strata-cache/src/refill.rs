@@ -248,9 +248,9 @@ mod tests {
         assert!(classes().all(|class| cache.active(class).is_none()));
         // Another thread draws from the pools that the first one opened.
         let other = runtime.enter().unwrap();
-        let used = runtime.directory.census().used_pools;
+        let used = runtime.directory.snapshot().used_pools;
         let theirs: Vec<_> = classes().map(|class| (new(other, class), class)).collect();
-        assert_eq!(runtime.directory.census().used_pools, used);
+        assert_eq!(runtime.directory.snapshot().used_pools, used);
         blocks.into_iter().for_each(|(block, class)| free(cache, block, class));
         theirs.into_iter().for_each(|(block, class)| free(other, block, class));
     }
@@ -275,7 +275,7 @@ mod tests {
         }
         // SAFETY: the caches of a test have one user.
         unsafe { cache.collect() };
-        assert_eq!(runtime.directory.census().used_pools, 0);
+        assert_eq!(runtime.directory.snapshot().used_pools, 0);
     }
 
     #[test]

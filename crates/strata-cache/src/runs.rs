@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(cache.take_run(1).unwrap(), runs[4].base());
         assert_eq!((cache.take_run(2), cache.ready_runs().count()), (None, 3));
         cache.close_runs();
-        assert_eq!((cache.take_run(1), RUNTIME.directory.census().large_blocks), (None, 3));
+        assert_eq!((cache.take_run(1), RUNTIME.directory.snapshot().large_blocks), (None, 3));
     }
 
     #[test]

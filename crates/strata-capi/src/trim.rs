@@ -32,6 +32,6 @@ extern "C" fn malloc_trim(_pad: usize) -> c_int {
 }
 
 fn is_mostly_free() -> bool {
-    let holdings = RUNTIME.directory.holdings();
-    holdings.idle_bytes > holdings.held_bytes.saturating_sub(holdings.idle_bytes)
+    let footprint = RUNTIME.directory.footprint();
+    footprint.idle_bytes > footprint.held_bytes.saturating_sub(footprint.idle_bytes)
 }

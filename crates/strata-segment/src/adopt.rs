@@ -131,7 +131,7 @@ mod tests {
     fn an_empty_pool_that_was_abandoned_is_free() {
         static DIRECTORY: Directory = Directory::new();
         abandon_pool_with(&DIRECTORY, SizeClass::of(1000), 0);
-        assert_eq!(DIRECTORY.census().used_pools, 0);
+        assert_eq!(DIRECTORY.snapshot().used_pools, 0);
     }
 
     #[test]

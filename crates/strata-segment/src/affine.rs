@@ -131,7 +131,7 @@ mod tests {
         let class = SizeClass::of(48);
         let first = open(&DIRECTORY, class);
         let mut others = Vec::new();
-        while DIRECTORY.census().arenas == 1 {
+        while DIRECTORY.snapshot().arenas == 1 {
             others.push(open(&DIRECTORY, class));
         }
         let base = first.base();

@@ -53,7 +53,7 @@ impl Directory {
     /// Purge passes that gave memory back, since the start.
     #[inline]
     pub fn passes(&self) -> u64 {
-        self.numbers.passes.get()
+        self.counters.passes.get()
     }
 
     /// Inspects a pool of `class` that has live blocks; `true` if another pass may find more.
@@ -115,9 +115,9 @@ impl Directory {
         // SAFETY: the caller's promise.
         let went = unsafe { memory::purge(start, subpages.len() * SUBPAGE_BYTES) };
         if went {
-            self.numbers.purged_bytes.add(u64::from(gone) * SUBPAGE_BYTES as u64);
+            self.counters.purged_bytes.add(u64::from(gone) * SUBPAGE_BYTES as u64);
         }
-        self.numbers.purge_calls.add(1);
+        self.counters.purge_calls.add(1);
         went
     }
 
@@ -146,7 +146,7 @@ impl Directory {
             Which::Idle => Scope::Idle,
             Which::All => Scope::All,
         };
-        self.numbers.passes.add(1);
+        self.counters.passes.add(1);
         self.decommit_published(scope)
     }
 
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(DIRECTORY.purged_bytes(), 0);
         assert!(!DIRECTORY.decommit_unowned(Which::Idle));
         assert_eq!(DIRECTORY.purged_bytes(), HALF_A_POOL);
-        assert_eq!(DIRECTORY.census().purge_calls, 1, "neighbours go by one call");
+        assert_eq!(DIRECTORY.snapshot().purge_calls, 1, "neighbours go by one call");
         assert!(!DIRECTORY.decommit_unowned(Which::All));
         assert_eq!(DIRECTORY.purged_bytes(), HALF_A_POOL, "what went is not given back again");
         // SAFETY: the first block lives, and is read as it was written.

@@ -68,13 +68,13 @@ pub struct Directory {
     pub(crate) huge_limit: HugeLimit,
     pub(crate) thp: ThpPolicy,
     pub(crate) preference: Preference,
-    pub(crate) numbers: Numbers,
+    pub(crate) counters: Counters,
     pub(crate) index: Index,
 }
 
 /// What the layer counts about itself.
 #[derive(Debug)]
-pub(crate) struct Numbers {
+pub(crate) struct Counters {
     pub(crate) reserved_bytes: Counter,
     pub(crate) committed_bytes: Counter,
     pub(crate) pinned_bytes: Counter,
@@ -116,7 +116,7 @@ impl Directory {
                 huge_limit: HugeLimit::new(),
                 thp: ThpPolicy::new(),
                 preference: Preference::new(),
-                numbers: Numbers {
+                counters: Counters {
                     reserved_bytes: Counter::zero(),
                     committed_bytes: Counter::zero(),
                     pinned_bytes: Counter::zero(),
@@ -170,13 +170,13 @@ impl Directory {
     }
 
     fn count_arenas(&self, arenas: u64) {
-        self.numbers.arenas.add(arenas);
-        self.numbers.committed_bytes.add(arenas * ARENA_BYTES as u64);
+        self.counters.arenas.add(arenas);
+        self.counters.committed_bytes.add(arenas * ARENA_BYTES as u64);
     }
 
     fn count_segment(&self, segment: &Segment) {
-        self.numbers.segments.add(1);
-        self.numbers.reserved_bytes.add(segment.bytes() as u64);
+        self.counters.segments.add(1);
+        self.counters.reserved_bytes.add(segment.bytes() as u64);
     }
 
     /// Makes a segment with this number, the first that was free when more memory was found to be needed.
@@ -227,25 +227,25 @@ impl Directory {
         if tried.any(|number| self.index.publish_at(number, segment)) {
             self.count_segment(segment);
             self.count_arenas((segment.bytes() / ARENA_BYTES) as u64);
-            self.numbers.pinned_bytes.add(segment.bytes() as u64);
+            self.counters.pinned_bytes.add(segment.bytes() as u64);
         }
     }
 
     /// Bytes that may be touched and given back again: arenas and huge mappings.
     #[inline]
     pub fn returnable_bytes(&self) -> u64 {
-        self.numbers.committed_bytes.get().saturating_sub(self.numbers.pinned_bytes.get())
+        self.counters.committed_bytes.get().saturating_sub(self.counters.pinned_bytes.get())
     }
 
     /// Pools of all committed arenas, in use or not.
     #[inline]
     pub fn committed_pools(&self) -> u64 {
-        self.numbers.arenas.get() * (POOLS_PER_ARENA as u64 - 1)
+        self.counters.arenas.get() * (POOLS_PER_ARENA as u64 - 1)
     }
 
     /// Bytes given back to the OS since the start.
     pub fn purged_bytes(&self) -> u64 {
-        self.numbers.purged_bytes.get()
+        self.counters.purged_bytes.get()
     }
 
     /// Whether `address` lies in a segment of ours (huge mappings are not looked up).

@@ -176,22 +176,22 @@ impl Directory {
         let mapping = if advised { number.in_huge_pages() } else { number };
         // SAFETY: mapped just now, zero, ours; the head is within its first page.
         unsafe { head.write(ArenaHead::of_huge(mapped, offset, mapping.0)) };
-        self.numbers.reserved_bytes.add(mapped as u64);
-        self.numbers.committed_bytes.add(mapped as u64);
+        self.counters.reserved_bytes.add(mapped as u64);
+        self.counters.committed_bytes.add(mapped as u64);
         Some(head)
     }
 
     fn count_in(&self, head: NonNull<ArenaHead>) -> NonNull<u8> {
         let mapped = mapped_bytes(head);
-        self.numbers.huge_blocks.add(1);
+        self.counters.huge_blocks.add(1);
         self.count_longer(mapped);
         payload(head)
     }
 
     /// So many bytes more of huge blocks live.
     fn count_longer(&self, bytes: usize) {
-        self.numbers.huge_bytes.add(bytes as u64);
-        self.huge_limit.note_live(self.numbers.huge_bytes.get());
+        self.counters.huge_bytes.add(bytes as u64);
+        self.huge_limit.note_live(self.counters.huge_bytes.get());
         let now = clock::milliseconds();
         if self.thp.freed_lately(now) {
             self.huge_limit.note_asked_again(bytes as u64, now);
@@ -207,8 +207,8 @@ impl Directory {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
         let extent = extent_of(head);
-        self.numbers.huge_blocks.subtract(1);
-        self.numbers.huge_bytes.subtract(extent.bytes as u64);
+        self.counters.huge_blocks.subtract(1);
+        self.counters.huge_bytes.subtract(extent.bytes as u64);
         let now = clock::milliseconds();
         self.thp.note_freed(extent.bytes as u64, now);
         self.thp.blocks.look_before_it_goes(extent.start, extent.bytes);
@@ -229,9 +229,9 @@ impl Directory {
     /// - The extent is the caller's, who does not use it again.
     unsafe fn unmap_extent(&self, extent: Extent) {
         let bytes = extent.bytes as u64;
-        self.numbers.reserved_bytes.subtract(bytes);
-        self.numbers.committed_bytes.subtract(bytes);
-        self.numbers.purged_bytes.add(bytes);
+        self.counters.reserved_bytes.subtract(bytes);
+        self.counters.committed_bytes.subtract(bytes);
+        self.counters.purged_bytes.add(bytes);
         // SAFETY: whole pages, the caller's.
         unsafe { memory::release(extent.start, extent.bytes) };
     }
@@ -307,8 +307,8 @@ impl Directory {
     /// A live allocation's mapping has another length now.
     fn note_resize(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
         self.note_length(head, old, new);
-        self.numbers.huge_bytes.add(new as u64);
-        self.numbers.huge_bytes.subtract(old as u64);
+        self.counters.huge_bytes.add(new as u64);
+        self.counters.huge_bytes.subtract(old as u64);
     }
 
     /// A mapping has another length now.
@@ -316,7 +316,7 @@ impl Directory {
         let whole = ArenaHead::of_huge(new, mapping_offset(head), extent_of(head).mapping.0);
         // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
         unsafe { head.write(whole) };
-        for counter in [&self.numbers.reserved_bytes, &self.numbers.committed_bytes] {
+        for counter in [&self.counters.reserved_bytes, &self.counters.committed_bytes] {
             counter.add(new as u64);
             counter.subtract(old as u64);
         }

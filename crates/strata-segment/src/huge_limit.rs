@@ -66,7 +66,7 @@ impl Directory {
     pub(crate) fn keep_no_more_than_pays(&self, now: u64) {
         // Relaxed: a number that stands alone.
         let most = self.tuning.huge_keep_bytes.load(Relaxed);
-        let live = self.numbers.huge_bytes.get();
+        let live = self.counters.huge_bytes.get();
         let bound = most.min(self.huge_limit.pays(live, now));
         let excess = self.huge_cache.kept_bytes().saturating_sub(bound);
         if excess != 0 {

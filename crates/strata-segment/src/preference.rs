@@ -114,7 +114,7 @@ impl Directory {
 
     /// Where the memory that is about to be taken should be.
     pub(crate) fn near_for_more(&self) -> Near {
-        if self.preference.nodes.get() == UNASKED && self.numbers.arenas.get() > 0 {
+        if self.preference.nodes.get() == UNASKED && self.counters.arenas.get() > 0 {
             self.ask_for_nodes();
         }
         self.preference.near()
@@ -201,7 +201,7 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         let _held = claim_first(&DIRECTORY);
         assert_eq!(DIRECTORY.preference.nodes.get(), UNASKED);
-        while DIRECTORY.census().arenas == 1 {
+        while DIRECTORY.snapshot().arenas == 1 {
             let _held = claim_first(&DIRECTORY);
         }
         assert_ne!(DIRECTORY.preference.nodes.get(), UNASKED);

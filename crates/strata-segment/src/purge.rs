@@ -97,7 +97,7 @@ impl Directory {
     /// One pass over everything; whether something free is left that may hold memory.
     pub(crate) fn pass(&self, which: Which) -> bool {
         let mut left = self.huge_cache.age(which, &self.unmapping());
-        self.huge_limit.turn(self.numbers.huge_bytes.get());
+        self.huge_limit.turn(self.counters.huge_bytes.get());
         let way = self.way(which);
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             if self.purge_thread.is_closed() && which != Which::All {
@@ -158,7 +158,7 @@ impl Directory {
                 purged |= run;
                 self.note_purged(segment, arena, run, way);
             }
-            self.numbers.purge_calls.add(1);
+            self.counters.purge_calls.add(1);
             claimed &= !run;
         }
         purged
@@ -171,8 +171,8 @@ impl Directory {
             let dirty = run & segment.dirty(arena);
             let subpages = dirty.count_ones() * SUBPAGES - segment.fill_holes(arena, dirty);
             self.peak.note_purge(subpages.into());
-            self.numbers.purged_bytes.add(u64::from(run.count_ones()) * POOL_BYTES as u64);
-            self.numbers.purged_pools.add(run.count_ones().into());
+            self.counters.purged_bytes.add(u64::from(run.count_ones()) * POOL_BYTES as u64);
+            self.counters.purged_pools.add(run.count_ones().into());
         }
     }
 }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn dirty_pools(directory: &Directory) -> u64 {
-        directory.census().dirty_pools
+        directory.snapshot().dirty_pools
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         assert!(!DIRECTORY.pass(Which::Idle));
         // SAFETY: allocated above; `dirty_a_pool` filled it, and nobody zeroed it.
         assert_eq!(unsafe { start.read() }, 0xa5);
-        assert_eq!(DIRECTORY.census().purge_calls, 0);
+        assert_eq!(DIRECTORY.snapshot().purge_calls, 0);
     }
 
     #[test]
@@ -265,8 +265,8 @@ mod tests {
         DIRECTORY.set_purge_way(PurgeWay::Lazily as u64);
         let passes = || (0..5).for_each(|_| _ = DIRECTORY.pass(Which::Idle));
         let numbers = || {
-            let census = DIRECTORY.census();
-            (census.dirty_pools, census.lazy_pools, census.purge_calls, census.purged_bytes)
+            let snapshot = DIRECTORY.snapshot();
+            (snapshot.dirty_pools, snapshot.lazy_pools, snapshot.purge_calls, snapshot.purged_bytes)
         };
         assert!(dirty_a_pool(&DIRECTORY));
         passes();
@@ -287,7 +287,7 @@ mod tests {
         DIRECTORY.set_purge_way(PurgeWay::Lazily as u64);
         dirty_a_pool(&DIRECTORY);
         (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Idle));
-        assert_eq!(DIRECTORY.census().lazy_pools, 1);
+        assert_eq!(DIRECTORY.snapshot().lazy_pools, 1);
         DIRECTORY.set_purge_way(PurgeWay::Now as u64);
         (0..3).for_each(|_| _ = DIRECTORY.pass(Which::Idle));
         assert_eq!(dirty_pools(&DIRECTORY), 0);
@@ -303,7 +303,7 @@ mod tests {
         unsafe { DIRECTORY.free_large(pool) };
         assert_eq!(DIRECTORY.purge_all(), 5 * POOL_BYTES as u64);
         assert_eq!(
-            (DIRECTORY.purge_all(), DIRECTORY.census().purge_calls),
+            (DIRECTORY.purge_all(), DIRECTORY.snapshot().purge_calls),
             (0, 1),
             "neighbours go by one call"
         );

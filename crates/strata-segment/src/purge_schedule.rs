@@ -145,15 +145,15 @@ impl Directory {
 
     fn pass_now(&self, now: u64, is_near_limit: bool) {
         full_fence();
-        let wanted = match self.refaults.advice(self.pool_holdings(), now) {
+        let wanted = match self.refaults.advice(self.pool_footprint(), now) {
             _ if is_near_limit => Which::All,
             Advice::Purge => Which::Idle,
             Advice::Keep => Which::Nothing,
         };
-        let before = self.numbers.purged_pools.get();
+        let before = self.counters.purged_pools.get();
         let parts = self.refaults.parts();
         let left = self.pass(wanted);
-        self.refaults.note_purge(self.numbers.purged_pools.get() - before, now);
+        self.refaults.note_purge(self.counters.purged_pools.get() - before, now);
         if left {
             self.arm(now);
         } else {
@@ -191,10 +191,10 @@ mod tests {
         DIRECTORY.set_purge_delay(u64::MAX);
         dirty_a_pool(&DIRECTORY);
         (0..10).for_each(|_| DIRECTORY.tick());
-        assert_eq!(DIRECTORY.census().dirty_pools, 1);
+        assert_eq!(DIRECTORY.snapshot().dirty_pools, 1);
         DIRECTORY.set_purge_delay(0);
         (0..=PASSES_A_DELAY).for_each(|_| DIRECTORY.tick());
-        assert_eq!(DIRECTORY.census().dirty_pools, 0);
+        assert_eq!(DIRECTORY.snapshot().dirty_pools, 0);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Directory {
 
     /// A huge block takes so many bytes of fresh memory: free pools go for it.
     pub(crate) fn reclaim_pools(&self, bytes: usize) {
-        let most = self.may_give(self.pool_holdings().idle_bytes).min(bytes as u64) / POOL_BYTES as u64;
+        let most = self.may_give(self.pool_footprint().idle_bytes).min(bytes as u64) / POOL_BYTES as u64;
         let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
         self.reclaim.given.add(given);
     }
@@ -106,8 +106,8 @@ impl Directory {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::census::Holdings;
     use crate::refaults::Advice;
+    use crate::stats::Footprint;
     use std::vec::Vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn dirty_pools(directory: &Directory) -> usize {
-        directory.census().dirty_pools as usize
+        directory.snapshot().dirty_pools as usize
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
         static DIRECTORY: Directory = Directory::new();
         DIRECTORY.refaults.note_purge(1000, 0);
         DIRECTORY.refaults.note_claim(1000, 0);
-        assert_eq!(DIRECTORY.refaults.advice(Holdings::default(), 0), Advice::Keep);
+        assert_eq!(DIRECTORY.refaults.advice(Footprint::default(), 0), Advice::Keep);
         free_pools(&DIRECTORY, take_pools(&DIRECTORY, POOLS));
         take_huge(&DIRECTORY, 1);
         assert_eq!(dirty_pools(&DIRECTORY), POOLS);

@@ -12,8 +12,8 @@
 //!
 //! Does not know: which memory. Decisions 0008, 0015. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
 
-use crate::census::Holdings;
 use crate::directory::Directory;
+use crate::stats::Footprint;
 use strata_core::layout::POOL_BYTES;
 use strata_core::sync::Hint;
 
@@ -147,7 +147,7 @@ impl Refaults {
     }
 
     /// What the pass that begins at `now` is to do, where pools hold that much.
-    pub(crate) fn advice(&self, pools: Holdings, now: u64) -> Advice {
+    pub(crate) fn advice(&self, pools: Footprint, now: u64) -> Advice {
         self.idle.set(pools.idle_bytes / POOL_BYTES as u64);
         self.forget_old(now);
         let (untouched, purged) = (self.untouched.take(), self.purged.get());
@@ -181,7 +181,7 @@ impl Refaults {
     }
 
     /// Whether the program went on for some passes with ever less: it claims pools, and many of those that are free do not serve.
-    fn is_falling(&self, claimed: u64, pools: Holdings) -> bool {
+    fn is_falling(&self, claimed: u64, pools: Footprint) -> bool {
         let used = pools.held_bytes.saturating_sub(pools.idle_bytes);
         let goes_on = claimed * POOL_BYTES as u64 * LIVELY_PART >= pools.idle_bytes;
         let falls = if goes_on && used < self.used.get() { self.falls.get() + 1 } else { 0 };
@@ -210,7 +210,7 @@ impl Directory {
             .partial
             .get()
             .saturating_mul(POOL_BYTES as u64)
-            .min(self.numbers.committed_bytes.get());
+            .min(self.counters.committed_bytes.get());
         self.refaults.idle_bytes() + self.huge_cache.kept_bytes() + in_parts >= MUCH_BYTES
     }
 }
@@ -223,7 +223,7 @@ mod tests {
     fn pass(refaults: &Refaults, taken: u32, left: u32) -> Advice {
         refaults.note_claim(taken, 0);
         refaults.note_release(left);
-        refaults.advice(Holdings::default(), 0)
+        refaults.advice(Footprint::default(), 0)
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
     fn pass_with(refaults: &Refaults, taken: u32, used: u64, free: u64) -> Advice {
         refaults.note_claim(taken, taken);
         let (held, idle) = ((used + free) * POOL_BYTES as u64, free * POOL_BYTES as u64);
-        refaults.advice(Holdings { held_bytes: held, idle_bytes: idle }, 0)
+        refaults.advice(Footprint { held_bytes: held, idle_bytes: idle }, 0)
     }
 
     fn refaulted_some() -> Refaults {
@@ -309,7 +309,7 @@ mod tests {
         let advice = pass(refaults, 0, 0);
         refaults.note_purge(if advice == Advice::Purge { 1000 } else { 0 }, now);
         refaults.note_claim(1000, 0);
-        refaults.advice(Holdings::default(), now + pause);
+        refaults.advice(Footprint::default(), now + pause);
         advice
     }
 
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(refaults.idle_bytes(), 30 * POOL_BYTES as u64);
         refaults.note_claim(1000, 1000);
         assert_eq!(refaults.idle_bytes(), 0, "counts may be lost, and are never below zero");
-        let pools = Holdings { held_bytes: 0, idle_bytes: 7 * POOL_BYTES as u64 };
+        let pools = Footprint { held_bytes: 0, idle_bytes: 7 * POOL_BYTES as u64 };
         refaults.advice(pools, 0);
         assert_eq!(refaults.idle_bytes(), pools.idle_bytes, "each pass puts it right");
     }

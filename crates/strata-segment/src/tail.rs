@@ -133,7 +133,7 @@ mod tests {
 
     /// How many bytes went back, and by how many calls.
     fn given_back(directory: &Directory) -> (u64, u64) {
-        (directory.purged_bytes(), directory.census().purge_calls)
+        (directory.purged_bytes(), directory.snapshot().purge_calls)
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Directory {
     pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
         let bytes = bytes as u64;
         let pages = self.pages(|| {
-            self.numbers.huge_bytes.get() + bytes >= GROWTH_BYTES
+            self.counters.huge_bytes.get() + bytes >= GROWTH_BYTES
                 && self.thp.blocks.speaks_for(bytes / LONGER)
         });
         if pages == Pages::Any { self.unless_for_everybody() } else { pages }
@@ -184,7 +184,7 @@ impl Directory {
         if may_be_huge {
             blocks.spend(bytes as u64);
         }
-        let live = self.numbers.huge_bytes.get();
+        let live = self.counters.huge_bytes.get();
         blocks.watch(witness.0, witness.1, live.min(HEAVY_BYTES).max(bytes as u64));
     }
 

@@ -246,15 +246,15 @@ fn what_may_be_in_memory_because_of_huge_pages_counts_until_it_goes() {
     DIRECTORY.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
     let _held = DIRECTORY.claim_pool().unwrap();
     let pools = || {
-        let census = DIRECTORY.census();
-        (census.resident_pools, census.clean_pools, DIRECTORY.holdings().held_bytes / POOL_BYTES as u64)
+        let snapshot = DIRECTORY.snapshot();
+        (snapshot.resident_pools, snapshot.clean_pools, DIRECTORY.footprint().held_bytes / POOL_BYTES as u64)
     };
     let all = (ARENA_BYTES / POOL_BYTES) as u64;
     assert_eq!(pools(), (all, 0, all));
-    assert_eq!(DIRECTORY.holdings().idle_bytes, (all - 2) * POOL_BYTES as u64);
+    assert_eq!(DIRECTORY.footprint().idle_bytes, (all - 2) * POOL_BYTES as u64);
     DIRECTORY.purge_all();
     assert_eq!(pools(), (2, all - 2, 2));
-    assert_eq!(DIRECTORY.holdings().idle_bytes, 0);
+    assert_eq!(DIRECTORY.footprint().idle_bytes, 0);
 }
 
 #[test]

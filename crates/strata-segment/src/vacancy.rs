@@ -58,7 +58,7 @@ impl Directory {
     /// Gives those of `wanted` arenas back that nobody claimed yet; how many bytes.
     fn vacate_reserved(&self, segment: &Segment, wanted: u64) -> u64 {
         let bytes = segment.vacate_reserved(wanted);
-        self.numbers.reserved_bytes.subtract(bytes);
+        self.counters.reserved_bytes.subtract(bytes);
         bytes
     }
 
@@ -66,7 +66,7 @@ impl Directory {
     pub fn set_segment_arenas(&self, arenas: u64) {
         // Relaxed: a number that stands alone.
         self.tuning.segment_arenas.store(arenas, Relaxed);
-        if arenas < u64::from(u64::BITS) && self.numbers.segments.get() != 0 {
+        if arenas < u64::from(u64::BITS) && self.counters.segments.get() != 0 {
             let _turn = self.asking.wait_for_turn();
             let beyond = u64::MAX << arenas;
             self.segments().filter(|segment| !segment.is_pinned()).for_each(|segment| {
@@ -100,9 +100,9 @@ impl Directory {
     }
 
     fn uncount_arena(&self, bytes: u64) {
-        self.numbers.reserved_bytes.subtract(bytes);
-        self.numbers.committed_bytes.subtract(ARENA_BYTES as u64);
-        self.numbers.arenas.subtract(1);
+        self.counters.reserved_bytes.subtract(bytes);
+        self.counters.committed_bytes.subtract(ARENA_BYTES as u64);
+        self.counters.arenas.subtract(1);
     }
 
     /// Takes the addresses of a vacant arena of `segment` again, if nobody has them, and puts its pools up for claims.
@@ -118,7 +118,7 @@ impl Directory {
             let Some(mask) = segment.vacant.claim_among(lowest) else { continue };
             match segment.revive(mask.trailing_zeros(), |start| self.take_arena(start)) {
                 Ok(bytes) => {
-                    self.numbers.reserved_bytes.add(bytes as u64);
+                    self.counters.reserved_bytes.add(bytes as u64);
                     return true;
                 }
                 Err(At::Taken) => {}
@@ -258,9 +258,9 @@ mod tests {
 
     /// Bytes reserved, arenas, used pools.
     fn numbers(directory: &Directory) -> (u64, u64, u64) {
-        let census = directory.census();
-        assert_eq!(census.arenas * ARENA_BYTES as u64, census.committed_bytes);
-        (census.reserved_bytes, census.arenas, census.used_pools)
+        let snapshot = directory.snapshot();
+        assert_eq!(snapshot.arenas * ARENA_BYTES as u64, snapshot.committed_bytes);
+        (snapshot.reserved_bytes, snapshot.arenas, snapshot.used_pools)
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! What programs asked for is not counted: that would cost the fast path more than the rest of it.
 //!
 //! ```text
-//!   live = carved − on the pool's list − given back and not yet taken in (census) − ready in a magazine
+//!   live = carved − on the pool's list − given back and not yet taken in (snapshot) − ready in a magazine
 //! ```
 //!
 //! Does not know: how a report looks; `report` does.
@@ -15,7 +15,7 @@ use strata_cache::thread::RUNTIME;
 use strata_core::layout::POOL_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_os::CallCounts;
-use strata_segment::Census;
+use strata_segment::Snapshot;
 
 /// One size class, with the blocks that serve smaller classes (a class's first few).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,8 +115,8 @@ impl Strata {
     /// }
     /// ```
     pub fn stats() -> Stats {
-        let census = RUNTIME.directory.census();
-        let mut stats = Stats::of_census(&census);
+        let snapshot = RUNTIME.directory.snapshot();
+        let mut stats = Stats::of_snapshot(&snapshot);
         for cache in RUNTIME.registry.caches() {
             for class in cache.ready_blocks() {
                 stats.ready_blocks += stats.take_out(class);
@@ -135,30 +135,30 @@ impl Strata {
 
 impl Stats {
     /// All but what thread caches know.
-    fn of_census(census: &Census) -> Self {
+    fn of_snapshot(snapshot: &Snapshot) -> Self {
         let mut stats = Self {
-            reserved_bytes: census.reserved_bytes,
-            committed_bytes: census.committed_bytes,
-            resident_bytes: census.resident_pools * POOL_BYTES as u64
-                + census.huge_bytes
-                + census.huge_kept_bytes,
-            pinned_bytes: census.pinned_bytes,
-            lazily_purged_bytes: census.lazy_pools * POOL_BYTES as u64,
-            purged_bytes: census.purged_bytes,
-            purges: census.purge_calls,
-            segments: census.segments,
-            nodes: census.nodes,
-            arenas: census.arenas,
-            used_pools: census.used_pools,
-            dirty_pools: census.dirty_pools,
-            clean_pools: census.clean_pools,
+            reserved_bytes: snapshot.reserved_bytes,
+            committed_bytes: snapshot.committed_bytes,
+            resident_bytes: snapshot.resident_pools * POOL_BYTES as u64
+                + snapshot.huge_bytes
+                + snapshot.huge_kept_bytes,
+            pinned_bytes: snapshot.pinned_bytes,
+            lazily_purged_bytes: snapshot.lazy_pools * POOL_BYTES as u64,
+            purged_bytes: snapshot.purged_bytes,
+            purges: snapshot.purge_calls,
+            segments: snapshot.segments,
+            nodes: snapshot.nodes,
+            arenas: snapshot.arenas,
+            used_pools: snapshot.used_pools,
+            dirty_pools: snapshot.dirty_pools,
+            clean_pools: snapshot.clean_pools,
             live_blocks: 0,
             live_bytes: 0,
-            large_blocks: census.large_blocks,
-            large_bytes: census.large_bytes,
-            huge_blocks: census.huge_blocks,
-            huge_bytes: census.huge_bytes,
-            huge_kept_bytes: census.huge_kept_bytes,
+            large_blocks: snapshot.large_blocks,
+            large_bytes: snapshot.large_bytes,
+            huge_blocks: snapshot.huge_blocks,
+            huge_bytes: snapshot.huge_bytes,
+            huge_kept_bytes: snapshot.huge_kept_bytes,
             caches: RUNTIME.registry.live(),
             caches_ever: RUNTIME.registry.ever(),
             ready_blocks: 0,
@@ -166,7 +166,7 @@ impl Stats {
             calls: strata_os::calls(),
             classes: [ClassStats::default(); CLASS_COUNT],
         };
-        for ((class, counted), place) in SizeClass::all().zip(&census.classes).zip(&mut stats.classes) {
+        for ((class, counted), place) in SizeClass::all().zip(&snapshot.classes).zip(&mut stats.classes) {
             *place = ClassStats {
                 block_bytes: class.block_bytes() as u64,
                 pools: counted.pools,

@@ -145,8 +145,8 @@ fn expect_nothing_lost() {
     // SAFETY: the calling thread's own cache.
     unsafe { cache().collect() };
     RUNTIME.directory.purge_all();
-    let census = RUNTIME.directory.census();
-    let kept = (census.used_pools, census.large_blocks, census.huge_blocks, census.huge_kept_bytes);
+    let snapshot = RUNTIME.directory.snapshot();
+    let kept = (snapshot.used_pools, snapshot.large_blocks, snapshot.huge_blocks, snapshot.huge_kept_bytes);
     assert_eq!(kept, (0, 0, 0, 0), "pools, runs, mappings, bytes in the huge cache");
     assert_eq!(RUNTIME.registry.live(), 1, "caches");
 }
@@ -260,7 +260,7 @@ fn threads_survive_failures_at_random_moments() {
         });
         // SAFETY: the calling thread's own cache.
         unsafe { cache().collect() };
-        let census = RUNTIME.directory.census();
-        assert!(census.large_blocks < 4 && census.huge_blocks < 4, "{census:?}");
+        let snapshot = RUNTIME.directory.snapshot();
+        assert!(snapshot.large_blocks < 4 && snapshot.huge_blocks < 4, "{snapshot:?}");
     });
 }

@@ -1,4 +1,4 @@
-//! Counting what there is, by walking headers while everybody goes on working (protocol 8).
+//! Counters, and snapshots of what there is, taken by walking headers while other threads go on working (protocol 8).
 //!
 //! Nothing is locked and nothing is torn: every figure is read as one word. When the program is quiet the figures are exact;
 //! while it works, a pool may be counted before and its neighbour after the same event.
@@ -14,7 +14,7 @@ use strata_core::size_class::CLASS_COUNT;
 
 /// One size class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClassCensus {
+pub struct ClassSnapshot {
     /// Pools of the class.
     pub pools: u64,
     /// Blocks that exist: carved so far.
@@ -25,7 +25,7 @@ pub struct ClassCensus {
 
 /// Everything the segment layer knows, in bytes and counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Census {
+pub struct Snapshot {
     /// Address space held: segments and huge mappings.
     pub reserved_bytes: u64,
     /// Of that, what may be touched.
@@ -63,19 +63,19 @@ pub struct Census {
     /// Calls that gave memory of pools back.
     pub purge_calls: u64,
     /// By size class.
-    pub classes: [ClassCensus; CLASS_COUNT],
+    pub classes: [ClassSnapshot; CLASS_COUNT],
 }
 
 impl Directory {
     /// Counts everything.
-    pub fn census(&self) -> Census {
-        let numbers = &self.numbers;
-        let mut census = Census {
-            reserved_bytes: numbers.reserved_bytes.get(),
-            committed_bytes: numbers.committed_bytes.get(),
-            pinned_bytes: numbers.pinned_bytes.get(),
+    pub fn snapshot(&self) -> Snapshot {
+        let counters = &self.counters;
+        let mut snapshot = Snapshot {
+            reserved_bytes: counters.reserved_bytes.get(),
+            committed_bytes: counters.committed_bytes.get(),
+            pinned_bytes: counters.pinned_bytes.get(),
             nodes: self.preference.known_nodes(),
-            segments: numbers.segments.get(),
+            segments: counters.segments.get(),
             arenas: 0,
             used_pools: 0,
             dirty_pools: 0,
@@ -84,36 +84,36 @@ impl Directory {
             resident_pools: 0,
             large_blocks: 0,
             large_bytes: 0,
-            huge_blocks: numbers.huge_blocks.get(),
-            huge_bytes: numbers.huge_bytes.get(),
+            huge_blocks: counters.huge_blocks.get(),
+            huge_bytes: counters.huge_bytes.get(),
             huge_kept_bytes: self.huge_cache.kept_bytes(),
-            purged_bytes: numbers.purged_bytes.get(),
-            purge_calls: numbers.purge_calls.get(),
-            classes: [ClassCensus::default(); CLASS_COUNT],
+            purged_bytes: counters.purged_bytes.get(),
+            purge_calls: counters.purge_calls.get(),
+            classes: [ClassSnapshot::default(); CLASS_COUNT],
         };
         for segment in self.segments() {
             for arena in segment.committed_arenas() {
                 let free = segment.pools[arena as usize].glance();
                 let dirty = if segment.is_pinned() { free } else { segment.free_with_memory(arena) & free };
                 let used = USABLE_POOLS & !free;
-                census.arenas += 1;
-                census.used_pools += u64::from(used.count_ones());
-                census.dirty_pools += u64::from(dirty.count_ones());
-                census.lazy_pools += u64::from((segment.lazy(arena) & free).count_ones());
-                census.clean_pools += u64::from((free & !dirty).count_ones());
+                snapshot.arenas += 1;
+                snapshot.used_pools += u64::from(used.count_ones());
+                snapshot.dirty_pools += u64::from(dirty.count_ones());
+                snapshot.lazy_pools += u64::from((segment.lazy(arena) & free).count_ones());
+                snapshot.clean_pools += u64::from((free & !dirty).count_ones());
                 if !segment.is_pinned() {
-                    census.resident_pools += 1 + u64::from((used | dirty).count_ones());
+                    snapshot.resident_pools += 1 + u64::from((used | dirty).count_ones());
                 }
-                census.count_pools(segment.arena(arena), used);
+                snapshot.count_pools(segment.arena(arena), used);
             }
         }
-        census
+        snapshot
     }
 }
 
 /// Memory on the allocator's account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holdings {
+pub struct Footprint {
     /// Bytes that may be in memory: in use, or free and not given back; of explicit huge pages only those in use.
     pub held_bytes: u64,
     /// Bytes among those that are free: what [`Directory::purge_all`] would give back now.
@@ -122,16 +122,16 @@ pub struct Holdings {
 
 impl Directory {
     /// What is held, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
-    pub fn holdings(&self) -> Holdings {
-        let (pools, kept) = (self.pool_holdings(), self.huge_cache.kept_bytes());
-        Holdings {
-            held_bytes: pools.held_bytes + self.numbers.huge_bytes.get() + kept,
+    pub fn footprint(&self) -> Footprint {
+        let (pools, kept) = (self.pool_footprint(), self.huge_cache.kept_bytes());
+        Footprint {
+            held_bytes: pools.held_bytes + self.counters.huge_bytes.get() + kept,
             idle_bytes: pools.idle_bytes + kept,
         }
     }
 
     /// The same of pools alone.
-    pub(crate) fn pool_holdings(&self) -> Holdings {
+    pub(crate) fn pool_footprint(&self) -> Footprint {
         let (mut held, mut idle) = (0, 0);
         for segment in self.segments() {
             for arena in segment.committed_arenas() {
@@ -142,11 +142,11 @@ impl Directory {
                 idle += u64::from(kept.count_ones());
             }
         }
-        Holdings { held_bytes: held * POOL_BYTES as u64, idle_bytes: idle * POOL_BYTES as u64 }
+        Footprint { held_bytes: held * POOL_BYTES as u64, idle_bytes: idle * POOL_BYTES as u64 }
     }
 }
 
-impl Census {
+impl Snapshot {
     fn count_pools(&mut self, arena: ArenaPtr, used: u64) {
         for index in bits_of(used).filter_map(|bit| PoolIndex::new(bit as usize)) {
             // SAFETY: an arena that is counted as committed was initialised, and is never unmapped.
@@ -163,7 +163,7 @@ impl Census {
     }
 }
 
-fn count_pool(pool: &Pool, class: &mut ClassCensus) {
+fn count_pool(pool: &Pool, class: &mut ClassSnapshot) {
     let carved = u64::from(pool.glance_carved().saturating_sub(pool.glance_hole_blocks()));
     let live = u64::from(pool.glance_live()).min(carved);
     let pending = u64::from(pool.remote().glance().count());
