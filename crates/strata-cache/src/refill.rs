@@ -174,7 +174,7 @@ impl Cache {
         let directory = self.directory();
         let found = directory
             .adopt(class, 0)
-            .or_else(|| directory.adopt_far(class))
+            .or_else(|| directory.adopt_remote(class))
             .or_else(|| directory.adopt_scarce(class));
         if let Some(pool) = found {
             return self.draw_from(class, pool, wanted);

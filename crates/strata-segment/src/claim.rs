@@ -65,8 +65,8 @@ impl Directory {
             if self.grow() {
                 continue;
             }
-            if let Some(far) = self.claim_far(pools, step) {
-                return Some(far);
+            if let Some(remote) = self.claim_remote(pools, step) {
+                return Some(remote);
             }
             let grown = self.release_kept_memory() && self.grow();
             if !grown {

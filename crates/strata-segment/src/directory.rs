@@ -10,8 +10,8 @@ use crate::asking::Asking;
 use crate::huge_cache::HugeCache;
 use crate::huge_limit::HugeLimit;
 use crate::index::{Index, Kind};
+use crate::numa::{Locality, Placement};
 use crate::peak::Peak;
-use crate::preference::{Near, Preference};
 use crate::pressure::Pressure;
 use crate::purge::PurgeWay;
 use crate::purge_schedule::PurgeSchedule;
@@ -67,7 +67,7 @@ pub struct Directory {
     pub(crate) huge_cache: HugeCache,
     pub(crate) huge_limit: HugeLimit,
     pub(crate) thp: ThpPolicy,
-    pub(crate) preference: Preference,
+    pub(crate) placement: Placement,
     pub(crate) counters: Counters,
     pub(crate) index: Index,
 }
@@ -115,7 +115,7 @@ impl Directory {
                 huge_cache: HugeCache::new(),
                 huge_limit: HugeLimit::new(),
                 thp: ThpPolicy::new(),
-                preference: Preference::new(),
+                placement: Placement::new(),
                 counters: Counters {
                     reserved_bytes: Counter::zero(),
                     committed_bytes: Counter::zero(),
@@ -138,7 +138,7 @@ impl Directory {
         self.index.segments()
     }
 
-    /// Makes memory for at least one more arena's pools available, in an existing segment or a new one, near the caller.
+    /// Makes memory for at least one more arena's pools available, in an existing segment or a new one, local to the caller.
     ///
     /// `false`: the OS refused even the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn grow(&self) -> bool {
@@ -148,24 +148,24 @@ impl Directory {
     }
 
     fn take_more(&self) -> bool {
-        let near = self.near_for_more();
+        let locality = self.locality_for_more();
         let add = |segment: &Segment| segment.add_arena(|start| self.take_arena(start));
-        if self.is_had_from(near, add) || self.is_had_again(near) {
+        if self.gets_from(locality, add) || self.gets_again(locality) {
             self.count_arenas(1);
             return true;
         }
-        self.add_segment(self.index.next_number(), near)
+        self.add_segment(self.index.next_number(), locality)
     }
 
     /// Takes addresses again that were given back.
-    fn is_had_again(&self, near: Near) -> bool {
+    fn gets_again(&self, locality: Locality) -> bool {
         let mut tries = TRIES;
-        self.is_had_from(near, |segment| self.revive_in(segment, &mut tries))
+        self.gets_from(locality, |segment| self.revive_in(segment, &mut tries))
     }
 
-    /// Whether a segment near there has what is wanted.
-    fn is_had_from(&self, near: Near, mut get: impl FnMut(&'static Segment) -> bool) -> bool {
-        let from = |segment: &'static Segment| (segment.serves(near) && get(segment)).then_some(());
+    /// Whether a segment of that locality has what is wanted.
+    fn gets_from(&self, locality: Locality, mut get: impl FnMut(&'static Segment) -> bool) -> bool {
+        let from = |segment: &'static Segment| (segment.serves(locality) && get(segment)).then_some(());
         self.index.find(Kind::Roomy, from).is_some()
     }
 
@@ -180,13 +180,13 @@ impl Directory {
     }
 
     /// Makes a segment with this number, the first that was free when more memory was found to be needed.
-    fn add_segment(&self, number: usize, near: Near) -> bool {
+    fn add_segment(&self, number: usize, locality: Locality) -> bool {
         if !self.index.has_room_for(number) {
             return false;
         }
         let mut arenas = self.arenas_for_a_segment();
         loop {
-            if let Some(segment) = Segment::reserve(arenas, near, |start| self.take_arena(start)) {
+            if let Some(segment) = Segment::reserve(arenas, locality, |start| self.take_arena(start)) {
                 self.publish(segment, number);
                 return true;
             }

@@ -85,7 +85,9 @@ impl Directory {
 
     /// Whether there can be a purge thread, be there one or not.
     pub(crate) fn may_have_purge_thread(&self) -> bool {
-        self.purge_thread.berth().can_start() && self.is_purge_thread_wanted() && !self.purge_thread.is_refused()
+        self.purge_thread.berth().can_start()
+            && self.is_purge_thread_wanted()
+            && !self.purge_thread.is_refused()
     }
 
     /// Whether a pass that is due can be left to the purge thread.

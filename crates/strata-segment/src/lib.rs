@@ -33,10 +33,10 @@ mod index;
 pub mod misuse;
 #[cfg(strata_loom)]
 mod model;
+mod numa;
 mod parker;
 mod peak;
 mod prefault;
-mod preference;
 mod pressure;
 mod purge;
 mod purge_schedule;

@@ -81,7 +81,7 @@ impl Directory {
             let segment = unsafe { Segment::of_hugetlb(place, arenas as u32, node) };
             self.publish_at_any_place(segment);
         }
-        self.preference.set_matters();
+        self.placement.set_matters();
     }
 }
 

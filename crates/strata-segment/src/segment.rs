@@ -32,7 +32,7 @@
 
 use crate::claim::{bits_of, runs_of};
 use crate::index::{Index, Kind};
-use crate::preference::Near;
+use crate::numa::Locality;
 use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
@@ -90,12 +90,12 @@ impl Segment {
     /// `take` hears of each arena before its memory is touched, here and in `add_arena`, and says whether it may get huge pages.
     pub(crate) fn reserve(
         arena_count: u32,
-        near: Near,
+        locality: Locality,
         take: impl FnOnce(NonNull<u8>) -> bool,
     ) -> Option<&'static Self> {
         let bytes = arena_count as usize * ARENA_BYTES;
         let start = memory::reserve(bytes, ARENA_BYTES)?;
-        if let Near::Node(node) = near {
+        if let Locality::Node(node) = locality {
             // SAFETY: reserved just now, by us. If it is refused, the first touch decides, which is by a thread of that node.
             unsafe { memory::prefer_node(start, bytes, node) };
         }
@@ -108,7 +108,7 @@ impl Segment {
         let is_advised = take(start);
         // SAFETY: arena-aligned, its first arena committed; segments are never unmapped once published.
         let segment = unsafe { Self::describe(start, arena_count, Backing::Ordinary) };
-        if let Near::Node(node) = near {
+        if let Locality::Node(node) = locality {
             segment.set_node(node);
         }
         if is_advised {
@@ -229,8 +229,8 @@ impl Segment {
         self.set_open(arena);
     }
 
-    /// Fresh addresses of the segment's are to be near, as all of it is.
-    pub(crate) fn keep_near(&self, start: NonNull<u8>, bytes: usize) {
+    /// Fresh addresses of the segment's are to be local, as all of it is.
+    pub(crate) fn keep_local(&self, start: NonNull<u8>, bytes: usize) {
         if let Some(number) = self.node.get().checked_sub(1) {
             // SAFETY: the caller's. If it is refused, the first touch decides.
             unsafe { memory::prefer_node(start, bytes, Node::new(number as u32)) };
@@ -302,11 +302,11 @@ impl Segment {
         self.backing == Backing::Hugetlb
     }
 
-    /// Whether its memory is where it should be: what belongs to no node in particular is near to all.
-    pub(crate) fn serves(&self, near: Near) -> bool {
-        match near {
-            Near::Anywhere => true,
-            Near::Node(node) => [0, place_of(node)].contains(&self.node.get()),
+    /// Whether its memory is where it should be: what belongs to no node in particular is local to all.
+    pub(crate) fn serves(&self, locality: Locality) -> bool {
+        match locality {
+            Locality::Anywhere => true,
+            Locality::Node(node) => [0, place_of(node)].contains(&self.node.get()),
         }
     }
 
@@ -315,7 +315,7 @@ impl Segment {
     }
 
     /// Belongs to this node from now on, unless it belongs to one already.
-    pub(crate) fn settle_on(&self, node: Node) {
+    pub(crate) fn assign_to(&self, node: Node) {
         if self.node.get() == 0 && !self.is_pinned() {
             self.set_node(node);
             for present in runs_of(self.present()) {

@@ -74,7 +74,7 @@ impl Directory {
             reserved_bytes: counters.reserved_bytes.get(),
             committed_bytes: counters.committed_bytes.get(),
             pinned_bytes: counters.pinned_bytes.get(),
-            nodes: self.preference.known_nodes(),
+            nodes: self.placement.known_nodes(),
             segments: counters.segments.get(),
             arenas: 0,
             used_pools: 0,

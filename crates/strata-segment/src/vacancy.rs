@@ -165,7 +165,7 @@ impl Segment {
             }
         }
         self.set_present(1 << arena);
-        self.keep_near(place, bytes);
+        self.keep_local(place, bytes);
         if take(start) {
             self.set_advised(arena);
         }

@@ -1,22 +1,22 @@
-//! Which segments a thread asks first, where there is something to choose: near memory before far, reserved before ordinary.
+//! Which segments a thread asks first, where there is something to choose: NUMA placement, local memory before remote, reserved before ordinary.
 //!
 //! ```text
 //!   one node, nothing reserved     all segments, oldest first                       one load finds out; nothing else is paid
 //!   else     claim, adopt   1      segments of the caller's node in explicit huge pages
 //!                           2      other segments of that node
 //!            claim          3      more memory on that node
-//!                           4      when that is refused: whatever there is, near or far
+//!                           4      when that is refused: whatever there is, local or remote
 //! ```
 //!
 //! A segment belongs to a node from its birth, which the kernel is told before its memory is touched. Pools go back to the
 //! segment that they came from, so they are used by threads of that node again; a thread that moves on takes the pools that it
 //! has along, and its next ones from where it runs by then.
 //!
-//! Nobody asks how many nodes there are before the second arena is needed: a program of less than 4 MiB has little to place.
+//! How many nodes there are is not asked before the second arena is needed: a program of less than 4 MiB has little to place.
 //! The first segment belongs to nobody in particular until then, and after that to the node of the thread that asked.
 //!
 //! N1  All words here are hints, and all that is written to one of them is the same, whoever writes it; but for a segment's
-//!     node, where the last one counts. A stale one costs a way to far memory, nothing else.
+//!     node, where the last one counts. A stale one costs a way to remote memory, nothing else.
 //!
 //! Does not know: which nodes there are, nor what memory is for. Decision 0012.
 
@@ -29,13 +29,13 @@ use strata_core::size_class::SizeClass;
 use strata_core::sync::Hint;
 use strata_os::machine::{self, Node};
 
-/// Nodes, before anybody asked. Models have one, and know it.
+/// Nodes, before they were asked for. Models have one, and know it.
 const UNASKED: u64 = if cfg!(strata_loom) { 1 } else { 0 };
 
 /// Where memory should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Near {
-    /// All of it is equally near.
+pub(crate) enum Locality {
+    /// All of it is equally local.
     Anywhere,
     /// On the caller's node.
     Node(Node),
@@ -43,14 +43,14 @@ pub(crate) enum Near {
 
 /// What is known for the choice.
 #[derive(Debug)]
-pub(crate) struct Preference {
+pub(crate) struct Placement {
     /// How many nodes there are.
     nodes: Hint,
     /// 1: not all segments are alike.
     matters: Hint,
 }
 
-impl Preference {
+impl Placement {
     pub(crate) const fn new() -> Self {
         Self { nodes: Hint::new(UNASKED), matters: Hint::new(0) }
     }
@@ -66,14 +66,14 @@ impl Preference {
         self.matters.set(1);
     }
 
-    /// Nodes, as far as anybody asked.
+    /// Nodes, as far as they were asked for.
     pub(crate) fn known_nodes(&self) -> u64 {
         self.nodes.get().max(1)
     }
 
     /// Where the calling thread wants its memory.
-    pub(crate) fn near(&self) -> Near {
-        if self.nodes.get() <= 1 { Near::Anywhere } else { Near::Node(machine::running_node()) }
+    pub(crate) fn locality(&self) -> Locality {
+        if self.nodes.get() <= 1 { Locality::Anywhere } else { Locality::Node(machine::running_node()) }
     }
 }
 
@@ -85,39 +85,39 @@ impl Directory {
         kind: Kind,
         ask: impl FnMut(&'static Segment) -> Option<T>,
     ) -> Option<T> {
-        if self.preference.matters() { self.find_in_preferred(kind, ask) } else { self.index.find(kind, ask) }
+        if self.placement.matters() { self.find_by_placement(kind, ask) } else { self.index.find(kind, ask) }
     }
 
     #[cold]
     #[inline(never)]
-    fn find_in_preferred<T>(
+    fn find_by_placement<T>(
         &self,
         kind: Kind,
         mut ask: impl FnMut(&'static Segment) -> Option<T>,
     ) -> Option<T> {
-        let near = self.preference.near();
+        let locality = self.placement.locality();
         [Backing::Hugetlb, Backing::Ordinary].into_iter().find_map(|backing| {
-            let is_one = |segment: &Segment| segment.backing() == backing && segment.serves(near);
+            let is_one = |segment: &Segment| segment.backing() == backing && segment.serves(locality);
             self.index.find(kind, |segment| if is_one(segment) { ask(segment) } else { None })
         })
     }
 
-    /// Memory near the caller was refused: claims what there is elsewhere. `None` where nothing is far: all was looked at.
-    pub(crate) fn claim_far(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        if self.preference.matters() { self.claim_anywhere(pools, step) } else { None }
+    /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: all was looked at.
+    pub(crate) fn claim_remote(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        if self.placement.matters() { self.claim_anywhere(pools, step) } else { None }
     }
 
     /// The same for an unowned pool: [`adopt`](Self::adopt) of whatever node.
-    pub fn adopt_far(&self, class: SizeClass) -> Option<OwnedPool> {
-        if self.preference.matters() { self.adopt_anywhere(class) } else { None }
+    pub fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
+        if self.placement.matters() { self.adopt_anywhere(class) } else { None }
     }
 
     /// Where the memory that is about to be taken should be.
-    pub(crate) fn near_for_more(&self) -> Near {
-        if self.preference.nodes.get() == UNASKED && self.counters.arenas.get() > 0 {
+    pub(crate) fn locality_for_more(&self) -> Locality {
+        if self.placement.nodes.get() == UNASKED && self.counters.arenas.get() > 0 {
             self.ask_for_nodes();
         }
-        self.preference.near()
+        self.placement.locality()
     }
 
     /// Finds out how many nodes there are.
@@ -127,10 +127,10 @@ impl Directory {
         let nodes = machine::memory_nodes();
         if nodes.count() > 1 {
             let here = machine::running_node();
-            self.segments().for_each(|segment| segment.settle_on(here));
-            self.preference.set_matters();
+            self.segments().for_each(|segment| segment.assign_to(here));
+            self.placement.set_matters();
         }
-        self.preference.nodes.set(nodes.count().into());
+        self.placement.nodes.set(nodes.count().into());
         nodes
     }
 }
@@ -150,9 +150,9 @@ mod tests {
 
     /// Has the machine have two nodes, and everything that there is so far lie on the other one.
     fn move_away(directory: &Directory) {
-        directory.preference.nodes.set(2);
-        directory.preference.set_matters();
-        directory.segments().for_each(|segment| segment.settle_on(ELSEWHERE));
+        directory.placement.nodes.set(2);
+        directory.placement.set_matters();
+        directory.segments().for_each(|segment| segment.assign_to(ELSEWHERE));
     }
 
     fn segment_of(pool: &Pool) -> &'static Segment {
@@ -161,16 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn free_memory_of_another_node_is_left_alone_while_there_is_more_to_be_had_near() {
+    fn free_memory_of_another_node_is_left_alone_while_there_is_more_to_be_had_locally() {
         static DIRECTORY: Directory = Directory::new();
-        let far = segment_of(claim_first(&DIRECTORY));
+        let remote = segment_of(claim_first(&DIRECTORY));
         move_away(&DIRECTORY);
-        let near = segment_of(claim_first(&DIRECTORY));
-        assert!(!core::ptr::eq(far, near) && far.open.hints() != 0);
-        assert!(near.serves(DIRECTORY.preference.near()) && !near.serves(Near::Node(ELSEWHERE)));
+        let local = segment_of(claim_first(&DIRECTORY));
+        assert!(!core::ptr::eq(remote, local) && remote.open.hints() != 0);
+        assert!(local.serves(DIRECTORY.placement.locality()) && !local.serves(Locality::Node(ELSEWHERE)));
         let run = DIRECTORY.claim(20, 4).unwrap();
-        assert!(core::ptr::eq(segment_of(run.first), near));
-        assert!(core::ptr::eq(segment_of(DIRECTORY.claim_far(1, 1).unwrap().first), far));
+        assert!(core::ptr::eq(segment_of(run.first), local));
+        assert!(core::ptr::eq(segment_of(DIRECTORY.claim_remote(1, 1).unwrap().first), remote));
     }
 
     #[test]
@@ -182,36 +182,42 @@ mod tests {
         DIRECTORY.abandon(owned);
         move_away(&DIRECTORY);
         assert!(DIRECTORY.adopt(class, 0).is_none());
-        assert!(core::ptr::eq(&raw const *DIRECTORY.adopt_far(class).unwrap(), pool));
+        assert!(core::ptr::eq(&raw const *DIRECTORY.adopt_remote(class).unwrap(), pool));
     }
 
     #[test]
-    fn a_segment_stays_with_the_node_that_it_settled_on_and_serves_all_before() {
+    fn a_segment_stays_with_the_node_that_it_was_assigned_to_and_serves_all_before() {
         static DIRECTORY: Directory = Directory::new();
         let segment = segment_of(claim_first(&DIRECTORY));
-        assert!([Near::Anywhere, Near::Node(ELSEWHERE)].into_iter().all(|near| segment.serves(near)));
-        segment.settle_on(ELSEWHERE);
-        segment.settle_on(Node::new(0));
-        assert!(segment.serves(Near::Node(ELSEWHERE)) && segment.serves(Near::Anywhere));
-        assert!(!segment.serves(Near::Node(Node::new(0))));
+        assert!(
+            [Locality::Anywhere, Locality::Node(ELSEWHERE)]
+                .into_iter()
+                .all(|locality| segment.serves(locality))
+        );
+        segment.assign_to(ELSEWHERE);
+        segment.assign_to(Node::new(0));
+        assert!(segment.serves(Locality::Node(ELSEWHERE)) && segment.serves(Locality::Anywhere));
+        assert!(!segment.serves(Locality::Node(Node::new(0))));
     }
 
     #[test]
-    fn nobody_asks_before_the_second_arena() {
+    fn nodes_are_not_asked_for_before_the_second_arena() {
         static DIRECTORY: Directory = Directory::new();
         let _held = claim_first(&DIRECTORY);
-        assert_eq!(DIRECTORY.preference.nodes.get(), UNASKED);
+        assert_eq!(DIRECTORY.placement.nodes.get(), UNASKED);
         while DIRECTORY.snapshot().arenas == 1 {
             let _held = claim_first(&DIRECTORY);
         }
-        assert_ne!(DIRECTORY.preference.nodes.get(), UNASKED);
+        assert_ne!(DIRECTORY.placement.nodes.get(), UNASKED);
     }
 
     #[test]
-    fn where_all_memory_is_near_nothing_is_far() {
+    fn where_all_memory_is_local_nothing_is_remote() {
         static DIRECTORY: Directory = Directory::new();
         let _held = claim_first(&DIRECTORY);
-        assert!(!DIRECTORY.preference.matters());
-        assert!(DIRECTORY.claim_far(1, 1).is_none() && DIRECTORY.adopt_far(SizeClass::of(16)).is_none());
+        assert!(!DIRECTORY.placement.matters());
+        assert!(
+            DIRECTORY.claim_remote(1, 1).is_none() && DIRECTORY.adopt_remote(SizeClass::of(16)).is_none()
+        );
     }
 }
