@@ -1,9 +1,11 @@
 //! Which magazine of a cache serves a size that is known at run time only: a table says where it lies.
 //!
 //! ```text
-//!   1 … 1024 bytes      granules of 16   ─► SMALL,  two cache lines    ┐ the magazine's distance from
-//!   … 32 KiB            steps of 128     ─► MEDIUM, eight cache lines  ┘ the cache's start, in bytes
+//!   0 … 1024 bytes      each size        ─► SMALL,  a cache line for 32 sizes   ┐ the magazine's distance from
+//!   … 32 KiB            steps of 128     ─► MEDIUM, eight cache lines           ┘ the cache's start, in bytes
 //! ```
+//!
+//! An entry for each size instead of each granule saves `malloc` two instructions and the question whether the size is zero.
 //!
 //! P1  A place is that of the magazine of the smallest class that fits, as [`SizeClass::of`] has it; or 0, where a magazine lies
 //!     that is always empty and always full.
@@ -12,7 +14,7 @@
 
 use crate::cache::{Cache, place_of};
 use strata_core::block::BlockPtr;
-use strata_core::layout::{GRANULE_BYTES, LARGEST_CLASS_BYTES};
+use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SMALL_BYTES, SizeClass};
 
 /// Where a free that is written in assembly finds a magazine's count, limit and slots.
@@ -27,11 +29,11 @@ const _: () = assert!(
     "two bytes reach every magazine"
 );
 
-/// The places of 1 byte to 1 KiB, a granule each; public for those who look them up in assembly.
-pub static SMALL: Places<{ SMALL_BYTES / GRANULE_BYTES }> = Places::of_multiples(GRANULE_BYTES);
+/// The places of no byte (the smallest block) to 1 KiB; public for those who look them up in assembly.
+pub static SMALL: Places<{ SMALL_BYTES + 1 }> = Places::of_steps(0, 1);
 /// The places of up to 32 KiB, for each multiple of [`MEDIUM_STEP_BYTES`]; public as above.
 pub static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> =
-    Places::of_multiples(MEDIUM_STEP_BYTES);
+    Places::of_steps(MEDIUM_STEP_BYTES, MEDIUM_STEP_BYTES);
 
 /// A table on cache lines of its own.
 #[derive(Debug)]
@@ -39,11 +41,12 @@ pub static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> =
 pub struct Places<const COUNT: usize>([MagazinePlace; COUNT]);
 
 impl<const COUNT: usize> Places<COUNT> {
-    const fn of_multiples(step: usize) -> Self {
+    const fn of_steps(first: usize, step: usize) -> Self {
         let mut places = [MagazinePlace(0); COUNT];
         let mut index = 0;
         while index < COUNT {
-            places[index] = MagazinePlace(place_of(SizeClass::of((index + 1) * step)) as u16);
+            let size = first + index * step;
+            places[index] = MagazinePlace(place_of(SizeClass::of(if size == 0 { 1 } else { size })) as u16);
             index += 1;
         }
         Self(places)
@@ -56,17 +59,17 @@ impl<const COUNT: usize> Places<COUNT> {
 pub struct MagazinePlace(u16);
 
 impl MagazinePlace {
-    /// The place for `last + 1` bytes, if that is 1 to 1 KiB.
+    /// The place for `size` bytes, if that is 1 KiB at most.
     #[inline(always)]
-    pub fn of_small(last: usize) -> Option<Self> {
-        SMALL.0.get(last / GRANULE_BYTES).copied()
+    pub fn of_small(size: usize) -> Option<Self> {
+        SMALL.0.get(size).copied()
     }
 
-    /// The place for `last + 1` bytes, known to be more than 1 KiB, if that is 32 KiB at most.
+    /// The place for `size` bytes, known to be more than 1 KiB, if that is 32 KiB at most.
     #[inline(always)]
-    pub fn of_medium(last: usize) -> Option<Self> {
-        debug_assert!(last >= SMALL_BYTES);
-        MEDIUM.0.get(last / MEDIUM_STEP_BYTES).copied()
+    pub fn of_medium(size: usize) -> Option<Self> {
+        debug_assert!(size > SMALL_BYTES);
+        MEDIUM.0.get((size - 1) / MEDIUM_STEP_BYTES).copied()
     }
 }
 
@@ -94,22 +97,27 @@ mod tests {
     #[test]
     fn every_size_finds_the_magazine_of_its_class() {
         for size in 1..=SMALL_BYTES {
-            let place = MagazinePlace::of_small(size - 1).unwrap();
+            let place = MagazinePlace::of_small(size).unwrap();
             assert_eq!(class_at(place), SizeClass::of(size), "{size}");
         }
         for size in SMALL_BYTES + 1..=LARGEST_CLASS_BYTES {
-            let place = MagazinePlace::of_medium(size - 1).unwrap();
+            let place = MagazinePlace::of_medium(size).unwrap();
             assert_eq!(class_at(place), SizeClass::of(size), "{size}");
         }
     }
 
     #[test]
+    fn nothing_is_served_by_the_smallest_class() {
+        assert_eq!(MagazinePlace::of_small(0), MagazinePlace::of_small(1));
+    }
+
+    #[test]
     fn no_size_beyond_a_table_finds_a_magazine() {
-        for size in [0_usize, SMALL_BYTES + 1, LARGEST_CLASS_BYTES + 1, usize::MAX] {
-            assert_eq!(MagazinePlace::of_small(size.wrapping_sub(1)), None);
+        for size in [SMALL_BYTES + 1, LARGEST_CLASS_BYTES + 1, usize::MAX] {
+            assert_eq!(MagazinePlace::of_small(size), None);
         }
-        for size in [0_usize, LARGEST_CLASS_BYTES + 1, usize::MAX] {
-            assert_eq!(MagazinePlace::of_medium(size.wrapping_sub(1)), None);
+        for size in [LARGEST_CLASS_BYTES + 1, usize::MAX] {
+            assert_eq!(MagazinePlace::of_medium(size), None);
         }
     }
 }

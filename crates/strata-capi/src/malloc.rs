@@ -9,7 +9,7 @@
 //! | usable size                  | may be written in full; `realloc` keeps all of it                                  |
 //! | a wrong size to `free_sized` | no harm: it is not looked at                                                       |
 //!
-//! The straight path of `malloc` is 14 instructions up to 1 KiB and 17 up to 32 KiB, that of `free` 15; no memory but the
+//! The straight path of `malloc` is 12 instructions up to 1 KiB and 17 up to 32 KiB, that of `free` 15; no memory but the
 //! thread's cache and a table's line or (in `free`) the pool's header is touched.
 //!
 //! Does not know: how anything is done; `stratalloc` and `strata-cache` do.
@@ -50,14 +50,13 @@ unsafe extern "C" fn malloc_usable_size(pointer: *mut c_void) -> usize {
 /// At least `size` bytes; null with `ENOMEM` otherwise.
 #[inline(always)]
 pub(crate) fn allocate(size: usize) -> *mut u8 {
-    // Zero bytes wrap to what is served with care.
-    match pop(size.wrapping_sub(1)) {
+    match pop(size) {
         Some(block) => block.as_non_null().as_ptr(),
         None => allocate_with_care(size),
     }
 }
 
-/// Empty magazines, and sizes that no magazine serves: zero, large, impossible.
+/// Empty magazines, and sizes that no magazine serves: large, impossible.
 #[inline(never)]
 extern "C" fn allocate_with_care(size: usize) -> *mut u8 {
     let block = allocate_as(size.max(1), GRANULE_BYTES);
@@ -68,7 +67,7 @@ extern "C" fn allocate_with_care(size: usize) -> *mut u8 {
 #[inline(never)]
 pub(crate) extern "C" fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
     // A size rounded up to the alignment has a class whose blocks are aligned.
-    if let Some(block) = pop(padded(size, align).wrapping_sub(1)) {
+    if let Some(block) = pop(padded(size, align)) {
         return block.as_non_null().as_ptr();
     }
     let block = allocate_as(size.max(1), align);
@@ -87,7 +86,7 @@ fn allocate_as(size: usize, align: usize) -> *mut u8 {
 
 #[inline(always)]
 fn allocate_zeroed(size: usize) -> *mut u8 {
-    if let Some(place) = MagazinePlace::of_small(size.wrapping_sub(1))
+    if let Some(place) = MagazinePlace::of_small(size)
         // SAFETY: the calling thread's own cache.
         && let Some(block) = unsafe { thread::cache().pop_at(place) }
     {

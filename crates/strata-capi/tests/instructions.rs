@@ -48,7 +48,7 @@ const SIZES: [usize; 3] = [16, 1024, 20_000];
 fn budget(function: &str, size: usize) -> f64 {
     let is_small = size <= 1024;
     match function {
-        "malloc" if is_small => 14.0,
+        "malloc" if is_small => 12.0,
         "malloc" => 17.0,
         "free" | "free_sized" => 15.0,
         "realloc" => 25.0,

@@ -1,15 +1,15 @@
 //! Taking a block of a size that is known at run time only: the part that every `malloc` and `operator new` begins with.
 //!
 //! ```text
-//!   malloc, operator new ─► up to 1 KiB: granules of 16 │ up to 32 KiB: steps of 128 ─► table ─► magazine: empty?
-//!                             │ zero, larger                                                       │ no: the block
-//!                             └────────────────────────► the cold door of the one that asks ◄──────┘ yes
+//!   malloc, operator new ─► up to 1 KiB: each size │ up to 32 KiB: steps of 128 ─► table ─► magazine: empty?
+//!                             │ larger                                                        │ no: the block
+//!                             └──────────────────────► the cold door of the one that asks ◄───┘ yes
 //! ```
 //!
 //! | file       | for                                 | instructions, up to 1 KiB and 32 KiB |
 //! |------------|-------------------------------------|--------------------------------------|
-//! | `x86_64`   | x86-64: naked functions             | 14, 17                               |
-//! | `portable` | all others, and what `x86_64` means | 15, 18, compiled for x86-64          |
+//! | `x86_64`   | x86-64: naked functions             | 12, 17                               |
+//! | `portable` | all others, and what `x86_64` means | 13, 18, compiled for x86-64          |
 //!
 //! Does not know: what the cold doors do.
 
@@ -24,14 +24,14 @@ pub(crate) use exported::define_malloc;
 use strata_cache::{MagazinePlace, thread};
 use strata_core::block::BlockPtr;
 
-/// A block for `last + 1` bytes from the magazine of its class, if there is one.
+/// A block for `size` bytes from the magazine of its class, if there is one.
 #[inline(always)]
-pub(crate) fn pop(last: usize) -> Option<BlockPtr> {
-    if let Some(place) = MagazinePlace::of_small(last) {
+pub(crate) fn pop(size: usize) -> Option<BlockPtr> {
+    if let Some(place) = MagazinePlace::of_small(size) {
         // SAFETY: the calling thread's own cache.
         return unsafe { thread::cache().pop_at(place) };
     }
-    let place = MagazinePlace::of_medium(last)?;
+    let place = MagazinePlace::of_medium(size)?;
     // SAFETY: as above.
     unsafe { thread::cache().pop_at(place) }
 }

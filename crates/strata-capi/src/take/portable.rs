@@ -7,8 +7,7 @@ macro_rules! define_malloc {
     ($name:ident, $with_care:path) => {
         #[unsafe(no_mangle)]
         extern "C" fn $name(size: usize) -> *mut core::ffi::c_void {
-            // Zero bytes wrap to what is served with care.
-            match $crate::take::pop(size.wrapping_sub(1)) {
+            match $crate::take::pop(size) {
                 Some(block) => block.as_non_null().as_ptr().cast(),
                 None => $with_care(size).cast(),
             }

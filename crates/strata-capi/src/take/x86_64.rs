@@ -1,4 +1,4 @@
-//! `malloc` in fourteen instructions of x86-64: `take::pop` as LLVM would not write it, and its cold door by a jump.
+//! `malloc` in twelve instructions of x86-64: `take::pop` as LLVM would not write it, and its cold door by a jump.
 //!
 //! Does not know: anything that `pop` does not.
 
@@ -6,14 +6,11 @@
 macro_rules! code {
     ($with_care:path) => {
         core::arch::naked_asm!(
-            // As in `take::pop`: zero bytes wrap to what is served with care.
-            "lea rax, [rdi - 1]",
-            "cmp rax, {small_bytes}",
-            "jae 3f",
-            "shr rax, {small_shift}",
+            "cmp rdi, {small_bytes}",
+            "ja 3f",
             "lea rcx, [rip + {small}]",
+            "movzx ecx, word ptr [rcx + 2 * rdi]",
             "2:",
-            "movzx ecx, word ptr [rcx + 2 * rax]",
             // The thread word: this thread's cache, and in it the magazine.
             concat!("mov rax, qword ptr [rip + ", $crate::free::exported::thread_word!(), "@GOTTPOFF]"),
             "add rcx, qword ptr fs:[rax]",
@@ -24,17 +21,18 @@ macro_rules! code {
             "mov rax, qword ptr [rcx + 8 * rdx + {slots}]",
             "ret",
             "3:",
+            "lea rax, [rdi - 1]",
             "cmp rax, {medium_bytes}",
             "jae 4f",
             "shr rax, {medium_shift}",
             "lea rcx, [rip + {medium}]",
+            "movzx ecx, word ptr [rcx + 2 * rax]",
             "jmp 2b",
             "4:",
             "mov esi, {granule_bytes}",
             "jmp {with_care}",
             small = sym strata_cache::size_table::SMALL,
             small_bytes = const strata_core::size_class::SMALL_BYTES,
-            small_shift = const strata_core::layout::GRANULE_SHIFT,
             medium = sym strata_cache::size_table::MEDIUM,
             medium_bytes = const strata_core::layout::LARGEST_CLASS_BYTES,
             medium_shift = const strata_cache::size_table::MEDIUM_STEP_BYTES.ilog2(),

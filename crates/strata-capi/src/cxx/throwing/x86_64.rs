@@ -1,4 +1,4 @@
-//! The throwing forms of `operator new` on x86-64: `malloc`'s fourteen instructions, and a frame that exceptions may leave.
+//! The throwing forms of `operator new` on x86-64: `malloc`'s twelve instructions, and a frame that exceptions may leave.
 //!
 //! A naked function is all assembly, so no rule of Rust's is broken when an exception leaves it. The fast path has no frame
 //! and leaves by jumps; the frame behind it describes itself to the unwinder, and has nothing to clean up.
