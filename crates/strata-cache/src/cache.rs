@@ -88,6 +88,8 @@ pub struct Cache {
     /// Where pools without blocks lead: never written, so empty and full.
     none: Storage<0>,
     runtime: OwnedPtr<Runtime>,
+    /// The number that the kernel has for the thread; 0: a heap's, or a temporary one (`thread`).
+    pub(crate) thread: OwnedU32,
     /// Refills since the cache was joined.
     pub(crate) refills: OwnedU32,
     /// Flushes since the cache was joined.
@@ -104,14 +106,14 @@ pub struct Cache {
     pub(crate) exit_rounds: OwnedU32,
     /// Where searches begin, so that two threads rarely want the same pool.
     pub(crate) start: OwnedU32,
-    small: [Storage<DEPTH>; SMALL_COUNT],
-    large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
+    pub(crate) small: [Storage<DEPTH>; SMALL_COUNT],
+    pub(crate) large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
     pub(crate) runs: Runs,
     classes: [ClassState; CLASS_COUNT],
 }
 
 /// Classes with a deep magazine.
-const SMALL_COUNT: usize = LAST_SMALL.index() + 1;
+pub(crate) const SMALL_COUNT: usize = LAST_SMALL.index() + 1;
 
 /// Where the magazine of a class lies in every cache, in bytes from its start: what pools of the class say.
 pub(crate) const fn place_of(class: SizeClass) -> u32 {
@@ -147,6 +149,7 @@ impl Cache {
             Self {
                 none: Storage::new(),
                 runtime: OwnedPtr::null(),
+                thread: OwnedU32::zero(),
                 refills: OwnedU32::zero(),
                 flushes: OwnedU32::zero(),
                 granted_bytes: OwnedU32::zero(),
@@ -167,6 +170,7 @@ impl Cache {
     pub(crate) fn join(&self, runtime: &'static Runtime, number: u32) {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.exit_rounds.set(0);
+        self.thread.set(0);
         self.refills.set(0);
         self.flushes.set(0);
         self.requests.set(runtime.directory.flush_requests());
@@ -220,6 +224,16 @@ impl Cache {
         debug_assert!(self.runtime().is_some());
         // SAFETY: only caches that joined a runtime get here: sentinels are turned away at every cold door.
         &unsafe { self.runtime().unwrap_unchecked() }.directory
+    }
+
+    /// The number that the kernel has for the thread whose cache this is; 0: a heap's. A racy read.
+    pub fn thread(&self) -> u32 {
+        self.thread.glance()
+    }
+
+    /// Refills, and flushes, since the cache was joined: racy reads.
+    pub fn batches(&self) -> (u64, u64) {
+        (self.refills.glance().into(), self.flushes.glance().into())
     }
 
     /// The classes of the blocks in magazines, each as its pool has it: what the program does not have although the pools

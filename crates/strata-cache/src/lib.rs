@@ -26,6 +26,7 @@ mod magazine;
 mod maintenance;
 #[cfg(strata_loom)]
 pub mod model;
+mod offsets;
 mod promotion;
 #[cfg(not(strata_loom))]
 mod purge_thread;

@@ -61,8 +61,8 @@ impl<const SLOTS: usize> Storage<SLOTS> {
     }
 }
 
-/// Where a free that is written in assembly finds `count`, `limit` and the slots; what they hold are plain words.
-#[cfg(not(strata_loom))]
+/// Where a free that is written in assembly, and a reader of another process, find `count`, `limit` and the slots; what they hold are
+/// plain words.
 pub(crate) const FIELDS: [usize; 3] =
     [core::mem::offset_of!(Head, count), core::mem::offset_of!(Head, limit), size_of::<Head>()];
 

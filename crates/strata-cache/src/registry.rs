@@ -14,11 +14,13 @@
 //! Does not know: threads. Model: `loom-tests/tests/p12_identity.rs`.
 
 use crate::cache::Cache;
+use crate::offsets::OFFSETS;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::arena::PoolBits;
 use strata_core::block::BlockPtr;
 use strata_core::counters::Counter;
+use strata_core::offsets::{RUNTIME_ALIGN, Signature};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
@@ -26,7 +28,7 @@ use strata_os::{machine, memory};
 use strata_segment::Directory;
 
 /// Caches in a slab.
-const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
+pub(crate) const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
 /// Slabs: 65,536 threads at a time.
 const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
 
@@ -36,17 +38,25 @@ const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
 #[repr(C, align(1024))]
 #[derive(Debug)]
 pub struct Runtime {
+    /// What a reader outside of the process finds it by.
+    signature: Signature,
     /// The caches.
     pub registry: Registry,
     /// The segment layer.
     pub directory: Directory,
 }
 
+const _: () = assert!(align_of::<Runtime>() == RUNTIME_ALIGN && offset_of!(Runtime, signature) == 0);
+
 impl Runtime {
     strata_core::const_unless_loom! {
         /// Nothing yet; a constant, for a `static`.
         pub fn new() -> Self {
-            Self { directory: Directory::new(), registry: Registry::new() }
+            Self {
+                signature: Signature::new(&OFFSETS, strata_os::counters::place()),
+                directory: Directory::new(),
+                registry: Registry::new(),
+            }
         }
     }
 
@@ -106,10 +116,10 @@ impl Default for Runtime {
 /// The words and the first cache are the first page of a slab; more than that few programs touch.
 #[repr(C)]
 #[derive(Debug)]
-struct Slab {
-    free: PoolBits,
-    next: AtomicPtr<Self>,
-    caches: [Cache; CACHES_PER_SLAB],
+pub(crate) struct Slab {
+    pub(crate) free: PoolBits,
+    pub(crate) next: AtomicPtr<Self>,
+    pub(crate) caches: [Cache; CACHES_PER_SLAB],
 }
 
 impl Slab {
@@ -138,9 +148,9 @@ impl Slab {
 /// All slabs, each of which leads to the next.
 #[derive(Debug)]
 pub struct Registry {
-    first: AtomicPtr<Slab>,
+    pub(crate) first: AtomicPtr<Slab>,
     live: Counter,
-    ever: Counter,
+    pub(crate) ever: Counter,
 }
 
 impl Registry {

@@ -16,16 +16,16 @@ use strata_core::pool::Pool;
 use strata_core::sync::OwnedU32;
 
 /// Runs of a length at most.
-const DEPTH: usize = 4;
+pub(crate) const DEPTH: usize = 4;
 /// Pools of the longest run that waits here. In models none does: they count their pools.
-const LONGEST: usize = if cfg!(strata_loom) { 0 } else { 2 };
+pub(crate) const LONGEST: usize = if cfg!(strata_loom) { 0 } else { 2 };
 /// The part of the thread's share that each length may take.
 const PART: u32 = 4;
 
 /// The runs that are ready, by length.
 #[derive(Debug)]
 pub(crate) struct Runs {
-    storage: [Storage<DEPTH>; LONGEST],
+    pub(crate) storage: [Storage<DEPTH>; LONGEST],
     /// How many there were when quiet ones were last looked for, plus one.
     seen: [OwnedU32; LONGEST],
 }

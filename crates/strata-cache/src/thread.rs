@@ -99,6 +99,7 @@ fn enter() -> Option<&'static Cache> {
         return None;
     }
     let cache = RUNTIME.enter()?;
+    cache.thread.set(strata_os::thread::number());
     let identity = NonNull::from(cache).cast::<()>();
     // SAFETY: a cache of the registry, claimed for this thread.
     unsafe { word::set(identity.as_ptr()) };

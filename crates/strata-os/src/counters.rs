@@ -31,7 +31,7 @@ pub fn calls() -> CallCounts {
         protect: Call::Protect.so_far(),
         advise: Call::Advise.so_far(),
         remap: Call::Remap.so_far(),
-        failed: read(&FAILED),
+        failed: read(&COUNTS[REFUSED]),
     }
 }
 
@@ -45,12 +45,15 @@ pub(crate) enum Call {
     Remap,
 }
 
-static MAP: AtomicU64 = AtomicU64::new(0);
-static UNMAP: AtomicU64 = AtomicU64::new(0);
-static PROTECT: AtomicU64 = AtomicU64::new(0);
-static ADVISE: AtomicU64 = AtomicU64::new(0);
-static REMAP: AtomicU64 = AtomicU64::new(0);
-static FAILED: AtomicU64 = AtomicU64::new(0);
+/// The counts of each kind, and of the refused ones: words for readers of another process, too.
+static COUNTS: [AtomicU64; 6] = [const { AtomicU64::new(0) }; 6];
+/// Which of them counts the refused ones.
+const REFUSED: usize = 5;
+
+/// Where the counts lie: `map unmap protect advise remap failed`, in this order.
+pub const fn place() -> *const u64 {
+    (&raw const COUNTS).cast()
+}
 
 impl Call {
     /// One more call of this kind was made.
@@ -60,7 +63,7 @@ impl Call {
 
     /// One call, of whatever kind, was refused.
     pub(crate) fn count_failure() {
-        add_one(&FAILED);
+        add_one(&COUNTS[REFUSED]);
     }
 
     fn so_far(self) -> u64 {
@@ -68,13 +71,7 @@ impl Call {
     }
 
     fn counter(self) -> &'static AtomicU64 {
-        match self {
-            Call::Map => &MAP,
-            Call::Unmap => &UNMAP,
-            Call::Protect => &PROTECT,
-            Call::Advise => &ADVISE,
-            Call::Remap => &REMAP,
-        }
+        &COUNTS[self as usize]
     }
 }
 

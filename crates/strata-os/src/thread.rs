@@ -22,6 +22,12 @@ use core::mem::MaybeUninit;
 use core::ptr::{NonNull, null_mut};
 use libc::{pthread_attr_t, pthread_t, sigset_t};
 
+/// The number that the kernel has for the calling thread; 0 where it has none that others could ask for.
+#[inline]
+pub fn number() -> u32 {
+    crate::system::machine::thread_number()
+}
+
 /// What the thread runs; its argument and its answer are null. It must not unwind.
 pub type Body = extern "C" fn(*mut c_void) -> *mut c_void;
 

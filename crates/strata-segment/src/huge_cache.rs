@@ -26,7 +26,7 @@ use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
 use strata_os::machine;
 
 /// Extents that may wait for reuse at a time: some for each of a dozen blocks that come and go.
-const SLOT_COUNT: usize = if cfg!(strata_loom) { 1 } else { 32 };
+pub(crate) const SLOT_COUNT: usize = if cfg!(strata_loom) { 1 } else { 32 };
 
 /// What is smaller is not worth a slot.
 const LEAST_BYTES: usize = POOL_BYTES;
@@ -36,18 +36,18 @@ const LITTLE: usize = 16;
 
 /// What an extent that waits says about itself, in its first bytes.
 #[derive(Debug)]
-struct Stored {
-    bytes: usize,
+pub(crate) struct Stored {
+    pub(crate) bytes: usize,
     mapping: MappingNumber,
 }
 
 /// The cache.
 #[derive(Debug)]
 pub(crate) struct HugeCache {
-    slots: [AtomicPtr<Stored>; SLOT_COUNT],
+    pub(crate) slots: [AtomicPtr<Stored>; SLOT_COUNT],
     /// Sizes beside the slots, in bytes; 0: none.
     sizes: [Hint; SLOT_COUNT],
-    kept_bytes: AtomicU64,
+    pub(crate) kept_bytes: AtomicU64,
     /// The least that was kept of late.
     unneeded: WindowedMin,
     mappings: AtomicU64,

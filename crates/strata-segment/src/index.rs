@@ -30,7 +30,7 @@ use strata_core::sync::{
 };
 use strata_os::{machine, memory};
 
-const CHUNKS: usize = if cfg!(strata_loom) { 2 } else { 4 };
+pub(crate) const CHUNKS: usize = if cfg!(strata_loom) { 2 } else { 4 };
 
 /// What a segment may have.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-type Slot = AtomicPtr<Segment>;
+pub(crate) type Slot = AtomicPtr<Segment>;
 
 /// The index.
 #[repr(C)]
@@ -63,9 +63,9 @@ type Slot = AtomicPtr<Segment>;
 pub(crate) struct Index {
     /// So many are published, or a few more.
     published: AtomicU64,
-    more: [AtomicPtr<Slot>; CHUNKS - 1],
+    pub(crate) more: [AtomicPtr<Slot>; CHUNKS - 1],
     hints: [Summary; KINDS],
-    slots: [Slot; FAN],
+    pub(crate) slots: [Slot; FAN],
 }
 
 /// Slots, and the trees behind them.

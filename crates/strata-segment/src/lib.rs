@@ -34,6 +34,7 @@ pub mod misuse;
 #[cfg(strata_loom)]
 mod model;
 mod numa;
+mod offsets;
 mod parker;
 mod peak;
 mod prefault;
@@ -58,6 +59,7 @@ mod windowed;
 pub use claim::ClaimedRun;
 pub use directory::{Directory, Tuning};
 pub use huge::Resized;
+pub use offsets::place_directory;
 pub use parker::Parker;
 pub use purge::PurgeWay;
 pub use purge_thread::PurgeThread;

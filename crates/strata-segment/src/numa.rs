@@ -45,7 +45,7 @@ pub(crate) enum Locality {
 #[derive(Debug)]
 pub(crate) struct Placement {
     /// How many nodes there are.
-    nodes: Hint,
+    pub(crate) nodes: Hint,
     /// 1: not all segments are alike.
     matters: Hint,
 }

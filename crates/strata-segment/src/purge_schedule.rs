@@ -30,7 +30,7 @@ const PASSES_A_DELAY: u64 = 2;
 #[derive(Debug)]
 pub(crate) struct PurgeSchedule {
     /// Milliseconds on the OS layer's clock; 0: nothing to give back.
-    due: AtomicU64,
+    pub(crate) due: AtomicU64,
 }
 
 impl PurgeSchedule {

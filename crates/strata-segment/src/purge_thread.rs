@@ -76,7 +76,7 @@ impl Word {
 /// The purge thread's state, and how it is woken.
 #[derive(Debug)]
 pub struct PurgeThread {
-    word: AtomicU64,
+    pub(crate) word: AtomicU64,
     parker: Parker,
     berth: Berth,
     /// When to try again after a refusal.

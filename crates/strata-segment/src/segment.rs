@@ -46,9 +46,10 @@ use strata_os::memory;
 
 /// What memory a segment is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Backing {
     /// Pages that come when they are touched and go when they are given back.
-    Ordinary,
+    Ordinary = 0,
     /// Explicit huge pages, which are there for good.
     Hugetlb,
 }
@@ -56,9 +57,9 @@ pub(crate) enum Backing {
 /// The shared words of one segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    base: ArenaPtr,
-    arena_count: u32,
-    backing: Backing,
+    pub(crate) base: ArenaPtr,
+    pub(crate) arena_count: u32,
+    pub(crate) backing: Backing,
     /// The node that it belongs to, plus one; 0: none in particular.
     node: Hint,
     /// Where it is found, from its publication on; null before.
@@ -70,10 +71,10 @@ pub(crate) struct Segment {
     pub(crate) born: AtomicU64,
     pub(crate) ready: Summary,
     pub(crate) open: Summary,
-    advised: AtomicU64,
+    pub(crate) advised: AtomicU64,
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
-    dirty: [AtomicU64; ARENAS_PER_SEGMENT],
-    lazy: [AtomicU64; ARENAS_PER_SEGMENT],
+    pub(crate) dirty: [AtomicU64; ARENAS_PER_SEGMENT],
+    pub(crate) lazy: [AtomicU64; ARENAS_PER_SEGMENT],
     pub(crate) idle_once: [Hint; ARENAS_PER_SEGMENT],
     pub(crate) idle_twice: [Hint; ARENAS_PER_SEGMENT],
     abandoned: [Summary; CLASS_COUNT],

@@ -21,8 +21,10 @@ pub use summary::Summary;
 
 use crate::address::{ArenaPtr, PoolIndex};
 use crate::layout::{HEADER_BYTES, HEADER_TABLE_BYTES, POOLS_PER_ARENA};
+use crate::offsets::Offsets;
 use crate::pool::Pool;
 use crate::sync::Witness;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 
 /// What starts at an arena boundary.
@@ -96,6 +98,14 @@ impl ArenaHead {
             }
         }
     }
+}
+
+/// Says where an arena's header has what.
+pub(crate) const fn place_head(mut offsets: Offsets) -> Offsets {
+    offsets.head_kind = offset_of!(ArenaHead, kind) as u32;
+    offsets.head_mapped = offset_of!(ArenaHead, mapped_bytes) as u32;
+    offsets.head_payload = offset_of!(ArenaHead, payload_offset) as u32;
+    offsets
 }
 
 /// Initialises the metadata of a fresh arena.

@@ -31,8 +31,10 @@ use remote::{Disowned, Pushed, Taken};
 
 use crate::block::FreeList;
 use crate::layout::{HEADER_BYTES, POOL_BYTES};
+use crate::offsets::Offsets;
 use crate::size_class::{CLASS_COUNT, SizeClass};
 use crate::sync::{AtomicPtr, Ordering::Relaxed, OwnedU32};
+use core::mem::offset_of;
 
 /// What a pool is used for, packed into the header's `format` word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,11 +107,21 @@ const _: () = assert!(size_of::<Pool>() <= HEADER_BYTES, "a pool header is one c
 
 /// Where a free that is written in assembly finds `magazine`, a plain word.
 #[doc(hidden)]
-pub const MAGAZINE_OFFSET: usize = core::mem::offset_of!(Pool, magazine);
+pub const MAGAZINE_OFFSET: usize = offset_of!(Pool, magazine);
 
 // SAFETY: every field is an atomic or an owned cell whose owner the table above names; ownership moves between threads by
 // the Release and Acquire of `remote.rs` and `arena/bits.rs`.
 unsafe impl Sync for Pool {}
+
+/// Says where a pool's fields are.
+pub(crate) const fn place_fields(mut offsets: Offsets) -> Offsets {
+    offsets.pool_live = offset_of!(Pool, live) as u32;
+    offsets.pool_carved = offset_of!(Pool, carved) as u32;
+    offsets.pool_format = offset_of!(Pool, format) as u32;
+    offsets.pool_residency = offset_of!(Pool, residency) as u32;
+    offsets.pool_remote = offset_of!(Pool, remote) as u32;
+    offsets
+}
 
 impl Pool {
     /// Makes fresh memory an idle pool's header: natively the zeros already are one (I3).

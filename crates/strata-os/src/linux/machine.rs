@@ -128,6 +128,13 @@ impl ProcessSize {
     }
 }
 
+/// The kernel's number of the calling thread.
+pub(crate) fn thread_number() -> u32 {
+    // SAFETY: asks for a number.
+    let answer = unsafe { super::raw::call(libc::SYS_gettid, []) };
+    answer.map_or(0, |number| number as u32)
+}
+
 /// The number of this process.
 pub fn process() -> u64 {
     // SAFETY: asks nothing of the caller.

@@ -54,6 +54,10 @@ pub fn resident_bytes() -> u64 {
     0
 }
 
+pub(crate) fn thread_number() -> u32 {
+    0
+}
+
 /// The number of this process.
 pub fn process() -> u64 {
     // SAFETY: asks nothing of the caller.

@@ -1,0 +1,44 @@
+//! Where the runtime and its caches keep what a reader outside of the process asks for.
+//!
+//! Does not know: who reads.
+
+use crate::cache::{Cache, SMALL_COUNT};
+use crate::magazine::{DEPTH, FIELDS, LARGE_DEPTH};
+use crate::registry::{CACHES_PER_SLAB, Registry, Runtime, Slab};
+use crate::runs::{self, Runs};
+use core::mem::offset_of;
+use strata_core::offsets::Offsets;
+use strata_segment::place_directory;
+
+/// The offsets of this build.
+pub(crate) static OFFSETS: Offsets =
+    place_cache(place_registry(place_directory(Offsets::of_core(), offset_of!(Runtime, directory))));
+
+const fn place_registry(mut offsets: Offsets) -> Offsets {
+    let registry = offset_of!(Runtime, registry);
+    offsets.runtime_first_slab = (registry + offset_of!(Registry, first)) as u32;
+    offsets.runtime_caches_ever = (registry + offset_of!(Registry, ever)) as u32;
+    offsets.slab_free = offset_of!(Slab, free) as u32;
+    offsets.slab_next = offset_of!(Slab, next) as u32;
+    offsets.slab_caches = offset_of!(Slab, caches) as u32;
+    offsets.slab_cache_count = CACHES_PER_SLAB as u32;
+    offsets
+}
+
+const fn place_cache(mut offsets: Offsets) -> Offsets {
+    offsets.cache_bytes = size_of::<Cache>() as u32;
+    offsets.cache_thread = offset_of!(Cache, thread) as u32;
+    offsets.cache_refills = offset_of!(Cache, refills) as u32;
+    offsets.cache_flushes = offset_of!(Cache, flushes) as u32;
+    offsets.cache_small = offset_of!(Cache, small) as u32;
+    offsets.cache_small_count = SMALL_COUNT as u32;
+    offsets.cache_large = offset_of!(Cache, large) as u32;
+    offsets.cache_runs = (offset_of!(Cache, runs) + offset_of!(Runs, storage)) as u32;
+    offsets.cache_run_lengths = runs::LONGEST as u32;
+    offsets.small_depth = DEPTH as u32;
+    offsets.large_depth = LARGE_DEPTH as u32;
+    offsets.run_depth = runs::DEPTH as u32;
+    offsets.magazine_count = FIELDS[0] as u32;
+    offsets.magazine_slots = FIELDS[2] as u32;
+    offsets
+}

@@ -1,0 +1,61 @@
+//! Where the segment layer keeps what a reader outside of the process asks for.
+//!
+//! Does not know: who reads.
+
+use crate::directory::{Directory, Counters, Tuning};
+use crate::huge_cache::{HugeCache, SLOT_COUNT, Stored};
+use crate::index::{CHUNKS, Index};
+use crate::numa::Placement;
+use crate::purge_schedule::PurgeSchedule;
+use crate::purge_thread::PurgeThread;
+use crate::segment::Segment;
+use core::mem::offset_of;
+use strata_core::offsets::Offsets;
+
+/// Says where the fields of a directory are that lies `at` so many bytes, and of what it leads to.
+pub const fn place_directory(offsets: Offsets, at: usize) -> Offsets {
+    let mut offsets = place_counters(place_segment(offsets));
+    let index = at + offset_of!(Directory, index);
+    let cache = at + offset_of!(Directory, huge_cache);
+    offsets.runtime_purge_due =
+        (at + offset_of!(Directory, purge_schedule) + offset_of!(PurgeSchedule, due)) as u32;
+    offsets.runtime_purge_delay =
+        (at + offset_of!(Directory, tuning) + offset_of!(Tuning, purge_delay_ms)) as u32;
+    offsets.runtime_purge_thread = (at + offset_of!(Directory, purge_thread) + offset_of!(PurgeThread, word)) as u32;
+    offsets.runtime_nodes = (at + offset_of!(Directory, placement) + offset_of!(Placement, nodes)) as u32;
+    offsets.runtime_counters = (at + offset_of!(Directory, counters)) as u32;
+    offsets.runtime_segments = (index + offset_of!(Index, slots)) as u32;
+    offsets.runtime_more_segments = (index + offset_of!(Index, more)) as u32;
+    offsets.runtime_more_count = CHUNKS as u32 - 1;
+    offsets.runtime_huge_slots = (cache + offset_of!(HugeCache, slots)) as u32;
+    offsets.runtime_huge_slot_count = SLOT_COUNT as u32;
+    offsets.runtime_huge_kept = (cache + offset_of!(HugeCache, kept_bytes)) as u32;
+    offsets.piece_bytes = offset_of!(Stored, bytes) as u32;
+    offsets
+}
+
+const fn place_counters(mut offsets: Offsets) -> Offsets {
+    offsets.counter_reserved = offset_of!(Counters, reserved_bytes) as u32;
+    offsets.counter_committed = offset_of!(Counters, committed_bytes) as u32;
+    offsets.counter_pinned = offset_of!(Counters, pinned_bytes) as u32;
+    offsets.counter_huge_blocks = offset_of!(Counters, huge_blocks) as u32;
+    offsets.counter_huge_bytes = offset_of!(Counters, huge_bytes) as u32;
+    offsets.counter_purged = offset_of!(Counters, purged_bytes) as u32;
+    offsets.counter_purge_calls = offset_of!(Counters, purge_calls) as u32;
+    offsets.counter_passes = offset_of!(Counters, passes) as u32;
+    offsets
+}
+
+const fn place_segment(mut offsets: Offsets) -> Offsets {
+    offsets.segment_bytes = size_of::<Segment>() as u32;
+    offsets.segment_base = offset_of!(Segment, base) as u32;
+    offsets.segment_arena_count = offset_of!(Segment, arena_count) as u32;
+    offsets.segment_backing = offset_of!(Segment, backing) as u32;
+    offsets.segment_ready = offset_of!(Segment, ready) as u32;
+    offsets.segment_free = offset_of!(Segment, pools) as u32;
+    offsets.segment_dirty = offset_of!(Segment, dirty) as u32;
+    offsets.segment_lazy = offset_of!(Segment, lazy) as u32;
+    offsets.segment_settled = offset_of!(Segment, idle_twice) as u32;
+    offsets.segment_advised = offset_of!(Segment, advised) as u32;
+    offsets
+}
