@@ -27,7 +27,8 @@ const STEPS: &[(&str, Step)] = &[
 ];
 
 /// Packages whose documentation nobody reads on a registry.
-const UNDOCUMENTED: &[&str] = &["strata-benches", "strata-loom-tests", "strata-cli", "xtask"];
+const UNDOCUMENTED: &[&str] =
+    &["strata-benches", "strata-loom-tests", "strata-cli", "strata-stories", "xtask"];
 
 /// Runs every step; an error if one failed.
 pub(crate) fn run(root: &Path) -> Result<()> {

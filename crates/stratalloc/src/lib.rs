@@ -10,7 +10,6 @@ mod lines;
 mod options;
 mod realloc;
 mod report;
-mod short;
 mod stats;
 mod upkeep;
 pub mod watch;
@@ -18,8 +17,7 @@ pub mod watch;
 pub use global::Strata;
 pub use heap::Heap;
 pub use options::{HugePageChoice, OptionError, Options, PurgeWay};
-pub use stats::{ClassStats, Stats};
-pub use strata_os::CallCounts;
+pub use strata_inspect::{CallCounts, ClassStats, Stats, ThreadStats};
 
 #[doc(hidden)]
 pub use options::register;

@@ -1,13 +1,12 @@
-//! Statistics as a table for human readers, and the one that `STRATA_STATS=1` prints when the program ends.
+//! The table of statistics that `STRATA_STATS=1` prints when the program ends, and on request.
 //!
-//! Does not know: how anything is counted.
+//! Does not know: how anything is counted, nor how the table looks.
 
 use crate::global::Strata;
 use crate::lines::Lines;
 use crate::options;
-use crate::short::Bytes;
-use crate::stats::{ClassStats, Stats};
-use core::fmt::{self, Write};
+use core::fmt::Write;
+use strata_inspect::Bytes;
 use strata_os::machine;
 
 strata_os::at_exit!(report_if_wanted);
@@ -29,77 +28,4 @@ pub fn print() {
             writeln!(out, "process    {resident:>11} resident, and {} in explicit huge pages", Bytes(bytes))
         }
     };
-}
-
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.memory(f)?;
-        self.layers(f)?;
-        self.threads_and_calls(f)?;
-        self.size_classes(f)
-    }
-}
-
-impl Stats {
-    fn memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "reserved   {:>11} of addresses", Bytes(self.reserved_bytes))?;
-        writeln!(f, "committed  {:>11} of those may be touched", Bytes(self.committed_bytes))?;
-        writeln!(f, "resident   {:>11} of those at most", Bytes(self.resident_bytes))?;
-        if self.pinned_bytes > 0 {
-            let pinned = Bytes(self.pinned_bytes);
-            writeln!(f, "pinned     {pinned:>11} beside those, in explicit huge pages, which stay")?;
-        }
-        if self.lazily_purged_bytes > 0 {
-            let lazy = Bytes(self.lazily_purged_bytes);
-            writeln!(f, "lazy       {lazy:>11} of those, resident until the system needs them")?;
-        }
-        let by = if self.purge_thread_is_running { ", by the purge thread" } else { "" };
-        writeln!(
-            f,
-            "purged     {:>11} since the start, in {} calls{by}",
-            Bytes(self.purged_bytes),
-            self.purges
-        )
-    }
-
-    fn layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "segments   {:>11}", self.segments)?;
-        if self.nodes > 1 {
-            write!(f, ", kept apart for {} nodes", self.nodes)?;
-        }
-        writeln!(f)?;
-        writeln!(f, "arenas     {:>11}", self.arenas)?;
-        let Self { used_pools, dirty_pools, clean_pools, .. } = self;
-        writeln!(
-            f,
-            "pools      {used_pools:>11} in use, {dirty_pools} free, {clean_pools} free without memory"
-        )?;
-        writeln!(f, "blocks     {:>11} live, {}", self.live_blocks, Bytes(self.live_bytes))?;
-        writeln!(f, "large      {:>11} live, {}", self.large_blocks, Bytes(self.large_bytes))?;
-        let (live, kept) = (Bytes(self.huge_bytes), Bytes(self.huge_kept_bytes));
-        writeln!(f, "huge       {:>11} live, {live}; {kept} kept for reuse", self.huge_blocks)
-    }
-
-    fn threads_and_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { caches, caches_ever, ready_blocks, calls, .. } = self;
-        writeln!(f, "caches     {caches:>11} live of {caches_ever} ever; {ready_blocks} blocks ready")?;
-        writeln!(
-            f,
-            "OS calls   {:>11} mmap, {} munmap, {} mprotect, {} madvise, {} mremap; {} refused",
-            calls.map, calls.unmap, calls.protect, calls.advise, calls.remap, calls.failed
-        )
-    }
-
-    fn size_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "class      {:>11} {:>11} {:>11} {:>11}", "pools", "carved", "live", "live bytes")?;
-        self.classes.iter().filter(|class| class.pools > 0).try_for_each(|class| write!(f, "\n{class}"))
-    }
-}
-
-impl fmt::Display for ClassStats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { block_bytes, pools, carved_blocks, live_blocks } = *self;
-        let bytes = Bytes(live_blocks * block_bytes);
-        write!(f, "{block_bytes:>8} B {pools:>12} {carved_blocks:>11} {live_blocks:>11} {bytes:>11}")
-    }
 }

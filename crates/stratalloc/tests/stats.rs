@@ -118,6 +118,21 @@ fn totals_are_the_sum_of_the_classes() {
 }
 
 #[test]
+fn what_is_counted_in_two_ways_is_the_same() {
+    let _turn = my_turn();
+    let _live = (blocks(300, 700), blocks(3, 100_000), blocks(2, 3 << 20));
+    drop(black_box((blocks(2000, 1100), blocks(4, 60_000))));
+    let stats = Strata::stats();
+    assert!(stats.ready_bytes > stats.ready_run_bytes && stats.free_bytes() > 0, "{stats}");
+    for identity in stats.identities() {
+        assert!(identity.holds(), "{identity:?}\n{stats}");
+    }
+    let mut ready = 0;
+    Strata::each_thread(|thread| ready += thread.ready_bytes);
+    assert_eq!(ready, stats.ready_bytes);
+}
+
+#[test]
 fn large_and_huge_blocks_are_counted_with_their_bytes() {
     let _turn = my_turn();
     // Mappings that wait for reuse may be larger than what is asked for, and so are those of whole huge pages.

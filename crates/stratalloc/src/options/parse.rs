@@ -12,8 +12,8 @@
 //!
 //! Does not know: which options there are, where a text came from.
 
-use crate::short::Short;
 use core::fmt;
+use strata_inspect::Short;
 
 /// The milliseconds that never pass.
 pub(crate) const NEVER: u64 = u64::MAX;

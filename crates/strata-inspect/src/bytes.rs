@@ -9,14 +9,14 @@ const SHORT_BYTES: usize = 24;
 
 /// A text of at most 24 bytes; what is too much is lost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Short {
+pub struct Short {
     text: [u8; SHORT_BYTES],
     len: usize,
 }
 
 impl Short {
     /// The text of `arguments`.
-    pub(crate) fn of(arguments: fmt::Arguments<'_>) -> Self {
+    pub fn of(arguments: fmt::Arguments<'_>) -> Self {
         let mut short = Self { text: [0; SHORT_BYTES], len: 0 };
         // Fails only when full.
         let _ = short.write_fmt(arguments);
@@ -44,7 +44,7 @@ impl fmt::Display for Short {
 
 /// A number of bytes, shown with one decimal in the largest unit that it reaches: `1.5 MiB`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bytes(pub(crate) u64);
+pub struct Bytes(pub u64);
 
 const UNITS: [(u32, &str); 6] =
     [(60, "EiB"), (50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];

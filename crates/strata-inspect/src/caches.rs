@@ -1,0 +1,146 @@
+//! What threads have ready, found from outside.
+//!
+//! Does not know: what the blocks in magazines were asked for.
+
+use crate::heap::Heap;
+use crate::pool::{Content, content, word};
+use crate::stats::ThreadStats;
+use crate::target::Target;
+use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+
+/// Bytes of a magazine at most: a head and 64 slots, or a little more.
+const MAGAZINE_BYTES: usize = 1024;
+/// Pools whose class is remembered while magazines are read.
+const REMEMBERED: usize = 256;
+
+/// What one magazine has ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// A block, and the class that its pool has.
+    Block(SizeClass),
+    /// A run of so many bytes.
+    Run(u64),
+}
+
+/// The classes of the pools that were asked for last.
+struct Classes {
+    pools: [(u64, Option<SizeClass>); REMEMBERED],
+}
+
+impl Classes {
+    fn of_block<T: Target + ?Sized>(&mut self, heap: &Heap<'_, T>, block: u64) -> Option<SizeClass> {
+        let pool = block & !(POOL_BYTES as u64 - 1);
+        let slot = self.pools.get_mut((pool / POOL_BYTES as u64) as usize % REMEMBERED)?;
+        if slot.0 != pool {
+            *slot = (pool, heap.class_of_pool(pool));
+        }
+        slot.1
+    }
+}
+
+impl<T: Target + ?Sized> Heap<'_, T> {
+    /// The slabs of caches.
+    pub(crate) fn slabs(&self, each: &mut dyn FnMut(u64)) {
+        let mut slab = self.word(self.offsets.runtime_first_slab);
+        // A slab holds 64 caches, and there are 65,536 at most.
+        for _ in 0..1024 {
+            if slab == 0 {
+                return;
+            }
+            each(slab);
+            slab = self.word_at(slab + u64::from(self.offsets.slab_next));
+        }
+    }
+
+    /// The caches in use.
+    fn caches(&self, each: &mut dyn FnMut(u64)) {
+        let offsets = &self.offsets;
+        self.slabs(&mut |slab| {
+            let free = self.word_at(slab + u64::from(offsets.slab_free));
+            for index in (0..offsets.slab_cache_count).filter(|index| free >> index & 1 == 0) {
+                each(slab + u64::from(offsets.slab_caches + index * offsets.cache_bytes));
+            }
+        });
+    }
+
+    /// What each thread has ready, and each heap: every item goes to `item`, what a thread has in all to `thread`.
+    pub(crate) fn ready(&self, item: &mut dyn FnMut(Ready), thread: &mut dyn FnMut(ThreadStats)) {
+        let mut classes = Classes { pools: [(0, None); REMEMBERED] };
+        self.caches(&mut |cache| {
+            let mut stats = self.thread_stats(cache);
+            self.ready_in(cache, &mut classes, &mut |ready| {
+                stats.ready_blocks += 1;
+                stats.ready_bytes += match ready {
+                    Ready::Block(class) => class.block_bytes() as u64,
+                    Ready::Run(bytes) => bytes,
+                };
+                item(ready);
+            });
+            thread(stats);
+        });
+    }
+
+    fn thread_stats(&self, cache: u64) -> ThreadStats {
+        let number = |offset: u32| {
+            let mut bytes = [0; 4];
+            let is_read = self.target.read(cache + u64::from(offset), &mut bytes);
+            if is_read { u32::from_ne_bytes(bytes) } else { 0 }
+        };
+        ThreadStats {
+            thread: number(self.offsets.cache_thread),
+            refills: number(self.offsets.cache_refills).into(),
+            flushes: number(self.offsets.cache_flushes).into(),
+            ready_blocks: 0,
+            ready_bytes: 0,
+        }
+    }
+
+    fn ready_in(&self, cache: u64, classes: &mut Classes, each: &mut dyn FnMut(Ready)) {
+        let offsets = &self.offsets;
+        let bytes = |depth: u32| offsets.magazine_slots + depth * 8;
+        let mut place = cache + u64::from(offsets.cache_small);
+        for class in 0..CLASS_COUNT as u32 {
+            if class == offsets.cache_small_count {
+                place = cache + u64::from(offsets.cache_large);
+            }
+            let depth =
+                if class < offsets.cache_small_count { offsets.small_depth } else { offsets.large_depth };
+            self.magazine(place, depth, &mut |block| {
+                classes.of_block(self, block).map(Ready::Block).into_iter().for_each(&mut *each);
+            });
+            place += u64::from(bytes(depth));
+        }
+        for length in 0..offsets.cache_run_lengths {
+            let place = cache + u64::from(offsets.cache_runs + length * bytes(offsets.run_depth));
+            let run = u64::from(length + 1) * POOL_BYTES as u64;
+            self.magazine(place, offsets.run_depth, &mut |_| each(Ready::Run(run)));
+        }
+    }
+
+    fn magazine(&self, place: u64, depth: u32, each: &mut dyn FnMut(u64)) {
+        let offsets = &self.offsets;
+        let count = (self.word_at(place + u64::from(offsets.magazine_count)) as u32).min(depth);
+        let mut slots = [0; MAGAZINE_BYTES];
+        let Some(slots) = slots.get_mut(..count as usize * 8).filter(|slots| !slots.is_empty()) else {
+            return;
+        };
+        if self.target.read(place + u64::from(offsets.magazine_slots), slots) {
+            (0..count).map(|slot| word(slots, slot * 8)).filter(|block| *block != 0).for_each(each);
+        }
+    }
+
+    fn class_of_pool(&self, pool: u64) -> Option<SizeClass> {
+        let arena = pool & !(ARENA_BYTES as u64 - 1);
+        let index = (pool - arena) / POOL_BYTES as u64;
+        let mut header = [0; 64];
+        let header = header.get_mut(..self.offsets.header_bytes as usize)?;
+        if !self.target.read(arena + index * u64::from(self.offsets.header_bytes), header) {
+            return None;
+        }
+        match content(header, &self.offsets) {
+            Content::Blocks(blocks) => Some(blocks.class),
+            Content::Nothing | Content::Run(_) => None,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The allocator of a process, found and walked from outside.
+//!
+//! ```text
+//!   writable data ──MAGIC──► Heap ── segments ──► arenas ──► pool headers
+//!                                 ├─ free huge pieces
+//!                                 └─ caches (`caches`)
+//! ```
+//!
+//! Every figure is one word of the process, read while it goes on working: exact when the process is quiet. What cannot be
+//! read, since it went away meanwhile, is left out.
+//!
+//! Does not know: how memory is read; what the figures mean to a user.
+
+use crate::pool::{half, word};
+use crate::target::{Mapping, Resident, Target};
+use strata_core::arena::ArenaKind;
+use strata_core::layout::{ARENA_BYTES, POOL_BYTES, POOLS_PER_ARENA, USABLE_POOLS};
+use strata_core::offsets::{MAGIC, Offsets, RUNTIME_ALIGN, SIGNATURE_BYTES, VERSION};
+use strata_core::size_class::CLASS_COUNT;
+
+/// Bytes that a segment's description has at most.
+const SEGMENT_BYTES: usize = 8192;
+const PAGE_BYTES: u64 = 4096;
+
+/// One allocator in a process. A program that has Strata inside and runs with `libstrata.so` preloaded has two.
+#[derive(Debug)]
+pub struct Heap<'t, T: ?Sized> {
+    pub(crate) target: &'t T,
+    pub(crate) runtime: u64,
+    pub(crate) calls: u64,
+    pub(crate) offsets: Offsets,
+}
+
+/// What was found where an allocator's mark is.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are a few, for a moment, and nothing here allocates")]
+pub enum Found<'t, T: ?Sized> {
+    /// One that this code can read.
+    Heap(Heap<'t, T>),
+    /// One whose structures have this other version.
+    OtherVersion(u32),
+}
+
+/// One segment's description.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    bytes: [u8; SEGMENT_BYTES],
+    base: u64,
+    arena_count: u32,
+    pub(crate) is_pinned: bool,
+    ready: u64,
+}
+
+/// One committed arena: its bits, and a copy of its pools' headers.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    pub(crate) start: u64,
+    pub(crate) is_pinned: bool,
+    /// Pools in use.
+    pub(crate) used: u64,
+    /// Free pools.
+    pub(crate) free: u64,
+    /// Of those, the ones that may hold something.
+    pub(crate) dirty: u64,
+    /// Of those, the ones that were purged lazily.
+    pub(crate) lazy: u64,
+    headers: [u8; 4096],
+    header_bytes: usize,
+}
+
+impl Arena {
+    /// The header of a pool.
+    pub(crate) fn header(&self, pool: u32) -> &[u8] {
+        let at = pool as usize * self.header_bytes;
+        self.headers.get(at..at + self.header_bytes).unwrap_or_default()
+    }
+}
+
+/// A range of addresses that serves one huge block, or waits to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Huge {
+    /// Where its mapping begins.
+    pub start: u64,
+    /// Bytes of it.
+    pub bytes: u64,
+}
+
+impl<'t, T: Target + ?Sized> Heap<'t, T> {
+    /// Finds all allocators of a process. `false`: its mappings could not be listed.
+    ///
+    /// Reads only pages of writable data that the process has written to.
+    pub fn find(target: &'t T, each: &mut dyn FnMut(Found<'t, T>)) -> bool {
+        target.mappings(&mut |mapping: &Mapping<'_>| {
+            if mapping.is_file && mapping.is_writable && mapping.is_private {
+                target.resident(mapping.start, mapping.end, &mut |pages| Self::find_in(target, pages, each));
+            }
+        })
+    }
+
+    fn find_in(target: &'t T, pages: Resident, each: &mut dyn FnMut(Found<'t, T>)) {
+        for page in (pages.start..pages.end).step_by(PAGE_BYTES as usize) {
+            let mut bytes = [0; PAGE_BYTES as usize];
+            if !target.read(page, &mut bytes) {
+                continue;
+            }
+            for at in (0..bytes.len()).step_by(RUNTIME_ALIGN) {
+                if bytes.get(at..at + MAGIC.len()) == Some(&MAGIC)
+                    && let Some(signature) = bytes.get(at..at + SIGNATURE_BYTES)
+                    && let Some(found) = Self::at(target, page + at as u64, signature)
+                {
+                    each(found);
+                }
+            }
+        }
+    }
+
+    fn at(target: &'t T, runtime: u64, signature: &[u8]) -> Option<Found<'t, T>> {
+        let (place, calls) = (word(signature, 16), word(signature, 24));
+        let mut bytes = [0; Offsets::WORDS * 4];
+        if !target.read(place, bytes.get_mut(..8)?) {
+            return None;
+        }
+        let (version, words) = (half(&bytes, 0), half(&bytes, 4));
+        if version != VERSION || words as usize != Offsets::WORDS {
+            return Some(Found::OtherVersion(version));
+        }
+        if !target.read(place, &mut bytes) {
+            return None;
+        }
+        let offsets = Offsets::from_words(core::array::from_fn(|index| half(&bytes, index as u32 * 4)));
+        let is_known = offsets.pool_bytes as usize == POOL_BYTES
+            && offsets.arena_pools as usize == POOLS_PER_ARENA
+            && offsets.class_count as usize == CLASS_COUNT
+            && offsets.segment_bytes as usize <= SEGMENT_BYTES;
+        Some(if is_known {
+            Found::Heap(Self { target, runtime, calls, offsets })
+        } else {
+            Found::OtherVersion(version)
+        })
+    }
+
+    /// The address by which it is told from others of the process.
+    pub fn address(&self) -> u64 {
+        self.runtime
+    }
+
+    pub(crate) fn word_at(&self, address: u64) -> u64 {
+        let mut bytes = [0; 8];
+        if self.target.read(address, &mut bytes) { u64::from_ne_bytes(bytes) } else { 0 }
+    }
+
+    /// A word of the runtime.
+    pub(crate) fn word(&self, offset: u32) -> u64 {
+        self.word_at(self.runtime + u64::from(offset))
+    }
+
+    /// A counter; what wrapped below zero for a moment reads as zero.
+    pub(crate) fn counter(&self, offset: u32) -> u64 {
+        let value = self.word_at(self.runtime + u64::from(self.offsets.runtime_counters + offset));
+        if value > u64::MAX / 2 { 0 } else { value }
+    }
+
+    /// Milliseconds that memory lies free before it goes back; `None`: never.
+    pub fn purge_delay_ms(&self) -> Option<u64> {
+        Some(self.word(self.offsets.runtime_purge_delay)).filter(|delay| *delay != u64::MAX)
+    }
+
+    /// All segments, oldest first.
+    pub(crate) fn segments(&self, each: &mut dyn FnMut(&Segment)) {
+        let mut slots = 64;
+        let first = self.runtime + u64::from(self.offsets.runtime_segments);
+        if !self.segments_in(first, slots, each) {
+            return;
+        }
+        for chunk in 0..self.offsets.runtime_more_count {
+            slots *= 64;
+            let place = self.word(self.offsets.runtime_more_segments + chunk * 8);
+            if place == 0 || !self.segments_in(place, slots, each) {
+                return;
+            }
+        }
+    }
+
+    /// Slots fill from the front; `false` at the first empty one.
+    fn segments_in(&self, first: u64, slots: u64, each: &mut dyn FnMut(&Segment)) -> bool {
+        (0..slots).all(|slot| match self.word_at(first + slot * 8) {
+            0 => false,
+            place => {
+                self.segment(place).iter().for_each(&mut *each);
+                true
+            }
+        })
+    }
+
+    fn segment(&self, place: u64) -> Option<Segment> {
+        let (offsets, mut bytes) = (&self.offsets, [0; SEGMENT_BYTES]);
+        if !self.target.read(place, bytes.get_mut(..offsets.segment_bytes as usize)?) {
+            return None;
+        }
+        Some(Segment {
+            base: word(&bytes, offsets.segment_base),
+            arena_count: half(&bytes, offsets.segment_arena_count).min(offsets.segment_arenas),
+            is_pinned: bytes.get(offsets.segment_backing as usize) != Some(&0),
+            ready: word(&bytes, offsets.segment_ready),
+            bytes,
+        })
+    }
+
+    /// The committed arenas of all segments.
+    pub(crate) fn arenas(&self, each: &mut dyn FnMut(&Arena)) {
+        self.segments(&mut |segment| {
+            let committed = (0..segment.arena_count).filter(|index| segment.ready >> index & 1 == 1);
+            committed.filter_map(|index| self.arena(segment, index)).for_each(|arena| each(&arena));
+        });
+    }
+
+    fn arena(&self, segment: &Segment, index: u32) -> Option<Arena> {
+        let of = |offset: u32| word(&segment.bytes, offset + index * 8);
+        let offsets = &self.offsets;
+        let free = of(offsets.segment_free) & USABLE_POOLS;
+        let dirty = if segment.is_pinned { free } else { of(offsets.segment_dirty) & free };
+        let mut arena = Arena {
+            start: segment.base + u64::from(index) * ARENA_BYTES as u64,
+            is_pinned: segment.is_pinned,
+            used: USABLE_POOLS & !free,
+            free,
+            dirty,
+            lazy: of(offsets.segment_lazy) & free,
+            headers: [0; 4096],
+            header_bytes: offsets.header_bytes as usize,
+        };
+        let table = arena.headers.get_mut(..POOLS_PER_ARENA * arena.header_bytes)?;
+        self.target.read(arena.start, table).then_some(arena)
+    }
+
+    /// What freed huge blocks left.
+    pub fn free_huge(&self, each: &mut dyn FnMut(Huge)) {
+        for slot in 0..self.offsets.runtime_huge_slot_count {
+            let start = self.word(self.offsets.runtime_huge_slots + slot * 8);
+            if start != 0 {
+                each(Huge { start, bytes: self.word_at(start + u64::from(self.offsets.piece_bytes)) });
+            }
+        }
+    }
+
+    /// The mappings of live huge blocks, in ascending order.
+    ///
+    /// No list has them; each says so itself, where an arena would begin. Only pages in memory are looked at. `false`: the process's
+    /// mappings could not be listed.
+    pub fn live_huge(&self, each: &mut dyn FnMut(Huge)) -> bool {
+        let mut behind = 0;
+        self.target.mappings(&mut |mapping| {
+            if mapping.is_file || !mapping.is_writable || !mapping.is_private {
+                return;
+            }
+            let arena = ARENA_BYTES as u64;
+            let first = mapping.start.next_multiple_of(arena);
+            for boundary in (first..=mapping.end).step_by(ARENA_BYTES) {
+                if boundary >= behind
+                    && let Some(huge) = self.huge_at(boundary, mapping)
+                    && !self.is_free_piece(huge)
+                {
+                    behind = huge.start + huge.bytes;
+                    each(huge);
+                }
+            }
+        })
+    }
+
+    /// The huge block whose mapping, or whose payload, begins at a boundary.
+    fn huge_at(&self, boundary: u64, mapping: &Mapping<'_>) -> Option<Huge> {
+        let ordinary = (boundary < mapping.end).then(|| self.huge_head(boundary, boundary)).flatten();
+        let huge = ordinary.or_else(|| {
+            // A block of such an alignment has its header at the end of the page before.
+            let head = boundary.checked_sub(4096)?;
+            let page = boundary.checked_sub(PAGE_BYTES)?;
+            (page >= mapping.start).then(|| self.huge_head(head, page)).flatten()
+        })?;
+        (huge.start + huge.bytes <= mapping.end).then_some(huge)
+    }
+
+    fn huge_head(&self, head: u64, start: u64) -> Option<Huge> {
+        let mut is_there = false;
+        self.target.resident(start, start + PAGE_BYTES, &mut |_| is_there = true);
+        let mut bytes = [0; 64];
+        if !is_there || !self.target.read(head, &mut bytes) {
+            return None;
+        }
+        let offsets = &self.offsets;
+        let (mapped, payload) = (word(&bytes, offsets.head_mapped), word(&bytes, offsets.head_payload));
+        // An owner and a segment are what no huge block has; a free piece has its length there.
+        let is_huge = word(&bytes, 0) == 0
+            && word(&bytes, 8) == 0
+            && half(&bytes, offsets.head_kind) == ArenaKind::Huge as u32
+            && mapped.is_multiple_of(PAGE_BYTES)
+            && payload < mapped
+            && mapped > ARENA_BYTES as u64 / 2;
+        is_huge.then_some(Huge { start, bytes: mapped })
+    }
+
+    fn is_free_piece(&self, huge: Huge) -> bool {
+        let mut is_free = false;
+        self.free_huge(&mut |piece| {
+            is_free |= piece.start <= huge.start && huge.start < piece.start + piece.bytes;
+        });
+        is_free
+    }
+}

@@ -1,0 +1,290 @@
+//! What an allocator holds and how it is used, by layer and size class: one struct, whoever filled it in.
+//!
+//! ```text
+//!   reserved ⊇ committed = arenas (pools in use │ dirty │ clean │ metadata) + huge blocks + freed huge blocks
+//!   pools in use = pools of blocks + runs of large blocks
+//!   a class's carved blocks = live + ready in magazines + free
+//! ```
+//!
+//! What programs asked for is not counted: that would cost the fast path more than the rest of it.
+//!
+//! Does not know: how anything is counted; how a table or a text for machines looks.
+
+use strata_core::layout::{ARENA_BYTES, POOL_BYTES, POOLS_PER_ARENA};
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+
+pub use strata_os::CallCounts;
+
+/// The version of [`Stats`]: of its fields and what they mean.
+pub const STATS_VERSION: u32 = 1;
+
+/// One size class, with the blocks that serve smaller classes (a class's first few).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClassStats {
+    /// Bytes of a block.
+    pub block_bytes: u64,
+    /// Pools in use for the class.
+    pub pools: u64,
+    /// Blocks that exist: the rest of their pools has not been touched, or went back to the system.
+    pub carved_blocks: u64,
+    /// Blocks that the program has.
+    pub live_blocks: u64,
+    /// Blocks that are ready in threads' magazines.
+    pub ready_blocks: u64,
+}
+
+impl ClassStats {
+    /// Blocks that are free in their pools.
+    pub fn free_blocks(&self) -> u64 {
+        self.carved_blocks.saturating_sub(self.live_blocks + self.ready_blocks)
+    }
+
+    /// Bytes of the blocks that the program has.
+    pub fn live_bytes(&self) -> u64 {
+        self.live_blocks * self.block_bytes
+    }
+
+    /// Bytes of its pools.
+    pub fn pool_bytes(&self) -> u64 {
+        self.pools * POOL_BYTES as u64
+    }
+}
+
+/// What one thread, or one heap, has ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThreadStats {
+    /// The number that the kernel has for the thread; 0: a heap's. A child of `fork` has the numbers of its parent's threads.
+    pub thread: u32,
+    /// Blocks and short runs in its magazines.
+    pub ready_blocks: u64,
+    /// Their bytes.
+    pub ready_bytes: u64,
+    /// Batches of blocks that came, since it began.
+    pub refills: u64,
+    /// Times that a magazine was full, since it began.
+    pub flushes: u64,
+}
+
+impl ThreadStats {
+    /// Nothing ready, nothing done yet.
+    pub const fn of_thread(thread: u32) -> Self {
+        Self { thread, ready_blocks: 0, ready_bytes: 0, refills: 0, flushes: 0 }
+    }
+}
+
+/// An allocator at one moment.
+///
+/// Its `Display` is a report for human readers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Address space held.
+    pub reserved_bytes: u64,
+    /// Of that, what may be touched.
+    pub committed_bytes: u64,
+    /// Of that, what may be in memory: everything in use and everything free that was not given back yet. Pages that
+    /// nobody touched yet are counted, too; explicit huge pages are not, as in what the system says of the process.
+    pub resident_bytes: u64,
+    /// Of what may be touched, explicit huge pages (options `reserve_2m` and `reserve_1g`): in memory for good.
+    pub pinned_bytes: u64,
+    /// Of `resident_bytes`, what was purged lazily: it counts as resident until the system needs memory, and takes it (option `purge`).
+    pub lazily_purged_bytes: u64,
+    /// Bytes given back to the system since the start; what was purged lazily is not among them.
+    pub purged_bytes: u64,
+    /// Calls that gave memory of free pools back.
+    pub purges: u64,
+
+    /// Segments: 256 MiB of addresses, or fewer.
+    pub segments: u64,
+    /// NUMA nodes that segments are kept apart for; 1 where all memory is equally near, or nobody had to ask yet.
+    pub nodes: u64,
+    /// Arenas of 4 MiB that are in use.
+    pub arenas: u64,
+    /// Pools of 64 KiB in use, for blocks or in large allocations.
+    pub used_pools: u64,
+    /// Free pools that may still be in memory.
+    pub dirty_pools: u64,
+    /// Free pools that have no memory.
+    pub clean_pools: u64,
+    /// Blocks of all size classes that the program has.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Large allocations: more than 32 KiB, in pools of their own.
+    pub large_blocks: u64,
+    /// The bytes of their pools.
+    pub large_bytes: u64,
+    /// Huge allocations: more than 2 MiB, each a mapping of its own or a piece of one.
+    pub huge_blocks: u64,
+    /// The bytes of their mappings.
+    pub huge_bytes: u64,
+    /// Bytes of freed mappings that wait for reuse.
+    pub huge_kept_bytes: u64,
+
+    /// Caches in use: those of threads, and those of heaps.
+    pub caches: u64,
+    /// Caches handed out since the start: one for each thread that ever allocated or freed, and one for each heap.
+    pub caches_ever: u64,
+    /// Blocks and short runs that are ready in magazines, each counted where its pool has it.
+    pub ready_blocks: u64,
+    /// Their bytes.
+    pub ready_bytes: u64,
+    /// Of those, the bytes of runs.
+    pub ready_run_bytes: u64,
+
+    /// Whether the purge thread runs, which gives memory back when no other thread calls.
+    pub purge_thread_is_running: bool,
+
+    /// System calls on memory since the start.
+    pub calls: CallCounts,
+    /// By size class, smallest first.
+    pub classes: [ClassStats; CLASS_COUNT],
+}
+
+impl Stats {
+    /// An allocator that nobody has used.
+    pub fn zero() -> Self {
+        let mut classes = [ClassStats::default(); CLASS_COUNT];
+        for (class, place) in SizeClass::all().zip(&mut classes) {
+            place.block_bytes = class.block_bytes() as u64;
+        }
+        Self {
+            reserved_bytes: 0,
+            committed_bytes: 0,
+            resident_bytes: 0,
+            pinned_bytes: 0,
+            lazily_purged_bytes: 0,
+            purged_bytes: 0,
+            purges: 0,
+            segments: 0,
+            nodes: 1,
+            arenas: 0,
+            used_pools: 0,
+            dirty_pools: 0,
+            clean_pools: 0,
+            live_blocks: 0,
+            live_bytes: 0,
+            large_blocks: 0,
+            large_bytes: 0,
+            huge_blocks: 0,
+            huge_bytes: 0,
+            huge_kept_bytes: 0,
+            caches: 0,
+            caches_ever: 0,
+            ready_blocks: 0,
+            ready_bytes: 0,
+            ready_run_bytes: 0,
+            purge_thread_is_running: false,
+            calls: CallCounts::default(),
+            classes,
+        }
+    }
+
+    /// A block of a magazine is ready instead of live.
+    pub fn take_ready_block(&mut self, class: SizeClass) {
+        let Some(class) = self.classes.get_mut(class.index()).filter(|class| class.live_blocks > 0) else {
+            return;
+        };
+        class.live_blocks -= 1;
+        class.ready_blocks += 1;
+        self.ready_blocks += 1;
+        self.ready_bytes += class.block_bytes;
+    }
+
+    /// A run of pools in a magazine is ready instead of live.
+    pub fn take_ready_run(&mut self, bytes: u64) {
+        if self.large_blocks > 0 {
+            self.large_blocks -= 1;
+            self.large_bytes = self.large_bytes.saturating_sub(bytes);
+            self.ready_blocks += 1;
+            self.ready_bytes += bytes;
+            self.ready_run_bytes += bytes;
+        }
+    }
+
+    /// Adds up the classes, once all of them are filled in.
+    pub fn sum_classes(&mut self) {
+        self.live_blocks = self.classes.iter().map(|class| class.live_blocks).sum();
+        self.live_bytes = self.classes.iter().map(ClassStats::live_bytes).sum();
+    }
+
+    /// Bytes that the program has, in blocks of all sizes.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.live_bytes + self.large_bytes + self.huge_bytes
+    }
+
+    /// Bytes of the pools and mappings in which something lives or is ready.
+    pub fn active_bytes(&self) -> u64 {
+        self.used_pools * POOL_BYTES as u64 + self.huge_bytes
+    }
+
+    /// Bytes of free blocks in pools in use.
+    pub fn free_bytes(&self) -> u64 {
+        self.classes.iter().map(|class| class.free_blocks() * class.block_bytes).sum()
+    }
+
+    /// Bytes at the start of each arena that describe it.
+    pub fn metadata_bytes(&self) -> u64 {
+        self.arenas * POOL_BYTES as u64
+    }
+
+    /// Addresses without memory: reserved, purged, or given back.
+    pub fn retained_bytes(&self) -> u64 {
+        self.reserved_bytes.saturating_sub(self.resident_bytes + self.pinned_bytes)
+    }
+
+    /// What has to be equal when the process is quiet: names, and the two numbers.
+    pub fn identities(&self) -> [Identity; 5] {
+        let class_pools: u64 = self.classes.iter().map(|class| class.pools).sum();
+        let pool = POOL_BYTES as u64;
+        let arenas = self.arenas * ARENA_BYTES as u64;
+        let ready: u64 = self.classes.iter().map(|class| class.ready_blocks * class.block_bytes).sum();
+        [
+            Identity {
+                says: "pools in use = pools of the classes + runs of large blocks",
+                left: self.used_pools * pool,
+                right: class_pools * pool + self.large_bytes + self.ready_run_bytes,
+            },
+            Identity {
+                says: "usable pools of the arenas = pools in use + dirty + clean",
+                left: self.arenas * (POOLS_PER_ARENA as u64 - 1),
+                right: self.used_pools + self.dirty_pools + self.clean_pools,
+            },
+            Identity {
+                says: "committed = arenas + huge blocks + freed huge blocks",
+                left: self.committed_bytes,
+                right: arenas + self.huge_bytes + self.huge_kept_bytes,
+            },
+            Identity {
+                says: "ready = ready blocks of the classes + ready runs",
+                left: self.ready_bytes,
+                right: ready + self.ready_run_bytes,
+            },
+            Identity {
+                says: "live = sum of the classes",
+                left: self.live_bytes,
+                right: self.classes.iter().map(ClassStats::live_bytes).sum(),
+            },
+        ]
+    }
+}
+
+/// Two ways to count the same, which agree when the process is quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What is equal.
+    pub says: &'static str,
+    /// The left side.
+    pub left: u64,
+    /// The right side.
+    pub right: u64,
+}
+
+impl Identity {
+    /// Whether both sides agree.
+    pub fn holds(&self) -> bool {
+        self.left == self.right
+    }
+}

@@ -1,0 +1,91 @@
+//! Statistics as a table for human readers.
+//!
+//! Does not know: how anything is counted.
+
+use crate::bytes::Bytes;
+use crate::stats::{ClassStats, Stats};
+use core::fmt;
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.memory(f)?;
+        self.layers(f)?;
+        self.threads_and_calls(f)?;
+        self.size_classes(f)
+    }
+}
+
+impl Stats {
+    fn memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "reserved   {:>11} of addresses", Bytes(self.reserved_bytes))?;
+        writeln!(f, "committed  {:>11} of those may be touched", Bytes(self.committed_bytes))?;
+        writeln!(f, "resident   {:>11} of those at most", Bytes(self.resident_bytes))?;
+        if self.pinned_bytes > 0 {
+            let pinned = Bytes(self.pinned_bytes);
+            writeln!(f, "pinned     {pinned:>11} beside those, in explicit huge pages, which stay")?;
+        }
+        if self.lazily_purged_bytes > 0 {
+            let lazy = Bytes(self.lazily_purged_bytes);
+            writeln!(f, "lazy       {lazy:>11} of those, resident until the system needs them")?;
+        }
+        let by = if self.purge_thread_is_running { ", by the purge thread" } else { "" };
+        writeln!(
+            f,
+            "purged     {:>11} since the start, in {} calls{by}",
+            Bytes(self.purged_bytes),
+            self.purges
+        )
+    }
+
+    fn layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "segments   {:>11}", self.segments)?;
+        if self.nodes > 1 {
+            write!(f, ", kept apart for {} nodes", self.nodes)?;
+        }
+        writeln!(f)?;
+        writeln!(f, "arenas     {:>11}", self.arenas)?;
+        let Self { used_pools, dirty_pools, clean_pools, .. } = self;
+        writeln!(
+            f,
+            "pools      {used_pools:>11} in use, {dirty_pools} free, {clean_pools} free without memory"
+        )?;
+        writeln!(f, "blocks     {:>11} live, {}", self.live_blocks, Bytes(self.live_bytes))?;
+        writeln!(f, "large      {:>11} live, {}", self.large_blocks, Bytes(self.large_bytes))?;
+        let (live, kept) = (Bytes(self.huge_bytes), Bytes(self.huge_kept_bytes));
+        writeln!(f, "huge       {:>11} live, {live}; {kept} kept for reuse", self.huge_blocks)
+    }
+
+    fn threads_and_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { caches, caches_ever, ready_blocks, calls, .. } = self;
+        writeln!(
+            f,
+            "caches     {caches:>11} live of {caches_ever} ever; {ready_blocks} blocks ready, {}",
+            Bytes(self.ready_bytes)
+        )?;
+        writeln!(
+            f,
+            "OS calls   {:>11} mmap, {} munmap, {} mprotect, {} madvise, {} mremap; {} refused",
+            calls.map, calls.unmap, calls.protect, calls.advise, calls.remap, calls.failed
+        )
+    }
+
+    fn size_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "class      {:>11} {:>11} {:>11} {:>11} {:>11}",
+            "pools", "carved", "live", "ready", "live bytes"
+        )?;
+        self.classes.iter().filter(|class| class.pools > 0).try_for_each(|class| write!(f, "\n{class}"))
+    }
+}
+
+impl fmt::Display for ClassStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { block_bytes, pools, carved_blocks, live_blocks, ready_blocks } = *self;
+        let bytes = Bytes(self.live_bytes());
+        write!(
+            f,
+            "{block_bytes:>8} B {pools:>12} {carved_blocks:>11} {live_blocks:>11} {ready_blocks:>11} {bytes:>11}"
+        )
+    }
+}
