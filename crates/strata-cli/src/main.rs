@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod inspect;
 
 use std::process::ExitCode;
 
@@ -20,12 +21,14 @@ struct Cli {
 enum Command {
     Bench(commands::bench::Arguments),
     Run(commands::run::Arguments),
+    Stats(commands::stats::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(arguments) => commands::bench::execute(&arguments),
         Command::Run(arguments) => commands::run::execute(&arguments),
+        Command::Stats(arguments) => commands::stats::execute(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,0 +1,119 @@
+//! A running process, read without stopping it and without writing to it.
+//!
+//! | what                    | from                       | the kernel asks for |
+//! |-------------------------|----------------------------|---------------------|
+//! | mappings, pages         | `/proc/PID/maps`, `pagemap`, `smaps` | the right to read |
+//! | memory                  | `process_vm_readv`         | the right to attach, which Yama restricts |
+//!
+//! Nothing of it needs the process's files, so a container's process is like any other.
+//!
+//! Does not know: what is read.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use strata_inspect::kernel_text::{self, Smaps};
+use strata_inspect::{Found, Heap, Mapping, Resident, Target, Usage};
+
+use super::pagemap::Pagemap;
+use super::refusal::Refusal;
+
+/// One that runs.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: u32,
+    pagemap: Pagemap,
+}
+
+impl Process {
+    /// Makes sure that it may be looked at.
+    pub(crate) fn open(pid: u32) -> Result<Self, Refusal> {
+        let refused = |error: io::Error| Refusal::of_file(pid, &error);
+        let maps = fs::read(file(pid, "maps")).map_err(refused)?;
+        let pagemap = Pagemap::open(&file(pid, "pagemap")).map_err(refused)?;
+        let first = maps.split(|byte| *byte == b'\n').find_map(kernel_text::mapping);
+        let Some(first) = first else { return Err(Refusal::Empty(pid)) };
+        let process = Self { pid, pagemap };
+        process.copy(first.start, &mut [0; 8]).map_err(|error| Refusal::of_memory(pid, &error))?;
+        Ok(process)
+    }
+
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// What it calls itself.
+    pub(crate) fn name(&self) -> String {
+        fs::read_to_string(file(self.pid, "comm")).unwrap_or_default().trim().to_owned()
+    }
+
+    /// The numbers of its threads, and their names.
+    pub(crate) fn threads(&self) -> Vec<(u32, String)> {
+        let folder = file(self.pid, "task");
+        let numbers = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let threads = numbers.filter_map(|entry| {
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            Some((number, name.trim().to_owned()))
+        });
+        threads.collect()
+    }
+
+    /// The allocators in it, at least one.
+    pub(crate) fn heaps(&self) -> Result<Vec<Heap<'_, Self>>, Refusal> {
+        let (mut heaps, mut other) = (Vec::new(), None);
+        Heap::find(self, &mut |found| match found {
+            Found::Heap(heap) => heaps.push(heap),
+            Found::OtherVersion(version) => other = Some(version),
+        });
+        match other {
+            _ if !heaps.is_empty() => Ok(heaps),
+            Some(version) => Err(Refusal::OtherVersion(self.pid, version)),
+            None => Err(Refusal::NoStrata(self.pid, self.name())),
+        }
+    }
+
+    fn copy(&self, address: u64, into: &mut [u8]) -> io::Result<()> {
+        let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+        let place = std::ptr::without_provenance_mut(address as usize);
+        let remote = libc::iovec { iov_base: place, iov_len: into.len() };
+        // SAFETY: writes into our buffer, as much as it holds; the other address is another process's.
+        let copied = unsafe {
+            libc::process_vm_readv(self.pid as libc::pid_t, &raw const local, 1, &raw const remote, 1, 0)
+        };
+        match usize::try_from(copied) {
+            Ok(copied) if copied == into.len() => Ok(()),
+            Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(_) => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Target for Process {
+    fn read(&self, address: u64, into: &mut [u8]) -> bool {
+        self.copy(address, into).is_ok()
+    }
+
+    fn resident(&self, start: u64, end: u64, each: &mut dyn FnMut(Resident)) -> bool {
+        self.pagemap.resident(start, end, each)
+    }
+
+    fn mappings(&self, each: &mut dyn FnMut(&Mapping<'_>)) -> bool {
+        let Ok(text) = fs::read(file(self.pid, "maps")) else { return false };
+        text.split(|byte| *byte == b'\n').filter_map(kernel_text::mapping).for_each(|mapping| each(&mapping));
+        true
+    }
+
+    fn usage(&self, each: &mut dyn FnMut(&Mapping<'_>, Usage)) -> bool {
+        let Ok(text) = fs::read(file(self.pid, "smaps")) else { return false };
+        Smaps::each(&text, each);
+        true
+    }
+}
+
+fn file(pid: u32, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/{name}"))
+}

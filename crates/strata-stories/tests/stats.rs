@@ -1,0 +1,126 @@
+//! `strata stats`: what is read from outside is what the process knows itself, and other programs understand it.
+
+mod stage;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use stage::{Story, answer, ask, python_has, text};
+
+fn from_outside(story: &Story) -> Value {
+    let line = answer(&["stats", &story.number(), "--json"]);
+    serde_json::from_str::<Value>(line.lines().next().expect("a line")).expect("JSON")
+}
+
+#[test]
+fn outside_and_inside_agree_to_the_last_block() {
+    for (name, form) in [
+        ("idle", ""),
+        ("threads", ""),
+        ("huge-blocks", ""),
+        ("fragmentation", ""),
+        ("parked-in-threads", ""),
+        ("sparse-table", "fixed"),
+    ] {
+        let mut story = Story::play(name, form);
+        let inside = story.own_stats();
+        let outside = from_outside(&story);
+        let mut seen = outside["stats"].clone();
+        // The purge thread may give memory back between the two.
+        for moving in [
+            "purged_bytes_total",
+            "purges_total",
+            "dirty_pools",
+            "clean_pools",
+            "resident_bytes",
+            "retained_bytes",
+            "calls",
+            "purge_thread_is_running",
+        ] {
+            seen[moving] = inside[moving].clone();
+        }
+        assert!(inside["classes"].as_array().is_some_and(|classes| !classes.is_empty()), "{name}");
+        assert_eq!(without_carved(seen), without_carved(inside), "{name}");
+        assert_eq!(outside["pid"], story.pid, "{name}");
+    }
+}
+
+/// The purge thread also takes free blocks out of use, page by page.
+fn without_carved(mut stats: Value) -> Value {
+    stats["free_bytes"] = Value::Null;
+    for class in stats["classes"].as_array_mut().into_iter().flatten() {
+        class["carved_blocks"] = Value::Null;
+        class["free_blocks"] = Value::Null;
+    }
+    stats
+}
+
+#[test]
+fn the_sums_hold_for_quiet_programs() {
+    for name in ["idle", "threads", "huge-blocks", "fork"] {
+        let story = Story::play(name, "");
+        let output = ask(&["stats", &story.number(), "--check"]);
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stderr).matches("holds").count(), 5, "{name}");
+    }
+}
+
+#[test]
+fn threads_are_told_by_number_and_name() {
+    let mut story = Story::play("threads", "");
+    story.own_stats();
+    let threads = from_outside(&story)["threads"].clone();
+    let numbers = threads.as_array().expect("a list").iter().map(|thread| &thread["thread"]);
+    let own = format!("/proc/{}/task", story.pid);
+    for number in numbers {
+        assert!(std::path::Path::new(&own).join(number.to_string()).exists(), "{number} of {threads}");
+    }
+    assert_eq!(threads.as_array().map(Vec::len), Some(17));
+    let table = answer(&["stats", &story.number()]);
+    assert!(table.lines().filter(|line| line.contains(" story ")).count() >= 12, "{table}");
+}
+
+#[test]
+fn a_strict_parser_takes_both_dialects() {
+    if !python_has("prometheus_client") {
+        println!("skipped: python3 has no module prometheus_client");
+        return;
+    }
+    let story = Story::play("threads", "");
+    for (dialect, parser) in [
+        ("--openmetrics", "prometheus_client.openmetrics.parser"),
+        ("--prometheus", "prometheus_client.parser"),
+    ] {
+        let metrics = answer(&["stats", &story.number(), dialect]);
+        let script = format!(
+            "import sys; from {parser} import text_string_to_metric_families as parse\n\
+families = list(parse(sys.stdin.read()))\n\
+samples = {{sample.name: sample.value for family in families for sample in family.samples}}\n\
+print(len(families), samples['strata_allocated_bytes'] > 0, samples['strata_purges_total'] >= 0)"
+        );
+        let mut python = Command::new("python3")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 starts");
+        python.stdin.take().expect("its input").write_all(metrics.as_bytes()).expect("it reads");
+        let output = python.wait_with_output().expect("it ends");
+        assert_eq!(text(&output.stdout).trim(), "28 True True", "{dialect}");
+    }
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_said_in_a_line() {
+    let mut sleeper = Command::new("sleep").arg("60").spawn().expect("it starts");
+    let without = ask(&["stats", &sleeper.id().to_string()]);
+    assert!(text(&without.stderr).contains("strata run -- PROGRAM"), "{}", text(&without.stderr));
+    let _ = sleeper.kill();
+    let _ = sleeper.wait();
+    let gone = ask(&["stats", &sleeper.id().to_string()]);
+    assert!(text(&gone.stderr).contains("there is no process"), "{}", text(&gone.stderr));
+    for output in [without, gone] {
+        assert!(!output.status.success() && text(&output.stderr).lines().count() == 1);
+    }
+}
