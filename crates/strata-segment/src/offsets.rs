@@ -2,7 +2,7 @@
 //!
 //! Does not know: who reads.
 
-use crate::directory::{Directory, Counters, Tuning};
+use crate::directory::{Counters, Directory, Tuning};
 use crate::huge_cache::{HugeCache, SLOT_COUNT, Stored};
 use crate::index::{CHUNKS, Index};
 use crate::numa::Placement;
@@ -21,7 +21,8 @@ pub const fn place_directory(offsets: Offsets, at: usize) -> Offsets {
         (at + offset_of!(Directory, purge_schedule) + offset_of!(PurgeSchedule, due)) as u32;
     offsets.runtime_purge_delay =
         (at + offset_of!(Directory, tuning) + offset_of!(Tuning, purge_delay_ms)) as u32;
-    offsets.runtime_purge_thread = (at + offset_of!(Directory, purge_thread) + offset_of!(PurgeThread, word)) as u32;
+    offsets.runtime_purge_thread =
+        (at + offset_of!(Directory, purge_thread) + offset_of!(PurgeThread, word)) as u32;
     offsets.runtime_nodes = (at + offset_of!(Directory, placement) + offset_of!(Placement, nodes)) as u32;
     offsets.runtime_counters = (at + offset_of!(Directory, counters)) as u32;
     offsets.runtime_segments = (index + offset_of!(Index, slots)) as u32;
