@@ -48,7 +48,7 @@ impl World {
     /// A runtime without memory. Nothing is purged unless a model asks for it: time must not steer an execution.
     pub fn new() -> Self {
         let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()));
-        runtime.directory.tuning.purge_delay_ms.store(u64::MAX, Relaxed);
+        runtime.page_heap.tuning.purge_delay_ms.store(u64::MAX, Relaxed);
         thread::share(runtime);
         Self { runtime, stand_in: Box::leak(Box::new(Cache::new())) }
     }
@@ -85,7 +85,7 @@ impl World {
 
     /// A purge pass over all free memory.
     pub fn purge(self) {
-        self.runtime.directory.purge_all();
+        self.runtime.page_heap.purge_all();
     }
 
     /// What everybody shares.
@@ -136,7 +136,7 @@ impl World {
     /// If one is.
     pub fn expect_no_pool_in_use(self) {
         assert_eq!(
-            self.runtime.directory.snapshot().used_pools,
+            self.runtime.page_heap.snapshot().used_pools,
             0,
             "every block was freed and none held back"
         );
@@ -149,8 +149,8 @@ impl World {
     pub fn end(self, actors: impl IntoIterator<Item = Actor>) {
         alone();
         actors.into_iter().for_each(|actor| self.leave(actor));
-        let directory = &self.runtime.directory;
-        assert_eq!(directory.snapshot().used_pools, 0, "every block was freed, but pools are still in use");
+        let page_heap = &self.runtime.page_heap;
+        assert_eq!(page_heap.snapshot().used_pools, 0, "every block was freed, but pools are still in use");
         assert_eq!(self.runtime.registry.live(), 0);
         self.dismantle();
     }

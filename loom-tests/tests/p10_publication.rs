@@ -10,7 +10,7 @@ use strata_os::simulated::set_hugetlb_pages;
 fn expect_found(world: World, block: &Block) {
     block.expect_intact();
     assert!(
-        world.runtime().directory.contains(block.place().addr().get()),
+        world.runtime().page_heap.contains(block.place().addr().get()),
         "the segment of a live block was lost"
     );
 }
@@ -42,7 +42,7 @@ fn a_look_up_while_the_first_segment_comes() {
         let world = World::new();
         let actor = world.enter();
         let other = spawn(move || {
-            let snapshot = world.runtime().directory.snapshot();
+            let snapshot = world.runtime().page_heap.snapshot();
             assert!(snapshot.used_pools <= 1 && snapshot.arenas <= 1);
         });
         let block = actor.alloc(HALF);
@@ -57,8 +57,8 @@ fn a_look_up_while_the_first_segment_comes() {
 fn two_take_the_last_pool_and_add_an_arena() {
     model("two_take_the_last_pool_and_add_an_arena", Some(2), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
-        let held = [(); 2].map(|()| directory.claim_pool().expect("the simulated OS has memory"));
+        let page_heap = &world.runtime().page_heap;
+        let held = [(); 2].map(|()| page_heap.claim_pool().expect("the simulated OS has memory"));
         let (ours, theirs) = (world.enter(), world.enter());
         let other = spawn(move || {
             let block = theirs.alloc(HALF);
@@ -70,7 +70,7 @@ fn two_take_the_last_pool_and_add_an_arena() {
         expect_found(world, &their_block);
         ours.free(their_block);
         theirs.free(block);
-        held.into_iter().for_each(|run| directory.release_pool(run.open(HALF, 0)));
+        held.into_iter().for_each(|run| page_heap.release_pool(run.open(HALF, 0)));
         world.end([ours, theirs]);
     });
 }
@@ -79,13 +79,13 @@ fn two_take_the_last_pool_and_add_an_arena() {
 fn a_pool_is_claimed_of_an_arena_that_another_thread_adds() {
     model("a_pool_is_claimed_of_an_arena_that_another_thread_adds", Some(2), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
-        let claim = || directory.claim_pool().expect("the simulated OS has memory").open(HALF, 0);
+        let page_heap = &world.runtime().page_heap;
+        let claim = || page_heap.claim_pool().expect("the simulated OS has memory").open(HALF, 0);
         let held = [(); 3].map(|()| claim());
-        let other = spawn(move || directory.release_pool(claim()));
-        directory.release_pool(claim());
+        let other = spawn(move || page_heap.release_pool(claim()));
+        page_heap.release_pool(claim());
         join(other);
-        held.into_iter().for_each(|pool| directory.release_pool(pool));
+        held.into_iter().for_each(|pool| page_heap.release_pool(pool));
         world.end([]);
     });
 }
@@ -97,15 +97,15 @@ fn a_reservation_comes_while_a_thread_needs_its_first_segment() {
         let actor = world.enter();
         let segment = (ARENA_BYTES * ARENAS_PER_SEGMENT) as u64;
         let reserver = spawn(move || {
-            let directory = &world.runtime().directory;
+            let page_heap = &world.runtime().page_heap;
             set_hugetlb_pages(HugetlbPage::TwoMiB, ARENAS_PER_SEGMENT as u64);
-            assert_eq!(directory.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
-            assert!(directory.snapshot().arenas >= ARENAS_PER_SEGMENT as u64, "a segment that nobody finds");
+            assert_eq!(page_heap.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
+            assert!(page_heap.snapshot().arenas >= ARENAS_PER_SEGMENT as u64, "a segment that nobody finds");
         });
         let block = actor.alloc(HALF);
         expect_found(world, &block);
         join(reserver);
-        let snapshot = world.runtime().directory.snapshot();
+        let snapshot = world.runtime().page_heap.snapshot();
         assert_eq!(snapshot.pinned_bytes, segment);
         assert!(snapshot.segments <= 2 && snapshot.used_pools == 1);
         actor.free(block);

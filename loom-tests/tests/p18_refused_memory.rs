@@ -14,12 +14,12 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// What a refused call must not have eaten: every pool can still be claimed, and given back.
 fn expect_all_pools(world: World) {
-    let directory = &world.runtime().directory;
-    let pools: Vec<_> = std::iter::from_fn(|| directory.claim_pool()).collect();
+    let page_heap = &world.runtime().page_heap;
+    let pools: Vec<_> = std::iter::from_fn(|| page_heap.claim_pool()).collect();
     // After a refusal a segment is tried that is smaller, so the sum is not always the same.
-    let arenas = directory.snapshot().reserved_bytes as usize / ARENA_BYTES;
+    let arenas = page_heap.snapshot().reserved_bytes as usize / ARENA_BYTES;
     assert_eq!(pools.len(), arenas * (POOLS_PER_ARENA - 1), "memory was lost to a refused call");
-    pools.into_iter().for_each(|run| directory.release_pool(run.open(HALF, 0)));
+    pools.into_iter().for_each(|run| page_heap.release_pool(run.open(HALF, 0)));
 }
 
 /// Two threads allocate while the `refused`-th of their calls to the OS fails.
@@ -53,7 +53,7 @@ fn two_allocations(
         give_back(&theirs, block);
         world.leave(ours);
         world.leave(theirs);
-        held.into_iter().for_each(|run| world.runtime().directory.release_pool(run.open(HALF, 0)));
+        held.into_iter().for_each(|run| world.runtime().page_heap.release_pool(run.open(HALF, 0)));
         expect_all_pools(world);
         world.end([]);
     });
@@ -61,8 +61,8 @@ fn two_allocations(
 
 /// All pools of the first arena but one are taken until the race is over: a second arena has to be committed.
 fn all_but_one(world: World) -> Vec<ClaimedRun> {
-    let directory = &world.runtime().directory;
-    let take = || directory.claim_pool().expect("nothing fails yet");
+    let page_heap = &world.runtime().page_heap;
+    let take = || page_heap.claim_pool().expect("nothing fails yet");
     vec![take(), take()]
 }
 

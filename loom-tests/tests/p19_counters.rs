@@ -44,7 +44,7 @@ fn a_snapshot_while_a_pool_comes_and_goes() {
         let actor = world.enter();
         let kept = actor.alloc(HALF);
         let reader = spawn(move || {
-            let snapshot = world.runtime().directory.snapshot();
+            let snapshot = world.runtime().page_heap.snapshot();
             assert_eq!(snapshot.arenas, 1);
             assert!((1..=2).contains(&snapshot.used_pools), "{} pools", snapshot.used_pools);
             assert_eq!(snapshot.used_pools + snapshot.dirty_pools + snapshot.clean_pools, 3);

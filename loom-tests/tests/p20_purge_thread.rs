@@ -17,7 +17,7 @@ type Place = Rc<UnsafeCell<i32>>;
 fn start(world: World, place: &Place) -> JoinHandle<()> {
     let place = Rc::clone(place);
     spawn(move || {
-        let thread = &world.runtime().directory.purge_thread;
+        let thread = &world.runtime().page_heap.purge_thread;
         if thread.claim_start() {
             // SAFETY: the one that claimed the start is alone with the place: loom looks.
             place.with_mut(|place| unsafe { *place = 1 });
@@ -31,29 +31,29 @@ fn start(world: World, place: &Place) -> JoinHandle<()> {
 /// Closes; the thread that is to be joined, if there is one.
 fn close(world: World, place: &Place) -> Option<i32> {
     // SAFETY: the one that closes is alone with the place: loom looks.
-    world.runtime().directory.purge_thread.close().then(|| place.with(|place| unsafe { *place }))
+    world.runtime().page_heap.purge_thread.close().then(|| place.with(|place| unsafe { *place }))
 }
 
 #[test]
 fn what_is_freed_while_the_purge_thread_falls_asleep_is_purged() {
     model("what_is_freed_while_the_purge_thread_falls_asleep_is_purged", None, || {
         let world = World::new();
-        let directory = &world.runtime().directory;
-        directory.tuning.purge_delay_ms.store(0, Relaxed);
-        let (start, _) = directory.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
-        assert!(directory.purge_thread.claim_start());
+        let page_heap = &world.runtime().page_heap;
+        page_heap.tuning.purge_delay_ms.store(0, Relaxed);
+        let (start, _) = page_heap.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
+        assert!(page_heap.purge_thread.claim_start());
         let thread = spawn(move || {
-            let directory = &world.runtime().directory;
-            assert!(directory.purge_thread.begin());
-            directory.run_purge_thread(|| directory.purged_bytes() > 0);
+            let page_heap = &world.runtime().page_heap;
+            assert!(page_heap.purge_thread.begin());
+            page_heap.run_purge_thread(|| page_heap.purged_bytes() > 0);
         });
         // SAFETY: the base of a pool of an arena.
         let pool = unsafe { Pool::of_base(start) };
         // SAFETY: ours, and not used again. Only the purge thread makes passes: this thread never comes to a slow path.
-        unsafe { directory.free_large(pool) };
+        unsafe { page_heap.free_large(pool) };
         join(thread);
         alone();
-        assert_eq!(directory.snapshot().dirty_pools, 0);
+        assert_eq!(page_heap.snapshot().dirty_pools, 0);
         world.end([]);
     });
 }
@@ -62,8 +62,8 @@ fn what_is_freed_while_the_purge_thread_falls_asleep_is_purged() {
 fn two_that_find_no_purge_thread_spawn_one() {
     model("two_that_find_no_purge_thread_spawn_one", None, || {
         let world = World::new();
-        let other = spawn(move || world.runtime().directory.purge_thread.claim_start());
-        let ours = world.runtime().directory.purge_thread.claim_start();
+        let other = spawn(move || world.runtime().page_heap.purge_thread.claim_start());
+        let ours = world.runtime().page_heap.purge_thread.claim_start();
         let theirs = join(other);
         assert!(ours != theirs);
         world.end([]);
@@ -80,7 +80,7 @@ fn who_closes_is_alone_with_the_threads_place() {
             assert_eq!(thread, 1, "the one that was started");
         }
         join(starter);
-        assert!(!world.runtime().directory.purge_thread.claim_start());
+        assert!(!world.runtime().page_heap.purge_thread.claim_start());
         world.end([]);
     });
 }
@@ -90,12 +90,12 @@ fn what_is_closed_while_no_thread_can_be_started_stays_closed() {
     model("what_is_closed_while_no_thread_can_be_started_stays_closed", None, || {
         let world = World::new();
         let starter = spawn(move || {
-            let thread = &world.runtime().directory.purge_thread;
+            let thread = &world.runtime().page_heap.purge_thread;
             if thread.claim_start() {
                 thread.refuse();
             }
         });
-        let thread = &world.runtime().directory.purge_thread;
+        let thread = &world.runtime().page_heap.purge_thread;
         assert!(!thread.close(), "there is no thread");
         join(starter);
         assert!(thread.is_closed());
@@ -108,9 +108,9 @@ fn a_successor_is_spawned_against_the_end() {
     model("a_successor_is_spawned_against_the_end", None, || {
         let world = World::new();
         let place = Rc::new(UnsafeCell::new(0));
-        let thread = &world.runtime().directory.purge_thread;
+        let thread = &world.runtime().page_heap.purge_thread;
         assert!(thread.claim_start() && thread.begin());
-        let leaver = spawn(move || world.runtime().directory.purge_thread.exit());
+        let leaver = spawn(move || world.runtime().page_heap.purge_thread.exit());
         let starter = start(world, &place);
         // His thread or its successor's: whichever it is, nobody else is there.
         let _ = close(world, &place);
@@ -124,16 +124,16 @@ fn a_successor_is_spawned_against_the_end() {
 fn a_pass_that_is_scheduled_while_the_purge_thread_exits_is_made() {
     model("a_pass_that_is_scheduled_while_the_purge_thread_exits_is_made", None, || {
         let world = World::new();
-        let directory = &world.runtime().directory;
-        directory.tuning.purge_delay_ms.store(0, Relaxed);
-        assert!(directory.purge_thread.claim_start() && directory.purge_thread.begin());
-        let thread = spawn(move || world.runtime().directory.run_purge_thread(|| true));
+        let page_heap = &world.runtime().page_heap;
+        page_heap.tuning.purge_delay_ms.store(0, Relaxed);
+        assert!(page_heap.purge_thread.claim_start() && page_heap.purge_thread.begin());
+        let thread = spawn(move || world.runtime().page_heap.run_purge_thread(|| true));
         // What whoever frees does last.
-        directory.schedule_decommit();
-        let would_start = directory.purge_thread.is_missing();
+        page_heap.schedule_decommit();
+        let would_start = page_heap.purge_thread.is_missing();
         join(thread);
         alone();
-        assert!(would_start || directory.passes() != 0);
+        assert!(would_start || page_heap.passes() != 0);
         world.end([]);
     });
 }

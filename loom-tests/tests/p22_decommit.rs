@@ -78,16 +78,16 @@ fn a_thread_without_a_cache_frees_during_a_pass() {
 fn a_pool_that_is_looked_for_during_a_pass_is_found_after_it() {
     model("a_pool_that_is_looked_for_during_a_pass_is_found_after_it", Some(3), || {
         let (world, live) = World::with_a_left_pool();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let pass = spawn(move || world.purge());
         // Takes the bit; the pool itself it may find owned by the pass, which sets the bit again.
-        if let Some(pool) = directory.adopt(HALF, 0) {
-            directory.abandon(pool);
+        if let Some(pool) = page_heap.adopt(HALF, 0) {
+            page_heap.abandon(pool);
         }
         join(pass);
         live.expect_intact();
-        let pool = directory.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
-        directory.abandon(pool);
+        let pool = page_heap.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
+        page_heap.abandon(pool);
         world.without_cache().free(live);
         world.end([]);
     });

@@ -17,7 +17,7 @@ fn with_a_free_arena() -> (World, strata_loom_tests::Actor) {
 /// Out of line: a snapshot takes much of the little stack that a model has.
 #[inline(never)]
 fn expect_one_segment(world: World) {
-    let segments = world.runtime().directory.snapshot().segments;
+    let segments = world.runtime().page_heap.snapshot().segments;
     assert_eq!(segments, 1, "what was on its way out was not waited for");
 }
 
@@ -30,7 +30,7 @@ fn addresses_go_back_while_a_thread_allocates() {
             block.expect_intact();
             (theirs, block)
         });
-        world.runtime().directory.give_up_addresses();
+        world.runtime().page_heap.give_up_addresses();
         let (theirs, block) = join(other);
         expect_one_segment(world);
         block.expect_intact();
@@ -43,16 +43,16 @@ fn addresses_go_back_while_a_thread_allocates() {
 fn who_comes_while_the_only_free_arena_goes_waits_for_it() {
     model("who_comes_while_the_only_free_arena_goes_waits_for_it", Some(2), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
-        let take = || directory.claim_pool().expect("the simulated OS has memory");
+        let page_heap = &world.runtime().page_heap;
+        let take = || page_heap.claim_pool().expect("the simulated OS has memory");
         let pools: Vec<_> = (0..ARENAS_PER_SEGMENT * (POOLS_PER_ARENA - 1)).map(|_| take()).collect();
         let (first, rest) = pools.split_at(POOLS_PER_ARENA - 1);
-        first.iter().for_each(|run| directory.release_pool(run.open(HALF, 0)));
-        let other = spawn(move || directory.claim_pool().expect("there is a free arena"));
-        directory.give_up_addresses();
+        first.iter().for_each(|run| page_heap.release_pool(run.open(HALF, 0)));
+        let other = spawn(move || page_heap.claim_pool().expect("there is a free arena"));
+        page_heap.give_up_addresses();
         let theirs = join(other);
         expect_one_segment(world);
-        rest.iter().chain([&theirs]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
+        rest.iter().chain([&theirs]).for_each(|run| page_heap.release_pool(run.open(HALF, 0)));
         world.end([]);
     });
 }
@@ -61,8 +61,8 @@ fn who_comes_while_the_only_free_arena_goes_waits_for_it() {
 fn two_give_up_at_once_and_it_all_comes_again() {
     model("two_give_up_at_once_and_it_all_comes_again", Some(2), || {
         let (world, actor) = with_a_free_arena();
-        let other = spawn(move || world.runtime().directory.give_up_addresses());
-        let mine = world.runtime().directory.give_up_addresses();
+        let other = spawn(move || world.runtime().page_heap.give_up_addresses());
+        let mine = world.runtime().page_heap.give_up_addresses();
         let theirs = join(other);
         assert!(mine + theirs > 0);
         let blocks = [(); 3].map(|()| actor.alloc_zeroable(HALF));

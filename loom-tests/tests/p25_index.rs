@@ -13,17 +13,17 @@ const POOLS_PER_SEGMENT: usize = ARENAS_PER_SEGMENT * (POOLS_PER_ARENA - 1);
 fn a_pool_that_comes_back_while_the_last_is_taken_is_found() {
     model("a_pool_that_comes_back_while_the_last_is_taken_is_found", Some(3), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
-        let take = || directory.claim_pool().expect("the simulated OS has memory");
+        let page_heap = &world.runtime().page_heap;
+        let take = || page_heap.claim_pool().expect("the simulated OS has memory");
         let held: Vec<_> = (0..POOLS_PER_SEGMENT - 1).map(|_| take()).collect();
         let back = held[0];
-        let other = spawn(move || directory.release_pool(back.open(HALF, 0)));
+        let other = spawn(move || page_heap.release_pool(back.open(HALF, 0)));
         let last = take();
         join(other);
         alone();
         let found = take();
-        assert_eq!(directory.snapshot().segments, 1, "a free pool is missed");
-        held[1..].iter().chain([&last, &found]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
+        assert_eq!(page_heap.snapshot().segments, 1, "a free pool is missed");
+        held[1..].iter().chain([&last, &found]).for_each(|run| page_heap.release_pool(run.open(HALF, 0)));
         world.end([]);
     });
 }
@@ -32,25 +32,25 @@ fn a_pool_that_comes_back_while_the_last_is_taken_is_found() {
 fn two_need_the_second_chunk() {
     model("two_need_the_second_chunk", Some(2), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let segment = (ARENA_BYTES * ARENAS_PER_SEGMENT) as u64;
         set_hugetlb_pages(HugetlbPage::TwoMiB, 3 * ARENAS_PER_SEGMENT as u64);
         // The first chunk has two slots.
-        assert_eq!(directory.reserve_hugetlb(HugetlbPage::TwoMiB, 2 * segment).bytes, 2 * segment);
+        assert_eq!(page_heap.reserve_hugetlb(HugetlbPage::TwoMiB, 2 * segment).bytes, 2 * segment);
         let held: Vec<_> =
-            (0..2 * POOLS_PER_SEGMENT).map(|_| directory.claim_pool().expect("reserved")).collect();
+            (0..2 * POOLS_PER_SEGMENT).map(|_| page_heap.claim_pool().expect("reserved")).collect();
         let reserver = spawn(move || {
-            assert_eq!(directory.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
+            assert_eq!(page_heap.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
         });
-        let mine = directory.claim_pool().expect("the simulated OS has memory");
+        let mine = page_heap.claim_pool().expect("the simulated OS has memory");
         join(reserver);
         alone();
-        let snapshot = directory.snapshot();
+        let snapshot = page_heap.snapshot();
         assert_eq!(snapshot.pinned_bytes, 3 * segment, "a segment that nobody finds");
         assert_eq!(snapshot.used_pools as usize, held.len() + 1);
-        let found = directory.claim_pool().expect("there are free ones");
-        assert_eq!(directory.snapshot().segments, snapshot.segments, "free pools are missed");
-        held.iter().chain([&mine, &found]).for_each(|run| directory.release_pool(run.open(HALF, 0)));
+        let found = page_heap.claim_pool().expect("there are free ones");
+        assert_eq!(page_heap.snapshot().segments, snapshot.segments, "free pools are missed");
+        held.iter().chain([&mine, &found]).for_each(|run| page_heap.release_pool(run.open(HALF, 0)));
         world.end([]);
     });
 }

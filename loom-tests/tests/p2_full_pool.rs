@@ -43,17 +43,17 @@ fn both_blocks_of_a_full_pool_are_freed_at_once() {
 fn what_a_free_gave_room_is_found() {
     model("what_a_free_gave_room_is_found", None, || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let ours = world.enter();
         let (first, second) = (ours.alloc(HALF), ours.alloc(HALF));
         let other = spawn(move || world.without_cache().free(first));
         // May or may not find it.
-        if let Some(pool) = directory.adopt(HALF, 0) {
-            directory.abandon(pool);
+        if let Some(pool) = page_heap.adopt(HALF, 0) {
+            page_heap.abandon(pool);
         }
         join(other);
-        let pool = directory.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
-        directory.abandon(pool);
+        let pool = page_heap.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
+        page_heap.abandon(pool);
         ours.free(second);
         world.end([ours]);
     });

@@ -55,13 +55,13 @@ fn adopting_twice_against_a_flush_into_the_pool() {
 fn two_adopt_while_a_third_frees() {
     model("two_adopt_while_a_third_frees", Some(2), || {
         let (world, live) = World::with_a_left_pool();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         // Below the caches: each looks at the pool that it gets, and abandons it.
         let adopters = [(); 2].map(|()| {
             spawn(move || {
-                if let Some(pool) = directory.adopt(HALF, 0) {
+                if let Some(pool) = page_heap.adopt(HALF, 0) {
                     assert!(pool.live() <= 1, "its only live block, if that is not back");
-                    directory.abandon(pool);
+                    page_heap.abandon(pool);
                 }
             })
         });

@@ -107,17 +107,17 @@ fn what_is_left_with_room_is_found() {
     model("what_is_left_with_room_is_found", None, || {
         let world = World::new();
         let (ours, theirs) = (world.enter_busy(HALF), world.enter());
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let live = ours.alloc(HALF);
         let leaver = spawn(move || world.leave(ours));
         // May or may not find it.
-        let first = directory.adopt(HALF, 0);
+        let first = page_heap.adopt(HALF, 0);
         join(leaver);
         if let Some(pool) = first {
-            directory.abandon(pool);
+            page_heap.abandon(pool);
         }
-        let pool = directory.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
-        directory.abandon(pool);
+        let pool = page_heap.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
+        page_heap.abandon(pool);
         theirs.free(live);
         world.end([theirs]);
     });
@@ -127,7 +127,7 @@ fn what_is_left_with_room_is_found() {
 fn what_is_left_beside_another_pool_is_found() {
     model("what_is_left_beside_another_pool_is_found", None, || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let ours = world.enter_busy(HALF);
         let live = ours.alloc(HALF);
         let gone = world.enter();
@@ -135,11 +135,11 @@ fn what_is_left_beside_another_pool_is_found() {
         world.leave(gone);
         // The summary leads to the arena already: it is the bit alone that says that the pool is unowned.
         let leaver = spawn(move || world.leave(ours));
-        let first = [directory.adopt(HALF, 0), directory.adopt(HALF, 0)];
+        let first = [page_heap.adopt(HALF, 0), page_heap.adopt(HALF, 0)];
         join(leaver);
-        first.into_iter().flatten().for_each(|pool| directory.abandon(pool));
-        let both = [(); 2].map(|()| directory.adopt(HALF, 0).expect("both are found once all is quiet"));
-        both.into_iter().for_each(|pool| directory.abandon(pool));
+        first.into_iter().flatten().for_each(|pool| page_heap.abandon(pool));
+        let both = [(); 2].map(|()| page_heap.adopt(HALF, 0).expect("both are found once all is quiet"));
+        both.into_iter().for_each(|pool| page_heap.abandon(pool));
         [live, other].into_iter().for_each(|block| world.without_cache().free(block));
         world.end([]);
     });
@@ -149,19 +149,19 @@ fn what_is_left_beside_another_pool_is_found() {
 fn a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it() {
     model("a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it", Some(3), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let (ours, theirs) = (world.enter(), world.enter());
         ours.free(ours.alloc(HALF));
         world.leave(ours);
-        directory.offer_free_pools(HALF);
+        page_heap.offer_free_pools(HALF);
         let other = spawn(move || {
             let block = theirs.alloc(QUARTER);
             (theirs, block)
         });
-        if let Some(run) = directory.claim_affine(HALF) {
+        if let Some(run) = page_heap.claim_affine(HALF) {
             run.first.open_run(1);
             // SAFETY: claimed above, and used no more.
-            unsafe { directory.free_large(run.first) };
+            unsafe { page_heap.free_large(run.first) };
         }
         let (theirs, block) = join(other);
         block.expect_intact();
@@ -174,23 +174,23 @@ fn a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it() {
 fn the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned() {
     model("the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned", Some(3), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let ours = world.enter();
         ours.free(ours.alloc(HALF));
         world.leave(ours);
-        directory.offer_free_pools(HALF);
+        page_heap.offer_free_pools(HALF);
         // Takes the bit that it saw of a free pool; by then it may be that of an unowned one with room.
         let other = spawn(move || {
-            if let Some(run) = directory.claim_affine(HALF) {
-                directory.release_pool(run.open(HALF, 0));
+            if let Some(run) = page_heap.claim_affine(HALF) {
+                page_heap.release_pool(run.open(HALF, 0));
             }
         });
         let theirs = world.enter();
         let block = theirs.alloc(HALF);
         join(other);
         block.expect_intact();
-        let pool = directory.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
-        directory.abandon(pool);
+        let pool = page_heap.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
+        page_heap.abandon(pool);
         theirs.free(block);
         world.end([theirs]);
     });
@@ -200,19 +200,19 @@ fn the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned() {
 fn a_stale_bit_is_taken_while_the_pool_of_another_class_is_looked_for() {
     model("a_stale_bit_is_taken_while_the_pool_of_another_class_is_looked_for", Some(3), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let actor = world.enter();
         let half = actor.alloc(HALF);
         world.without_cache().free(half);
         let quarter = actor.alloc(QUARTER);
         // Both bits lead to the one pool, which is of QUARTER.
-        let other = spawn(move || assert!(directory.adopt(HALF, 0).is_none(), "a pool of another class"));
-        if let Some(pool) = directory.adopt(QUARTER, 0) {
-            directory.abandon(pool);
+        let other = spawn(move || assert!(page_heap.adopt(HALF, 0).is_none(), "a pool of another class"));
+        if let Some(pool) = page_heap.adopt(QUARTER, 0) {
+            page_heap.abandon(pool);
         }
         join(other);
-        let pool = directory.adopt(QUARTER, 0).expect("an unowned pool with room is found once all is quiet");
-        directory.abandon(pool);
+        let pool = page_heap.adopt(QUARTER, 0).expect("an unowned pool with room is found once all is quiet");
+        page_heap.abandon(pool);
         quarter.expect_intact();
         actor.free(quarter);
         world.end([actor]);

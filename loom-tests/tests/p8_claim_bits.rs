@@ -96,15 +96,15 @@ fn what_is_free_against_a_run() {
 
 /// A run of two pools, used and given back.
 fn large(world: World) {
-    let directory = &world.runtime().directory;
-    let (start, _) = directory.allocate_large(2 * POOL_BYTES, 16).expect("the simulated OS has memory");
+    let page_heap = &world.runtime().page_heap;
+    let (start, _) = page_heap.allocate_large(2 * POOL_BYTES, 16).expect("the simulated OS has memory");
     let mark = payload::new_mark();
     payload::write(start, mark);
     payload::give_up(start, mark);
     // SAFETY: a large allocation: its first byte leads to its first pool.
     let first = unsafe { UserPtr::new(start).pool() };
     // SAFETY: ours, and not used again.
-    unsafe { directory.free_large(first) };
+    unsafe { page_heap.free_large(first) };
 }
 
 fn small(actor: &Actor) {
@@ -131,9 +131,9 @@ fn a_large_block_against_a_pool_of_small_ones() {
 fn a_large_block_grows_while_others_claim() {
     model("a_large_block_grows_while_others_claim", Some(2), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let theirs = world.enter();
-        let (start, _) = directory.allocate_large(POOL_BYTES, 16).expect("the simulated OS has memory");
+        let (start, _) = page_heap.allocate_large(POOL_BYTES, 16).expect("the simulated OS has memory");
         let other = spawn(move || {
             small(&theirs);
             theirs
@@ -141,16 +141,16 @@ fn a_large_block_grows_while_others_claim() {
         // SAFETY: a large allocation: its first byte leads to its first pool.
         let first = unsafe { UserPtr::new(start).pool() };
         // SAFETY: ours.
-        if unsafe { directory.grow_large(first, 2 * POOL_BYTES) } {
+        if unsafe { page_heap.grow_large(first, 2 * POOL_BYTES) } {
             let (tail, mark) =
                 (start.map_addr(|address| address.saturating_add(POOL_BYTES)), payload::new_mark());
             payload::write(tail, mark);
             payload::give_up(tail, mark);
             // SAFETY: ours, and the tail is not used again.
-            unsafe { directory.shrink_large(first, POOL_BYTES) };
+            unsafe { page_heap.shrink_large(first, POOL_BYTES) };
         }
         // SAFETY: ours, and not used again.
-        unsafe { directory.free_large(first) };
+        unsafe { page_heap.free_large(first) };
         world.end([join(other)]);
     });
 }

@@ -15,19 +15,19 @@ fn cycle(world: World) {
 }
 
 fn cycle_of(world: World, bytes: usize) {
-    let directory = &world.runtime().directory;
-    let (start, _) = directory.allocate_huge(bytes, 16, false).expect("the simulated OS has memory");
+    let page_heap = &world.runtime().page_heap;
+    let (start, _) = page_heap.allocate_huge(bytes, 16, false).expect("the simulated OS has memory");
     let mark = payload::new_mark();
     payload::write(start, mark);
     payload::give_up(start, mark);
     // SAFETY: a huge allocation of ours, not used again.
-    unsafe { directory.free_huge(UserPtr::new(start)) };
+    unsafe { page_heap.free_huge(UserPtr::new(start)) };
 }
 
 fn end(world: World) {
-    let directory = &world.runtime().directory;
-    directory.purge_all();
-    let snapshot = directory.snapshot();
+    let page_heap = &world.runtime().page_heap;
+    page_heap.purge_all();
+    let snapshot = page_heap.snapshot();
     assert_eq!((snapshot.huge_blocks, snapshot.huge_kept_bytes), (0, 0), "a mapping was lost");
     assert_eq!(snapshot.reserved_bytes, 0, "a mapping was unmapped twice, or not at all");
     world.end([]);
@@ -61,13 +61,13 @@ fn two_cut_what_one_block_left() {
 fn huge(world: World, arenas: usize) -> UserPtr {
     let bytes = arenas * ARENA_BYTES - HEADER_TABLE_BYTES;
     let (start, _) =
-        world.runtime().directory.allocate_huge(bytes, 16, false).expect("the simulated OS has memory");
+        world.runtime().page_heap.allocate_huge(bytes, 16, false).expect("the simulated OS has memory");
     UserPtr::new(start)
 }
 
 fn free(world: World, block: UserPtr) {
     // SAFETY: a huge allocation of ours, not used again.
-    unsafe { world.runtime().directory.free_huge(block) };
+    unsafe { world.runtime().page_heap.free_huge(block) };
 }
 
 /// The program uses what begins at the end of the first arena of `block`.
@@ -87,10 +87,10 @@ fn growing_over_what_waits_behind_while_it_is_used_and_another_extent_comes() {
         let [first, second, third] = [1, 1, 2].map(|arenas| huge(world, arenas));
         free(world, second);
         let grower = spawn(move || {
-            let directory = &world.runtime().directory;
+            let page_heap = &world.runtime().page_heap;
             let old = ARENA_BYTES - HEADER_TABLE_BYTES;
             // SAFETY: a huge allocation of ours; with this alignment it is never moved.
-            let grown = unsafe { directory.resize_huge(first, old, old + ARENA_BYTES, ARENA_BYTES) };
+            let grown = unsafe { page_heap.resize_huge(first, old, old + ARENA_BYTES, ARENA_BYTES) };
             if grown == Resized::InPlace {
                 use_second_arena(first);
             }
@@ -111,7 +111,7 @@ fn a_reuse_against_the_purge() {
     model("a_reuse_against_the_purge", Some(2), || {
         let world = World::new();
         cycle(world);
-        let other = spawn(move || world.runtime().directory.purge_all());
+        let other = spawn(move || world.runtime().page_heap.purge_all());
         cycle(world);
         join(other);
         end(world);

@@ -8,7 +8,7 @@ use strata_core::layout::POOL_BYTES;
 use strata_core::pool::Pool;
 use strata_core::sync::Ordering::Relaxed;
 use strata_loom_tests::{Actor, HALF, World, alone, join, model, payload, spawn};
-use strata_segment::{Directory, PurgeWay};
+use strata_segment::{PageHeap, PurgeWay};
 
 /// Uses a whole pool and gives it back, dirty.
 fn cycle(actor: &Actor) {
@@ -30,7 +30,7 @@ fn purging_against_an_allocation() {
         let world = World::new();
         let actor = world.enter();
         cycle(&actor);
-        let purger = spawn(move || world.runtime().directory.purge_all());
+        let purger = spawn(move || world.runtime().page_heap.purge_all());
         let block = actor.alloc_zeroable(HALF);
         join(purger);
         block.expect_intact();
@@ -46,9 +46,9 @@ fn purging_against_purging() {
         let world = World::new();
         let actor = world.enter();
         cycle(&actor);
-        let other = spawn(move || world.runtime().directory.purge_all());
-        let bytes = world.runtime().directory.purge_all() + join(other);
-        assert_eq!(world.runtime().directory.snapshot().dirty_pools, 0);
+        let other = spawn(move || world.runtime().page_heap.purge_all());
+        let bytes = world.runtime().page_heap.purge_all() + join(other);
+        assert_eq!(world.runtime().page_heap.snapshot().dirty_pools, 0);
         assert!(bytes >= POOL_BYTES as u64, "nobody purged");
         cycle_zeroed(&actor);
         world.end([actor]);
@@ -59,11 +59,11 @@ fn purging_against_purging() {
 fn two_purge_while_one_allocates() {
     model("two_purge_while_one_allocates", Some(1), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         let actor = world.enter();
         cycle(&actor);
-        let purgers = [(); 2].map(|()| spawn(move || world.runtime().directory.purge_all()));
-        let run = directory.claim_pool().expect("the simulated OS has memory");
+        let purgers = [(); 2].map(|()| spawn(move || world.runtime().page_heap.purge_all()));
+        let run = page_heap.claim_pool().expect("the simulated OS has memory");
         let (start, mark) = (run.first.base(), payload::new_mark());
         if run.dirty == 0 {
             payload::expect(start, payload::ZERO);
@@ -71,7 +71,7 @@ fn two_purge_while_one_allocates() {
         payload::write(start, mark);
         let _bytes = purgers.map(join);
         payload::give_up(start, mark);
-        directory.release_pool(run.open(HALF, 0));
+        page_heap.release_pool(run.open(HALF, 0));
         world.end([actor]);
     });
 }
@@ -80,16 +80,16 @@ fn two_purge_while_one_allocates() {
 fn lazily_purged_memory_against_an_allocation() {
     model("lazily_purged_memory_against_an_allocation", Some(3), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
-        directory.tuning.purge.store(PurgeWay::Lazily as u64, Relaxed);
+        let page_heap = &world.runtime().page_heap;
+        page_heap.tuning.purge.store(PurgeWay::Lazily as u64, Relaxed);
         // Every tick is a pass, and the third one purges.
-        directory.tuning.purge_delay_ms.store(0, Relaxed);
-        let pool = take(directory);
+        page_heap.tuning.purge_delay_ms.store(0, Relaxed);
+        let pool = take(page_heap);
         payload::write(pool.base(), payload::new_mark());
-        give_back(directory, pool);
-        (0..2).for_each(|_| directory.tick());
-        let purger = spawn(move || world.runtime().directory.tick());
-        let run = directory.claim_pool().expect("the simulated OS has memory");
+        give_back(page_heap, pool);
+        (0..2).for_each(|_| page_heap.tick());
+        let purger = spawn(move || world.runtime().page_heap.tick());
+        let run = page_heap.claim_pool().expect("the simulated OS has memory");
         let (start, mark) = (run.first.base(), payload::new_mark());
         if run.dirty == 0 {
             payload::expect(start, payload::ZERO);
@@ -97,10 +97,10 @@ fn lazily_purged_memory_against_an_allocation() {
         payload::write(start, mark);
         join(purger);
         payload::give_up(start, mark);
-        directory.release_pool(run.open(HALF, 0));
+        page_heap.release_pool(run.open(HALF, 0));
         alone();
-        directory.purge_all();
-        assert_eq!(directory.snapshot().dirty_pools, 0, "what went lazily goes for good");
+        page_heap.purge_all();
+        assert_eq!(page_heap.snapshot().dirty_pools, 0, "what went lazily goes for good");
         world.end([]);
     });
 }
@@ -112,7 +112,7 @@ fn untouched_memory_against_somebody_who_dirties_it() {
         let (ours, theirs) = (world.enter(), world.enter());
         // There is an arena, all of whose pools are clean.
         cycle(&ours);
-        world.runtime().directory.purge_all();
+        world.runtime().page_heap.purge_all();
         let other = spawn(move || {
             // The first free goes to the pool at once, which is free again, and dirty.
             theirs.free(theirs.alloc(HALF));
@@ -127,35 +127,35 @@ fn untouched_memory_against_somebody_who_dirties_it() {
 }
 
 /// A large block of one pool.
-fn take(directory: &Directory) -> &'static Pool {
-    let (start, _) = directory.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
+fn take(page_heap: &PageHeap) -> &'static Pool {
+    let (start, _) = page_heap.allocate_large(POOL_BYTES, 1).expect("the simulated OS has memory");
     // SAFETY: the base of a pool of an arena.
     unsafe { Pool::of_base(start) }
 }
 
 /// Gives it back, which is no occasion for a pass.
-fn give_back(directory: &Directory, pool: &Pool) {
+fn give_back(page_heap: &PageHeap, pool: &Pool) {
     // SAFETY: ours, and not used again.
-    unsafe { directory.free_large(pool) };
+    unsafe { page_heap.free_large(pool) };
 }
 
 #[test]
 fn a_pool_freed_during_a_pass_is_found_by_the_next() {
     model("a_pool_freed_during_a_pass_is_found_by_the_next", Some(2), || {
         let world = World::new();
-        let directory = &world.runtime().directory;
+        let page_heap = &world.runtime().page_heap;
         // Every tick is a pass.
-        directory.tuning.purge_delay_ms.store(0, Relaxed);
-        let (early, late) = (take(directory), take(directory));
-        give_back(directory, early);
+        page_heap.tuning.purge_delay_ms.store(0, Relaxed);
+        let (early, late) = (take(page_heap), take(page_heap));
+        give_back(page_heap, early);
         // The first pass finds it free, the second one idle, the third purges it and leaves nothing.
-        (0..2).for_each(|_| directory.tick());
-        let purger = spawn(move || world.runtime().directory.tick());
-        give_back(directory, late);
+        (0..2).for_each(|_| page_heap.tick());
+        let purger = spawn(move || world.runtime().page_heap.tick());
+        give_back(page_heap, late);
         join(purger);
         alone();
-        (0..3).for_each(|_| directory.tick());
-        assert_eq!(directory.snapshot().dirty_pools, 0, "memory lies free, and no pass will come");
+        (0..3).for_each(|_| page_heap.tick());
+        assert_eq!(page_heap.snapshot().dirty_pools, 0, "memory lies free, and no pass will come");
         world.end([]);
     });
 }

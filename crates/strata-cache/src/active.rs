@@ -59,7 +59,7 @@ impl Cache {
         if let Some(place) = NonNull::new(slot.get()) {
             slot.set(null_mut());
             // SAFETY: A1; the slot is empty now.
-            self.directory().abandon(unsafe { OwnedPool::from_raw(place) });
+            self.page_heap().abandon(unsafe { OwnedPool::from_raw(place) });
         }
     }
 }

@@ -21,7 +21,7 @@ use strata_core::address::UserPtr;
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::{OwnedPtr, OwnedU32};
-use strata_segment::Directory;
+use strata_segment::PageHeap;
 
 /// What a thread knows of one class beside its magazine: looked at in cold doors only.
 #[derive(Debug)]
@@ -173,8 +173,8 @@ impl Cache {
         self.thread.set(0);
         self.refills.set(0);
         self.flushes.set(0);
-        self.requests.set(runtime.directory.flush_requests());
-        self.passes.set(runtime.directory.passes() as u32);
+        self.requests.set(runtime.page_heap.flush_requests());
+        self.passes.set(runtime.page_heap.passes() as u32);
         // The first begins at the lowest pool; the others spread over the arena.
         self.start.set(number.wrapping_mul(37) % u64::BITS);
     }
@@ -220,10 +220,10 @@ impl Cache {
 
     /// The segment layer.
     #[inline]
-    pub(crate) fn directory(&self) -> &'static Directory {
+    pub(crate) fn page_heap(&self) -> &'static PageHeap {
         debug_assert!(self.runtime().is_some());
         // SAFETY: only caches that joined a runtime get here: sentinels are turned away at every cold door.
-        &unsafe { self.runtime().unwrap_unchecked() }.directory
+        &unsafe { self.runtime().unwrap_unchecked() }.page_heap
     }
 
     /// The number that the kernel has for the thread whose cache this is; 0: a heap's. A racy read.

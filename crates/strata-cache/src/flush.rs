@@ -22,7 +22,7 @@ use strata_core::block::{BlockPtr, Chain};
 use strata_core::pool::{Format, Freed, Given, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{FLUSH_PUBLISHES, FLUSH_RELEASES};
-use strata_segment::{Directory, misuse};
+use strata_segment::{PageHeap, misuse};
 
 /// Bytes that one class's magazine may hold, unless a few blocks are larger.
 const CLASS_BYTES: usize = 128 << 10;
@@ -202,7 +202,7 @@ impl Cache {
             }
         } else {
             // SAFETY: the same contract.
-            unsafe { give(self.directory(), pool, class, chain) };
+            unsafe { give(self.page_heap(), pool, class, chain) };
         }
     }
 }
@@ -216,13 +216,13 @@ const fn first_limit(class: SizeClass) -> u32 {
 ///
 /// # Safety
 /// - The chain's blocks are of `pool`, which is of `class`, and the caller's to give back.
-pub(crate) unsafe fn give(directory: &Directory, pool: &'static Pool, class: SizeClass, chain: &Chain) {
+pub(crate) unsafe fn give(page_heap: &PageHeap, pool: &'static Pool, class: SizeClass, chain: &Chain) {
     // SAFETY: the same contract.
     match unsafe { pool.give(class, chain) } {
         Given::Queued => {}
-        Given::Publish if FLUSH_PUBLISHES => directory.publish_room(class, pool),
+        Given::Publish if FLUSH_PUBLISHES => page_heap.publish_room(class, pool),
         Given::Publish => {}
-        Given::Emptied(owned) if FLUSH_RELEASES => directory.release_pool(owned),
+        Given::Emptied(owned) if FLUSH_RELEASES => page_heap.release_pool(owned),
         Given::Emptied(_) => {}
         Given::TooMany => misuse::freed_twice(pool),
     }
@@ -284,7 +284,7 @@ mod tests {
         }
         collect(cache);
         collect(other);
-        assert_eq!(runtime.directory.snapshot().used_pools, 0);
+        assert_eq!(runtime.page_heap.snapshot().used_pools, 0);
     }
 
     #[test]

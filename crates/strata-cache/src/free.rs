@@ -115,6 +115,6 @@ unsafe fn free_without_cache(block: BlockPtr) {
         && CACHELESS_FREE_GIVES
     {
         // SAFETY: the caller's block, of this pool.
-        unsafe { crate::flush::give(thread::shared_directory(), pool, class, &Chain::of(block)) };
+        unsafe { crate::flush::give(thread::shared_page_heap(), pool, class, &Chain::of(block)) };
     }
 }

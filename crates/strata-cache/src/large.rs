@@ -14,7 +14,7 @@ use strata_core::layout::LARGEST_RUN_BYTES;
 #[cfg(not(strata_loom))]
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::Format;
-use strata_segment::Directory;
+use strata_segment::PageHeap;
 
 /// Whether a run of pools serves the request; otherwise it is huge.
 pub const fn is_run(size: usize, align: usize) -> bool {
@@ -51,12 +51,12 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
     {
         return Some((run, u64::MAX));
     }
-    let directory = thread::shared_directory();
+    let page_heap = thread::shared_page_heap();
     let ask = || {
         if is_run(size, align) {
-            directory.allocate_large(size, align)
+            page_heap.allocate_large(size, align)
         } else {
-            directory.allocate_huge(size, align, is_to_be_zero).map(|(pointer, _)| (pointer, 0))
+            page_heap.allocate_huge(size, align, is_to_be_zero).map(|(pointer, _)| (pointer, 0))
         }
     };
     let has_cache = cache.runtime().is_some();
@@ -69,7 +69,7 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
     if has_cache {
         cache.maintain();
     } else {
-        directory.tick();
+        page_heap.tick();
     }
     thread::ensure_purge_thread();
     taken
@@ -98,23 +98,23 @@ fn clear(start: NonNull<u8>, size: usize, dirty: u64) {
 #[cold]
 #[inline(never)]
 pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
-    let directory: &Directory = thread::directory(cache);
+    let page_heap: &PageHeap = thread::page_heap(cache);
     // SAFETY: the same contract.
     match unsafe { kind_of(pointer) } {
         // SAFETY: the same contract.
-        ArenaKind::Huge => unsafe { directory.free_huge(pointer) },
+        ArenaKind::Huge => unsafe { page_heap.free_huge(pointer) },
         ArenaKind::Pools => {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { pointer.pool() };
             let Format::Run(pools) = first.format() else { return };
             if thread::keeper_of_runs(cache).keep_run(pools as usize, first) {
-                return directory.tick();
+                return page_heap.tick();
             }
             // SAFETY: the same contract.
-            unsafe { directory.free_large(first) };
+            unsafe { page_heap.free_large(first) };
         }
     }
-    directory.tick();
+    page_heap.tick();
 }
 
 /// Whether a large or huge allocation lies among pools.

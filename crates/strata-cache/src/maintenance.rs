@@ -73,18 +73,18 @@ impl Cache {
     }
 
     pub(crate) fn maintain(&self) {
-        let directory = self.directory();
-        let requests = directory.flush_requests();
+        let page_heap = self.page_heap();
+        let requests = page_heap.flush_requests();
         if self.requests.get() != requests {
             self.requests.set(requests);
             self.let_go();
         }
-        let passes = directory.passes() as u32;
+        let passes = page_heap.passes() as u32;
         if self.passes.get() != passes {
             self.passes.set(passes);
             self.close_quiet();
         }
-        directory.tick();
+        page_heap.tick();
     }
 
     /// Empties the magazines in which nothing changed since the last purge pass.
@@ -133,7 +133,7 @@ impl Cache {
     pub unsafe fn collect(&self) {
         if self.runtime().is_some() {
             self.let_go();
-            self.directory().tick();
+            self.page_heap().tick();
         }
     }
 }
@@ -154,7 +154,7 @@ mod tests {
         let kept = blocks.len() / 2;
         blocks.into_iter().skip(kept).for_each(|block| free(cache, block, class));
         assert_ne!(cache.magazine(class).count(), 0);
-        RUNTIME.directory.request_flush();
+        RUNTIME.page_heap.request_flush();
         new(cache, other);
         assert_eq!(cache.magazine(class).count(), 0);
         assert!(cache.active(class).is_none());
@@ -181,7 +181,7 @@ mod tests {
         let mut held = Vec::new();
         for _ in 0..4 {
             assert_ne!(cache.magazine(class).count(), 0);
-            RUNTIME.directory.purge_all();
+            RUNTIME.page_heap.purge_all();
             held.push(new(cache, other));
             if cache.magazine(class).count() == 0 {
                 return;
@@ -202,6 +202,6 @@ mod tests {
         unsafe { other.collect() };
         // SAFETY: as above.
         unsafe { cache.collect() };
-        assert_eq!(RUNTIME.directory.snapshot().used_pools, 0);
+        assert_eq!(RUNTIME.page_heap.snapshot().used_pools, 0);
     }
 }

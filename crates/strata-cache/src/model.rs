@@ -11,7 +11,7 @@ impl Runtime {
     /// - Nobody uses the runtime, its caches, or any memory of theirs again.
     pub unsafe fn dismantle(&self) {
         // SAFETY: the caller's promise.
-        unsafe { self.directory.dismantle() };
+        unsafe { self.page_heap.dismantle() };
         // SAFETY: as above.
         unsafe { self.registry.dismantle() };
     }

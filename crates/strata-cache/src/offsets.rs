@@ -8,11 +8,11 @@ use crate::registry::{CACHES_PER_SLAB, Registry, Runtime, Slab};
 use crate::runs::{self, Runs};
 use core::mem::offset_of;
 use strata_core::offsets::Offsets;
-use strata_segment::place_directory;
+use strata_segment::place_page_heap;
 
 /// The offsets of this build.
 pub(crate) static OFFSETS: Offsets =
-    place_cache(place_registry(place_directory(Offsets::of_core(), offset_of!(Runtime, directory))));
+    place_cache(place_registry(place_page_heap(Offsets::of_core(), offset_of!(Runtime, page_heap))));
 
 const fn place_registry(mut offsets: Offsets) -> Offsets {
     let registry = offset_of!(Runtime, registry);

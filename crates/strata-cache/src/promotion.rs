@@ -98,7 +98,7 @@ mod tests {
         (144..=256).step_by(16).for_each(|bytes| {
             let _ = new(cache, bytes);
         });
-        assert_eq!(RUNTIME.directory.snapshot().used_pools, 1);
+        assert_eq!(RUNTIME.page_heap.snapshot().used_pools, 1);
     }
 
     #[test]
@@ -113,6 +113,6 @@ mod tests {
             // SAFETY: the cache is used no more.
             unsafe { RUNTIME.leave(cache) };
         }
-        assert_eq!(RUNTIME.directory.snapshot().used_pools, 0);
+        assert_eq!(RUNTIME.page_heap.snapshot().used_pools, 0);
     }
 }

@@ -13,13 +13,13 @@ strata_os::at_load!(first introduce);
 strata_os::at_exit!(dismiss);
 
 fn thread() -> &'static PurgeThread {
-    &RUNTIME.directory.purge_thread
+    &RUNTIME.page_heap.purge_thread
 }
 
 /// Starts the purge thread if there is none and there should be one: a load or two, if nothing is due.
 #[inline]
 pub fn ensure() {
-    RUNTIME.directory.ensure_purge_thread();
+    RUNTIME.page_heap.ensure_purge_thread();
 }
 
 /// From now on the segment layer can start it, wherever something is freed.
@@ -31,7 +31,7 @@ extern "C" fn introduce() {
 
 extern "C" fn work() {
     if thread().begin() {
-        RUNTIME.directory.run_purge_thread(|| true);
+        RUNTIME.page_heap.run_purge_thread(|| true);
     }
 }
 

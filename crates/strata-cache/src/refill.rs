@@ -115,9 +115,9 @@ impl Cache {
         {
             return Some(Memory::Used);
         }
-        let directory = self.directory();
-        if directory.has_published(class)
-            && let Some(adopted) = directory.adopt(class, self.start.get())
+        let page_heap = self.page_heap();
+        if page_heap.has_published(class)
+            && let Some(adopted) = page_heap.adopt(class, self.start.get())
         {
             return self.draw_from(class, adopted, wanted);
         }
@@ -126,7 +126,7 @@ impl Cache {
         {
             return Some(memory);
         }
-        let run = directory.claim_affine(class).or_else(|| directory.claim_pool());
+        let run = page_heap.claim_affine(class).or_else(|| page_heap.claim_pool());
         match run {
             Some(run) => {
                 self.note_claimed(class, &run);
@@ -163,7 +163,7 @@ impl Cache {
         let (memory, holes) = (pool.uncarved_memory(), pool.holes());
         let mut filler = self.magazine(class).filler(wanted);
         pool.carve(class, filler.wanted(), |block| filler.put(block));
-        self.directory().note_growth((holes ^ pool.holes()).count_ones());
+        self.page_heap().note_growth((holes ^ pool.holes()).count_ones());
         (filler.finish(wanted) != 0).then_some(memory)
     }
 
@@ -171,15 +171,15 @@ impl Cache {
     #[cold]
     fn draw_scarce(&self, class: SizeClass, wanted: u32) -> Option<Memory> {
         self.let_go();
-        let directory = self.directory();
-        let found = directory
+        let page_heap = self.page_heap();
+        let found = page_heap
             .adopt(class, 0)
-            .or_else(|| directory.adopt_remote(class))
-            .or_else(|| directory.adopt_scarce(class));
+            .or_else(|| page_heap.adopt_remote(class))
+            .or_else(|| page_heap.adopt_scarce(class));
         if let Some(pool) = found {
             return self.draw_from(class, pool, wanted);
         }
-        let run = directory.claim_pool()?;
+        let run = page_heap.claim_pool()?;
         self.draw_from(class, run.open(class, place_of(class)), wanted)
     }
 
@@ -193,7 +193,7 @@ impl Cache {
         } else if fresh.get() < SEVERAL_POOLS {
             fresh.set(fresh.get() + 1);
         } else {
-            self.directory().prefault(run.first);
+            self.page_heap().prefault(run.first);
         }
     }
 }
@@ -248,9 +248,9 @@ mod tests {
         assert!(classes().all(|class| cache.active(class).is_none()));
         // Another thread draws from the pools that the first one opened.
         let other = runtime.enter().unwrap();
-        let used = runtime.directory.snapshot().used_pools;
+        let used = runtime.page_heap.snapshot().used_pools;
         let theirs: Vec<_> = classes().map(|class| (new(other, class), class)).collect();
-        assert_eq!(runtime.directory.snapshot().used_pools, used);
+        assert_eq!(runtime.page_heap.snapshot().used_pools, used);
         blocks.into_iter().for_each(|(block, class)| free(cache, block, class));
         theirs.into_iter().for_each(|(block, class)| free(other, block, class));
     }
@@ -275,7 +275,7 @@ mod tests {
         }
         // SAFETY: the caches of a test have one user.
         unsafe { cache.collect() };
-        assert_eq!(runtime.directory.snapshot().used_pools, 0);
+        assert_eq!(runtime.page_heap.snapshot().used_pools, 0);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
-use strata_segment::Directory;
+use strata_segment::PageHeap;
 
 /// Caches in a slab.
 pub(crate) const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
@@ -43,7 +43,7 @@ pub struct Runtime {
     /// The caches.
     pub registry: Registry,
     /// The segment layer.
-    pub directory: Directory,
+    pub page_heap: PageHeap,
 }
 
 const _: () = assert!(align_of::<Runtime>() == RUNTIME_ALIGN && offset_of!(Runtime, signature) == 0);
@@ -54,7 +54,7 @@ impl Runtime {
         pub fn new() -> Self {
             Self {
                 signature: Signature::new(&OFFSETS, strata_os::counters::place()),
-                directory: Directory::new(),
+                page_heap: PageHeap::new(),
                 registry: Registry::new(),
             }
         }

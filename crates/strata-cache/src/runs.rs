@@ -62,7 +62,7 @@ impl Cache {
         let run = self.runs.of(pools)?.pop()?.as_non_null();
         // SAFETY: a run's first pool, in an arena of ours.
         let first = unsafe { Pool::of_base(run) };
-        self.directory().take_run_whole(first, pools as u32);
+        self.page_heap().take_run_whole(first, pools as u32);
         self.maintain_after_flush();
         Some(run)
     }
@@ -110,7 +110,7 @@ impl Cache {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { Pool::of_base(run.as_non_null()) };
             // SAFETY: this thread's to give back.
-            unsafe { self.directory().free_large(first) };
+            unsafe { self.page_heap().free_large(first) };
         }
     }
 
@@ -127,7 +127,7 @@ mod tests {
     use std::vec::Vec;
 
     fn run(runtime: &'static Runtime, pools: usize) -> &'static Pool {
-        let (start, _) = runtime.directory.allocate_large(pools * POOL_BYTES, 1).unwrap();
+        let (start, _) = runtime.page_heap.allocate_large(pools * POOL_BYTES, 1).unwrap();
         // SAFETY: the base of a pool.
         unsafe { Pool::of_base(start) }
     }
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(cache.take_run(1).unwrap(), runs[4].base());
         assert_eq!((cache.take_run(2), cache.ready_runs().count()), (None, 3));
         cache.close_runs();
-        assert_eq!((cache.take_run(1), RUNTIME.directory.snapshot().large_blocks), (None, 3));
+        assert_eq!((cache.take_run(1), RUNTIME.page_heap.snapshot().large_blocks), (None, 3));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use strata_core::size_class::SizeClass;
 /// A runtime of the test's own, whose memory no clock takes back.
 pub(crate) fn runtime() -> &'static Runtime {
     let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));
-    runtime.directory.set_purge_delay(u64::MAX);
+    runtime.page_heap.set_purge_delay(u64::MAX);
     runtime
 }
 

@@ -26,7 +26,7 @@ use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
 use strata_core::size_class::SizeClass;
 use strata_os::lifecycle;
-use strata_segment::Directory;
+use strata_segment::PageHeap;
 
 /// Everything that the threads of this program share.
 pub static RUNTIME: Runtime = Runtime::new();
@@ -53,13 +53,13 @@ pub fn cache() -> &'static Cache {
 }
 
 /// The shared segment layer, for calls that may come from any thread.
-pub(crate) fn shared_directory() -> &'static Directory {
-    &RUNTIME.directory
+pub(crate) fn shared_page_heap() -> &'static PageHeap {
+    &RUNTIME.page_heap
 }
 
 /// The segment layer, as seen from `cache`, which may be a sentinel.
-pub(crate) fn directory(_cache: &Cache) -> &'static Directory {
-    &RUNTIME.directory
+pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
+    &RUNTIME.page_heap
 }
 
 /// The cache in which freed runs wait, whoever frees them: allocations of runs ask the thread's own.

@@ -9,7 +9,7 @@ use crate::registry::Runtime;
 use core::cell::Cell;
 use strata_core::block::BlockPtr;
 use strata_core::size_class::SizeClass;
-use strata_segment::Directory;
+use strata_segment::PageHeap;
 
 std::thread_local! {
     // All threads of a model are one thread of the system; a model has one runtime at a time.
@@ -34,12 +34,12 @@ pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     cache.runtime().map(|_| cache)
 }
 
-pub(crate) fn directory(_cache: &Cache) -> &'static Directory {
-    &shared().directory
+pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
+    &shared().page_heap
 }
 
-pub(crate) fn shared_directory() -> &'static Directory {
-    &shared().directory
+pub(crate) fn shared_page_heap() -> &'static PageHeap {
+    &shared().page_heap
 }
 
 /// Models call by hand.

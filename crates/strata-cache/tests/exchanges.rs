@@ -38,7 +38,7 @@ fn free(cache: &Cache, block: UserPtr) {
 
 fn caches(threads: usize) -> Vec<&'static Cache> {
     let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()));
-    runtime.directory.set_purge_delay(u64::MAX);
+    runtime.page_heap.set_purge_delay(u64::MAX);
     (0..threads).map(|_| runtime.enter().expect("a slot")).collect()
 }
 

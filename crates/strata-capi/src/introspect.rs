@@ -41,7 +41,7 @@ impl<T: Default> Mallinfo<T> {
             hblkhd: number(stats.huge_bytes),
             uordblks: number(used),
             fordblks: number(pooled_bytes(stats).saturating_sub(used)),
-            keepcost: number(RUNTIME.directory.footprint().idle_bytes),
+            keepcost: number(RUNTIME.page_heap.footprint().idle_bytes),
             ..Self::default()
         }
     }

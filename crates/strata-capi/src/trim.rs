@@ -32,6 +32,6 @@ extern "C" fn malloc_trim(_pad: usize) -> c_int {
 }
 
 fn is_mostly_free() -> bool {
-    let footprint = RUNTIME.directory.footprint();
+    let footprint = RUNTIME.page_heap.footprint();
     footprint.idle_bytes > footprint.held_bytes.saturating_sub(footprint.idle_bytes)
 }

@@ -47,7 +47,7 @@ extern "C" fn decide() {
     // SAFETY: a string with its end.
     let Some(block) = NonNull::new(unsafe { libc::strdup(c"?".as_ptr()) }) else { return };
     let block = block.cast::<u8>();
-    if RUNTIME.directory.contains(block.addr().get()) {
+    if RUNTIME.page_heap.contains(block.addr().get()) {
         // SAFETY: ours, and nobody else's; the calling thread's own cache.
         unsafe { thread::cache().free_unsized(UserPtr::new(block)) };
         // Relaxed: see `slot_mask`.
@@ -65,7 +65,7 @@ pub(crate) fn is_ours(pointer: NonNull<u8>) -> bool {
 
 /// The same without trust.
 pub(crate) fn owns(pointer: NonNull<u8>) -> bool {
-    RUNTIME.directory.contains(pointer.addr().get()) || is_huge(pointer)
+    RUNTIME.page_heap.contains(pointer.addr().get()) || is_huge(pointer)
 }
 
 /// Whether there is a huge mapping's head where one of ours would be for this payload.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Runtime, at a multiple of 1 KiB in the writable data of the program or library
-//!   ├ MAGIC ─ Offsets ─ counts of calls │ registry ─► slabs ─► caches │ directory ─► segments ─► arenas ─► pool headers
+//!   ├ MAGIC ─ Offsets ─ counts of calls │ registry ─► slabs ─► caches │ page heap ─► segments ─► arenas ─► pool headers
 //! ```
 //!
 //! Each layer fills in its own part as a constant, so that the numbers are those of this very build. A reader that knows

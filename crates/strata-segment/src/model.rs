@@ -1,22 +1,22 @@
-//! What only models ask for: giving a whole directory back, so that ten thousand executions fit into memory; offers of free pools.
+//! What only models ask for: giving a whole page heap back, so that ten thousand executions fit into memory; offers of free pools.
 //!
 //! Does not know: whether anybody still uses it.
 
-use crate::directory::Directory;
-use crate::purge::Which;
-use crate::release::publish;
-use crate::{claim::bits_of, segment::pool_index};
+use crate::page_heap::PageHeap;
+use crate::pools::release::publish;
+use crate::purge::pass::Which;
+use crate::{pools::claim::bits_of, segments::segment::pool_index};
 use strata_core::size_class::SizeClass;
 
-impl Directory {
+impl PageHeap {
     /// Gives all segments back.
     ///
     /// # Safety
-    /// - Nobody uses the directory, or anything that came from it, again.
+    /// - Nobody uses the page heap, or anything that came from it, again.
     pub unsafe fn dismantle(&self) {
         self.huge_cache.age(Which::All, &self.unmapping());
         for segment in self.segments().collect::<std::vec::Vec<_>>() {
-            while self.revive_in(segment, &mut crate::vacancy::TRIES.clone()) {}
+            while self.revive_in(segment, &mut crate::segments::vacancy::TRIES.clone()) {}
             // SAFETY: the caller's promise.
             unsafe { segment.discard() };
         }

@@ -2,29 +2,29 @@
 //!
 //! Does not know: who reads.
 
-use crate::directory::{Counters, Directory, Tuning};
-use crate::huge_cache::{HugeCache, SLOT_COUNT, Stored};
-use crate::index::{CHUNKS, Index};
-use crate::numa::Placement;
-use crate::purge_schedule::PurgeSchedule;
-use crate::purge_thread::PurgeThread;
-use crate::segment::Segment;
+use crate::huge::cache::{HugeCache, SLOT_COUNT, Stored};
+use crate::page_heap::{Counters, PageHeap, Tuning};
+use crate::purge::schedule::PurgeSchedule;
+use crate::purge::thread::PurgeThread;
+use crate::segments::index::{CHUNKS, Index};
+use crate::segments::numa::Placement;
+use crate::segments::segment::Segment;
 use core::mem::offset_of;
 use strata_core::offsets::Offsets;
 
-/// Says where the fields of a directory are that lies `at` so many bytes, and of what it leads to.
-pub const fn place_directory(offsets: Offsets, at: usize) -> Offsets {
+/// Says where the fields of a page heap are that lies `at` so many bytes, and of what it leads to.
+pub const fn place_page_heap(offsets: Offsets, at: usize) -> Offsets {
     let mut offsets = place_counters(place_segment(offsets));
-    let index = at + offset_of!(Directory, index);
-    let cache = at + offset_of!(Directory, huge_cache);
+    let index = at + offset_of!(PageHeap, index);
+    let cache = at + offset_of!(PageHeap, huge_cache);
     offsets.runtime_purge_due =
-        (at + offset_of!(Directory, purge_schedule) + offset_of!(PurgeSchedule, due)) as u32;
+        (at + offset_of!(PageHeap, purge_schedule) + offset_of!(PurgeSchedule, due)) as u32;
     offsets.runtime_purge_delay =
-        (at + offset_of!(Directory, tuning) + offset_of!(Tuning, purge_delay_ms)) as u32;
+        (at + offset_of!(PageHeap, tuning) + offset_of!(Tuning, purge_delay_ms)) as u32;
     offsets.runtime_purge_thread =
-        (at + offset_of!(Directory, purge_thread) + offset_of!(PurgeThread, word)) as u32;
-    offsets.runtime_nodes = (at + offset_of!(Directory, placement) + offset_of!(Placement, nodes)) as u32;
-    offsets.runtime_counters = (at + offset_of!(Directory, counters)) as u32;
+        (at + offset_of!(PageHeap, purge_thread) + offset_of!(PurgeThread, word)) as u32;
+    offsets.runtime_nodes = (at + offset_of!(PageHeap, placement) + offset_of!(Placement, nodes)) as u32;
+    offsets.runtime_counters = (at + offset_of!(PageHeap, counters)) as u32;
     offsets.runtime_segments = (index + offset_of!(Index, slots)) as u32;
     offsets.runtime_more_segments = (index + offset_of!(Index, more)) as u32;
     offsets.runtime_more_count = CHUNKS as u32 - 1;

@@ -7,9 +7,9 @@
 //!
 //! Does not know: who fills pools; thread caches do. Measured: decision 0009.
 
-use crate::directory::Directory;
-use crate::segment::Segment;
-use crate::thp::FIT_ARENAS;
+use crate::page_heap::PageHeap;
+use crate::segments::segment::Segment;
+use crate::thp::pages::FIT_ARENAS;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::pool::Pool;
 use strata_os::{machine, memory};
@@ -17,7 +17,7 @@ use strata_os::{machine, memory};
 /// A call for fewer pages saves nothing.
 const LEAST_PAGES: usize = 16;
 
-impl Directory {
+impl PageHeap {
     /// Takes the memory of a pool that is the caller's, and that nobody touched since the kernel gave its addresses.
     #[cold]
     pub fn prefault(&self, pool: &Pool) {
@@ -42,19 +42,19 @@ impl Directory {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::thp::HugePageChoice;
+    use crate::thp::pages::HugePageChoice;
     use strata_core::sync::Ordering::Relaxed;
 
-    fn claim(directory: &Directory) -> &'static Pool {
-        directory.claim_pool().unwrap().first
+    fn claim(page_heap: &PageHeap) -> &'static Pool {
+        page_heap.claim_pool().unwrap().first
     }
 
     #[test]
     fn memory_that_was_prefaulted_is_zero_and_may_be_written() {
-        static DIRECTORY: Directory = Directory::new();
-        let pool = claim(&DIRECTORY);
-        assert!(DIRECTORY.may_prefault(pool) || machine::page_size() > POOL_BYTES / LEAST_PAGES);
-        DIRECTORY.prefault(pool);
+        static HEAP: PageHeap = PageHeap::new();
+        let pool = claim(&HEAP);
+        assert!(HEAP.may_prefault(pool) || machine::page_size() > POOL_BYTES / LEAST_PAGES);
+        HEAP.prefault(pool);
         let words = pool.base().cast::<u64>();
         for index in 0..POOL_BYTES / size_of::<u64>() {
             // SAFETY: within the pool, which is ours.
@@ -68,25 +68,25 @@ mod tests {
 
     #[test]
     fn a_kernel_that_refused_is_not_asked_again() {
-        static DIRECTORY: Directory = Directory::new();
-        let pool = claim(&DIRECTORY);
-        DIRECTORY.thp.note_refusal_to_populate();
-        assert!(!DIRECTORY.may_prefault(pool));
+        static HEAP: PageHeap = PageHeap::new();
+        let pool = claim(&HEAP);
+        HEAP.thp.note_refusal_to_populate();
+        assert!(!HEAP.may_prefault(pool));
     }
 
     #[test]
     fn nothing_is_prefaulted_near_a_limit() {
-        static DIRECTORY: Directory = Directory::new();
-        let pool = claim(&DIRECTORY);
-        DIRECTORY.pressure.assume_leeway(ARENA_BYTES as u64);
-        assert!(!DIRECTORY.may_prefault(pool));
+        static HEAP: PageHeap = PageHeap::new();
+        let pool = claim(&HEAP);
+        HEAP.pressure.assume_leeway(ARENA_BYTES as u64);
+        assert!(!HEAP.may_prefault(pool));
     }
 
     #[test]
     fn what_comes_in_huge_pages_is_not_prefaulted() {
-        static DIRECTORY: Directory = Directory::new();
-        DIRECTORY.thp.policy.set(1 + machine::HugePages::OnAdvice as u64);
-        DIRECTORY.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
-        assert!(!DIRECTORY.may_prefault(claim(&DIRECTORY)));
+        static HEAP: PageHeap = PageHeap::new();
+        HEAP.thp.policy.set(1 + machine::HugePages::OnAdvice as u64);
+        HEAP.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
+        assert!(!HEAP.may_prefault(claim(&HEAP)));
     }
 }

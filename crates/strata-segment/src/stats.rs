@@ -5,8 +5,8 @@
 //!
 //! Does not know: thread caches: what lies in their magazines counts as live here, and they subtract it.
 
-use crate::claim::bits_of;
-use crate::directory::Directory;
+use crate::page_heap::PageHeap;
+use crate::pools::claim::bits_of;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::layout::{POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::{Format, Pool};
@@ -66,7 +66,7 @@ pub struct Snapshot {
     pub classes: [ClassSnapshot; CLASS_COUNT],
 }
 
-impl Directory {
+impl PageHeap {
     /// Counts everything.
     pub fn snapshot(&self) -> Snapshot {
         let counters = &self.counters;
@@ -116,11 +116,11 @@ impl Directory {
 pub struct Footprint {
     /// Bytes that may be in memory: in use, or free and not given back; of explicit huge pages only those in use.
     pub held_bytes: u64,
-    /// Bytes among those that are free: what [`Directory::purge_all`] would give back now.
+    /// Bytes among those that are free: what [`PageHeap::purge_all`] would give back now.
     pub idle_bytes: u64,
 }
 
-impl Directory {
+impl PageHeap {
     /// What is held, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
     pub fn footprint(&self) -> Footprint {
         let (pools, kept) = (self.pool_footprint(), self.huge_cache.kept_bytes());

@@ -61,11 +61,11 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
             }
             let fits = if new.size() <= run_bytes {
                 // SAFETY: the caller's run.
-                unsafe { RUNTIME.directory.shrink_large(pool, new.size()) };
+                unsafe { RUNTIME.page_heap.shrink_large(pool, new.size()) };
                 true
             } else {
                 // SAFETY: the caller's run.
-                unsafe { RUNTIME.directory.grow_large(pool, new.size()) }
+                unsafe { RUNTIME.page_heap.grow_large(pool, new.size()) }
             };
             fits.then(|| pointer.as_non_null())
         }
@@ -74,7 +74,7 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
                 return None;
             }
             // SAFETY: the caller's mapping.
-            match unsafe { RUNTIME.directory.resize_huge(pointer, old_size, new.size(), new.align()) } {
+            match unsafe { RUNTIME.page_heap.resize_huge(pointer, old_size, new.size(), new.align()) } {
                 Resized::InPlace => Some(pointer.as_non_null()),
                 Resized::Moved(moved) => Some(moved),
                 Resized::Refused => None,
@@ -130,6 +130,6 @@ pub(crate) unsafe fn usable_size(pointer: UserPtr) -> usize {
     match unsafe { place_of(pointer) } {
         Place::Block(bytes) | Place::Run(_, bytes) => bytes,
         // SAFETY: the same contract.
-        Place::Huge => unsafe { RUNTIME.directory.usable_huge(pointer) },
+        Place::Huge => unsafe { RUNTIME.page_heap.usable_huge(pointer) },
     }
 }

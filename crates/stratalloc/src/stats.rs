@@ -36,7 +36,7 @@ impl Strata {
     /// }
     /// ```
     pub fn stats() -> Stats {
-        let mut stats = of_layers(&RUNTIME.directory.snapshot());
+        let mut stats = of_layers(&RUNTIME.page_heap.snapshot());
         for cache in RUNTIME.registry.caches() {
             cache.ready_blocks().for_each(|class| stats.take_ready_block(class));
             cache.ready_runs().for_each(|bytes| stats.take_ready_run(bytes));
@@ -88,7 +88,7 @@ fn of_layers(snapshot: &Snapshot) -> Stats {
     stats.huge_kept_bytes = snapshot.huge_kept_bytes;
     stats.caches = RUNTIME.registry.live();
     stats.caches_ever = RUNTIME.registry.ever();
-    stats.purge_thread_is_running = RUNTIME.directory.purge_thread.is_running();
+    stats.purge_thread_is_running = RUNTIME.page_heap.purge_thread.is_running();
     stats.calls = strata_os::calls();
     for (place, counted) in stats.classes.iter_mut().zip(&snapshot.classes) {
         place.pools = counted.pools;

@@ -36,10 +36,10 @@ impl Strata {
     /// }
     /// ```
     pub fn trim() -> u64 {
-        let before = RUNTIME.directory.purged_bytes();
+        let before = RUNTIME.page_heap.purged_bytes();
         Self::collect();
-        RUNTIME.directory.trim();
-        RUNTIME.directory.purged_bytes().saturating_sub(before)
+        RUNTIME.page_heap.trim();
+        RUNTIME.page_heap.purged_bytes().saturating_sub(before)
     }
 
     /// Bytes that may be used of an allocation: what was asked for, and what its size class or pages have beyond.

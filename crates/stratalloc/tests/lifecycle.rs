@@ -356,7 +356,7 @@ fn a_hundred_thousand_short_lived_threads_leave_no_growth() {
             });
         };
         let measured = || {
-            RUNTIME.directory.purge_all();
+            RUNTIME.page_heap.purge_all();
             (resident_bytes(), address_space_bytes())
         };
         run(0..1000);

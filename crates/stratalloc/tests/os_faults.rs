@@ -144,8 +144,8 @@ fn recover(requests: &mut [Request]) {
 fn expect_nothing_lost() {
     // SAFETY: the calling thread's own cache.
     unsafe { cache().collect() };
-    RUNTIME.directory.purge_all();
-    let snapshot = RUNTIME.directory.snapshot();
+    RUNTIME.page_heap.purge_all();
+    let snapshot = RUNTIME.page_heap.snapshot();
     let kept = (snapshot.used_pools, snapshot.large_blocks, snapshot.huge_blocks, snapshot.huge_kept_bytes);
     assert_eq!(kept, (0, 0, 0, 0), "pools, runs, mappings, bytes in the huge cache");
     assert_eq!(RUNTIME.registry.live(), 1, "caches");
@@ -168,9 +168,9 @@ extern "C" fn before_main() {
 
 fn fail_in_child(k: u64, count: u64, page: usize) -> i32 {
     set_page_size(page);
-    RUNTIME.directory.tuning.purge_delay_ms.store(0, Ordering::Relaxed);
+    RUNTIME.page_heap.tuning.purge_delay_ms.store(0, Ordering::Relaxed);
     // A purge thread would make calls at any time, and hold pools while they are counted.
-    RUNTIME.directory.tuning.purge_thread.store(0, Ordering::Relaxed);
+    RUNTIME.page_heap.tuning.purge_thread.store(0, Ordering::Relaxed);
     let before = calls();
     fail_from(k, count);
     let mut requests = requests();
@@ -244,7 +244,7 @@ fn work_whatever_fails(seed: u64, stop: &AtomicBool) {
 #[test]
 fn threads_survive_failures_at_random_moments() {
     alone("threads_survive_failures_at_random_moments", || {
-        RUNTIME.directory.tuning.purge_delay_ms.store(1, Ordering::Relaxed);
+        RUNTIME.page_heap.tuning.purge_delay_ms.store(1, Ordering::Relaxed);
         let stop = &AtomicBool::new(false);
         std::thread::scope(|scope| {
             let threads: [_; 4] =
@@ -260,7 +260,7 @@ fn threads_survive_failures_at_random_moments() {
         });
         // SAFETY: the calling thread's own cache.
         unsafe { cache().collect() };
-        let snapshot = RUNTIME.directory.snapshot();
+        let snapshot = RUNTIME.page_heap.snapshot();
         assert!(snapshot.large_blocks < 4 && snapshot.huge_blocks < 4, "{snapshot:?}");
     });
 }

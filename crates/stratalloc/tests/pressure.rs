@@ -58,7 +58,7 @@ fn pass_near_the_limit() {
     blocks.into_iter().for_each(Patterned::free);
     assert!(Strata::stats().dirty_pools > 500);
     Strata::set_purge_delay_ms(0);
-    RUNTIME.directory.tick();
+    RUNTIME.page_heap.tick();
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn near_the_limit_a_pass_does_not_wait_until_memory_was_idle() {
 #[test]
 fn near_the_limit_a_pass_asks_for_it_although_there_is_to_be_no_purge_thread() {
     alone("near_the_limit_a_pass_asks_for_it_although_there_is_to_be_no_purge_thread", || {
-        RUNTIME.directory.set_purge_thread(0);
+        RUNTIME.page_heap.set_purge_thread(0);
         pass_near_the_limit();
         assert_eq!(Strata::stats().dirty_pools, 0);
     });
@@ -86,7 +86,7 @@ fn near_the_limit_a_pass_asks_for_it_although_there_is_to_be_no_purge_thread() {
 #[test]
 fn near_the_limit_a_pass_asks_for_it_although_no_purge_thread_can_be_started() {
     alone("near_the_limit_a_pass_asks_for_it_although_no_purge_thread_can_be_started", || {
-        let thread = &RUNTIME.directory.purge_thread;
+        let thread = &RUNTIME.page_heap.purge_thread;
         assert!(thread.claim_start());
         thread.refuse();
         pass_near_the_limit();
@@ -98,12 +98,12 @@ fn near_the_limit_a_pass_asks_for_it_although_no_purge_thread_can_be_started() {
 fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
     alone("what_the_system_refuses_to_take_back_is_not_offered_for_ever", || {
         // It would make the calls at any time.
-        RUNTIME.directory.set_purge_thread(0);
+        RUNTIME.page_heap.set_purge_thread(0);
         Strata::set_purge_delay_ms(0);
         let blocks: Vec<_> = (0..8).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
         let calls_of_passes = || {
             let before = calls();
-            (0..10).for_each(|_| RUNTIME.directory.tick());
+            (0..10).for_each(|_| RUNTIME.page_heap.tick());
             calls() - before
         };
         // Locked pages are refused so.

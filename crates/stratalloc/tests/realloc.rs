@@ -209,7 +209,7 @@ fn zeroed_memory_is_zero_after_a_purge() {
             dirty(size);
             // SAFETY: the calling thread's own cache.
             unsafe { cache().collect() };
-            RUNTIME.directory.purge_all();
+            RUNTIME.page_heap.purge_all();
             expect_zeroes(size);
         }
     });

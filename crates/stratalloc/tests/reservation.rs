@@ -28,7 +28,7 @@ fn blocks(bytes: usize, size: usize) -> Vec<Patterned> {
 }
 
 fn reserve(page: HugetlbPage, bytes: usize) -> Reserved {
-    RUNTIME.directory.reserve_hugetlb(page, bytes as u64)
+    RUNTIME.page_heap.reserve_hugetlb(page, bytes as u64)
 }
 
 const fn all(bytes: usize) -> Reserved {

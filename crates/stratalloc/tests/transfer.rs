@@ -40,7 +40,7 @@ fn rounds(many: usize) -> usize {
 fn used_pools() -> u64 {
     // SAFETY: the calling thread's own cache.
     unsafe { cache().collect() };
-    RUNTIME.directory.snapshot().used_pools
+    RUNTIME.page_heap.snapshot().used_pools
 }
 
 /// Longer than anybody is kept from a processor while he holds pools to purge them, which count as used meanwhile.

@@ -119,19 +119,19 @@ pub(super) const SUITES: &[Suite] = &[
     Suite {
         skipped: &[
             Skipped {
-                name: "purge_thread::tests::one_is_spawned_at_a_time_and_a_successor_when_it_has_exited",
+                name: "purge::thread::tests::one_is_spawned_at_a_time_and_a_successor_when_it_has_exited",
                 reason: NO_KERNEL_THREAD,
             },
             Skipped {
-                name: "purge_thread::tests::a_purge_thread_of_the_parent_is_none_in_the_child",
+                name: "purge::thread::tests::a_purge_thread_of_the_parent_is_none_in_the_child",
                 reason: NO_KERNEL_THREAD,
             },
             Skipped {
-                name: "purge_thread::tests::a_thread_that_was_started_is_waited_for_although_it_has_not_begun",
+                name: "purge::thread::tests::a_thread_that_was_started_is_waited_for_although_it_has_not_begun",
                 reason: NO_KERNEL_THREAD,
             },
             Skipped {
-                name: "huge_zero::tests::what_was_touched_here_and_there_is_cleared_there_and_stays_untouched_elsewhere",
+                name: "huge::zero::tests::what_was_touched_here_and_there_is_cleared_there_and_stays_untouched_elsewhere",
                 reason: RESIDENT_IS_ITS_OWN,
             },
         ],

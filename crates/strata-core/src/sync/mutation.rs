@@ -60,45 +60,45 @@ sites! {
     PUSH_COUNTS_ALL: bool = true, mutant "push_counts_one" = false;
     /// `counters.rs::add`: counts in one step.
     COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
-    /// `segment/vacancy.rs::vacate_free`: gives back what is free, and nothing else.
+    /// `segment/segments/vacancy.rs::vacate_free`: gives back what is free, and nothing else.
     VACATES_WHAT_IS_FREE: bool = true, mutant "vacates_what_is_used" = false;
-    /// `segment/vacancy.rs::give_up_addresses`: whoever finds nothing meanwhile waits.
+    /// `segment/segments/vacancy.rs::give_up_addresses`: whoever finds nothing meanwhile waits.
     VACATES_IN_TURN: bool = true, mutant "vacates_out_of_turn" = false;
-    /// `segment/hints.rs::raise`: raises the bits above as well.
+    /// `segment/segments/hints.rs::raise`: raises the bits above as well.
     HINTS_REACH_THE_ROOT: bool = true, mutant "hint_without_its_word" = false;
-    /// `segment/asking.rs::begin`: one thread asks for memory at a time.
+    /// `segment/segments/asking.rs::begin`: one thread asks for memory at a time.
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
-    /// `segment/asking.rs::drop`: publishes what the asker was given.
+    /// `segment/segments/asking.rs::drop`: publishes what the asker was given.
     ASKED: Ordering = Ordering::Release, mutant "asked_relaxed" = Ordering::Relaxed;
-    /// `segment/index.rs::publish_at`: takes a slot only if it is empty.
+    /// `segment/segments/index.rs::publish_at`: takes a slot only if it is empty.
     PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
-    /// `segment/directory.rs::publish_at_any_place`: begins with the first slot.
+    /// `segment/page_heap.rs::publish_at_any_place`: begins with the first slot.
     PUBLISH_SKIPS: usize = 0, mutant "publish_leaves_a_gap" = 1;
-    /// `segment/segment.rs::add_arena`: gives the bit back when memory is refused.
+    /// `segment/segments/segment.rs::add_arena`: gives the bit back when memory is refused.
     COMMIT_ROLLS_BACK: bool = true, mutant "refused_commit_keeps_the_bit" = false;
-    /// `segment/segment.rs::init_arena`: the headers are there before the bits say that there are pools.
+    /// `segment/segments/segment.rs::init_arena`: the headers are there before the bits say that there are pools.
     HEADERS_BEFORE_BITS: bool = true, mutant "bits_before_headers" = false;
-    /// `segment/claim.rs::claim`: asks whether the memory is dirty once the pools are its own.
+    /// `segment/pools/claim.rs::claim`: asks whether the memory is dirty once the pools are its own.
     DIRTY_READ_AFTER_CLAIM: bool = true, mutant "dirty_read_before_claim" = false;
-    /// `segment/adopt.rs::adopt`: becomes the owner only of what is published.
+    /// `segment/pools/adopt.rs::adopt`: becomes the owner only of what is published.
     ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_bit" = false;
-    /// `segment/adopt.rs::adopt`: puts a published pool of another class back into the bitmap.
+    /// `segment/pools/adopt.rs::adopt`: puts a published pool of another class back into the bitmap.
     ADOPT_PUTS_BACK: bool = true, mutant "adopt_loses_the_bit" = false;
-    /// `segment/affine.rs::claim_affine_in`: a bit that turns out to be a published pool's is set again.
+    /// `segment/pools/affine.rs::claim_affine_in`: a bit that turns out to be a published pool's is set again.
     AFFINE_PUTS_BACK: bool = true, mutant "affine_loses_the_bit" = false;
-    /// `segment/affine.rs::claim_affine_in`: claims what it was offered.
+    /// `segment/pools/affine.rs::claim_affine_in`: claims what it was offered.
     AFFINE_CLAIMS: bool = true, mutant "affine_trusts_the_offer" = false;
-    /// `segment/release.rs::release_pool`: the header is idle before the bit is given back.
+    /// `segment/pools/release.rs::release_pool`: the header is idle before the bit is given back.
     CLOSE_BEFORE_RELEASE: bool = true, mutant "pool_closed_late" = false;
-    /// `segment/release.rs::abandon`: the pool is unowned before its bit is set.
+    /// `segment/pools/release.rs::abandon`: the pool is unowned before its bit is set.
     PUBLISH_AFTER_DISOWN: bool = true, mutant "published_before_disowned" = false;
-    /// `segment/release.rs::abandon`: sets the bit of a pool that is published.
+    /// `segment/pools/release.rs::abandon`: sets the bit of a pool that is published.
     ABANDON_PUBLISHES: bool = true, mutant "abandon_never_publishes" = false;
-    /// `segment/huge_cache.rs::insert`: publishes the extent, and what its last user did.
+    /// `segment/huge/cache.rs::insert`: publishes the extent, and what its last user did.
     HUGE_INSERT: Ordering = Ordering::Release, mutant "huge_insert_relaxed" = Ordering::Relaxed;
-    /// `segment/huge_cache.rs::remove`: sees the extent, and what its last user did.
+    /// `segment/huge/cache.rs::remove`: sees the extent, and what its last user did.
     HUGE_REMOVE: Ordering = Ordering::Acquire, mutant "huge_remove_relaxed" = Ordering::Relaxed;
-    /// `segment/huge_cache.rs::take_behind`: checks whether the extent is still the one that lies there.
+    /// `segment/huge/cache.rs::take_behind`: checks whether the extent is still the one that lies there.
     BEHIND_CHECKS: bool = true, mutant "behind_trusts_the_slot" = false;
     /// `cache/registry.rs::leave`: the cache is empty before its slot is free.
     LEAVE_EMPTIES_FIRST: bool = true, mutant "slot_freed_before_emptied" = false;
@@ -116,35 +116,35 @@ sites! {
     FLUSH_RELEASES: bool = true, mutant "flush_keeps_the_empty_pool" = false;
     /// `cache/chains.rs::sort`: a chain takes blocks of one pool only.
     FLUSH_SORTS: bool = true, mutant "flush_mixes_pools" = false;
-    /// `segment/index.rs::publish_at`: carries the complete segment.
+    /// `segment/segments/index.rs::publish_at`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
-    /// `segment/index.rs::segments`: sees the complete segment.
+    /// `segment/segments/index.rs::segments`: sees the complete segment.
     PUBLISH_READ: Ordering = Ordering::Acquire, mutant "publish_read_relaxed" = Ordering::Relaxed;
-    /// `segment/decommit.rs::decommit_if_unowned`: becomes the owner before it decommits.
+    /// `segment/purge/decommit.rs::decommit_if_unowned`: becomes the owner before it decommits.
     DECOMMIT_CLAIMS: bool = true, mutant "decommit_without_claim" = false;
-    /// `segment/decommit.rs::decommit_if_unowned`: checks whether the pool is still of the class.
+    /// `segment/purge/decommit.rs::decommit_if_unowned`: checks whether the pool is still of the class.
     DECOMMIT_RECHECKS: bool = true, mutant "decommit_trusts_the_bit" = false;
-    /// `segment/decommit.rs::decommit_if_unowned`: lets the pool go that it became the owner of.
+    /// `segment/purge/decommit.rs::decommit_if_unowned`: lets the pool go that it became the owner of.
     DECOMMIT_LETS_GO: bool = true, mutant "decommitted_pool_kept" = false;
-    /// `segment/purge.rs::purge_among`: holds the claim while it purges.
+    /// `segment/purge/pass.rs::purge_among`: holds the claim while it purges.
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
-    /// `segment/purge.rs::purge_among`: marks pools clean before it gives them back.
+    /// `segment/purge/pass.rs::purge_among`: marks pools clean before it gives them back.
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
-    /// `segment/purge.rs::purge_among`: what was purged lazily is not known to be zero.
+    /// `segment/purge/pass.rs::purge_among`: what was purged lazily is not known to be zero.
     LAZY_STAYS_DIRTY: bool = true, mutant "lazy_is_clean" = false;
-    /// `segment/purge_schedule.rs::schedule_purge` and `pass_now`: a release and a pass see each other.
+    /// `segment/purge/schedule.rs::schedule_purge` and `pass_now`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
-    /// `segment/parker.rs::unpark`: publishes what the woken thread is to find.
+    /// `segment/purge/parker.rs::unpark`: publishes what the woken thread is to find.
     UNPARK: Ordering = Ordering::Release, mutant "unpark_relaxed" = Ordering::Relaxed;
-    /// `segment/parker.rs::unpark`: wakes a thread that sleeps already.
+    /// `segment/purge/parker.rs::unpark`: wakes a thread that sleeps already.
     UNPARK_WAKES: bool = true, mutant "unpark_unheard" = false;
-    /// `segment/purge_thread.rs::exchange`: hands the thread's place over.
+    /// `segment/purge/thread.rs::exchange`: hands the thread's place over.
     PURGE_THREAD_MOVES: Ordering = Ordering::AcqRel, mutant "purge_thread_moves_relaxed" = Ordering::Relaxed;
-    /// `segment/duty.rs::exit_fence`: a purge thread that exits and the thread that schedules a pass see each other.
+    /// `segment/purge/duty.rs::exit_fence`: a purge thread that exits and the thread that schedules a pass see each other.
     EXIT_FENCES: bool = true, mutant "purge_thread_exits_unseen" = false;
-    /// `segment/purge_thread.rs::refuse`: leaves alone what was closed meanwhile.
+    /// `segment/purge/thread.rs::refuse`: leaves alone what was closed meanwhile.
     REFUSE_HEEDS_THE_END: bool = true, mutant "refused_reopens" = false;
-    /// `segment/purge_schedule.rs::arm`: wakes the purge thread.
+    /// `segment/purge/schedule.rs::arm`: wakes the purge thread.
     ARM_CALLS: bool = true, mutant "armed_in_silence" = false;
     /// `stratalloc/watch/slot.rs::arm`: publishes the watch.
     WATCH_ARM: Ordering = Ordering::Release, mutant "watch_arm_relaxed" = Ordering::Relaxed;
@@ -156,6 +156,6 @@ sites! {
     WATCH_DISMISS_HEEDS_THE_WATCHER: bool = true, mutant "watch_dismiss_takes_all" = false;
     /// `stratalloc/watch/duty.rs::claim_start`: of those who find no watcher, one starts it.
     WATCH_START_EXCHANGES: bool = true, mutant "watch_starts_twice" = false;
-    /// `segment/release.rs::release_run`: memory is marked dirty before its bits are given back.
+    /// `segment/pools/release.rs::release_run`: memory is marked dirty before its bits are given back.
     DIRTY_BEFORE_RELEASE: bool = true, mutant "dirty_after_release" = false;
 }

@@ -59,17 +59,17 @@ extern "C" fn load() {
 
 /// Makes `value`, which is accepted, what holds.
 fn obey(row: &Row, value: u64) {
-    let directory = &RUNTIME.directory;
+    let page_heap = &RUNTIME.page_heap;
     match row.id {
-        Id::PurgeDelay => directory.set_purge_delay(value),
-        Id::Purge => directory.set_purge_way(value),
-        Id::SegmentSize => directory.set_segment_arenas(value / ARENA_BYTES as u64),
+        Id::PurgeDelay => page_heap.set_purge_delay(value),
+        Id::Purge => page_heap.set_purge_way(value),
+        Id::SegmentSize => page_heap.set_segment_arenas(value / ARENA_BYTES as u64),
         // Relaxed, here and below: numbers that stand alone.
-        Id::HugeLimit => directory.tuning.huge_keep_bytes.store(value, Relaxed),
-        Id::HugePages => directory.tuning.huge_pages.store(value, Relaxed),
+        Id::HugeLimit => page_heap.tuning.huge_keep_bytes.store(value, Relaxed),
+        Id::HugePages => page_heap.tuning.huge_pages.store(value, Relaxed),
         Id::Reserve2m => reservation::reserve(row, HugetlbPage::TwoMiB, value),
         Id::Reserve1g => reservation::reserve(row, HugetlbPage::OneGiB, value),
-        Id::Janitor => directory.set_purge_thread(value),
+        Id::Janitor => page_heap.set_purge_thread(value),
         Id::Stats => STATS.store(value, Relaxed),
         Id::ShowOptions => {}
     }

@@ -21,7 +21,7 @@ pub(super) fn reserve(row: &Row, page: HugetlbPage, bytes: u64) {
     if wanted == 0 {
         return;
     }
-    let Reserved { bytes: got, refusal } = RUNTIME.directory.reserve_hugetlb(page, wanted);
+    let Reserved { bytes: got, refusal } = RUNTIME.page_heap.reserve_hugetlb(page, wanted);
     if let Some(reason) = refusal {
         let short = Shortage {
             row,

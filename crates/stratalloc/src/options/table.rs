@@ -151,7 +151,7 @@ mod tests {
     use std::format;
     use std::string::String;
     use strata_core::sync::Ordering::Relaxed;
-    use strata_segment::Directory;
+    use strata_segment::PageHeap;
 
     #[test]
     fn every_option_is_at_its_place() {
@@ -176,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_nobody_tuned_has_the_defaults() {
-        static FRESH: Directory = Directory::new();
+    fn a_page_heap_that_was_not_tuned_has_the_defaults() {
+        static FRESH: PageHeap = PageHeap::new();
         let default = |id: Id| TABLE[id as usize].default;
         let tuning = &FRESH.tuning;
         assert_eq!(tuning.purge_delay_ms.load(Relaxed), default(Id::PurgeDelay));

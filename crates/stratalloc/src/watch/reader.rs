@@ -24,7 +24,7 @@ impl Reader {
                 Some(Reading { bytes, limit: self.limit_if_needed(threshold) })
             }
             Measure::Held => {
-                let bytes = *self.held.get_or_insert_with(|| RUNTIME.directory.footprint().held_bytes);
+                let bytes = *self.held.get_or_insert_with(|| RUNTIME.page_heap.footprint().held_bytes);
                 Some(Reading { bytes, limit: self.limit_if_needed(threshold) })
             }
             Measure::Counted => {

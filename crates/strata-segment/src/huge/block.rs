@@ -1,0 +1,390 @@
+//! Huge allocations: more than half an arena, each a mapping of its own, or an extent of one.
+//!
+//! ```text
+//!   align < 4 MiB:   │ header table (slot 0: ArenaHead) │ payload …            mapping starts on an arena boundary
+//!   align ≥ 4 MiB:   │ page with the ArenaHead at its end │ payload …          *payload* starts on an arena boundary
+//! ```
+//!
+//! The header table of a fresh mapping is all zero but for slot 0, so that the slot of any payload address reads as an idle pool. One
+//! that is cut from what was freed may hold anything there: its payload begins in slot 0, and no other slot is asked for it.
+//! Growing takes what lies behind if that waits for reuse, tries to extend in place, then moves pages instead of bytes. What
+//! is freed waits in a cache (`cache`) for the next request, whatever its size; how much, `limit` says.
+//!
+//! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
+
+use crate::huge::extent::{Extent, MappingNumber};
+use crate::page_heap::PageHeap;
+use crate::thp::pages::Pages;
+use core::ptr::NonNull;
+use strata_core::address::UserPtr;
+use strata_core::arena::ArenaHead;
+use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
+use strata_os::{clock, machine, memory};
+
+/// What came of a resize.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a moved allocation has a new address"]
+pub enum Resized {
+    /// Same address.
+    InPlace,
+    /// Its pages are here now; the old address is gone.
+    Moved(NonNull<u8>),
+    /// Nothing changed.
+    Refused,
+}
+
+/// A block that was in use before.
+#[derive(Debug)]
+pub(crate) struct Reused {
+    pub(crate) head: NonNull<ArenaHead>,
+    /// So many bytes of its mapping, from the start on, may hold something.
+    pub(crate) used_bytes: usize,
+}
+
+impl PageHeap {
+    /// Allocates `bytes` at a multiple of `align`; the flag says whether the memory is known to be zero.
+    ///
+    /// `want_zero` asks for memory that is (`zero`). `None`: no addresses or no memory left.
+    pub fn allocate_huge(&self, bytes: usize, align: usize, want_zero: bool) -> Option<(NonNull<u8>, bool)> {
+        let page = machine::page_size();
+        let offset =
+            if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
+        let needed = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
+        let ordinary = align <= HEADER_TABLE_BYTES;
+        if ordinary && let Some(head) = self.reuse(needed, want_zero) {
+            return Some((self.count_in(head), want_zero));
+        }
+        let pages = if want_zero { self.pages_for_zeroes() } else { self.pages_for_block(needed) };
+        let mapped = if self.is_limited() { needed } else { self.whole_pages(pages, needed) };
+        let head = match self.map_huge(mapped, offset, align, pages) {
+            Some(head) => head,
+            None => self.map_with_the_last(needed, offset, align)?,
+        };
+        // Only now: nothing goes for a block that is refused. Nothing of it is touched yet.
+        self.make_room(mapped);
+        self.reclaim_pools(mapped);
+        if !want_zero {
+            let Extent { start, bytes, mapping } = extent_of(head);
+            self.note_block_bytes(start, bytes, mapping.is_in_huge_pages());
+        }
+        Some((self.count_in(head), true))
+    }
+
+    /// The system refused: what lies free goes, and no more is asked for than is needed.
+    #[cold]
+    fn map_with_the_last(&self, needed: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
+        if needed as u64 > machine::largest_mapping() {
+            return None;
+        }
+        self.thp.note_refused();
+        loop {
+            let ticket = self.asking.ticket();
+            // Whole huge pages may have been what was too much, and others may have made room.
+            if let Some(head) = self.map_huge(needed, offset, align, Pages::Any) {
+                return Some(head);
+            }
+            let Some(turn) = self.asking.begin(ticket) else { continue };
+            self.release_kept_memory();
+            self.give_up_in_turn(&turn);
+            return self.map_huge(needed, offset, align, Pages::Any);
+        }
+    }
+
+    fn reuse(&self, needed: usize, want_zero: bool) -> Option<NonNull<ArenaHead>> {
+        if want_zero { self.reuse_cleared(needed) } else { Some(self.reuse_huge(needed)?.head) }
+    }
+
+    /// What waits and is large enough, or the largest that is not, made longer: its pages are warm.
+    pub(crate) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
+        let extent = self.huge_cache.take(needed, &self.unmapping())?;
+        let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
+        let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, extent.mapping.0);
+        // SAFETY: ours, at an arena boundary.
+        unsafe { head.write(whole) };
+        if old >= needed {
+            return Some(Reused { head, used_bytes: old });
+        }
+        let pages = self.pages_for_block(needed);
+        // SAFETY: one mapping, ours.
+        let extended = unsafe { self.extend(head, old, self.whole_pages(pages, needed), pages) };
+        if extended.is_none() {
+            // SAFETY: ours, and of no use.
+            unsafe { self.unmap_extent(extent) };
+        }
+        Some(Reused { head: extended?, used_bytes: old })
+    }
+
+    /// Makes a mapping longer where it is or, by moving its pages, elsewhere. `None`: it is as it was.
+    ///
+    /// # Safety
+    /// - The mapping is the caller's, `old` bytes long and aligned to an arena; `new` is more.
+    unsafe fn extend(
+        &self,
+        head: NonNull<ArenaHead>,
+        old: usize,
+        new: usize,
+        pages: Pages,
+    ) -> Option<NonNull<ArenaHead>> {
+        let start = mapping_start(head);
+        // SAFETY: one mapping, ours.
+        let in_place = unsafe { memory::grow_in_place(start, old, new) };
+        let extended = if in_place {
+            head
+        } else {
+            self.thp.blocks.look_before_it_goes(start, old);
+            // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
+            unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
+        };
+        // Only now: nothing goes for what is refused.
+        self.make_room(new - old);
+        self.reclaim_pools(new - old);
+        // SAFETY: one mapping, ours, of this length now.
+        let advised = unsafe { pages.ask_for(extended.cast(), new) };
+        let may_have = advised || extent_of(extended).mapping.is_in_huge_pages();
+        if !in_place || pages != Pages::Any {
+            // To the kernel it is a mapping of its own now, which it may refuse to move together with what lies beside it.
+            let number = self.huge_cache.number_mapping();
+            self.rename(extended, if may_have { number.in_huge_pages() } else { number });
+        }
+        self.note_length(extended, old, new);
+        let behind = mapping_start(extended).map_addr(|start| start.saturating_add(old));
+        self.note_block_bytes(behind, new - old, may_have);
+        Some(extended)
+    }
+
+    fn rename(&self, head: NonNull<ArenaHead>, mapping: MappingNumber) {
+        let whole = ArenaHead::of_huge(mapped_bytes(head), mapping_offset(head), mapping.0);
+        // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+        unsafe { head.write(whole) };
+    }
+
+    fn map_huge(
+        &self,
+        mapped: usize,
+        offset: usize,
+        align: usize,
+        pages: Pages,
+    ) -> Option<NonNull<ArenaHead>> {
+        let head = if align < ARENA_BYTES {
+            memory::map(mapped, ARENA_BYTES)?.cast()
+        } else {
+            map_behind_boundary(mapped, offset, align)?
+        };
+        // SAFETY: mapped just now, ours; nothing is touched yet.
+        let advised = unsafe { pages.ask_for(mapping_start(head), mapped) };
+        let number = self.huge_cache.number_mapping();
+        let mapping = if advised { number.in_huge_pages() } else { number };
+        // SAFETY: mapped just now, zero, ours; the head is within its first page.
+        unsafe { head.write(ArenaHead::of_huge(mapped, offset, mapping.0)) };
+        self.counters.reserved_bytes.add(mapped as u64);
+        self.counters.committed_bytes.add(mapped as u64);
+        Some(head)
+    }
+
+    fn count_in(&self, head: NonNull<ArenaHead>) -> NonNull<u8> {
+        let mapped = mapped_bytes(head);
+        self.counters.huge_blocks.add(1);
+        self.count_longer(mapped);
+        payload(head)
+    }
+
+    /// So many bytes more of huge blocks live.
+    fn count_longer(&self, bytes: usize) {
+        self.counters.huge_bytes.add(bytes as u64);
+        self.huge_limit.note_live(self.counters.huge_bytes.get());
+        let now = clock::milliseconds();
+        if self.thp.freed_lately(now) {
+            self.huge_limit.note_asked_again(bytes as u64, now);
+        }
+        self.keep_no_more_than_pays(now);
+    }
+
+    /// Gives a huge allocation back.
+    ///
+    /// # Safety
+    /// - `pointer` is the start of a huge allocation that is the caller's, who does not use it again.
+    pub unsafe fn free_huge(&self, pointer: UserPtr) {
+        // SAFETY: the caller's promise.
+        let head = unsafe { huge_head(pointer) };
+        let extent = extent_of(head);
+        self.counters.huge_blocks.subtract(1);
+        self.counters.huge_bytes.subtract(extent.bytes as u64);
+        let now = clock::milliseconds();
+        self.thp.note_freed(extent.bytes as u64, now);
+        self.thp.blocks.look_before_it_goes(extent.start, extent.bytes);
+        self.huge_cache.put(extent, &self.unmapping());
+        self.keep_no_more_than_pays(now);
+        self.schedule_purge();
+    }
+
+    /// Unmaps what the cache hands over.
+    pub(crate) fn unmapping(&self) -> impl Fn(Extent) {
+        |extent| {
+            // SAFETY: the cache handed it over; nobody else knows it.
+            unsafe { self.unmap_extent(extent) };
+        }
+    }
+
+    /// # Safety
+    /// - The extent is the caller's, who does not use it again.
+    unsafe fn unmap_extent(&self, extent: Extent) {
+        let bytes = extent.bytes as u64;
+        self.counters.reserved_bytes.subtract(bytes);
+        self.counters.committed_bytes.subtract(bytes);
+        self.counters.purged_bytes.add(bytes);
+        // SAFETY: whole pages, the caller's.
+        unsafe { memory::release(extent.start, extent.bytes) };
+    }
+
+    /// Makes a huge allocation of at least `old_bytes` `bytes` long, which is still huge, without copying.
+    ///
+    /// A smaller one gives its tail back; one that grows into what it has already stays as it is.
+    ///
+    /// # Safety
+    /// - `pointer` is the start of a huge allocation that is the caller's; after [`Resized::Moved`] it is gone.
+    pub unsafe fn resize_huge(
+        &self,
+        pointer: UserPtr,
+        old_bytes: usize,
+        bytes: usize,
+        align: usize,
+    ) -> Resized {
+        // SAFETY: the caller's promise.
+        let head = unsafe { huge_head(pointer) };
+        let (mut old, offset) = (mapped_bytes(head), mapping_offset(head));
+        let Some(new) =
+            bytes.checked_add(offset).and_then(|sum| sum.checked_next_multiple_of(machine::page_size()))
+        else {
+            return Resized::Refused;
+        };
+        let start = mapping_start(head);
+        if new == old || (new < old && bytes >= old_bytes) {
+            return Resized::InPlace;
+        }
+        if new < old {
+            // SAFETY: the tail is the caller's and no longer used.
+            unsafe { memory::shrink_in_place(start, old, new) };
+            self.note_resize(head, old, new);
+            return Resized::InPlace;
+        }
+        old += self.grow_into_kept(head, new - old);
+        if old >= new {
+            return Resized::InPlace;
+        }
+        if align >= ARENA_BYTES || pointer.is_arena_aligned() {
+            // SAFETY: one mapping, ours.
+            return if unsafe { memory::grow_in_place(start, old, new) } {
+                self.note_resize(head, old, new);
+                Resized::InPlace
+            } else {
+                Resized::Refused
+            };
+        }
+        let pages = self.pages_for_longer(&extent_of(head), new);
+        // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
+        match unsafe { self.extend(head, old, new, pages) } {
+            Some(extended) => {
+                self.count_longer(new - old);
+                if extended == head { Resized::InPlace } else { Resized::Moved(payload(extended)) }
+            }
+            None => Resized::Refused,
+        }
+    }
+
+    /// Makes an allocation longer, by `more` bytes or little more, over what waits for reuse behind it; by how many.
+    fn grow_into_kept(&self, head: NonNull<ArenaHead>, more: usize) -> usize {
+        let Extent { start, bytes, mapping } = extent_of(head);
+        let end = start.as_ptr().wrapping_byte_add(bytes);
+        let taken = self.huge_cache.take_behind(end, mapping, more, &self.unmapping());
+        if taken != 0 {
+            // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+            unsafe { head.write(ArenaHead::of_huge(bytes + taken, mapping_offset(head), mapping.0)) };
+            self.count_longer(taken);
+        }
+        taken
+    }
+
+    /// A live allocation's mapping has another length now.
+    fn note_resize(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
+        self.note_length(head, old, new);
+        self.counters.huge_bytes.add(new as u64);
+        self.counters.huge_bytes.subtract(old as u64);
+    }
+
+    /// A mapping has another length now.
+    fn note_length(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
+        let whole = ArenaHead::of_huge(new, mapping_offset(head), extent_of(head).mapping.0);
+        // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+        unsafe { head.write(whole) };
+        for counter in [&self.counters.reserved_bytes, &self.counters.committed_bytes] {
+            counter.add(new as u64);
+            counter.subtract(old as u64);
+        }
+    }
+}
+
+impl PageHeap {
+    /// Bytes that the program may use of a huge allocation.
+    ///
+    /// # Safety
+    /// - `pointer` is the start of a huge allocation of the caller's.
+    pub unsafe fn usable_huge(&self, pointer: UserPtr) -> usize {
+        // SAFETY: the same contract.
+        let head = unsafe { huge_head(pointer) };
+        mapped_bytes(head) - mapping_offset(head)
+    }
+}
+
+/// # Safety
+/// - `pointer` is the start of a huge allocation.
+unsafe fn huge_head(pointer: UserPtr) -> NonNull<ArenaHead> {
+    if pointer.is_arena_aligned() {
+        let head = pointer.as_non_null().as_ptr().wrapping_byte_sub(HEADER_TABLE_BYTES).cast();
+        // SAFETY: the page in front of the payload, hence not null.
+        return unsafe { NonNull::new_unchecked(head) };
+    }
+    pointer.arena().head_place()
+}
+
+fn mapped_bytes(head: NonNull<ArenaHead>) -> usize {
+    // SAFETY: initialised by `map_huge`.
+    unsafe { head.as_ref() }.mapped_bytes
+}
+
+fn mapping_offset(head: NonNull<ArenaHead>) -> usize {
+    // SAFETY: initialised by `map_huge`.
+    unsafe { head.as_ref() }.payload_offset
+}
+
+/// The whole of a block, to be kept when it is freed.
+fn extent_of(head: NonNull<ArenaHead>) -> Extent {
+    // SAFETY: initialised by `map_huge` or `reuse_huge`.
+    let mapping = MappingNumber(unsafe { head.as_ref() }.mapping);
+    Extent { start: mapping_start(head), bytes: mapped_bytes(head), mapping }
+}
+
+pub(crate) fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
+    let payload = mapping_start(head).as_ptr().wrapping_byte_add(mapping_offset(head));
+    // SAFETY: within the mapping, hence not null.
+    unsafe { NonNull::new_unchecked(payload) }
+}
+
+/// The head is in the mapping's first page: at its start, or (over-aligned) at its end.
+fn mapping_start(head: NonNull<ArenaHead>) -> NonNull<u8> {
+    let page = machine::page_size();
+    let start = head.cast::<u8>().as_ptr().map_addr(|address| address & !(page - 1));
+    // SAFETY: a mapping does not start at address 0.
+    unsafe { NonNull::new_unchecked(start) }
+}
+
+/// Maps so that what lies behind the first page is at a multiple of `align`, an arena or more.
+fn map_behind_boundary(mapped: usize, page: usize, align: usize) -> Option<NonNull<ArenaHead>> {
+    let total = mapped.checked_add(align)?.checked_sub(page)?;
+    let start = memory::map(total, align)?;
+    let front = align - page;
+    // SAFETY: the front of the new mapping, which nobody uses.
+    unsafe { memory::release(start, front) };
+    let head = start.as_ptr().wrapping_byte_add(align - HEADER_TABLE_BYTES).cast();
+    // SAFETY: within the mapping, hence not null.
+    Some(unsafe { NonNull::new_unchecked(head) })
+}

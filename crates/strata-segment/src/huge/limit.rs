@@ -1,0 +1,114 @@
+//! How much of what freed huge blocks leave is kept: as much as leaves the program no larger than it was of late.
+//!
+//! ```text
+//!   bytes of huge blocks │■■■■ live ■■■■│▒▒▒▒ kept ▒▒▒▒│          │ ≤ the most that lived of late, and a little
+//! ```
+//!
+//! A program that takes 100 MiB in blocks again and again has them kept; one that frees 100 MiB once keeps 64 of them, until
+//! two passes have found nobody who needs them (`cache`); one that never had much keeps little. Passes come when the program
+//! calls again, or by the purge thread: a program of one thread that falls silent keeps no more than those 64 MiB.
+//!
+//! Does not know: where it lies. Measured: decision 0014.
+
+use crate::page_heap::PageHeap;
+use crate::rate::RecentBytes;
+use crate::windowed::WindowedMax;
+use strata_core::sync::Ordering::Relaxed;
+
+/// Blocks of many sizes never fit exactly: what is kept may be longer than what lived by one part of so many, …
+const SLACK_PART: u64 = 4;
+/// … but by no more than this: where more lives, blocks come in huge pages, and a fresh one costs little (decision 0017); …
+const SLACK_MOST_BYTES: u64 = 40 << 20;
+/// … and in any case by so many bytes.
+const SLACK_BYTES: u64 = 8 << 20;
+
+/// What is kept without a sign that it will be asked for again.
+const ON_TRUST_BYTES: u64 = 64 << 20;
+
+/// What is known for the decision.
+#[derive(Debug)]
+pub(crate) struct HugeLimit {
+    live: WindowedMax,
+    /// Bytes asked for shortly after others were freed.
+    asked_again: RecentBytes,
+}
+
+impl HugeLimit {
+    pub(crate) const fn new() -> Self {
+        Self { live: WindowedMax::new(), asked_again: RecentBytes::new() }
+    }
+
+    /// So many bytes of huge blocks live now.
+    pub(crate) fn note_live(&self, bytes: u64) {
+        self.live.note(bytes);
+    }
+
+    /// So many bytes were asked for at `now`, shortly after others were freed.
+    pub(crate) fn note_asked_again(&self, bytes: u64, now: u64) {
+        self.asked_again.note(bytes, now);
+    }
+
+    /// A pass takes place while so many bytes live.
+    pub(crate) fn turn(&self, live: u64) {
+        self.live.turn(live);
+    }
+
+    /// What may be kept while so many bytes live, as seen at `now`.
+    fn pays(&self, live: u64, now: u64) -> u64 {
+        let peak = self.live.lately();
+        let room = (peak + (peak / SLACK_PART).min(SLACK_MOST_BYTES) + SLACK_BYTES).saturating_sub(live);
+        room.min(ON_TRUST_BYTES + self.asked_again.lately(now))
+    }
+}
+
+impl PageHeap {
+    /// Unmaps what is kept beyond the bound, as it is at `now`.
+    pub(crate) fn keep_no_more_than_pays(&self, now: u64) {
+        // Relaxed: a number that stands alone.
+        let most = self.tuning.huge_keep_bytes.load(Relaxed);
+        let live = self.counters.huge_bytes.get();
+        let bound = most.min(self.huge_limit.pays(live, now));
+        let excess = self.huge_cache.kept_bytes().saturating_sub(bound);
+        if excess != 0 {
+            self.huge_cache.shed(excess, &self.unmapping());
+        }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn no_more_is_kept_than_lived_of_late() {
+        let keep = HugeLimit::new();
+        keep.note_asked_again(1000 * MIB, 0);
+        let pays = |live| keep.pays(live, 0);
+        keep.note_live(100 * MIB);
+        assert_eq!(pays(100 * MIB), 33 * MIB);
+        assert_eq!(pays(0), 133 * MIB);
+        keep.turn(0);
+        assert_eq!(pays(0), 133 * MIB);
+        keep.turn(0);
+        assert_eq!(pays(0), 8 * MIB);
+    }
+
+    #[test]
+    fn beside_much_that_lives_a_smaller_part_is_kept() {
+        let keep = HugeLimit::new();
+        keep.note_live(1000 * MIB);
+        assert_eq!(keep.pays(1000 * MIB, 0), 48 * MIB);
+    }
+
+    #[test]
+    fn of_much_that_is_freed_once_some_is_kept_and_more_when_it_is_asked_for_again() {
+        let keep = HugeLimit::new();
+        keep.note_live(1000 * MIB);
+        assert_eq!(keep.pays(0, 0), ON_TRUST_BYTES);
+        keep.note_asked_again(300 * MIB, 0);
+        assert_eq!(keep.pays(0, 0), ON_TRUST_BYTES + 300 * MIB);
+        assert_eq!(keep.pays(0, 10_000), ON_TRUST_BYTES);
+    }
+}

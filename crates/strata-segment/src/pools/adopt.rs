@@ -1,0 +1,145 @@
+//! Becoming the owner of pools in which blocks live and that nobody owns: along the hints, or where memory is scarce, wherever one is.
+//!
+//! Does not know: how pools come to be unowned; `release` does. Model: `loom-tests/tests/p5_adopt.rs`.
+
+use crate::page_heap::PageHeap;
+use crate::pools::claim::bits_of;
+use crate::segments::index::Kind;
+use crate::segments::segment::{Segment, pool_index};
+use strata_core::arena;
+use strata_core::layout::USABLE_POOLS;
+use strata_core::pool::{Format, OwnedPool};
+use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::{ADOPT_LOOKS, ADOPT_PUTS_BACK};
+
+impl PageHeap {
+    /// Becomes the owner of an unowned pool of `class` that has room. Where several nodes have memory, of one of the caller's.
+    ///
+    /// The search begins at bit `start` of each arena, so that threads that begin elsewhere rarely want the same.
+    pub fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
+        self.find_in_segments(Kind::Abandoned(class), |segment| segment.adopt(class, start, self))
+    }
+
+    pub(crate) fn adopt_anywhere(&self, class: SizeClass) -> Option<OwnedPool> {
+        self.index.find(Kind::Abandoned(class), |segment| segment.adopt(class, 0, self))
+    }
+
+    /// Becomes the owner of any unowned pool of `class` with a free block, of whatever node: when the OS gives no more. Walks all
+    /// headers.
+    #[cold]
+    pub fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
+        self.segments().find_map(|segment| {
+            segment.committed_arenas().find_map(|arena| segment.adopt_scarce_in(arena, class, self))
+        })
+    }
+
+    /// Whether an unowned pool of `class` may have room: two racy reads. It may say so for nothing: of a free pool that served the
+    /// class last, or of one that was adopted since.
+    pub fn has_published(&self, class: SizeClass) -> bool {
+        self.index.may_have(Kind::Abandoned(class))
+    }
+}
+
+impl Segment {
+    pub(crate) fn adopt(&self, class: SizeClass, start: u32, page_heap: &PageHeap) -> Option<OwnedPool> {
+        let summary = self.abandoned_summary(class);
+        for index in bits_of(summary.hints()) {
+            let place = self.arena(index);
+            // SAFETY: a raised bit means an initialised arena.
+            let bitmap = unsafe { arena::abandoned(place) };
+            while let Some(bit) = bitmap.take_among(class, self.taken(index), start) {
+                // SAFETY: a pool of an initialised arena; its header is never unmapped.
+                let pool = unsafe { place.pool(bit) };
+                // Without an owner to be found the bit was stale: the pool is full, or its owner will publish it.
+                let Some(owned) = pool.adopt() else { continue };
+                if !ADOPT_LOOKS || owned.format() == Format::Blocks(class) {
+                    return Some(owned);
+                }
+                // The pool serves another class by now.
+                if ADOPT_PUTS_BACK {
+                    page_heap.abandon(owned);
+                }
+            }
+            summary.clear_if(index, || bitmap.is_empty(class));
+        }
+        None
+    }
+
+    fn adopt_scarce_in(&self, arena: u32, class: SizeClass, page_heap: &PageHeap) -> Option<OwnedPool> {
+        let (used, place) = (!self.pools[arena as usize].glance() & USABLE_POOLS, self.arena(arena));
+        bits_of(used).find_map(|bit| {
+            // SAFETY: a pool of an initialised arena; its header is never unmapped.
+            let pool = unsafe { place.pool(pool_index(bit)) };
+            if !pool.glance_may_give(class) {
+                return None;
+            }
+            let owned = pool.claim()?;
+            if owned.format() == Format::Blocks(class) && owned.room(class) != 0 {
+                return Some(owned);
+            }
+            page_heap.abandon(owned);
+            None
+        })
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::pool::Pool;
+
+    /// A pool of `class` with as many live blocks as `live`, owned by nobody.
+    fn abandon_pool_with(page_heap: &PageHeap, class: SizeClass, live: u32) -> &'static Pool {
+        let run = page_heap.claim_pool().unwrap();
+        let (pool, owned) = (run.first, run.open(class, 0));
+        assert_eq!(owned.carve(class, live, |_| ()), live);
+        page_heap.abandon(owned);
+        pool
+    }
+
+    #[test]
+    fn a_pool_with_room_that_was_abandoned_is_adopted_once() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(1000);
+        let left = abandon_pool_with(&HEAP, class, 5);
+        assert!(HEAP.adopt(SizeClass::of(2000), 0).is_none());
+        assert!(core::ptr::eq(&raw const *HEAP.adopt(class, 0).unwrap(), left));
+        assert!(HEAP.adopt(class, 0).is_none());
+    }
+
+    #[test]
+    fn a_full_pool_that_was_abandoned_is_not_published() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(1000);
+        let left = abandon_pool_with(&HEAP, class, Pool::capacity(class));
+        assert!(HEAP.adopt(class, 0).is_none());
+        assert!(left.claim().is_some(), "it is unowned all the same");
+    }
+
+    #[test]
+    fn a_pool_with_one_free_block_is_found_when_there_is_nothing_else() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(1000);
+        let left = abandon_pool_with(&HEAP, class, Pool::capacity(class) - 1);
+        let _full = abandon_pool_with(&HEAP, class, Pool::capacity(class));
+        assert!(HEAP.adopt(class, 0).is_none());
+        assert!(core::ptr::eq(&raw const *HEAP.adopt_scarce(class).unwrap(), left));
+        assert!(HEAP.adopt_scarce(class).is_none());
+    }
+
+    #[test]
+    fn an_empty_pool_that_was_abandoned_is_free() {
+        static HEAP: PageHeap = PageHeap::new();
+        abandon_pool_with(&HEAP, SizeClass::of(1000), 0);
+        assert_eq!(HEAP.snapshot().used_pools, 0);
+    }
+
+    #[test]
+    fn a_published_pool_that_was_claimed_meanwhile_is_passed_over() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(1000);
+        let (taken, other) = (abandon_pool_with(&HEAP, class, 5), abandon_pool_with(&HEAP, class, 6));
+        let _held = taken.claim().unwrap();
+        assert!(core::ptr::eq(&raw const *HEAP.adopt(class, 0).unwrap(), other));
+    }
+}

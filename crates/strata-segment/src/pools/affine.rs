@@ -1,0 +1,145 @@
+//! Class-affine reuse: a free pool goes to the class that it served last, since its memory is where the class will touch it again.
+//!
+//! ```text
+//!   a class's blocks lie at the front of a pool, on as many pages as it had blocks for:
+//!     served 48 B   │ 1 │ . . . . . . . . .        given to 6,144 B, it takes five pages more;
+//!     served 6 KiB  │ 1 │ 2 │ 3 │ 4 │ 5 │ 6 │ . .  given to 48 B, it holds five for nothing
+//! ```
+//!
+//! Threads that come and go, each with a little of everything, would else in the end have touched of every pool what the class
+//! that wants most touches.
+//!
+//! A pool that is given back is offered in its arena's bitmap, as one is that nobody owns. The offer is stale once the pool serves
+//! another class; whoever follows it claims the pool's bit, as for any other claim.
+//!
+//! Does not know: how far a pool was touched. Model: `loom-tests/tests/p7_stale_offers.rs`. Decision 0022.
+
+use crate::page_heap::PageHeap;
+use crate::pools::claim::{ClaimedRun, bits_of};
+use crate::pools::release::publish;
+use crate::segments::index::Kind;
+use crate::segments::segment::Segment;
+use strata_core::arena;
+use strata_core::pool::RemoteState;
+use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::{AFFINE_CLAIMS, AFFINE_PUTS_BACK};
+
+/// Whether what is given back is offered. In models only where one asks for it: all others would have too many executions.
+pub(crate) const FREED_ARE_OFFERED: bool = !cfg!(strata_loom);
+
+impl PageHeap {
+    /// Claims a pool that served `class` last, and still has its memory.
+    pub fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
+        let run = self.find_in_segments(Kind::Abandoned(class), |segment| segment.claim_affine(class))?;
+        self.refaults.note_claim(1, run.dirty.count_ones());
+        self.note_taken(&run, 1);
+        Some(run)
+    }
+}
+
+impl Segment {
+    /// Those of an arena's pools that are not for `claim_affine`.
+    pub(crate) fn taken(&self, arena: u32) -> u64 {
+        if FREED_ARE_OFFERED { !self.pools[arena as usize].glance() } else { u64::MAX }
+    }
+
+    fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
+        bits_of(self.abandoned_summary(class).hints()).find_map(|arena| self.claim_affine_in(arena, class))
+    }
+
+    fn claim_affine_in(&self, index: u32, class: SizeClass) -> Option<ClaimedRun> {
+        let (place, bits) = (self.arena(index), &self.pools[index as usize]);
+        // SAFETY: a raised bit means an initialised arena.
+        let bitmap = unsafe { arena::abandoned(place) };
+        while let Some(offer) = bitmap.take_among(class, self.free_with_memory(index), 0) {
+            if !AFFINE_CLAIMS || bits.claim_exactly(offer.bit()) {
+                self.open.clear_if(index, || bits.glance() == 0);
+                let dirty = self.dirty(index) >> offer.get() & 1;
+                // SAFETY: a pool of an initialised arena.
+                return Some(ClaimedRun { first: unsafe { place.pool(offer) }, dirty });
+            }
+            // SAFETY: as above.
+            let pool = unsafe { place.pool(offer) };
+            // Somebody else claimed the pool, and it may be unowned and published by now: its bit must not be lost.
+            if AFFINE_PUTS_BACK && pool.remote().glance().state() == RemoteState::Published {
+                publish(class, pool);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use crate::purge::pass::Which;
+    use core::ptr::NonNull;
+    use std::vec::Vec;
+    use strata_core::pool::OwnedPool;
+
+    fn open(page_heap: &PageHeap, class: SizeClass) -> OwnedPool {
+        page_heap.claim_affine(class).or_else(|| page_heap.claim_pool()).unwrap().open(class, 0)
+    }
+
+    /// Opens a pool of `class` and gives it back at once; the pool.
+    fn use_a_pool(page_heap: &PageHeap, class: SizeClass) -> NonNull<u8> {
+        let pool = open(page_heap, class);
+        let base = pool.base();
+        page_heap.release_pool(pool);
+        base
+    }
+
+    #[test]
+    fn a_class_gets_the_pools_again_that_it_gave_back() {
+        static HEAP: PageHeap = PageHeap::new();
+        let classes = [SizeClass::of(48), SizeClass::of(6000), SizeClass::of(100)];
+        let pools = classes.map(|class| open(&HEAP, class));
+        let bases = pools.each_ref().map(|pool| pool.base());
+        pools.into_iter().for_each(|pool| HEAP.release_pool(pool));
+        for (class, base) in classes.into_iter().zip(bases).rev() {
+            let again = open(&HEAP, class);
+            assert_eq!(again.base(), base);
+        }
+    }
+
+    #[test]
+    fn a_pool_that_served_another_class_since_is_passed_over() {
+        static HEAP: PageHeap = PageHeap::new();
+        let (first, second) = (SizeClass::of(48), SizeClass::of(6000));
+        let base = use_a_pool(&HEAP, first);
+        let held = open(&HEAP, second);
+        assert_eq!(held.base(), base);
+        assert_ne!(open(&HEAP, first).base(), base);
+    }
+
+    #[test]
+    fn a_pool_whose_memory_went_is_like_any_other() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(48);
+        let [first, second, third] = [(); 3].map(|()| open(&HEAP, class));
+        HEAP.release_pool(third);
+        HEAP.pass(Which::All);
+        let base = second.base();
+        HEAP.release_pool(second);
+        assert_eq!(open(&HEAP, class).base(), base, "this one still has it");
+        HEAP.release_pool(first);
+    }
+
+    #[test]
+    fn the_last_free_pool_of_an_arena_leaves_no_hint_behind() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(48);
+        let first = open(&HEAP, class);
+        let mut others = Vec::new();
+        while HEAP.snapshot().arenas == 1 {
+            others.push(open(&HEAP, class));
+        }
+        let base = first.base();
+        HEAP.release_pool(first);
+        let again = open(&HEAP, class);
+        assert_eq!(again.base(), base);
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(&again) };
+        assert_eq!(segment.open.hints() >> arena & 1, 0);
+    }
+}

@@ -1,0 +1,319 @@
+//! Taking pools: those that hold memory first, and of the fullest arena, so that emptier ones can drain.
+//!
+//! Claims are rare (one for a thousand small blocks), so the search reads the free words of a segment's arenas, which lie
+//! side by side, instead of keeping them sorted.
+//!
+//! Does not know: what the pools are for. Idea: usable arenas in order of fullness (CPython's obmalloc).
+
+use crate::page_heap::PageHeap;
+use crate::purge::policy::refaults::Refaults;
+use crate::segments::index::Kind;
+use crate::segments::segment::{Segment, pool_index};
+use core::ptr::NonNull;
+use strata_core::arena::PoolBits;
+use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
+use strata_core::pool::{Format, Memory, OwnedPool, Pool, SUBPAGES};
+use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::DIRTY_READ_AFTER_CLAIM;
+use strata_core::sync::spin_hint;
+
+/// How often a thread that the OS refuses more memory tries what there is.
+const LAST_TRIES: u32 = if cfg!(strata_loom) { 1 } else { 100 };
+
+/// Consecutive pools that are the caller's now.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "dropped pools are lost memory"]
+pub struct ClaimedRun {
+    /// The first of them, idle.
+    pub first: &'static Pool,
+    /// Which of them, from bit 0 on, may hold something.
+    pub dirty: u64,
+}
+
+impl ClaimedRun {
+    /// Makes a single claimed pool one of `class`; `magazine` says where caches keep its blocks.
+    pub fn open(self, class: SizeClass, magazine: u32) -> OwnedPool {
+        // SAFETY: claimed, and idle.
+        unsafe { self.first.open(class, magazine, self.memory()) }
+    }
+
+    /// What is known of the first pool's memory.
+    pub fn memory(&self) -> Memory {
+        if self.dirty & 1 == 0 { Memory::Zero } else { Memory::Used }
+    }
+}
+
+impl PageHeap {
+    /// Claims one pool.
+    pub fn claim_pool(&self) -> Option<ClaimedRun> {
+        self.claim(1, 1)
+    }
+
+    /// Claims `pools` consecutive pools of one arena, 1 to [`LARGEST_RUN_POOLS`], the first at a multiple of `step` pools.
+    ///
+    /// `None`: the OS gives no more, even after everything that lies free was given back.
+    pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
+        loop {
+            let ticket = self.asking.ticket();
+            let claim = |segment: &Segment| segment.claim(pools, step, &self.refaults);
+            if let Some(run) = self.find_in_segments(Kind::Open, claim) {
+                self.note_taken(&run, pools);
+                return Some(run);
+            }
+            let Some(_turn) = self.asking.begin(ticket) else { continue };
+            if self.grow() {
+                continue;
+            }
+            if let Some(remote) = self.claim_remote(pools, step) {
+                return Some(remote);
+            }
+            let grown = self.release_kept_memory() && self.grow();
+            if !grown {
+                return self.claim_late(pools, step);
+            }
+        }
+    }
+
+    /// Pools were claimed, some of which may be without memory.
+    pub(crate) fn note_taken(&self, run: &ClaimedRun, pools: u32) {
+        if run.dirty == 0 {
+            self.note_untouched(run.first, pools);
+        }
+        self.note_growth((pools - run.dirty.count_ones()) * SUBPAGES);
+    }
+
+    /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
+    #[cold]
+    fn claim_late(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        (0..LAST_TRIES).find_map(|_| {
+            let run = self.claim_anywhere(pools, step);
+            if run.is_none() {
+                spin_hint();
+            }
+            run
+        })
+    }
+
+    pub(crate) fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        self.index.find(Kind::Open, |segment| segment.claim(pools, step, &self.refaults))
+    }
+
+    /// Allocates `bytes` (at most [`LARGEST_RUN_POOLS`] pools) at a multiple of `align` (at most as many). The bit mask says which pools, from bit 0 on, may hold something.
+    pub fn allocate_large(&self, bytes: usize, align: usize) -> Option<(NonNull<u8>, u64)> {
+        let pools = bytes.div_ceil(POOL_BYTES) as u32;
+        let step = (align / POOL_BYTES).max(1) as u32;
+        let run = self.claim(pools, step)?;
+        self.note_growth(self.fill_run(&run, pools, bytes));
+        run.first.open_run(pools);
+        Some((run.first.base(), run.dirty))
+    }
+
+    /// A run that was used before is used whole again: it has no holes any more.
+    pub fn take_run_whole(&self, first: &Pool, pools: u32) {
+        // SAFETY: the run was claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(first) };
+        self.note_growth(segment.fill_holes(arena, run_mask(first.index().get() as u32, pools)));
+    }
+
+    /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's.
+    pub unsafe fn grow_large(&self, first: &Pool, bytes: usize) -> bool {
+        let Format::Run(old) = first.format() else { return false };
+        let (new, start) = (bytes.div_ceil(POOL_BYTES) as u32, first.index().get() as u32);
+        if new > LARGEST_RUN_POOLS as u32 || start + new > POOLS_PER_ARENA as u32 {
+            return false;
+        }
+        let more = run_mask(start + old, new - old);
+        // SAFETY: the run was claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(first) };
+        if !segment.pools[arena as usize].claim_exactly(more) {
+            return false;
+        }
+        first.open_run(new);
+        let dirty = more & segment.dirty(arena);
+        let clean = (more & !dirty).count_ones();
+        // The end of what it was may have gone back (`tail`).
+        let last = run_mask(start + old - 1, 1) & segment.dirty(arena);
+        self.note_growth(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
+        true
+    }
+}
+
+impl Segment {
+    pub(crate) fn claim(&self, pools: u32, step: u32, refaults: &Refaults) -> Option<ClaimedRun> {
+        loop {
+            let arena =
+                if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
+            let bits = &self.pools[arena as usize];
+            let dirty_before = if DIRTY_READ_AFTER_CLAIM { 0 } else { self.dirty(arena) };
+            if let Some(start) = bits.claim_run(pools, step, self.free_with_memory(arena)) {
+                self.open.clear_if(arena, || bits.glance() == 0);
+                let dirty = if DIRTY_READ_AFTER_CLAIM { self.dirty(arena) } else { dirty_before };
+                let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
+                refaults.note_claim(pools, dirty.count_ones());
+                // SAFETY: the arena was initialised before its bits could be claimed.
+                let first = unsafe { self.arena(arena).pool(pool_index(start)) };
+                return Some(ClaimedRun { first, dirty });
+            }
+        }
+    }
+
+    /// The arena with the fewest free pools, among those that have one with memory if there are any.
+    fn fullest_open(&self) -> Option<u32> {
+        let rank = |arena| {
+            let free = self.pools[arena as usize].glance().count_ones();
+            (self.free_with_memory(arena) == 0, free, arena)
+        };
+        let (_, _, arena) = bits_of(self.open.hints()).map(rank).filter(|(_, free, _)| *free != 0).min()?;
+        Some(arena)
+    }
+
+    /// The first arena that has such a run, one with memory if there is any: looking at all of them for the fullest took
+    /// four times as long.
+    fn first_with(&self, pools: u32, step: u32) -> Option<u32> {
+        let first = |free: &dyn Fn(u32) -> u64| {
+            bits_of(self.open.hints()).find(|arena| PoolBits::has_run(free(*arena), pools, step))
+        };
+        first(&|arena| self.free_with_memory(arena))
+            .or_else(|| first(&|arena| self.pools[arena as usize].glance()))
+    }
+}
+
+/// The indices of the set bits, lowest first.
+pub(crate) fn bits_of(mut word: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let bit = word.trailing_zeros();
+        word &= word.wrapping_sub(1);
+        (bit < 64).then_some(bit)
+    })
+}
+
+/// The runs of neighbouring set bits, lowest first.
+pub(crate) fn runs_of(mut word: u64) -> impl Iterator<Item = u64> {
+    core::iter::from_fn(move || {
+        let first = word.trailing_zeros();
+        let run = run_mask(first, (word.checked_shr(first)?).trailing_ones());
+        word &= !run;
+        Some(run)
+    })
+}
+
+/// `length` bits from `start` on.
+pub(crate) const fn run_mask(start: u32, length: u32) -> u64 {
+    if length == 0 { 0 } else { (u64::MAX >> (64 - length)) << start }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+    use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
+
+    const USABLE: usize = USABLE_POOLS.count_ones() as usize;
+
+    fn claim(page_heap: &PageHeap, pools: u32, step: u32) -> &'static Pool {
+        let run = page_heap.claim(pools, step).unwrap();
+        run.first.open_run(pools);
+        run.first
+    }
+
+    fn free(page_heap: &PageHeap, first: &Pool) {
+        // SAFETY: the runs of a test have one user, who gives each back once.
+        unsafe { page_heap.free_large(first) };
+    }
+
+    #[test]
+    fn runs_of_bits_end_at_gaps() {
+        assert_eq!(runs_of(0b1011_0110).collect::<Vec<_>>(), [0b110, 0b11_0000, 0b1000_0000]);
+        assert_eq!(runs_of(u64::MAX).collect::<Vec<_>>(), [u64::MAX]);
+        assert_eq!(runs_of(1 << 63).collect::<Vec<_>>(), [1 << 63]);
+        assert_eq!(runs_of(0).count(), 0);
+    }
+
+    fn arena_of(pool: &Pool) -> usize {
+        pool.base().addr().get() & !(ARENA_BYTES - 1)
+    }
+
+    #[test]
+    fn single_pools_come_from_the_fullest_arena_so_that_others_drain() {
+        static HEAP: PageHeap = PageHeap::new();
+        let pools: Vec<_> = (0..2 * USABLE).map(|_| claim(&HEAP, 1, 1)).collect();
+        let (first, second) = pools.split_at(USABLE);
+        assert_ne!(arena_of(first[0]), arena_of(second[0]));
+        first[..30].iter().chain(&second[..10]).for_each(|pool| free(&HEAP, pool));
+        assert!((0..10).all(|_| arena_of(claim(&HEAP, 1, 1)) == arena_of(second[0])));
+        assert_eq!(arena_of(claim(&HEAP, 1, 1)), arena_of(first[0]));
+    }
+
+    #[test]
+    fn memory_that_was_used_comes_before_untouched_memory_even_of_a_fuller_arena() {
+        static HEAP: PageHeap = PageHeap::new();
+        let pools: Vec<_> = (0..USABLE + 40).map(|_| claim(&HEAP, 1, 1)).collect();
+        pools[..30].iter().for_each(|pool| free(&HEAP, pool));
+        assert!((0..30).all(|_| HEAP.claim_pool().unwrap().dirty == 1));
+        assert_eq!(HEAP.claim_pool().unwrap().dirty, 0);
+    }
+
+    #[test]
+    fn a_run_of_memory_that_was_used_comes_before_untouched_memory_at_lower_addresses() {
+        static HEAP: PageHeap = PageHeap::new();
+        let first = claim(&HEAP, 4, 32);
+        free(&HEAP, first);
+        let run = HEAP.claim(4, 1).unwrap();
+        assert_eq!((run.first.index(), run.dirty), (first.index(), 0b1111));
+        assert_eq!(HEAP.claim(4, 1).unwrap().first.index().get(), 1);
+    }
+
+    #[test]
+    fn a_run_starts_at_a_multiple_of_its_step() {
+        static HEAP: PageHeap = PageHeap::new();
+        for step in [1, 2, 4, 8, 16, 32] {
+            for pools in [1, 3, step] {
+                let first = claim(&HEAP, pools, step);
+                assert_eq!(first.index().get() % step as usize, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_grows_over_free_neighbours_only() {
+        static HEAP: PageHeap = PageHeap::new();
+        let first = claim(&HEAP, 2, 1);
+        let behind = claim(&HEAP, 1, 1);
+        let grow = |pools: usize| {
+            // SAFETY: the runs of a test have one user.
+            unsafe { HEAP.grow_large(first, pools * POOL_BYTES) }
+        };
+        assert!(!grow(3));
+        free(&HEAP, behind);
+        assert!(grow(3));
+        assert_eq!(first.format(), Format::Run(3));
+        assert!(grow(LARGEST_RUN_POOLS));
+        assert!(!grow(LARGEST_RUN_POOLS + 1));
+    }
+
+    #[test]
+    fn no_run_grows_beyond_its_arena() {
+        static HEAP: PageHeap = PageHeap::new();
+        let pools: Vec<_> = (0..USABLE).map(|_| claim(&HEAP, 1, 1)).collect();
+        let last = *pools.iter().max_by_key(|pool| pool.index().get()).unwrap();
+        pools.iter().filter(|pool| !core::ptr::eq(**pool, last)).for_each(|pool| free(&HEAP, pool));
+        // SAFETY: the runs of a test have one user.
+        assert!(!unsafe { HEAP.grow_large(last, 2 * POOL_BYTES) });
+    }
+
+    #[test]
+    fn the_tail_of_a_run_that_shrinks_is_free_for_others_and_counts_as_used_before() {
+        static HEAP: PageHeap = PageHeap::new();
+        let first = claim(&HEAP, 8, 1);
+        // SAFETY: the runs of a test have one user, who uses the tail no more.
+        unsafe { HEAP.shrink_large(first, 3 * POOL_BYTES) };
+        assert_eq!(first.format(), Format::Run(3));
+        let tail = HEAP.claim(5, 1).unwrap();
+        assert_eq!(tail.first.index().get(), first.index().get() + 3);
+        assert_eq!(tail.dirty, 0b11111);
+    }
+}

@@ -1,0 +1,152 @@
+//! Giving pools back: to the arena when they are empty, to nobody when blocks still live. Both are then found under their class.
+//!
+//! Does not know: when memory goes back to the OS; `purge` does.
+
+use crate::misuse;
+use crate::page_heap::PageHeap;
+use crate::pools::affine::FREED_ARE_OFFERED;
+use crate::pools::claim::run_mask;
+use crate::segments::segment::Segment;
+use strata_core::arena;
+use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
+use strata_core::pool::{Format, Freed, OwnedPool, Pool};
+use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::{
+    ABANDON_PUBLISHES, CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, PUBLISH_AFTER_DISOWN,
+};
+
+impl PageHeap {
+    /// Gives a pool without live blocks back to its arena.
+    pub fn release_pool(&self, pool: OwnedPool) {
+        let format = pool.format();
+        let place = pool.into_raw();
+        // SAFETY: pool headers are never unmapped.
+        let first: &'static Pool = unsafe { place.as_ref() };
+        if !CLOSE_BEFORE_RELEASE {
+            // SAFETY: a seeded fault: the pool is not closed yet.
+            unsafe { self.release_run(first, 1) };
+        }
+        // SAFETY: made a word of above.
+        let (_, untouched) = unsafe { OwnedPool::from_raw(place) }.close();
+        self.peak.note_purge(untouched.into());
+        if CLOSE_BEFORE_RELEASE {
+            // SAFETY: closed; the token was the caller's, who has it no more.
+            unsafe { self.release_run(first, 1) };
+        }
+        if let Format::Blocks(class) = format
+            && FREED_ARE_OFFERED
+        {
+            publish(class, first);
+        }
+    }
+
+    /// Gives a large allocation back.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's, who does not use it again.
+    pub unsafe fn free_large(&self, first: &Pool) {
+        let Format::Run(pools) = first.format() else {
+            debug_assert!(false, "not a large allocation");
+            return;
+        };
+        first.close_run();
+        // SAFETY: closed; the caller's promise.
+        unsafe { self.release_run(first, pools) };
+    }
+
+    /// Gives the tail of a large allocation back.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's, who does not use anything behind `bytes` again.
+    pub unsafe fn shrink_large(&self, first: &Pool, bytes: usize) {
+        let Format::Run(old) = first.format() else { return };
+        let new = bytes.div_ceil(POOL_BYTES).max(1) as u32;
+        if new >= old {
+            return;
+        }
+        first.open_run(new);
+        let start = first.index().get() as u32 + new;
+        debug_assert!(start < POOLS_PER_ARENA as u32);
+        // SAFETY: the tail's headers are idle: only the first pool of a run has a format.
+        let tail = unsafe { first.arena().pool(crate::segments::segment::pool_index(start)) };
+        // SAFETY: the caller's promise.
+        unsafe { self.release_run(tail, old - new) };
+    }
+
+    /// # Safety
+    /// - The run of `pools` idle pools from `first` on is the caller's, who does not use it again.
+    unsafe fn release_run(&self, first: &Pool, pools: u32) {
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(first) };
+        let mask = run_mask(first.index().get() as u32, pools);
+        if DIRTY_BEFORE_RELEASE {
+            segment.mark_dirty(arena, mask);
+        }
+        if segment.pools[arena as usize].release(mask) == 0 {
+            segment.set_open(arena);
+        }
+        if !DIRTY_BEFORE_RELEASE {
+            segment.mark_dirty(arena, mask);
+        }
+        self.refaults.note_release(pools);
+        self.schedule_purge();
+    }
+
+    /// Lets go of a pool that the caller does not want: without live blocks it goes back to its arena, else it is unowned from
+    /// now on, and published if it has room.
+    pub fn abandon(&self, pool: OwnedPool) {
+        let Format::Blocks(class) = pool.format() else { return };
+        let place: *const Pool = &raw const *pool;
+        // SAFETY: pool headers are never unmapped, whoever owns the pool.
+        let set_bit = || publish(class, unsafe { &*place });
+        let mut pool = pool;
+        loop {
+            if pool.live() == 0 {
+                return self.release_pool(pool);
+            }
+            if !PUBLISH_AFTER_DISOWN && pool.has_room(class) {
+                set_bit();
+            }
+            match pool.disown(class) {
+                Ok(is_published) => {
+                    if is_published && PUBLISH_AFTER_DISOWN && ABANDON_PUBLISHES {
+                        set_bit();
+                    }
+                    return;
+                }
+                Err(still_owned) => pool = still_owned,
+            }
+            if pool.collect() == Freed::TooMany {
+                self.end_for_a_double_free(&pool);
+            }
+        }
+    }
+}
+
+impl PageHeap {
+    /// Purge passes abandon pools, too.
+    #[cold]
+    fn end_for_a_double_free(&self, pool: &Pool) -> ! {
+        if self.purge_thread.berth().is_here() {
+            misuse::freed_twice_seen_by_purge_thread(pool);
+        }
+        misuse::freed_twice(pool)
+    }
+
+    /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass come to it sooner or later.
+    #[cold]
+    pub fn publish_room(&self, class: SizeClass, pool: &Pool) {
+        publish(class, pool);
+        self.schedule_decommit();
+    }
+}
+
+/// Sets the bit of a pool of `class` that is published, or free: of the header only the place is used.
+pub(crate) fn publish(class: SizeClass, pool: &Pool) {
+    // SAFETY: the pool of an initialised arena.
+    let bitmap = unsafe { arena::abandoned(pool.arena()) };
+    // SAFETY: as above.
+    let (segment, index) = unsafe { Segment::of(pool) };
+    bitmap.publish(class, pool.index());
+    segment.set_published(class, index);
+}

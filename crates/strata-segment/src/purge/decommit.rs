@@ -1,0 +1,346 @@
+//! Giving back the free pages inside unowned pools in which something lives.
+//!
+//! ```text
+//!   published ──claim──► ours ──in use of late?──► idle ──the next pass──► holes, pages purged ──► abandoned again
+//! ```
+//!
+//! Nearly every pool with free blocks is unowned, so a purge pass reaches them whoever used them last and whether that thread sleeps.
+//! The same happens when the program takes more memory than ever (`peak`). No pages go that were in use since the pass before; and
+//! passes that the clock makes take nothing while memory is in refaults.
+//!
+//! I1  Whoever decommits owns the pool, so no list changes under it; what others give back meanwhile waits in the pool's word.
+//! I2  Blocks are off the list before their pages are purged, so no link is lost.
+//!
+//! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_decommit.rs`. Decisions 0010, 0019, 0023.
+
+use crate::page_heap::PageHeap;
+use crate::pools::claim::bits_of;
+use crate::purge::pass::Which;
+use crate::segments::index::Kind;
+use crate::segments::segment::Segment;
+use core::ops::Range;
+use strata_core::address::PoolIndex;
+use strata_core::arena;
+use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES};
+use strata_core::size_class::SizeClass;
+use strata_core::sync::Ordering::Relaxed;
+use strata_core::sync::mutation::{DECOMMIT_CLAIMS, DECOMMIT_LETS_GO, DECOMMIT_RECHECKS};
+use strata_os::{machine, memory};
+
+/// Which pools are worth it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scope {
+    /// Those in use since the last pass are left alone.
+    Idle,
+    /// All that may have free pages.
+    All,
+    /// Those not in use since the last pass but one, until as much went as the program grew by (`peak`).
+    Peak,
+}
+
+impl Scope {
+    /// Passes before this one that a pool must have been idle for. Steps above the peak come as fast as the program grows: where one was
+    /// enough, `churn` had nearly twice as many page faults for the same peak.
+    const fn idle_passes(self) -> u32 {
+        match self {
+            Self::Idle | Self::All => 1,
+            Self::Peak => 2,
+        }
+    }
+}
+
+impl PageHeap {
+    /// Purge passes that gave memory back, since the start.
+    #[inline]
+    pub fn passes(&self) -> u64 {
+        self.counters.passes.get()
+    }
+
+    /// Inspects a pool of `class` that has live blocks; `true` if another pass may find more.
+    fn decommit_in(&self, class: SizeClass, pool: &OwnedPool, scope: Scope) -> bool {
+        match (pool.inspect(class, scope.idle_passes()), scope) {
+            (Inspected::Leave, _) => {}
+            (Inspected::Again, Scope::Idle | Scope::Peak) => return true,
+            (Inspected::Again, Scope::All) | (Inspected::Decommit, _) => {
+                let subpages = pool.decommit(class, machine::page_size());
+                self.purge_subpages(pool, subpages, scope);
+            }
+        }
+        if scope == Scope::Peak && !self.is_enough(scope) {
+            self.decommit_tail(class, pool);
+        }
+        false
+    }
+
+    /// Whether a pass has done what it was for.
+    fn is_enough(&self, scope: Scope) -> bool {
+        scope == Scope::Peak && self.peak.wanted() == 0
+    }
+
+    /// Gives back what lies behind the blocks of a pool. It has been of no use so far, whatever the blocks are: most classes of
+    /// a thread never need a second page.
+    fn decommit_tail(&self, class: SizeClass, pool: &OwnedPool) {
+        let subpages = pool.decommit_tail(class, machine::page_size());
+        self.purge_subpages(pool, subpages, Scope::Peak);
+    }
+
+    fn purge_subpages(&self, pool: &OwnedPool, subpages: u32, scope: Scope) {
+        if subpages == 0 {
+            return;
+        }
+        match scope {
+            Scope::Peak => self.peak.note_decommit(subpages.count_ones().into()),
+            Scope::Idle | Scope::All => self.peak.note_purge(subpages.count_ones().into()),
+        }
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(pool) };
+        segment.shun_huge_pages(arena);
+        let mut pages = pages_over(subpages, machine::page_size());
+        while let Some(start) = bits_of(pages.into()).next() {
+            let length = (!(pages >> start)).trailing_zeros();
+            let gone = subpages >> start & ((1 << length) - 1);
+            // SAFETY: whole pages of a pool that is ours (I1), of which every block is free and on no list (I2).
+            unsafe { self.purge_part(pool, start..start + length, gone.count_ones()) };
+            pages &= u32::MAX << (start + length);
+        }
+    }
+
+    /// Gives a part of a pool back by one call, and counts it: so many of its `subpages` held something. Whether it went.
+    ///
+    /// # Safety
+    /// - The part is whole pages of a pool of the caller's, and holds nothing that anybody uses.
+    pub(crate) unsafe fn purge_part(&self, pool: &Pool, subpages: Range<u32>, gone: u32) -> bool {
+        // SAFETY: within the pool.
+        let start = unsafe { pool.base().byte_add(subpages.start as usize * SUBPAGE_BYTES) };
+        // SAFETY: the caller's promise.
+        let went = unsafe { memory::purge(start, subpages.len() * SUBPAGE_BYTES) };
+        if went {
+            self.counters.purged_bytes.add(u64::from(gone) * SUBPAGE_BYTES as u64);
+        }
+        self.counters.purge_calls.add(1);
+        went
+    }
+
+    /// Subpages that had no memory were taken. A new peak has the next [`tick`](Self::tick) decommit free pages inside unowned
+    /// pools: when the caller has its block in hand.
+    #[inline]
+    pub fn note_growth(&self, subpages: u32) {
+        if subpages != 0 {
+            self.peak.grow(subpages.into());
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn decommit_for_peak(&self) {
+        // Relaxed: a number that stands alone.
+        if self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX {
+            self.decommit_published(Scope::Peak);
+        }
+    }
+
+    /// Inspects every unowned pool that has room; whether another pass may find more.
+    pub(crate) fn decommit_unowned(&self, which: Which) -> bool {
+        let scope = match which {
+            Which::Nothing => return self.may_decommit(),
+            Which::Idle => Scope::Idle,
+            Which::All => Scope::All,
+        };
+        self.counters.passes.add(1);
+        self.decommit_published(scope)
+    }
+
+    /// Whether some pass may find pages to give back.
+    fn may_decommit(&self) -> bool {
+        SizeClass::all().any(|class| {
+            self.index.find(Kind::Abandoned(class), |segment| segment.may_decommit(class)).is_some()
+        })
+    }
+
+    fn decommit_published(&self, scope: Scope) -> bool {
+        let mut left = false;
+        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
+            for class in SizeClass::all().rev() {
+                if self.is_enough(scope) {
+                    return left;
+                }
+                for arena in bits_of(segment.abandoned_summary(class).hints()) {
+                    left |= self.decommit_in_arena(segment, arena, class, scope);
+                }
+            }
+        }
+        left
+    }
+
+    fn decommit_in_arena(&self, segment: &Segment, arena: u32, class: SizeClass, scope: Scope) -> bool {
+        segment
+            .seem_published(arena, class)
+            .fold(false, |left, pool| left | self.decommit_if_unowned(pool, class, scope))
+    }
+
+    fn decommit_if_unowned(&self, pool: &'static Pool, class: SizeClass, scope: Scope) -> bool {
+        if !seems_worth_it(pool, class, scope) {
+            return false;
+        }
+        let owned = if DECOMMIT_CLAIMS {
+            pool.claim()
+        } else {
+            // SAFETY: a seeded fault: nobody made sure of it.
+            Some(unsafe { OwnedPool::from_raw(pool.into()) })
+        };
+        let Some(owned) = owned else { return false };
+        // The bit may be stale: the pool may serve another class by now.
+        let is_of_class = !DECOMMIT_RECHECKS || owned.format() == Format::Blocks(class);
+        let left = is_of_class && self.decommit_in(class, &owned, scope);
+        if DECOMMIT_CLAIMS && DECOMMIT_LETS_GO {
+            self.abandon(owned);
+        }
+        left
+    }
+}
+
+/// Whether a pool seems to be unowned, and to have pages for a pass to give back.
+fn seems_worth_it(pool: &Pool, class: SizeClass, scope: Scope) -> bool {
+    pool.remote().glance().is_unowned() && (scope == Scope::Peak || pool.glance_worth_decommitting(class))
+}
+
+impl Segment {
+    /// Something, if a pass may find pages to give back among the unowned pools of `class`.
+    fn may_decommit(&self, class: SizeClass) -> Option<()> {
+        let mut arenas = bits_of(self.abandoned_summary(class).hints());
+        let is_worth_it = |pool| seems_worth_it(pool, class, Scope::All);
+        arenas.any(|arena| self.seem_published(arena, class).any(is_worth_it)).then_some(())
+    }
+
+    /// The pools of an arena that have a bit in its bitmap and are not free.
+    fn seem_published(&self, arena: u32, class: SizeClass) -> impl Iterator<Item = &'static Pool> {
+        let (taken, place) = (self.taken(arena), self.arena(arena));
+        // SAFETY: a raised bit means an initialised arena.
+        let published = unsafe { arena::abandoned(place) }.glance(class) & taken;
+        let indices = bits_of(published).filter_map(|bit| PoolIndex::new(bit as usize));
+        // SAFETY: a pool of an initialised arena; its header is never unmapped.
+        indices.map(move |index| -> &'static Pool { unsafe { place.pool(index) } })
+    }
+}
+
+/// The pages, whole, that subpages are to go of: where a page is longer than a subpage, the rest of it are holes already.
+pub(crate) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
+    let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
+    let page = (1 << subpages_a_page) - 1;
+    let first_of_page = |subpage| subpage & !(subpages_a_page - 1);
+    bits_of(subpages.into()).fold(0, |pages, subpage| pages | page << first_of_page(subpage))
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use core::ptr::NonNull;
+    use std::vec::Vec;
+    use strata_core::block::{BlockPtr, Chain};
+
+    /// An unowned pool whose second half is free: every block was written, those of the second half were freed.
+    fn half_free_pool(page_heap: &PageHeap, class: SizeClass) -> &'static Pool {
+        let run = page_heap.claim_pool().unwrap();
+        let (pool, owned) = (run.first, run.open(class, 0));
+        let count = Pool::capacity(class);
+        for index in 0..count {
+            let block = owned.carve_untouched(class).unwrap();
+            // SAFETY: ours, of this length.
+            unsafe { block.as_non_null().write_bytes(0xa5, class.block_bytes()) };
+            if index >= count / 2 {
+                // SAFETY: ours; blocks of the first half live.
+                let _ = unsafe { owned.put(Chain::of(block)) };
+            }
+        }
+        page_heap.abandon(owned);
+        pool
+    }
+
+    #[test]
+    fn a_page_goes_whole_although_some_of_it_are_holes_already() {
+        assert_eq!(pages_over(0b1001_0010, 4 << 10), 0b1001_0010);
+        assert_eq!(pages_over(0b1000_0010_0000, 16 << 10), 0b1111_1111_0000);
+        assert_eq!(pages_over(1 << 15, 64 << 10), 0xffff);
+    }
+
+    const HALF_A_POOL: u64 = (strata_core::layout::POOL_BYTES / 2) as u64;
+
+    #[test]
+    fn free_pages_of_an_unowned_pool_go_when_it_was_idle_for_a_pass() {
+        static HEAP: PageHeap = PageHeap::new();
+        let pool = half_free_pool(&HEAP, SizeClass::of(1024));
+        assert!(HEAP.decommit_unowned(Which::Idle), "it was in use of late");
+        assert_eq!(HEAP.purged_bytes(), 0);
+        assert!(!HEAP.decommit_unowned(Which::Idle));
+        assert_eq!(HEAP.purged_bytes(), HALF_A_POOL);
+        assert_eq!(HEAP.snapshot().purge_calls, 1, "neighbours go by one call");
+        assert!(!HEAP.decommit_unowned(Which::All));
+        assert_eq!(HEAP.purged_bytes(), HALF_A_POOL, "what went is not given back again");
+        // SAFETY: the first block lives, and is read as it was written.
+        assert_eq!(unsafe { pool.base().read() }, 0xa5);
+    }
+
+    #[test]
+    fn free_pages_of_an_unowned_pool_go_when_the_program_takes_more_than_ever() {
+        static HEAP: PageHeap = PageHeap::new();
+        half_free_pool(&HEAP, SizeClass::of(1024));
+        // Three steps of 1 MiB, the first two of which find that nobody takes blocks from the pool.
+        let purged = [(); 3].map(|()| {
+            HEAP.note_growth(256);
+            HEAP.tick();
+            HEAP.purged_bytes()
+        });
+        assert_eq!(purged, [0, 0, HALF_A_POOL]);
+    }
+
+    #[test]
+    fn nothing_goes_when_purging_is_off_whatever_the_peak() {
+        static HEAP: PageHeap = PageHeap::new();
+        HEAP.set_purge_delay(u64::MAX);
+        half_free_pool(&HEAP, SizeClass::of(1024));
+        (0..10).for_each(|_| HEAP.note_growth(1000));
+        HEAP.tick();
+        assert_eq!(HEAP.purged_bytes(), 0);
+    }
+
+    #[test]
+    fn a_pool_whose_pages_went_is_unowned_again_and_published() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(1024);
+        let pool = half_free_pool(&HEAP, class);
+        assert!(!HEAP.decommit_unowned(Which::All));
+        let adopted = HEAP.adopt(class, 0).unwrap();
+        assert!(core::ptr::eq(&raw const *adopted, pool));
+        assert_eq!(adopted.live(), Pool::capacity(class) / 2);
+    }
+
+    #[test]
+    fn where_only_free_pools_have_bits_no_pass_is_wanted() {
+        static HEAP: PageHeap = PageHeap::new();
+        let class = SizeClass::of(1024);
+        half_free_pool(&HEAP, class);
+        assert!(HEAP.pass(Which::Nothing), "a pool has free pages");
+        let owned = HEAP.adopt(class, 0).unwrap();
+        let live = owned.live();
+        let mut blocks = Vec::new();
+        assert_eq!(owned.take(live, |block| blocks.push(block)), live);
+        // The first half, which was never freed: as if the program did.
+        let first = (0..live).map(|index| owned.base().as_ptr().wrapping_add(index as usize * 1024));
+        let all = first.map(|start| BlockPtr::from_address(NonNull::new(start).unwrap())).chain(blocks);
+        // SAFETY: all blocks of the pool, each once.
+        all.for_each(|block| _ = unsafe { owned.put(Chain::of(block)) });
+        HEAP.release_pool(owned);
+        assert!(HEAP.has_published(class), "its class is offered the free pool");
+        while HEAP.pass(Which::Idle) {}
+        assert!(!HEAP.pass(Which::Nothing));
+    }
+
+    #[test]
+    fn a_pool_that_somebody_owns_is_left_alone() {
+        static HEAP: PageHeap = PageHeap::new();
+        let pool = half_free_pool(&HEAP, SizeClass::of(1024));
+        let _held = pool.claim().unwrap();
+        assert!(!HEAP.decommit_unowned(Which::All));
+        assert_eq!(HEAP.purged_bytes(), 0);
+    }
+}

@@ -1,0 +1,148 @@
+//! What the purge thread does while it is there, when it comes, and when it goes.
+//!
+//! ```text
+//!   something was freed ──► a pass is due, much lies free, none runs ──► started ──► passes ──► nothing left, or little ──► exits
+//! ```
+//!
+//! D1  Its only duty is that of every thread: to make a pass when one is due. So nothing is lost if it is late or missing, as in the
+//!     child of a fork: the next caller of the allocator makes it instead.
+//! D2  A pass that is scheduled while it exits is made, if it is for much: the purge thread exits, fences, and reads `due`; who sets
+//!     `due` fences, and reads the word. One of the two sees the other's write.
+//!
+//! Does not know: how a pass is made; `schedule` does. Model: `loom-tests/tests/p20_purge_thread.rs`; mutant `purge_thread_exits_unseen`.
+//! Decision 0008.
+
+use crate::page_heap::PageHeap;
+use strata_core::sync::mutation::EXIT_FENCES;
+use strata_core::sync::{Ordering::Relaxed, Ordering::SeqCst, fence};
+use strata_os::clock;
+use strata_os::kernel_thread::Refusal;
+
+/// How long a pass may be overdue before others do the purge thread's work.
+const GRACE_MS: u64 = 100;
+
+/// Between two passes, however short the delay.
+const BREATH_MS: u64 = 2;
+
+/// A pass that gives back less has been of no use, and after so many of them in a row the purge thread goes, although some pools that
+/// are in use may have more another time: they are left to whoever calls the allocator.
+const LITTLE_BYTES: u64 = 1 << 20;
+const IDLE_PASSES: u32 = 4;
+
+impl PageHeap {
+    /// The purge thread's work: makes passes when they are due, sleeps otherwise; ends when there is nothing to give back, or little to be
+    /// had, and `may_go` says so, or when the library goes.
+    pub fn run_purge_thread(&self, may_go: impl Fn() -> bool) {
+        let mut idle_passes = 0;
+        while self.purge_thread.may_run() {
+            let now = clock::milliseconds_past_the_c_library();
+            match self.next_pass() {
+                None if may_go() => {
+                    if self.exits_for_good() {
+                        return;
+                    }
+                }
+                None => self.purge_thread.park(None),
+                Some(due) if now < due => self.purge_thread.park(Some(due - now)),
+                Some(due) => {
+                    let is_idle = self.pass_as_purge_thread(due, now) < LITTLE_BYTES;
+                    idle_passes = if is_idle { idle_passes + 1 } else { 0 };
+                    if idle_passes > IDLE_PASSES && self.is_no_more_use() && may_go() && self.exits_for_good()
+                    {
+                        return;
+                    }
+                    self.purge_thread.park(Some(BREATH_MS));
+                }
+            }
+        }
+    }
+
+    /// Whether there is not much to give back, but for what pools in use may have.
+    fn is_no_more_use(&self) -> bool {
+        self.refaults.note_parts_gone(self.refaults.parts());
+        !self.has_much_to_give_back()
+    }
+
+    /// Exits, unless a pass was scheduled meanwhile that no other thread will make (D2).
+    fn exits_for_good(&self) -> bool {
+        if !self.purge_thread.exit() {
+            return true;
+        }
+        exit_fence();
+        self.next_pass().is_none() || !self.has_much_to_give_back() || !self.purge_thread.resume()
+    }
+
+    /// When the next pass is due, if the purge thread is to make any.
+    fn next_pass(&self) -> Option<u64> {
+        self.purge_schedule.due().filter(|_| self.is_purge_thread_wanted())
+    }
+
+    /// Whether the user wants one.
+    fn is_purge_thread_wanted(&self) -> bool {
+        // Relaxed: a number that stands alone; a change unparks the thread.
+        self.tuning.purge_thread.load(Relaxed) != 0
+    }
+
+    /// Whether there can be a purge thread, be there one or not.
+    pub(crate) fn may_have_purge_thread(&self) -> bool {
+        self.purge_thread.berth().can_start()
+            && self.is_purge_thread_wanted()
+            && !self.purge_thread.is_refused()
+    }
+
+    /// Whether a pass that is due can be left to the purge thread.
+    pub(crate) fn is_left_to_the_purge_thread(&self, due: u64, now: u64) -> bool {
+        now < due.saturating_add(GRACE_MS) && self.is_purge_thread_wanted() && self.purge_thread.is_running()
+    }
+
+    /// Whether there is much to give back, and nobody who would do it if the program fell silent now: a load, if nothing is due.
+    #[inline]
+    fn wants_purge_thread(&self) -> bool {
+        self.next_pass().is_some() && self.is_worth_a_purge_thread()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_worth_a_purge_thread(&self) -> bool {
+        // Relaxed: a number that stands alone.
+        let ever = self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX;
+        ever && self.purge_thread.is_missing() && self.has_much_to_give_back()
+    }
+
+    /// Has a purge thread come where that is worth it: after something was freed, and on slow paths. A load, if nothing is due.
+    #[inline]
+    pub fn ensure_purge_thread(&self) {
+        if self.purge_thread.berth().can_start() && self.wants_purge_thread() {
+            self.spawn_purge_thread();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn spawn_purge_thread(&self) {
+        if !self.purge_thread.claim_start() {
+            return;
+        }
+        // SAFETY: the one that claimed the start is alone with the berth (I1 of `PurgeThread`).
+        match unsafe { self.purge_thread.berth().start() } {
+            Ok(()) => self.purge_thread.started(),
+            Err(Refusal::Occupied) => self.purge_thread.put_off(),
+            Err(Refusal::Refused) => self.purge_thread.refuse(),
+        }
+    }
+
+    /// Switches the purge thread on or off; one that is there goes.
+    pub fn set_purge_thread(&self, wanted: u64) {
+        // Relaxed: a number that stands alone.
+        self.tuning.purge_thread.store(wanted, Relaxed);
+        self.purge_thread.wake();
+    }
+}
+
+/// Orders everything before it before everything after it, for the two events of D2.
+pub(crate) fn exit_fence() {
+    if EXIT_FENCES {
+        // SeqCst: purge thread "leaves | reads due" against releaser "sets due | reads the word" (D2).
+        fence(SeqCst);
+    }
+}

@@ -1,0 +1,307 @@
+//! Giving memory back to the OS while keeping the addresses (protocol 6).
+//!
+//! ```text
+//!   free + dirty ──pass──► idle_once ──pass──► idle_twice ──pass──► claimed ─► purged, clean ─► free
+//! ```
+//!
+//! A pool that was free and dirty at three passes in a row is purged; the passes are half a delay apart, so memory that cycles
+//! is left alone. When a pass comes, and who makes it: `schedule`.
+//!
+//! I1  The purger holds the claim of what it purges, exactly like an allocator would; so nobody else touches it, and the
+//!     bit comes back only after the memory is zero and marked clean.
+//!
+//! I2  What was purged lazily stays dirty, since it reads as its old contents or as zero; `lazy` keeps the passes from purging it
+//!     again, until it is used or all free memory has to go at once.
+//!
+//! Does not know: who allocates, time. Models: `loom-tests/tests/p9_purge.rs`.
+//! Idea: delayed purging (mimalloc), here with passes instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
+
+use crate::page_heap::PageHeap;
+use crate::pools::claim::{bits_of, run_mask};
+use crate::segments::segment::{Segment, pool_index};
+use core::ptr::NonNull;
+use strata_core::layout::POOL_BYTES;
+use strata_core::pool::SUBPAGES;
+use strata_core::sync::Ordering::Relaxed;
+use strata_core::sync::mutation::{LAZY_STAYS_DIRTY, PURGE_CLAIMS, PURGE_CLEANS_FIRST};
+use strata_os::memory;
+
+/// Which free memory to give back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Which {
+    /// None: only note what is free.
+    Nothing,
+    /// What was free at the last two passes already.
+    Idle,
+    /// All of it.
+    All,
+}
+
+impl Which {
+    /// The part of `idle` that is to go, where `idle_twice` was free at the last two passes.
+    pub(crate) fn among(self, idle: u64, idle_twice: u64) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Idle => idle & idle_twice,
+            Self::All => idle,
+        }
+    }
+}
+
+/// How memory goes that lay free for the delay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u64)]
+pub enum PurgeWay {
+    /// At once: it is resident no longer.
+    Now = 0,
+    /// When the kernel needs some: it is resident until then, and cheaper to use again.
+    Lazily = 1,
+}
+
+impl PageHeap {
+    /// How a pass gives back: what has to go at once never goes lazily.
+    fn way(&self, which: Which) -> PurgeWay {
+        // Relaxed: a number that stands alone.
+        let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::Lazily as u64;
+        if lazily && which != Which::All { PurgeWay::Lazily } else { PurgeWay::Now }
+    }
+
+    /// Changes how memory goes. What went lazily goes for good once that is not wanted any more.
+    pub fn set_purge_way(&self, way: u64) {
+        // Relaxed: a number that stands alone.
+        self.tuning.purge.store(way, Relaxed);
+        self.schedule_purge();
+    }
+
+    /// Gives everything back that lies free, at once. Returns the bytes purged or unmapped.
+    pub fn purge_all(&self) -> u64 {
+        let before = self.purged_bytes();
+        self.pass(Which::All);
+        self.purged_bytes() - before
+    }
+
+    /// The same, and the addresses of what nobody uses.
+    pub fn trim(&self) -> u64 {
+        let before = self.purged_bytes();
+        self.purge_all();
+        self.give_up_addresses();
+        self.purged_bytes() - before
+    }
+
+    /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
+    pub(crate) fn release_kept_memory(&self) -> bool {
+        self.request_flush();
+        self.purge_all() > 0
+    }
+
+    /// One pass over everything; whether something free is left that may hold memory.
+    pub(crate) fn pass(&self, which: Which) -> bool {
+        let mut left = self.huge_cache.age(which, &self.unmapping());
+        self.huge_limit.turn(self.counters.huge_bytes.get());
+        let way = self.way(which);
+        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
+            if self.purge_thread.is_closed() && which != Which::All {
+                return false;
+            }
+            for arena in segment.committed_arenas() {
+                left |= self.purge_arena(segment, arena, which, way);
+            }
+        }
+        left | self.decommit_unowned(which)
+    }
+
+    fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {
+        let (idle_once, idle_twice) =
+            (&segment.idle_once[arena as usize], &segment.idle_twice[arena as usize]);
+        let idle = || way.to_go(segment, arena);
+        let wanted = which.among(idle(), idle_twice.get());
+        let refused = wanted & !self.purge_among(segment, arena, wanted, way);
+        let left = idle();
+        idle_twice.set(left & idle_once.get());
+        idle_once.set(left);
+        // What the OS keeps, locked pages for one, is no reason for another pass; it is tried when something else is.
+        left & !refused != 0
+    }
+
+    /// Purges those of the `wanted` pools that are still free; which of them it did.
+    pub(crate) fn purge_among(&self, segment: &Segment, arena: u32, wanted: u64, way: PurgeWay) -> u64 {
+        let bits = &segment.pools[arena as usize];
+        let claimed =
+            if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
+        let Some(claimed) = claimed else { return 0 };
+        if !PURGE_CLEANS_FIRST {
+            bits.release(claimed);
+        }
+        let purged = self.purge_pools(segment, arena, claimed, way);
+        if way == PurgeWay::Now || !LAZY_STAYS_DIRTY {
+            segment.mark_clean(arena, purged);
+        } else {
+            segment.mark_lazy(arena, purged);
+        }
+        if PURGE_CLEANS_FIRST && PURGE_CLAIMS && bits.release(claimed) == 0 {
+            segment.set_open(arena);
+        }
+        purged
+    }
+
+    /// Purges the claimed pools, each run of neighbours by one call; returns those for which that was done.
+    fn purge_pools(&self, segment: &Segment, arena: u32, mut claimed: u64, way: PurgeWay) -> u64 {
+        let mut purged = 0;
+        segment.shun_huge_pages(arena);
+        while let Some(start) = bits_of(claimed).next() {
+            let length = (!(claimed >> start)).trailing_zeros();
+            let run = run_mask(start, length);
+            let (base, bytes) =
+                (segment.arena(arena).pool_base(pool_index(start)), length as usize * POOL_BYTES);
+            // SAFETY: committed, and ours by the claim (I1); a free pool's contents are nobody's.
+            if unsafe { way.purge(base, bytes) } {
+                purged |= run;
+                self.note_purged(segment, arena, run, way);
+            }
+            self.counters.purge_calls.add(1);
+            claimed &= !run;
+        }
+        purged
+    }
+
+    /// What went lazily is not gone yet, and is not refaulted. Of the others only those that were dirty had been taken before, but
+    /// for their holes.
+    pub(crate) fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
+        if way == PurgeWay::Now {
+            let dirty = run & segment.dirty(arena);
+            let subpages = dirty.count_ones() * SUBPAGES - segment.fill_holes(arena, dirty);
+            self.peak.note_purge(subpages.into());
+            self.counters.purged_bytes.add(u64::from(run.count_ones()) * POOL_BYTES as u64);
+            self.counters.purged_pools.add(run.count_ones().into());
+        }
+    }
+}
+
+impl PurgeWay {
+    /// The free pools of an arena that are to go this way.
+    fn to_go(self, segment: &Segment, arena: u32) -> u64 {
+        match self {
+            Self::Now => segment.free_with_memory(arena),
+            Self::Lazily => segment.free_with_memory(arena) & !segment.lazy(arena),
+        }
+    }
+
+    /// Gives a range back.
+    ///
+    /// # Safety
+    /// - As for [`memory::purge`].
+    unsafe fn purge(self, start: NonNull<u8>, bytes: usize) -> bool {
+        match self {
+            // SAFETY: the caller's promise.
+            Self::Now => unsafe { memory::purge(start, bytes) },
+            // SAFETY: as above.
+            Self::Lazily => unsafe { memory::purge_lazily(start, bytes) },
+        }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::pool::Pool;
+
+    /// Dirties one pool and frees it; whether a claim of it found it clean.
+    fn dirty_a_pool(page_heap: &PageHeap) -> bool {
+        let (start, dirty) = page_heap.allocate_large(POOL_BYTES, 1).unwrap();
+        // SAFETY: allocated just now.
+        unsafe { start.write_bytes(0xa5, POOL_BYTES) };
+        // SAFETY: the base of a pool of an arena.
+        let pool = unsafe { Pool::of_base(start) };
+        // SAFETY: ours, and used no more.
+        unsafe { page_heap.free_large(pool) };
+        dirty == 0
+    }
+
+    fn dirty_pools(page_heap: &PageHeap) -> u64 {
+        page_heap.snapshot().dirty_pools
+    }
+
+    #[test]
+    fn a_pool_is_purged_when_it_was_free_at_three_passes() {
+        static HEAP: PageHeap = PageHeap::new();
+        assert!(dirty_a_pool(&HEAP));
+        assert_eq!(dirty_pools(&HEAP), 1);
+        for _ in 0..2 {
+            assert!(HEAP.pass(Which::Idle), "something is left for the next pass");
+            assert_eq!(dirty_pools(&HEAP), 1);
+        }
+        assert!(!HEAP.pass(Which::Idle), "nothing is left");
+        assert_eq!(dirty_pools(&HEAP), 0);
+        assert!(dirty_a_pool(&HEAP), "a purged pool is known to be zero");
+    }
+
+    #[test]
+    fn a_pool_in_use_at_the_third_pass_is_not_purged() {
+        static HEAP: PageHeap = PageHeap::new();
+        dirty_a_pool(&HEAP);
+        HEAP.pass(Which::Idle);
+        HEAP.pass(Which::Idle);
+        let (start, dirty) = HEAP.allocate_large(POOL_BYTES, 1).unwrap();
+        assert_eq!(dirty, 1);
+        assert!(!HEAP.pass(Which::Idle));
+        // SAFETY: allocated above; `dirty_a_pool` filled it, and nobody zeroed it.
+        assert_eq!(unsafe { start.read() }, 0xa5);
+        assert_eq!(HEAP.snapshot().purge_calls, 0);
+    }
+
+    #[test]
+    fn what_is_to_stay_stays_but_ages() {
+        static HEAP: PageHeap = PageHeap::new();
+        dirty_a_pool(&HEAP);
+        (0..5).for_each(|_| assert!(HEAP.pass(Which::Nothing)));
+        assert_eq!(dirty_pools(&HEAP), 1);
+        assert!(!HEAP.pass(Which::Idle));
+        assert_eq!(dirty_pools(&HEAP), 0);
+    }
+
+    #[test]
+    fn what_goes_lazily_is_left_alone_by_passes_and_goes_for_good_when_it_has_to() {
+        static HEAP: PageHeap = PageHeap::new();
+        HEAP.set_purge_way(PurgeWay::Lazily as u64);
+        let passes = || (0..5).for_each(|_| _ = HEAP.pass(Which::Idle));
+        let numbers = || {
+            let snapshot = HEAP.snapshot();
+            (snapshot.dirty_pools, snapshot.lazy_pools, snapshot.purge_calls, snapshot.purged_bytes)
+        };
+        assert!(dirty_a_pool(&HEAP));
+        passes();
+        assert_eq!(numbers(), (1, 1, 1, 0), "one lazy purge, and nothing is gone yet");
+        assert!(!HEAP.pass(Which::Idle), "nothing is left to purge");
+        assert!(!dirty_a_pool(&HEAP), "it is not known to be zero");
+        assert_eq!(numbers(), (1, 0, 1, 0), "it was used since");
+        passes();
+        assert_eq!(numbers(), (1, 1, 2, 0));
+        assert_eq!(HEAP.purge_all(), POOL_BYTES as u64);
+        assert_eq!(numbers(), (0, 0, 3, POOL_BYTES as u64));
+        assert!(dirty_a_pool(&HEAP), "a purged pool is known to be zero");
+    }
+
+    #[test]
+    fn what_went_lazily_goes_once_that_is_no_longer_wanted() {
+        static HEAP: PageHeap = PageHeap::new();
+        HEAP.set_purge_way(PurgeWay::Lazily as u64);
+        dirty_a_pool(&HEAP);
+        (0..3).for_each(|_| _ = HEAP.pass(Which::Idle));
+        assert_eq!(HEAP.snapshot().lazy_pools, 1);
+        HEAP.set_purge_way(PurgeWay::Now as u64);
+        (0..3).for_each(|_| _ = HEAP.pass(Which::Idle));
+        assert_eq!(dirty_pools(&HEAP), 0);
+    }
+
+    #[test]
+    fn everything_that_is_free_goes_at_once_when_asked_for() {
+        static HEAP: PageHeap = PageHeap::new();
+        let (start, _) = HEAP.allocate_large(5 * POOL_BYTES, 1).unwrap();
+        // SAFETY: the base of a pool of an arena.
+        let pool = unsafe { Pool::of_base(start) };
+        // SAFETY: ours, and used no more.
+        unsafe { HEAP.free_large(pool) };
+        assert_eq!(HEAP.purge_all(), 5 * POOL_BYTES as u64);
+        assert_eq!((HEAP.purge_all(), HEAP.snapshot().purge_calls), (0, 1), "neighbours go by one call");
+    }
+}

@@ -1,0 +1,346 @@
+//! Tracks refaults: how much of what was given back the program takes again soon after, from pass to pass.
+//!
+//! A program that frees and allocates the same gigabyte again and again has it free for longer than the delay each time. Given
+//! back, every page would cost a fault. So what was given back is remembered for a while; if the program takes fresh memory at the
+//! rate at which it was given back, the passes back off: for some time memory stays while the program is active. The time doubles
+//! with each such refault. A program that falls silent is not spared: what it has free goes; unless it took it back soon after each
+//! of its last silences, eight times in a row.
+//!
+//! Beside that, how much lies free at the moment, as far as it is known without a walk: whether a purge thread is worth it.
+//!
+//! The counts are hints (a load and a store each, no exchange): they decide when memory goes, not whose it is.
+//!
+//! Does not know: which memory. Decisions 0008, 0015. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
+
+use crate::page_heap::PageHeap;
+use crate::stats::Footprint;
+use strata_core::layout::POOL_BYTES;
+use strata_core::sync::Hint;
+
+/// Pools that have to be refaulted for a back-off: 4 MiB.
+const REFAULT_POOLS: u64 = 64;
+/// Passes for which memory stays after the first refault: 16 s at the default delay, then twice as many each time.
+const FIRST_BACKOFF: u64 = 64;
+const LONGEST_BACKOFF: u64 = 64 * FIRST_BACKOFF;
+
+/// Passes in a row at which less is in use than before, from which on that is no pause.
+const FALLS: u64 = 3;
+/// In a pause less is claimed than one part of so many of what lies free.
+const LIVELY_PART: u64 = 32;
+
+/// Milliseconds after which memory that is taken is no refault, whatever was given back before: 3 % of them are enough to fault
+/// in some gigabytes.
+const FORGOTTEN_MS: u64 = 16_000;
+
+/// Silences in a row that ended with a refault, from which on the next one is sat out …
+const SILENT_REFAULTS: u64 = 8;
+/// … for so many passes: 16 s at the default delay, after which nothing is a refault anyway.
+const SILENT_PASSES: u64 = 64;
+
+/// What may lie free that a purge thread is worth; in models any.
+const MUCH_BYTES: u64 = if cfg!(strata_loom) { 0 } else { 8 << 20 };
+
+/// What a pass is to do with memory that lay free long enough.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Advice {
+    /// Give it back.
+    Purge,
+    /// Leave it: it will be asked for.
+    Keep,
+}
+
+/// The counts, in pools.
+#[derive(Debug)]
+pub(crate) struct Refaults {
+    /// Since the last pass: all, those of them without memory, and those released.
+    claimed: Hint,
+    untouched: Hint,
+    released: Hint,
+    /// Given back of late; a quarter of it is forgotten at each pass.
+    purged: Hint,
+    /// Passes for which memory stays yet, and for how many the last refault had it stay.
+    backoff: Hint,
+    last_backoff: Hint,
+    /// Bytes in use at the last pass, and for how many passes they fell while pools were claimed all the same.
+    used: Hint,
+    falls: Hint,
+    /// Free pools that hold memory: counted as they come and go, and right at each pass.
+    idle: Hint,
+    /// How often pools were left that are used in part: each may have free pages.
+    partial: Hint,
+    /// When memory was given back last, and whether the program was silent: 1 or 0.
+    purged_at: Hint,
+    was_silent: Hint,
+    /// Passes since something was taken or left.
+    silence: Hint,
+    silent_refaults: Hint,
+}
+
+impl Refaults {
+    pub(crate) const fn new() -> Self {
+        Self {
+            claimed: Hint::new(0),
+            untouched: Hint::new(0),
+            released: Hint::new(0),
+            purged: Hint::new(0),
+            backoff: Hint::new(0),
+            last_backoff: Hint::new(0),
+            used: Hint::new(0),
+            falls: Hint::new(0),
+            idle: Hint::new(0),
+            partial: Hint::new(0),
+            purged_at: Hint::new(0),
+            was_silent: Hint::new(0),
+            silence: Hint::new(0),
+            silent_refaults: Hint::new(0),
+        }
+    }
+
+    /// Pools were claimed, so many of which may hold something: the others have to be faulted in.
+    pub(crate) fn note_claim(&self, pools: u32, dirty: u32) {
+        self.claimed.add(pools.into());
+        self.idle.set(self.idle.get().saturating_sub(dirty.into()));
+        if dirty < pools {
+            self.untouched.add((pools - dirty).into());
+        }
+    }
+
+    /// Pools were released.
+    pub(crate) fn note_release(&self, pools: u32) {
+        self.released.add(pools.into());
+        self.idle.add(pools.into());
+    }
+
+    /// Pools that are used in part were left, or had blocks freed into them.
+    pub(crate) fn note_partial(&self) {
+        self.partial.add(1);
+    }
+
+    /// How often pools were left that are used in part.
+    pub(crate) fn parts(&self) -> u64 {
+        self.partial.get()
+    }
+
+    /// So many of them have been inspected: nothing more is to be had from them.
+    pub(crate) fn note_parts_gone(&self, parts: u64) {
+        self.partial.set(self.partial.get().saturating_sub(parts));
+    }
+
+    /// Bytes of free pools that hold memory, about.
+    fn idle_bytes(&self) -> u64 {
+        self.idle.get() * POOL_BYTES as u64
+    }
+
+    /// Pools were purged by a pass at `now`.
+    pub(crate) fn note_purge(&self, pools: u64, now: u64) {
+        if pools != 0 {
+            self.purged.add(pools);
+            self.idle.set(self.idle.get().saturating_sub(pools));
+            self.purged_at.set(now);
+            self.was_silent.set((self.silence.get() != 0).into());
+        }
+    }
+
+    /// Whether memory stays for now, since much was refaulted when it was given back.
+    pub(crate) fn is_backing_off(&self) -> bool {
+        self.backoff.get() != 0
+    }
+
+    /// What the pass that begins at `now` is to do, where pools hold that much.
+    pub(crate) fn advice(&self, pools: Footprint, now: u64) -> Advice {
+        self.idle.set(pools.idle_bytes / POOL_BYTES as u64);
+        self.forget_old(now);
+        let (untouched, purged) = (self.untouched.take(), self.purged.get());
+        let (claimed, released) = (self.claimed.take(), self.released.take());
+        let active = claimed + released > 0;
+        self.silence.set(if active { 0 } else { self.silence.get() + 1 });
+        let is_falling = self.is_falling(claimed, pools);
+        let refaulted = untouched.min(purged);
+        // What is not asked for within some passes is no refault.
+        self.purged.set((purged - refaulted) * 3 / 4);
+        if refaulted >= REFAULT_POOLS && refaulted >= purged / 4 {
+            return self.back_off();
+        }
+        let backoff = self.backoff.get();
+        self.backoff.set(backoff.saturating_sub(1));
+        let stays = if active { backoff != 0 && !is_falling } else { self.sits_silence_out() };
+        if stays { Advice::Keep } else { Advice::Purge }
+    }
+
+    /// Whether a silence that has come so far will end before its memory is worth giving back, as all before.
+    fn sits_silence_out(&self) -> bool {
+        self.silent_refaults.get() >= SILENT_REFAULTS && self.silence.get() <= SILENT_PASSES
+    }
+
+    /// What was given back long ago is no refault any more.
+    fn forget_old(&self, now: u64) {
+        if self.purged.get() != 0 && now.saturating_sub(self.purged_at.get()) > FORGOTTEN_MS {
+            self.purged.set(0);
+            self.silent_refaults.set(0);
+        }
+    }
+
+    /// Whether the program went on for some passes with ever less: it claims pools, and many of those that are free do not serve.
+    fn is_falling(&self, claimed: u64, pools: Footprint) -> bool {
+        let used = pools.held_bytes.saturating_sub(pools.idle_bytes);
+        let goes_on = claimed * POOL_BYTES as u64 * LIVELY_PART >= pools.idle_bytes;
+        let falls = if goes_on && used < self.used.get() { self.falls.get() + 1 } else { 0 };
+        self.used.set(used);
+        self.falls.set(falls);
+        falls >= FALLS
+    }
+
+    fn back_off(&self) -> Advice {
+        let longer = (2 * self.last_backoff.get()).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        self.backoff.set(longer);
+        self.last_backoff.set(longer);
+        if self.was_silent.take() != 0 {
+            self.silent_refaults.add(1);
+        }
+        Advice::Keep
+    }
+}
+
+impl PageHeap {
+    /// Whether a thread is worth it that gives back what lies free, or may.
+    pub(crate) fn has_much_to_give_back(&self) -> bool {
+        // A pool may have been left many times.
+        let in_parts = self
+            .refaults
+            .partial
+            .get()
+            .saturating_mul(POOL_BYTES as u64)
+            .min(self.counters.committed_bytes.get());
+        self.refaults.idle_bytes() + self.huge_cache.kept_bytes() + in_parts >= MUCH_BYTES
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    /// A pass over a program that took and left so many pools, all of them without memory.
+    fn pass(refaults: &Refaults, taken: u32, left: u32) -> Advice {
+        refaults.note_claim(taken, 0);
+        refaults.note_release(left);
+        refaults.advice(Footprint::default(), 0)
+    }
+
+    #[test]
+    fn what_is_not_refaulted_goes() {
+        let refaults = Refaults::new();
+        for _ in 0..10 {
+            refaults.note_purge(1000, 0);
+            assert_eq!(pass(&refaults, 0, 1000), Advice::Purge);
+        }
+    }
+
+    #[test]
+    fn a_program_that_grows_refaults_nothing() {
+        let refaults = Refaults::new();
+        for _ in 0..10 {
+            assert_eq!(pass(&refaults, 1000, 0), Advice::Purge);
+        }
+        assert_eq!(refaults.backoff.get(), 0);
+    }
+
+    #[test]
+    fn what_was_refaulted_stays_for_a_while_and_longer_the_next_time() {
+        let refaults = Refaults::new();
+        let stays = || {
+            refaults.note_purge(1000, 0);
+            assert_eq!(pass(&refaults, 800, 0), Advice::Keep);
+            1 + (0..).take_while(|_| pass(&refaults, 1, 1) == Advice::Keep).count() as u64
+        };
+        assert_eq!(stays(), 1 + FIRST_BACKOFF);
+        assert_eq!(stays(), 1 + 2 * FIRST_BACKOFF);
+    }
+
+    #[test]
+    fn a_silent_program_is_not_spared() {
+        let refaults = Refaults::new();
+        refaults.note_purge(1000, 0);
+        assert_eq!(pass(&refaults, 1000, 0), Advice::Keep);
+        assert_eq!(pass(&refaults, 0, 1000), Advice::Keep);
+        assert_eq!(pass(&refaults, 0, 0), Advice::Purge);
+    }
+
+    /// A pass over a program that refaulted what was given back, claims `taken` pools, and has so many in use and free.
+    fn pass_with(refaults: &Refaults, taken: u32, used: u64, free: u64) -> Advice {
+        refaults.note_claim(taken, taken);
+        let (held, idle) = ((used + free) * POOL_BYTES as u64, free * POOL_BYTES as u64);
+        refaults.advice(Footprint { held_bytes: held, idle_bytes: idle }, 0)
+    }
+
+    fn refaulted_some() -> Refaults {
+        let refaults = Refaults::new();
+        refaults.note_purge(1000, 0);
+        assert_eq!(pass(&refaults, 1000, 0), Advice::Keep);
+        refaults
+    }
+
+    #[test]
+    fn a_load_that_falls_pass_after_pass_keeps_nothing_until_it_rises() {
+        let refaults = refaulted_some();
+        let advice = [1000, 900, 800, 700, 600, 650].map(|used| pass_with(&refaults, 40, used, 1000 - used));
+        let expected = [Advice::Keep, Advice::Keep, Advice::Keep, Advice::Purge, Advice::Purge, Advice::Keep];
+        assert_eq!(advice, expected);
+    }
+
+    #[test]
+    fn a_program_that_only_frees_for_some_passes_may_want_it_all_back() {
+        let refaults = refaulted_some();
+        for used in [1000, 800, 600, 400, 200] {
+            assert_eq!(pass_with(&refaults, 1, used, 1000 - used), Advice::Keep);
+        }
+    }
+
+    #[test]
+    fn memory_taken_long_after_it_was_given_back_is_no_refault() {
+        let refaults = Refaults::new();
+        refaults.note_purge(1000, 0);
+        (0..20).for_each(|_| assert_eq!(pass(&refaults, 0, 0), Advice::Purge));
+        assert_eq!(pass(&refaults, 1000, 0), Advice::Purge);
+    }
+
+    /// A silence in which memory goes, and which ends with the same memory taken again after `pause` milliseconds.
+    fn silence(refaults: &Refaults, now: u64, pause: u64) -> Advice {
+        assert_ne!(pass(refaults, 1, 1000), Advice::Purge, "it is active, and has refaulted memory before");
+        let advice = pass(refaults, 0, 0);
+        refaults.note_purge(if advice == Advice::Purge { 1000 } else { 0 }, now);
+        refaults.note_claim(1000, 0);
+        refaults.advice(Footprint::default(), now + pause);
+        advice
+    }
+
+    #[test]
+    fn silences_are_sat_out_when_eight_in_a_row_ended_in_refaults() {
+        let refaults = refaulted_some();
+        (0..SILENT_REFAULTS).for_each(|_| assert_eq!(silence(&refaults, 0, 1000), Advice::Purge));
+        assert_eq!(pass(&refaults, 1, 1000), Advice::Keep);
+        (0..SILENT_PASSES).for_each(|_| assert_eq!(pass(&refaults, 0, 0), Advice::Keep));
+        assert_eq!(pass(&refaults, 0, 0), Advice::Purge, "not for ever");
+    }
+
+    #[test]
+    fn a_silence_that_lasts_ends_the_row() {
+        let refaults = refaulted_some();
+        (0..SILENT_REFAULTS - 1).for_each(|_| assert_eq!(silence(&refaults, 0, 1000), Advice::Purge));
+        silence(&refaults, 0, FORGOTTEN_MS + 1);
+        assert_eq!(refaults.silent_refaults.get(), 0);
+    }
+
+    #[test]
+    fn what_lies_free_is_known_without_a_walk() {
+        let refaults = Refaults::new();
+        refaults.note_release(100);
+        refaults.note_claim(30, 20);
+        refaults.note_purge(50, 0);
+        assert_eq!(refaults.idle_bytes(), 30 * POOL_BYTES as u64);
+        refaults.note_claim(1000, 1000);
+        assert_eq!(refaults.idle_bytes(), 0, "counts may be lost, and are never below zero");
+        let pools = Footprint { held_bytes: 0, idle_bytes: 7 * POOL_BYTES as u64 };
+        refaults.advice(pools, 0);
+        assert_eq!(refaults.idle_bytes(), pools.idle_bytes, "each pass puts it right");
+    }
+}

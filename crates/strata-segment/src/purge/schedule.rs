@@ -1,0 +1,216 @@
+//! When a purge pass is due, and which thread makes it.
+//!
+//! ```text
+//!   a release ──arms──► due ──(half a delay later)──► one pass ──something left?──► armed again
+//!                                                       └─ nothing left: 0 until the next release
+//! ```
+//!
+//! The purge thread makes it if there is one; otherwise a thread that comes to a slow path and finds one due. None waits.
+//!
+//! C1  A release is followed by a pass: the releaser frees bits, fences, and reads `due`; the pass clears `due`, fences, and
+//!     reads the bits. One of the two reads sees the other's write, so either the pass sees the bits or the releaser sees
+//!     0 and arms another one.
+//! C2  The purge thread is woken after `due` is set, so it finds the pass (`parker.rs` I1).
+//!
+//! Does not know: what a pass does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
+//! `purge_no_fence`, `armed_in_silence`.
+
+use crate::page_heap::PageHeap;
+use crate::purge::duty::exit_fence;
+use crate::purge::pass::Which;
+use crate::purge::policy::refaults::Advice;
+use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
+use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
+use strata_os::clock;
+
+/// Passes within a delay: memory goes when it was free at one more than that, in a row.
+const PASSES_A_DELAY: u64 = 2;
+
+/// When the next pass is due.
+#[derive(Debug)]
+pub(crate) struct PurgeSchedule {
+    /// Milliseconds on the OS layer's clock; 0: nothing to give back.
+    pub(crate) due: AtomicU64,
+}
+
+impl PurgeSchedule {
+    strata_core::const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self { due: AtomicU64::new(0) }
+        }
+    }
+
+    /// When the next pass is due, if there is anything to give back.
+    pub(crate) fn due(&self) -> Option<u64> {
+        // Relaxed: a hint; whoever acts on it exchanges the word.
+        Some(self.due.load(Relaxed)).filter(|due| *due != 0)
+    }
+
+    /// Whether it was `from` until now, and is `to` from now on.
+    fn exchange(&self, from: u64, to: u64) -> bool {
+        // Relaxed: the value orders nothing; the fences of C1 do.
+        self.due.compare_exchange(from, to, Relaxed, Relaxed).is_ok()
+    }
+}
+
+impl PageHeap {
+    /// Notes that there is something to give back.
+    pub(crate) fn schedule_purge(&self) {
+        full_fence();
+        self.arm_if_nothing_is_due();
+        self.ensure_purge_thread();
+    }
+
+    /// The clock is read past the C library, since the purge thread comes here, too: its own pass has cleared what was due when it
+    /// releases a pool whose last blocks were freed meanwhile.
+    fn arm_if_nothing_is_due(&self) {
+        if self.purge_schedule.due().is_none() {
+            self.arm(clock::milliseconds_past_the_c_library());
+        }
+    }
+
+    fn arm(&self, now: u64) {
+        if self.purge_schedule.exchange(0, self.due_after(now)) && ARM_CALLS {
+            self.purge_thread.wake();
+            // The thread that scheduled the pass reads next whether there is a purge thread, which may be exiting.
+            exit_fence();
+        }
+    }
+
+    fn due_after(&self, now: u64) -> u64 {
+        // Relaxed: a number that stands alone.
+        let delay = self.tuning.purge_delay_ms.load(Relaxed);
+        let interval = if delay == u64::MAX { delay } else { delay / PASSES_A_DELAY };
+        now.saturating_add(interval).max(1)
+    }
+
+    /// Changes the delay; a pass that is already due comes that much from now, be it sooner or later than before.
+    pub fn set_purge_delay(&self, milliseconds: u64) {
+        // Relaxed: a number that stands alone.
+        self.tuning.purge_delay_ms.store(milliseconds, Relaxed);
+        if let Some(due) = self.purge_schedule.due() {
+            // A pass that came first armed by the new delay or will.
+            let _ = self.purge_schedule.exchange(due, self.due_after(clock::milliseconds()));
+            self.purge_thread.wake();
+        }
+    }
+
+    /// Looks for memory to give back, if that is due and nobody else does: called on slow paths, costs a load if nothing is
+    /// due.
+    #[inline]
+    pub fn tick(&self) {
+        if self.peak.take_due() {
+            self.decommit_for_peak();
+        }
+        if let Some(due) = self.purge_schedule.due() {
+            self.pass_if_late(due);
+        }
+    }
+
+    /// An unowned pool has room, and so perhaps free pages: there will be a pass.
+    #[inline]
+    pub fn schedule_decommit(&self) {
+        self.refaults.note_partial();
+        full_fence();
+        self.arm_if_nothing_is_due();
+        self.ensure_purge_thread();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pass_if_late(&self, due: u64) {
+        let now = clock::milliseconds();
+        if now >= due && !self.is_left_to_the_purge_thread(due, now) {
+            self.pass_if_first(due, now);
+        }
+    }
+
+    /// The pass that was due at `due`, unless another thread makes it. Limits are left to the purge thread, where there can be one, and to
+    /// those who take memory: asking takes a descriptor, which the program could meet.
+    pub(crate) fn pass_if_first(&self, due: u64, now: u64) {
+        if self.purge_schedule.exchange(due, 0) {
+            self.pass_now(now, !self.may_have_purge_thread() && self.is_near_limit());
+        }
+    }
+
+    /// The same by the purge thread, which does not ask for limits where the program would meet the descriptors that it takes. The bytes
+    /// that went meanwhile.
+    pub(crate) fn pass_as_purge_thread(&self, due: u64, now: u64) -> u64 {
+        let before = self.purged_bytes();
+        if self.purge_schedule.exchange(due, 0) {
+            self.pass_now(now, self.purge_thread.berth().is_apart() && self.is_near_limit());
+        }
+        self.purged_bytes() - before
+    }
+
+    fn pass_now(&self, now: u64, is_near_limit: bool) {
+        full_fence();
+        let wanted = match self.refaults.advice(self.pool_footprint(), now) {
+            _ if is_near_limit => Which::All,
+            Advice::Purge => Which::Idle,
+            Advice::Keep => Which::Nothing,
+        };
+        let before = self.counters.purged_pools.get();
+        let parts = self.refaults.parts();
+        let left = self.pass(wanted);
+        self.refaults.note_purge(self.counters.purged_pools.get() - before, now);
+        if left {
+            self.arm(now);
+        } else {
+            self.refaults.note_parts_gone(parts);
+            self.reclaim.forget();
+        }
+    }
+}
+
+/// Orders everything before it before everything after it, for the two events of C1.
+fn full_fence() {
+    if PURGE_FENCES {
+        // SeqCst: releaser "frees bits | reads due" against pass "clears due | reads bits" (C1).
+        fence(SeqCst);
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::layout::POOL_BYTES;
+    use strata_core::pool::Pool;
+
+    fn dirty_a_pool(page_heap: &PageHeap) {
+        let (start, _) = page_heap.allocate_large(POOL_BYTES, 1).unwrap();
+        // SAFETY: the base of a pool of an arena.
+        let pool = unsafe { Pool::of_base(start) };
+        // SAFETY: ours, and used no more.
+        unsafe { page_heap.free_large(pool) };
+    }
+
+    #[test]
+    fn a_pass_before_the_delay_is_over_purges_nothing() {
+        static HEAP: PageHeap = PageHeap::new();
+        HEAP.set_purge_delay(u64::MAX);
+        dirty_a_pool(&HEAP);
+        (0..10).for_each(|_| HEAP.tick());
+        assert_eq!(HEAP.snapshot().dirty_pools, 1);
+        HEAP.set_purge_delay(0);
+        (0..=PASSES_A_DELAY).for_each(|_| HEAP.tick());
+        assert_eq!(HEAP.snapshot().dirty_pools, 0);
+    }
+
+    #[test]
+    fn nothing_is_due_when_nothing_was_freed() {
+        static HEAP: PageHeap = PageHeap::new();
+        let _ = HEAP.allocate_large(POOL_BYTES, 1);
+        assert_eq!(HEAP.purge_schedule.due(), None);
+        assert!(!HEAP.pass(Which::Idle));
+    }
+
+    #[test]
+    fn a_pass_that_left_nothing_is_the_last() {
+        static HEAP: PageHeap = PageHeap::new();
+        HEAP.set_purge_delay(0);
+        dirty_a_pool(&HEAP);
+        (0..=PASSES_A_DELAY).for_each(|_| HEAP.tick());
+        assert_eq!(HEAP.purge_schedule.due(), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! All segments by number, and which of them may have what is wanted: it grows, and a search costs the same however many there are.
+//!
+//! ```text
+//!   chunk 0, in the page heap      64 slots │ a tree of hints for each kind
+//!   chunk 1, mapped when wanted  4096 slots │ the same, a level deeper
+//!   chunk 2                    64 × 4096 …  │
+//!   chunk 3                    64 × 64 × 4096    16.9 million segments in all: 4 PiB of full-size ones
+//! ```
+//!
+//! | slot      | who may leave it       | to        | by                 | what becomes visible            |
+//! |-----------|------------------------|-----------|--------------------|---------------------------------|
+//! | empty     | who made a new segment | published | CAS Release        | the segment and its arenas      |
+//! | published | nobody                 |           |                    |                                 |
+//!
+//! I1  Slots fill from the front and never empty, so a reader stops at the first empty one, or at the first chunk that is not there.
+//! I2  A segment is complete before it is published, and is never unmapped afterwards. Nor is a chunk.
+//! I3  A segment that has something of a kind is raised among its hints once it is published, and by whoever gives it some when
+//!     it had none. So a search along the hints misses nothing for good.
+//!
+//! Does not know: pools. Models: `loom-tests/tests/p10_publication.rs`, `loom-tests/tests/p25_index.rs`.
+
+use crate::segments::hints::{FAN, FAN_SHIFT, Hints, words_of};
+use crate::segments::segment::Segment;
+use core::ptr::NonNull;
+use strata_core::arena::Summary;
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ};
+use strata_core::sync::{
+    AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, init_fresh,
+};
+use strata_os::{machine, memory};
+
+pub(crate) const CHUNKS: usize = if cfg!(strata_loom) { 2 } else { 4 };
+
+/// What a segment may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// Arenas with free pools.
+    Open,
+    /// Arenas that are reserved, or whose addresses were given back.
+    Roomy,
+    /// Arenas in which pools of a class were published.
+    Abandoned(SizeClass),
+}
+
+const KINDS: usize = 2 + CLASS_COUNT;
+
+impl Kind {
+    fn number(self) -> usize {
+        match self {
+            Self::Open => 0,
+            Self::Roomy => 1,
+            Self::Abandoned(class) => 2 + class.index(),
+        }
+    }
+}
+
+pub(crate) type Slot = AtomicPtr<Segment>;
+
+/// The index.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// So many are published, or a few more.
+    published: AtomicU64,
+    pub(crate) more: [AtomicPtr<Slot>; CHUNKS - 1],
+    hints: [Summary; KINDS],
+    pub(crate) slots: [Slot; FAN],
+}
+
+/// Slots, and the trees behind them.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    slots: NonNull<Slot>,
+    trees: NonNull<Summary>,
+    /// Of its trees.
+    depth: u32,
+}
+
+impl Chunk {
+    const fn slot_count(depth: u32) -> usize {
+        1 << (depth * FAN_SHIFT)
+    }
+
+    /// How many slots all smaller chunks have.
+    const fn first_number(depth: u32) -> usize {
+        (Self::slot_count(depth) - FAN) / (FAN - 1)
+    }
+
+    fn bytes(depth: u32) -> usize {
+        let slots = Self::slot_count(depth) * size_of::<Slot>();
+        let trees = KINDS * words_of(depth) * size_of::<Summary>();
+        (slots + trees).next_multiple_of(machine::page_size())
+    }
+
+    /// The chunk of this depth that begins at `slots`.
+    ///
+    /// # Safety
+    /// - It was initialised, or is about to be.
+    unsafe fn at(slots: NonNull<Slot>, depth: u32) -> Self {
+        // SAFETY: behind the slots, within the chunk.
+        let trees = unsafe { slots.add(Self::slot_count(depth)) }.cast();
+        Self { slots, trees, depth }
+    }
+
+    fn slot(&self, index: usize) -> &'static Slot {
+        debug_assert!(index < Self::slot_count(self.depth));
+        // SAFETY: within the chunk.
+        let slot = unsafe { self.slots.add(index) };
+        // SAFETY: initialised, and never unmapped (I2).
+        unsafe { slot.as_ref() }
+    }
+
+    fn slots(self) -> impl Iterator<Item = &'static Slot> {
+        (0..Self::slot_count(self.depth)).map(move |index| self.slot(index))
+    }
+
+    fn hints(&self, kind: Kind) -> Hints {
+        // SAFETY: a tree for each kind, one behind the other.
+        let words = unsafe { self.trees.add(kind.number() * words_of(self.depth)) };
+        // SAFETY: initialised, and never unmapped (I2).
+        unsafe { Hints::at(words, self.depth) }
+    }
+
+    /// # Safety
+    /// - The memory is fresh, zero, as much as `bytes` says, and the caller's.
+    unsafe fn init_fresh(slots: NonNull<Slot>, depth: u32) {
+        for index in 0..Self::slot_count(depth) {
+            // SAFETY: within the chunk.
+            let slot = unsafe { slots.add(index) };
+            // SAFETY: as above.
+            unsafe { init_fresh(slot, || AtomicPtr::new(core::ptr::null_mut())) };
+        }
+        // SAFETY: the caller's promise.
+        let chunk = unsafe { Self::at(slots, depth) };
+        for kind in 0..KINDS {
+            // SAFETY: within the chunk.
+            let words = unsafe { chunk.trees.add(kind * words_of(depth)) };
+            // SAFETY: as above.
+            unsafe { Hints::init_fresh(words, depth) };
+        }
+    }
+}
+
+impl Index {
+    strata_core::const_unless_loom! {
+        /// No segment.
+        pub(crate) fn new() -> Self {
+            Self {
+                published: AtomicU64::new(0),
+                more: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); { CHUNKS - 1 }),
+                hints: strata_core::each_slot!(Summary::none(); KINDS),
+                slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); FAN),
+            }
+        }
+    }
+
+    fn first_chunk(&self) -> Chunk {
+        Chunk { slots: NonNull::from(&self.slots).cast(), trees: NonNull::from(&self.hints).cast(), depth: 1 }
+    }
+
+    /// The chunk of this depth, if it is there.
+    fn chunk(&self, depth: u32) -> Option<Chunk> {
+        if depth == 1 {
+            return Some(self.first_chunk());
+        }
+        // Acquire (PUBLISH_READ): sees the initialised chunk; pairs with Release in index.rs::chunk_or_new.
+        let slots = NonNull::new(self.more.get(depth as usize - 2)?.load(PUBLISH_READ))?;
+        // SAFETY: published, so initialised.
+        Some(unsafe { Chunk::at(slots, depth) })
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = Chunk> {
+        (1..).map_while(|depth| self.chunk(depth))
+    }
+
+    /// The same; it is made if it is not there. `None`: no memory, or there are no more chunks.
+    fn chunk_or_new(&self, depth: u32) -> Option<Chunk> {
+        if let Some(chunk) = self.chunk(depth) {
+            return Some(chunk);
+        }
+        let place = self.more.get(depth as usize - 2)?;
+        let bytes = Chunk::bytes(depth);
+        let fresh = memory::map(bytes, machine::page_size())?;
+        // SAFETY: mapped just now, zero, ours.
+        unsafe { Chunk::init_fresh(fresh.cast(), depth) };
+        // Release (PUBLISH): carries the initialised chunk; pairs with Acquire in index.rs::chunk. Relaxed on failure: the winner's
+        // is read again.
+        if place.compare_exchange(core::ptr::null_mut(), fresh.as_ptr().cast(), PUBLISH, Relaxed).is_err() {
+            // SAFETY: mapped above, and nobody has seen it.
+            unsafe { memory::release(fresh, bytes) };
+        }
+        self.chunk(depth)
+    }
+
+    /// The chunk in which segment `number` is, and its slot there.
+    fn place_of(number: usize) -> (u32, usize) {
+        let mut depth = 1;
+        while number >= Chunk::first_number(depth + 1) {
+            depth += 1;
+        }
+        (depth, number - Chunk::first_number(depth))
+    }
+
+    /// All published segments, oldest first.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &'static Segment> {
+        self.chunks().flat_map(Chunk::slots).map_while(|slot| {
+            // Acquire (PUBLISH_READ): sees the complete segment (I2); pairs with Release in index.rs::publish_at.
+            let segment = slot.load(PUBLISH_READ);
+            // SAFETY: a published segment is never unmapped (I2).
+            unsafe { segment.as_ref() }
+        })
+    }
+
+    /// The first number that no segment has.
+    pub(crate) fn next_number(&self) -> usize {
+        // Acquire: sees all segments before that number, in order (I1); pairs with Release in index.rs::publish_at.
+        let mut number = self.published.load(Acquire) as usize;
+        while self.get(number).is_some() {
+            number += 1;
+        }
+        number
+    }
+
+    #[inline(never)]
+    fn get(&self, number: usize) -> Option<&'static Segment> {
+        let (depth, slot) = Self::place_of(number);
+        // Acquire (PUBLISH_READ): as in `segments`.
+        let segment = self.chunk(depth)?.slot(slot).load(PUBLISH_READ);
+        // SAFETY: as in `segments`.
+        unsafe { segment.as_ref() }
+    }
+
+    /// Makes sure that there is a slot for this number. `false`: there is none to be had.
+    pub(crate) fn has_room_for(&self, number: usize) -> bool {
+        self.chunk_or_new(Self::place_of(number).0).is_some()
+    }
+
+    /// Publishes a segment under this number. `false`: another has it, and this one is as it was.
+    pub(crate) fn publish_at(&self, number: usize, segment: &'static Segment) -> bool {
+        let (depth, slot) = Self::place_of(number);
+        let Some(chunk) = self.chunk_or_new(depth) else { return false };
+        segment.set_number(self, number);
+        let (slot, place) = (chunk.slot(slot), core::ptr::from_ref(segment).cast_mut());
+        if PUBLISH_EXCHANGES {
+            // Release (PUBLISH): carries the complete segment (I2); pairs with Acquire in index.rs::segments.
+            if slot.compare_exchange(core::ptr::null_mut(), place, PUBLISH, Relaxed).is_err() {
+                return false;
+            }
+        } else {
+            slot.store(place, PUBLISH);
+        }
+        // Release: publishes that all numbers up to this one are taken; pairs with Acquire in index.rs::next_number.
+        self.published.store(number as u64 + 1, Release);
+        [Kind::Open, Kind::Roomy].into_iter().for_each(|kind| self.raise(kind, number));
+        true
+    }
+
+    /// The segment of this number has something of this kind now.
+    pub(crate) fn raise(&self, kind: Kind, number: usize) {
+        let (depth, slot) = Self::place_of(number);
+        if let Some(chunk) = self.chunk(depth) {
+            chunk.hints(kind).raise(slot);
+        }
+    }
+
+    /// What `ask` finds first of the segments that may have something of this kind, oldest first.
+    pub(crate) fn find<T>(
+        &self,
+        kind: Kind,
+        mut ask: impl FnMut(&'static Segment) -> Option<T>,
+    ) -> Option<T> {
+        let mut found = None;
+        self.find_where(kind, &mut |segment| {
+            found = ask(segment);
+            found.is_some()
+        });
+        found
+    }
+
+    fn find_where(&self, kind: Kind, ask: &mut dyn FnMut(&'static Segment) -> bool) {
+        self.chunks().any(|chunk| {
+            let first = Chunk::first_number(chunk.depth);
+            let is_empty = |slot: usize| self.get(first + slot).is_none_or(|segment| segment.lacks(kind));
+            chunk.hints(kind).find(&mut |slot| self.get(first + slot).is_some_and(&mut *ask), &is_empty)
+        });
+    }
+
+    /// Whether some segment seems to have something of this kind: a racy read of one word a chunk.
+    pub(crate) fn may_have(&self, kind: Kind) -> bool {
+        self.chunks().any(|chunk| chunk.hints(kind).are_any())
+    }
+
+    /// Gives all chunks back, for models.
+    ///
+    /// # Safety
+    /// - Nobody uses the index, or what came from it, again.
+    #[cfg(strata_loom)]
+    pub(crate) unsafe fn dismantle(&self) {
+        for chunk in self.chunks().skip(1) {
+            // SAFETY: mapped by `chunk_or_new`.
+            unsafe { memory::release(chunk.slots.cast(), Chunk::bytes(chunk.depth)) };
+        }
+    }
+}
+
+impl Segment {
+    /// An arena that had no free pool has one.
+    pub(crate) fn set_open(&self, arena: u32) {
+        if self.open.raise(arena) == 0 {
+            self.tell(Kind::Open);
+        }
+    }
+
+    /// A pool of an arena was published.
+    pub(crate) fn set_published(&self, class: SizeClass, arena: u32) {
+        if self.abandoned_summary(class).raise(arena) == 0 {
+            self.tell(Kind::Abandoned(class));
+        }
+    }
+
+    /// It is about to be published, under this number of an index.
+    pub(crate) fn set_number(&self, index: &Index, number: usize) {
+        self.number.set(number as u64);
+        // Relaxed, here and below: published with the segment.
+        self.index.store(core::ptr::from_ref(index).cast_mut(), Relaxed);
+    }
+
+    /// Has the segment found by whoever looks for this kind.
+    pub(crate) fn tell(&self, kind: Kind) {
+        // SAFETY: an index lives as long as its segments.
+        if let Some(index) = unsafe { self.index.load(Relaxed).as_ref() } {
+            index.raise(kind, self.number.get() as usize);
+        }
+    }
+
+    /// Whether there is nothing of this kind at the moment.
+    pub(crate) fn lacks(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Open => self.open.hints() == 0,
+            Kind::Roomy => (self.arenas.glance() | self.vacant.glance()) == 0,
+            Kind::Abandoned(class) => self.abandoned_summary(class).hints() == 0,
+        }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_has_a_slot_of_its_own() {
+        assert_eq!(
+            [0, 63, 64, 4159, 4160].map(Index::place_of),
+            [(1, 0), (1, 63), (2, 0), (2, 4095), (3, 0)]
+        );
+        assert_eq!(Index::place_of(64 + 4096 + 262_144 - 1), (3, 262_143));
+        assert_eq!(Index::place_of(64 + 4096 + 262_144), (4, 0));
+    }
+
+    #[test]
+    fn a_chunk_is_made_when_its_first_number_is_wanted() {
+        static INDEX: Index = Index::new();
+        assert!(INDEX.chunk(2).is_none());
+        assert!(INDEX.has_room_for(64) && INDEX.chunk(2).is_some() && INDEX.chunk(3).is_none());
+        assert!(!INDEX.has_room_for(Chunk::first_number(5)), "more than 16.9 million");
+        assert_eq!((INDEX.next_number(), INDEX.segments().count()), (0, 0));
+    }
+
+    #[test]
+    fn a_hint_that_leads_to_nobody_is_forgotten() {
+        static INDEX: Index = Index::new();
+        let class = Kind::Abandoned(SizeClass::of(1000));
+        INDEX.raise(class, 5);
+        assert!(INDEX.may_have(class) && !INDEX.may_have(Kind::Abandoned(SizeClass::of(2000))));
+        assert!(INDEX.find(class, Some).is_none());
+        assert!(!INDEX.may_have(class));
+    }
+}

@@ -1,0 +1,221 @@
+//! Which segments a thread asks first, where there is something to choose: NUMA placement, local memory before remote, reserved before ordinary.
+//!
+//! ```text
+//!   one node, nothing reserved     all segments, oldest first                       one load finds out; nothing else is paid
+//!   else     claim, adopt   1      segments of the caller's node in explicit huge pages
+//!                           2      other segments of that node
+//!            claim          3      more memory on that node
+//!                           4      when that is refused: whatever there is, local or remote
+//! ```
+//!
+//! A segment belongs to a node from its birth, which the kernel is told before its memory is touched. Pools go back to the
+//! segment that they came from, so they are used by threads of that node again; a thread that moves on takes the pools that it
+//! has along, and its next ones from where it runs by then.
+//!
+//! How many nodes there are is not asked before the second arena is needed: a program of less than 4 MiB has little to place.
+//! The first segment belongs to nobody in particular until then, and after that to the node of the thread that asked.
+//!
+//! N1  All words here are hints, and all that is written to one of them is the same, whoever writes it; but for a segment's
+//!     node, where the last one counts. A stale one costs a way to remote memory, nothing else.
+//!
+//! Does not know: which nodes there are, nor what memory is for. Decision 0012.
+
+use crate::page_heap::PageHeap;
+use crate::pools::claim::ClaimedRun;
+use crate::segments::index::Kind;
+use crate::segments::segment::{Backing, Segment};
+use strata_core::pool::OwnedPool;
+use strata_core::size_class::SizeClass;
+use strata_core::sync::Hint;
+use strata_os::machine::{self, Node};
+
+/// Nodes, before they were asked for. Models have one, and know it.
+const UNASKED: u64 = if cfg!(strata_loom) { 1 } else { 0 };
+
+/// Where memory should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locality {
+    /// All of it is equally local.
+    Anywhere,
+    /// On the caller's node.
+    Node(Node),
+}
+
+/// What is known for the choice.
+#[derive(Debug)]
+pub(crate) struct Placement {
+    /// How many nodes there are.
+    pub(crate) nodes: Hint,
+    /// 1: not all segments are alike.
+    matters: Hint,
+}
+
+impl Placement {
+    pub(crate) const fn new() -> Self {
+        Self { nodes: Hint::new(UNASKED), matters: Hint::new(0) }
+    }
+
+    /// Whether some segments are better than others.
+    #[inline]
+    pub(crate) fn matters(&self) -> bool {
+        self.matters.get() != 0
+    }
+
+    /// Not all segments are alike from now on.
+    pub(crate) fn set_matters(&self) {
+        self.matters.set(1);
+    }
+
+    /// Nodes, as far as they were asked for.
+    pub(crate) fn known_nodes(&self) -> u64 {
+        self.nodes.get().max(1)
+    }
+
+    /// Where the calling thread wants its memory.
+    pub(crate) fn locality(&self) -> Locality {
+        if self.nodes.get() <= 1 { Locality::Anywhere } else { Locality::Node(machine::running_node()) }
+    }
+}
+
+impl PageHeap {
+    /// What `ask` finds first, in all segments or, where they differ, in those that the calling thread prefers.
+    #[inline]
+    pub(crate) fn find_in_segments<T>(
+        &self,
+        kind: Kind,
+        ask: impl FnMut(&'static Segment) -> Option<T>,
+    ) -> Option<T> {
+        if self.placement.matters() { self.find_by_placement(kind, ask) } else { self.index.find(kind, ask) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_by_placement<T>(
+        &self,
+        kind: Kind,
+        mut ask: impl FnMut(&'static Segment) -> Option<T>,
+    ) -> Option<T> {
+        let locality = self.placement.locality();
+        [Backing::Hugetlb, Backing::Ordinary].into_iter().find_map(|backing| {
+            let is_one = |segment: &Segment| segment.backing() == backing && segment.serves(locality);
+            self.index.find(kind, |segment| if is_one(segment) { ask(segment) } else { None })
+        })
+    }
+
+    /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: all was looked at.
+    pub(crate) fn claim_remote(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        if self.placement.matters() { self.claim_anywhere(pools, step) } else { None }
+    }
+
+    /// The same for an unowned pool: [`adopt`](Self::adopt) of whatever node.
+    pub fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
+        if self.placement.matters() { self.adopt_anywhere(class) } else { None }
+    }
+
+    /// Where the memory that is about to be taken should be.
+    pub(crate) fn locality_for_more(&self) -> Locality {
+        if self.placement.nodes.get() == UNASKED && self.counters.arenas.get() > 0 {
+            self.ask_for_nodes();
+        }
+        self.placement.locality()
+    }
+
+    /// Finds out how many nodes there are.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn ask_for_nodes(&self) -> machine::NodeSet {
+        let nodes = machine::memory_nodes();
+        if nodes.count() > 1 {
+            let here = machine::running_node();
+            self.segments().for_each(|segment| segment.assign_to(here));
+            self.placement.set_matters();
+        }
+        self.placement.nodes.set(nodes.count().into());
+        nodes
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use strata_core::pool::Pool;
+
+    /// A node on which no test runs.
+    const ELSEWHERE: Node = Node::new(900);
+
+    /// A page heap with an arena, of which one pool is claimed.
+    fn claim_first(page_heap: &PageHeap) -> &'static Pool {
+        page_heap.claim_pool().unwrap().first
+    }
+
+    /// Has the machine have two nodes, and everything that there is so far lie on the other one.
+    fn move_away(page_heap: &PageHeap) {
+        page_heap.placement.nodes.set(2);
+        page_heap.placement.set_matters();
+        page_heap.segments().for_each(|segment| segment.assign_to(ELSEWHERE));
+    }
+
+    fn segment_of(pool: &Pool) -> &'static Segment {
+        // SAFETY: claimed from a segment.
+        unsafe { Segment::of(pool) }.0
+    }
+
+    #[test]
+    fn free_memory_of_another_node_is_left_alone_while_there_is_more_to_be_had_locally() {
+        static HEAP: PageHeap = PageHeap::new();
+        let remote = segment_of(claim_first(&HEAP));
+        move_away(&HEAP);
+        let local = segment_of(claim_first(&HEAP));
+        assert!(!core::ptr::eq(remote, local) && remote.open.hints() != 0);
+        assert!(local.serves(HEAP.placement.locality()) && !local.serves(Locality::Node(ELSEWHERE)));
+        let run = HEAP.claim(20, 4).unwrap();
+        assert!(core::ptr::eq(segment_of(run.first), local));
+        assert!(core::ptr::eq(segment_of(HEAP.claim_remote(1, 1).unwrap().first), remote));
+    }
+
+    #[test]
+    fn a_pool_that_was_left_on_another_node_is_adopted_only_when_all_else_is_refused() {
+        static HEAP: PageHeap = PageHeap::new();
+        let (class, run) = (SizeClass::of(1000), HEAP.claim_pool().unwrap());
+        let (pool, owned) = (run.first, run.open(class, 0));
+        let _ = owned.carve_untouched(class);
+        HEAP.abandon(owned);
+        move_away(&HEAP);
+        assert!(HEAP.adopt(class, 0).is_none());
+        assert!(core::ptr::eq(&raw const *HEAP.adopt_remote(class).unwrap(), pool));
+    }
+
+    #[test]
+    fn a_segment_stays_with_the_node_that_it_was_assigned_to_and_serves_all_before() {
+        static HEAP: PageHeap = PageHeap::new();
+        let segment = segment_of(claim_first(&HEAP));
+        assert!(
+            [Locality::Anywhere, Locality::Node(ELSEWHERE)]
+                .into_iter()
+                .all(|locality| segment.serves(locality))
+        );
+        segment.assign_to(ELSEWHERE);
+        segment.assign_to(Node::new(0));
+        assert!(segment.serves(Locality::Node(ELSEWHERE)) && segment.serves(Locality::Anywhere));
+        assert!(!segment.serves(Locality::Node(Node::new(0))));
+    }
+
+    #[test]
+    fn nodes_are_not_asked_for_before_the_second_arena() {
+        static HEAP: PageHeap = PageHeap::new();
+        let _held = claim_first(&HEAP);
+        assert_eq!(HEAP.placement.nodes.get(), UNASKED);
+        while HEAP.snapshot().arenas == 1 {
+            let _held = claim_first(&HEAP);
+        }
+        assert_ne!(HEAP.placement.nodes.get(), UNASKED);
+    }
+
+    #[test]
+    fn where_all_memory_is_local_nothing_is_remote() {
+        static HEAP: PageHeap = PageHeap::new();
+        let _held = claim_first(&HEAP);
+        assert!(!HEAP.placement.matters());
+        assert!(HEAP.claim_remote(1, 1).is_none() && HEAP.adopt_remote(SizeClass::of(16)).is_none());
+    }
+}

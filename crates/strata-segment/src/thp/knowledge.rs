@@ -1,0 +1,143 @@
+//! What transparent huge pages are decided by: how fast memory is taken, whether it is filled, what the kernel allows, how slow it is.
+//!
+//! Does not know: what follows from it; `thp` does.
+
+use crate::rate::RecentBytes;
+use crate::thp::evidence::Evidence;
+use crate::thp::pages::FIT_ARENAS;
+use strata_core::sync::Hint;
+use strata_os::clock;
+use strata_os::machine::{self, HugePages};
+
+/// A huge page that is at hand takes a fifth of a millisecond. One for which the kernel has to move others, or of which the host of
+/// a virtual machine has taken the memory back, takes some: more than single pages that were in use a moment ago. All of that is
+/// processor time of the thread that waits, and what other threads do meanwhile is not.
+const SLOW_NS: u64 = 1_000_000;
+
+/// How long none is asked for then.
+const PAUSE_MS: u64 = 1000;
+
+/// What is known.
+#[derive(Debug)]
+pub(crate) struct ThpPolicy {
+    /// Bytes of arenas taken.
+    pub(crate) taken: RecentBytes,
+    /// Bytes of huge blocks freed.
+    freed: RecentBytes,
+    /// Bytes of runs that had been given back, or nobody had touched.
+    pub(crate) missed: RecentBytes,
+    /// Whether arenas are filled.
+    pub(crate) arenas: Evidence,
+    /// Whether huge blocks are, but for those that had to be zero.
+    pub(crate) blocks: Evidence,
+    /// What the kernel said, plus one; 0: not asked yet.
+    pub(crate) policy: Hint,
+    /// From how many nanoseconds on they are slow, and until when they are taken to be.
+    pub(crate) slow_ns: Hint,
+    slow_until: Hint,
+    /// Whether the kernel refused to populate memory: 1.
+    no_populate: Hint,
+}
+
+impl ThpPolicy {
+    pub(crate) const fn new() -> Self {
+        Self {
+            taken: RecentBytes::new(),
+            freed: RecentBytes::new(),
+            missed: RecentBytes::new(),
+            arenas: Evidence::new(),
+            blocks: Evidence::new(),
+            policy: Hint::new(0),
+            slow_ns: Hint::new(SLOW_NS),
+            slow_until: Hint::new(0),
+            no_populate: Hint::new(0),
+        }
+    }
+
+    /// Notes that a huge block was freed at `now`.
+    pub(crate) fn note_freed(&self, bytes: u64, now: u64) {
+        if FIT_ARENAS {
+            self.freed.note(bytes, now);
+        }
+    }
+
+    /// Whether any was, shortly before `now`.
+    pub(crate) fn freed_lately(&self, now: u64) -> bool {
+        self.freed.lately(now) != 0
+    }
+
+    /// Runs `take`, which takes an arena and touches its first page; if that was slow, so is what would come next.
+    pub(crate) fn timed(&self, take: impl FnOnce() -> bool) -> bool {
+        if !FIT_ARENAS {
+            return take();
+        }
+        let begun = clock::processor_nanoseconds();
+        let taken = take();
+        if clock::processor_nanoseconds().saturating_sub(begun) >= self.slow_ns.get() {
+            self.slow_until.set(clock::milliseconds() + PAUSE_MS);
+        }
+        taken
+    }
+
+    /// Memory was refused: whole huge pages are more than is needed, so none is asked for for a while.
+    pub(crate) fn note_refused(&self) {
+        self.slow_until.set(clock::milliseconds() + PAUSE_MS);
+    }
+
+    /// Whether huge pages were slow to come, or refused, shortly before `now`.
+    pub(crate) fn is_slow(&self, now: u64) -> bool {
+        now < self.slow_until.get()
+    }
+
+    /// Whether the kernel never refused to populate memory.
+    pub(crate) fn may_populate(&self) -> bool {
+        self.no_populate.get() == 0
+    }
+
+    /// It was asked to, and refused.
+    pub(crate) fn note_refusal_to_populate(&self) {
+        self.no_populate.set(1);
+    }
+
+    pub(crate) fn policy(&self) -> HugePages {
+        match self.policy.get() {
+            0 => self.ask_policy(),
+            1 => HugePages::Never,
+            2 => HugePages::OnAdvice,
+            _ => HugePages::Always,
+        }
+    }
+
+    #[cold]
+    fn ask_policy(&self) -> HugePages {
+        let policy = machine::huge_pages();
+        self.policy.set(1 + policy as u64);
+        policy
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    #[test]
+    fn what_took_long_is_slow_for_a_while() {
+        let policy = ThpPolicy::new();
+        let now = clock::milliseconds();
+        assert!(!policy.is_slow(now));
+        assert!(policy.timed(|| {
+            sleep(Duration::from_nanos(2 * SLOW_NS));
+            true
+        }));
+        assert!(!policy.is_slow(now), "another had the processor");
+        assert!(policy.timed(|| {
+            let begun = clock::processor_nanoseconds();
+            while clock::processor_nanoseconds() - begun < SLOW_NS {}
+            true
+        }));
+        assert!(policy.is_slow(now) && !policy.is_slow(clock::milliseconds() + PAUSE_MS));
+        assert!(!policy.timed(|| false));
+    }
+}

@@ -1,0 +1,300 @@
+//! When memory is taken in huge pages: where a heap grows fast for its size, or much is in huge blocks, and what was taken before
+//! is filled.
+//!
+//! | what is taken       | in huge pages, by option `auto`, if                                                          |
+//! |---------------------|----------------------------------------------------------------------------------------------|
+//! | an arena            | those taken lately are many, for as much as is in use ([`thp_growth`]), and the last one taken   |
+//! |                     | in small pages is filled: then as much again as was in use then, and the next in small pages |
+//! | a huge block, fresh | 16 MiB live in such with this one, it need not be zero, and the last one before is filled:   |
+//! |                     | then twice as much as that, or [`HEAVY_BYTES`] if so much lives                              |
+//! | a huge block grows  | to [`HEAVY_BYTES`] or more, and what it has is filled                                        |
+//!
+//! Nothing is taken so unseen ([`evidence`]): what is touched here and there would take hundreds of times the memory. A block in huge
+//! pages ends in small ones, wherever it ends, and those show whether it is filled, too; so a block that is to be a witness is not
+//! rounded up. If huge pages are slow to come, none is asked for for a while (`knowledge`). Where the system gives them to everybody,
+//! all that would not be asked for declines; only a heap of [`HEAVY_BYTES`] need not grow fast there.
+//!
+//! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
+//!     give no more: its own daemon would fill the gaps again within minutes.
+//! H2  In such an arena even pools that nobody used may hold memory, since a touch of one brings its neighbours; so all of its
+//!     free pools are purged, and the bit goes once no free pool is left out.
+//!
+//! Does not know: what the pages are for. Measured: decisions 0009, 0024.
+
+use crate::huge::extent::Extent;
+use crate::page_heap::PageHeap;
+use crate::rate::Rate;
+use crate::segments::segment::Segment;
+use crate::thp::evidence;
+use crate::thp::growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
+use core::ptr::NonNull;
+use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
+use strata_core::pool::Pool;
+use strata_core::sync::Ordering::Relaxed;
+use strata_os::machine::{self, HUGE_PAGE_BYTES, HugePages};
+use strata_os::{clock, memory};
+
+/// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
+const LITTLE: usize = 8;
+
+/// A block may be so many times as long as the longest that was found filled.
+const LONGER: u64 = 2;
+
+/// Whether arenas hold huge pages at all: not those of models, which therefore need not look at any of this.
+pub(crate) const FIT_ARENAS: bool = ARENA_BYTES >= HUGE_PAGE_BYTES;
+
+/// What the user chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum HugePageChoice {
+    /// Where it pays.
+    Auto = 0,
+    /// Nowhere, not even where the system gives them to everybody.
+    Never = 1,
+    /// Everywhere.
+    Always = 2,
+}
+
+impl HugePageChoice {
+    fn of(value: u64) -> Self {
+        [Self::Auto, Self::Never, Self::Always]
+            .into_iter()
+            .find(|choice| *choice as u64 == value)
+            .unwrap_or(Self::Auto)
+    }
+}
+
+/// What the kernel is to be told about a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// Nothing: what it does anyway is right.
+    Any,
+    Huge,
+    Small,
+}
+
+impl PageHeap {
+    /// An arena is taken, its memory untouched: shall it be huge pages? Whether it may get some now (H1).
+    pub(crate) fn take_arena(&self, start: NonNull<u8>) -> bool {
+        let pages = self.pages_for_arena();
+        // SAFETY: committed, and the caller's.
+        let advised = unsafe { pages.ask_for(start, ARENA_BYTES) };
+        if advised {
+            self.thp.arenas.spend(ARENA_BYTES as u64);
+        } else if FIT_ARENAS {
+            let pools = start.map_addr(|start| start.saturating_add(POOL_BYTES));
+            self.thp.arenas.watch(pools, ARENA_BYTES - POOL_BYTES, self.committed_pool_bytes());
+        }
+        advised
+    }
+
+    fn pages_for_arena(&self) -> Pages {
+        let pages = self.pages(|| self.pays_for_arena());
+        // The first one is not worth asking the system for its policy: most programs have no other.
+        if pages == Pages::Any && self.committed_pools() != 0 { self.unless_for_everybody() } else { pages }
+    }
+
+    /// The pools of all arenas: an upper bound of those in use, and cheaper to know.
+    fn committed_pool_bytes(&self) -> u64 {
+        self.committed_pools() * POOL_BYTES as u64
+    }
+
+    fn pays_for_arena(&self) -> bool {
+        let now = clock::milliseconds();
+        let taken = self.thp.taken.rate(now);
+        // This one is not filled yet, so it counts from the next one on.
+        self.thp.taken.note(ARENA_BYTES as u64, now);
+        self.growth_pays(taken) && self.thp.arenas.speaks_for(ARENA_BYTES as u64)
+    }
+
+    /// Where everybody has huge pages, a heavy heap has them however slowly it grows.
+    fn growth_pays(&self, taken: Rate) -> bool {
+        growth::pays(self.committed_pool_bytes(), taken) && growth::pays(self.used_pool_bytes(), taken)
+            || self.committed_pool_bytes() >= HEAVY_BYTES && self.thp.policy() == HugePages::Always
+    }
+
+    fn used_pool_bytes(&self) -> u64 {
+        let used = |segment: &Segment, arena: u32| {
+            (USABLE_POOLS & !segment.pools[arena as usize].glance()).count_ones()
+        };
+        let arenas = self
+            .segments()
+            .flat_map(|segment| segment.committed_arenas().map(move |arena| used(segment, arena)));
+        arenas.map(u64::from).sum::<u64>() * POOL_BYTES as u64
+    }
+
+    /// Untouched pools from `first` on were claimed. If nothing else of the arena is in use, it is taken once more: its
+    /// memory was given back in between.
+    #[inline]
+    pub(crate) fn note_untouched(&self, first: &Pool, pools: u32) {
+        if FIT_ARENAS && self.committed_pool_bytes() >= LIGHT_BYTES {
+            self.take_arena_again(first, pools);
+        }
+    }
+
+    #[cold]
+    fn take_arena_again(&self, first: &Pool, pools: u32) {
+        // SAFETY: claimed from a segment.
+        let (segment, arena) = unsafe { Segment::of(first) };
+        let others = segment.pools[arena as usize].glance().count_ones();
+        if others + pools < USABLE_POOLS.count_ones()
+            || segment.dirty(arena) != 0
+            || segment.is_advised(arena)
+            || segment.is_pinned()
+        {
+            return;
+        }
+        let start = segment.arena(arena).as_non_null();
+        if self.take_arena(start) {
+            // What lies beside the metadata in their huge page: nearly all of it is untouched, so little is copied.
+            // SAFETY: committed; changes no contents.
+            unsafe { memory::collapse(start, HUGE_PAGE_BYTES) };
+            segment.set_advised(arena);
+        }
+    }
+
+    /// What to tell the kernel about a huge block that has to be zero: it may be touched here and there.
+    pub(crate) fn pages_for_zeroes(&self) -> Pages {
+        let pages = self.pages(|| false);
+        if pages == Pages::Any { self.unless_for_everybody() } else { pages }
+    }
+
+    /// What to tell the kernel about a huge block that will be written.
+    pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
+        let bytes = bytes as u64;
+        let pages = self.pages(|| {
+            self.counters.huge_bytes.get() + bytes >= GROWTH_BYTES
+                && self.thp.blocks.speaks_for(bytes / LONGER)
+        });
+        if pages == Pages::Any { self.unless_for_everybody() } else { pages }
+    }
+
+    /// Small pages, where the system gives huge ones to everybody who does not decline.
+    fn unless_for_everybody(&self) -> Pages {
+        if FIT_ARENAS && self.thp.policy() == HugePages::Always { Pages::Small } else { Pages::Any }
+    }
+
+    /// Bytes of a huge block were taken, which may be in huge pages or are not: the next one depends on what comes of them.
+    pub(crate) fn note_block_bytes(&self, start: NonNull<u8>, bytes: usize, may_be_huge: bool) {
+        if !FIT_ARENAS {
+            return;
+        }
+        let (blocks, witness) = (&self.thp.blocks, small_pages(start, bytes, may_be_huge));
+        if may_be_huge {
+            blocks.spend(bytes as u64);
+        }
+        let live = self.counters.huge_bytes.get();
+        blocks.watch(witness.0, witness.1, live.min(HEAVY_BYTES).max(bytes as u64));
+    }
+
+    /// The length to take: whole huge pages if that adds little, so that the last one comes by one fault, too, and so does what is
+    /// added later; but for a block that is to be a witness.
+    pub(crate) fn whole_pages(&self, pages: Pages, bytes: usize) -> usize {
+        match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
+            Some(whole)
+                if pages == Pages::Huge
+                    && self.thp.blocks.is_plenty_for(bytes as u64)
+                    && whole - bytes <= bytes / LITTLE =>
+            {
+                whole
+            }
+            _ => bytes,
+        }
+    }
+
+    /// What to tell the kernel about a huge block that becomes `new` bytes long.
+    pub(crate) fn pages_for_longer(&self, block: &Extent, new: usize) -> Pages {
+        self.pages(|| {
+            let is_in_huge_pages = block.mapping.is_in_huge_pages();
+            let (start, bytes) = small_pages(block.start, block.bytes, is_in_huge_pages);
+            new as u64 >= HEAVY_BYTES
+                // A step within a huge page costs little, and a look at each would cost more than it.
+                && (is_in_huge_pages && (bytes == 0 || new - block.bytes < HUGE_PAGE_BYTES)
+                    || evidence::is_filled(start, bytes))
+        })
+    }
+
+    /// What to tell the kernel; `pays` is asked where the choice is ours.
+    fn pages(&self, pays: impl FnOnce() -> bool) -> Pages {
+        if !FIT_ARENAS {
+            return Pages::Any;
+        }
+        // Relaxed: a number that stands alone.
+        let choice = HugePageChoice::of(self.tuning.huge_pages.load(Relaxed));
+        let wanted = match choice {
+            HugePageChoice::Auto => pays() && !self.thp.is_slow(clock::milliseconds()),
+            HugePageChoice::Never => false,
+            HugePageChoice::Always => true,
+        };
+        if !wanted && choice == HugePageChoice::Auto {
+            return Pages::Any;
+        }
+        match (self.thp.policy(), wanted) {
+            (HugePages::OnAdvice | HugePages::Always, true) => Pages::Huge,
+            (HugePages::Always, false) => Pages::Small,
+            (HugePages::Never, _) | (HugePages::OnAdvice, false) => Pages::Any,
+        }
+    }
+}
+
+/// Which bytes of a range are in small pages for sure: all, or those behind the last boundary of huge pages.
+fn small_pages(start: NonNull<u8>, bytes: usize, may_be_huge: bool) -> (NonNull<u8>, usize) {
+    if !may_be_huge {
+        return (start, bytes);
+    }
+    let tail = (start.addr().get().wrapping_add(bytes) % HUGE_PAGE_BYTES).min(bytes);
+    (start.map_addr(|start| start.saturating_add(bytes - tail)), tail)
+}
+
+impl Pages {
+    /// Tells the kernel; whether the range may get huge pages because of it.
+    ///
+    /// # Safety
+    /// - The range is the caller's, whose contents stay.
+    pub(crate) unsafe fn ask_for(self, start: NonNull<u8>, bytes: usize) -> bool {
+        match self {
+            Self::Any => false,
+            // SAFETY: the caller's promise.
+            Self::Huge => unsafe { memory::advise_huge_pages(start, bytes) },
+            Self::Small => {
+                // SAFETY: the caller's promise.
+                unsafe { memory::advise_small_pages(start, bytes) };
+                false
+            }
+        }
+    }
+}
+
+impl Segment {
+    /// Free pools that may hold memory (H2).
+    pub(crate) fn free_with_memory(&self, arena: u32) -> u64 {
+        let free = self.pools[arena as usize].glance();
+        if FIT_ARENAS && self.is_advised(arena) { free } else { free & self.dirty(arena) }
+    }
+
+    /// Some of an arena's memory, which is the caller's, is about to be purged: no more huge pages there (H1).
+    pub(crate) fn shun_huge_pages(&self, arena: u32) {
+        if FIT_ARENAS && self.is_advised(arena) {
+            if self.pools[arena as usize].glance() == 0 {
+                self.clear_advised(arena);
+            }
+            // SAFETY: committed, as a pool of it is claimed; advice changes no contents.
+            unsafe { memory::advise_small_pages(self.arena(arena).as_non_null(), ARENA_BYTES) };
+            self.purge_behind_metadata(arena);
+        }
+    }
+
+    /// What lies between an arena's metadata and its first pool came with their huge page, and nobody ever uses it.
+    fn purge_behind_metadata(&self, arena: u32) {
+        let used = self.metadata_bytes(arena).next_multiple_of(machine::page_size());
+        if used < POOL_BYTES {
+            let behind = self.arena(arena).metadata_place(used).cast();
+            // SAFETY: committed, whole pages, in no pool that can be claimed and behind everything that is read or written.
+            let _ = unsafe { memory::purge(behind, POOL_BYTES - used) };
+        }
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+#[path = "pages_tests.rs"]
+mod tests;
