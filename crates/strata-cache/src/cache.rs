@@ -20,7 +20,7 @@ use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
-use strata_core::sync::{OwnedPtr, OwnedU32};
+use strata_core::sync::{OwnedPtr, OwnedU32, OwnedUsize};
 use strata_segment::PageHeap;
 
 /// What a thread knows of one class beside its magazine: looked at in cold doors only.
@@ -44,6 +44,8 @@ pub(crate) struct ClassState {
     pub(crate) sent_home: OwnedU32,
     /// Blocks in the magazine when quiet ones were last looked for (`maintenance`).
     pub(crate) seen: OwnedU32,
+    /// Of a counting cache: blocks before the class's next sample, plus one (`profile`).
+    pub(crate) until_sample: OwnedU32,
 }
 
 impl ClassState {
@@ -59,6 +61,7 @@ impl ClassState {
                 visited: OwnedU32::zero(),
                 sent_home: OwnedU32::zero(),
                 seen: OwnedU32::zero(),
+                until_sample: OwnedU32::zero(),
             }
         }
     }
@@ -90,6 +93,8 @@ pub struct Cache {
     runtime: OwnedPtr<Runtime>,
     /// The number that the kernel has for the thread; 0: a heap's, or a temporary one (`thread`).
     pub(crate) thread: OwnedU32,
+    /// Of a counting cache: the thread's own, which is behind it (`profile`).
+    behind: OwnedPtr<Cache>,
     /// Refills since the cache was joined.
     pub(crate) refills: OwnedU32,
     /// Flushes since the cache was joined.
@@ -106,10 +111,30 @@ pub struct Cache {
     pub(crate) exit_rounds: OwnedU32,
     /// Where searches begin, so that two threads rarely want the same pool.
     pub(crate) start: OwnedU32,
+    pub(crate) counting: CountingState,
     pub(crate) small: [Storage<DEPTH>; SMALL_COUNT],
     pub(crate) large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
     pub(crate) runs: Runs,
     classes: [ClassState; CLASS_COUNT],
+}
+
+/// What a counting cache knows beside each class's countdown (`profile`).
+#[derive(Debug)]
+pub(crate) struct CountingState {
+    /// The state of its random numbers.
+    pub(crate) random: OwnedUsize,
+    /// The mean distance between samples by which it counts, in bytes.
+    pub(crate) mean: OwnedUsize,
+    /// Bytes of large blocks before their next sample, plus one; 0: not drawn yet.
+    pub(crate) until_large: OwnedUsize,
+}
+
+impl CountingState {
+    strata_core::const_unless_loom! {
+        fn new() -> Self {
+            Self { random: OwnedUsize::zero(), mean: OwnedUsize::zero(), until_large: OwnedUsize::zero() }
+        }
+    }
 }
 
 /// Classes with a deep magazine.
@@ -150,6 +175,7 @@ impl Cache {
                 none: Storage::new(),
                 runtime: OwnedPtr::null(),
                 thread: OwnedU32::zero(),
+                behind: OwnedPtr::null(),
                 refills: OwnedU32::zero(),
                 flushes: OwnedU32::zero(),
                 granted_bytes: OwnedU32::zero(),
@@ -158,6 +184,7 @@ impl Cache {
                 passes: OwnedU32::zero(),
                 exit_rounds: OwnedU32::zero(),
                 start: OwnedU32::zero(),
+                counting: CountingState::new(),
                 small: strata_core::each_slot!(Storage::new(); SMALL_COUNT),
                 runs: Runs::new(),
                 large: strata_core::each_slot!(Storage::new(); { CLASS_COUNT - SMALL_COUNT }),
@@ -177,6 +204,26 @@ impl Cache {
         self.passes.set(runtime.page_heap.passes() as u32);
         // The first begins at the lowest pool; the others spread over the arena.
         self.start.set(number.wrapping_mul(37) % u64::BITS);
+    }
+
+    /// Joins an empty cache to none: a stand-in of one thread's own, for `profile`.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn join_none(&self) {
+        self.runtime.set(core::ptr::null_mut());
+    }
+
+    /// The cache that is behind a counting one.
+    #[cfg(not(strata_loom))]
+    #[inline]
+    pub(crate) fn behind(&self) -> Option<&'static Self> {
+        // SAFETY: a cache of the registry, which is never unmapped; or null.
+        unsafe { self.behind.get().as_ref() }
+    }
+
+    /// Puts this counting cache in front of another, or of none.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn set_behind(&self, own: Option<&'static Self>) {
+        self.behind.set(own.map_or(core::ptr::null_mut(), |own| core::ptr::from_ref(own).cast_mut()));
     }
 
     /// Its name, to compare with a pool's holder.

@@ -64,6 +64,7 @@ impl Cache {
     /// # Safety
     /// - The caller is the thread whose cache this is, and no sentinel; the block serves as one of `class`, and is the caller's to
     ///   give back.
+    #[inline(never)]
     pub(crate) unsafe fn flush(&self, class: SizeClass, block: BlockPtr) {
         let magazine = self.magazine(class);
         // SAFETY: the thread's own magazine.
@@ -82,6 +83,19 @@ impl Cache {
             unsafe { self.send_one_home(block) };
         }
         self.maintain_after_flush();
+    }
+
+    /// Frees a block past the cold doors: into its magazine if it has room, else to its pool.
+    ///
+    /// # Safety
+    /// - As for [`flush`](Self::flush).
+    #[cfg(not(strata_loom))]
+    pub(crate) unsafe fn put_by(&self, class: SizeClass, block: BlockPtr) {
+        // SAFETY: the same contract.
+        if !unsafe { self.magazine(class).push(block) } {
+            // SAFETY: the same contract.
+            unsafe { self.send_one_home(block) };
+        }
     }
 
     /// Whether a block that comes first to a magazine without a limit is not to stay in it (F3).

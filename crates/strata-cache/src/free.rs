@@ -90,11 +90,22 @@ impl Cache {
     /// - As for [`free`](Self::free).
     #[cold]
     #[inline(never)]
-    unsafe fn free_at_the_door(&self, class: SizeClass, block: BlockPtr) {
+    pub(crate) unsafe fn free_at_the_door(&self, class: SizeClass, block: BlockPtr) {
         if self.runtime().is_some() {
             // SAFETY: the same contract.
             return unsafe { self.flush(class, block) };
         }
+        // SAFETY: the same contract.
+        unsafe { thread::free_by_sentinel(self, class, block) };
+    }
+
+    /// Frees a block on a thread whose cache is a sentinel that counts nothing.
+    ///
+    /// # Safety
+    /// - As for [`free`](Self::free).
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn free_without_cache(&self, class: SizeClass, block: BlockPtr) {
         match thread::own(self) {
             // SAFETY: the same contract, with the cache that the thread has by now.
             Some(own) => unsafe { own.free(UserPtr::new(block.as_non_null()), class) },

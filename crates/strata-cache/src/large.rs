@@ -45,10 +45,11 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
     if size > isize::MAX as usize {
         return None;
     }
-    let cache = thread::cache();
+    let cache = thread::own_cache();
     if align <= POOL_BYTES
         && let Some(run) = cache.take_run(size.div_ceil(POOL_BYTES))
     {
+        thread::note_large(run, size);
         return Some((run, u64::MAX));
     }
     let page_heap = thread::shared_page_heap();
@@ -72,6 +73,9 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
         page_heap.tick();
     }
     thread::ensure_purge_thread();
+    if let Some((block, _)) = taken {
+        thread::note_large(block, size);
+    }
     taken
 }
 
@@ -99,6 +103,8 @@ fn clear(start: NonNull<u8>, size: usize, dirty: u64) {
 #[inline(never)]
 pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
     let page_heap: &PageHeap = thread::page_heap(cache);
+    // SAFETY: the start of the allocation.
+    thread::note_freed(unsafe { pointer.block() });
     // SAFETY: the same contract.
     match unsafe { kind_of(pointer) } {
         // SAFETY: the same contract.

@@ -27,6 +27,8 @@ mod maintenance;
 #[cfg(strata_loom)]
 pub mod model;
 mod offsets;
+#[cfg_attr(strata_loom, path = "profile/model.rs")]
+pub mod profile;
 mod promotion;
 #[cfg(not(strata_loom))]
 mod purge_thread;

@@ -175,6 +175,17 @@ impl<'cache> Magazine<'cache> {
         self.head().count.set(count - gone);
     }
 
+    /// Fills the empty magazine with the newest blocks of another, which has so many.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn fill_with_newest(self, other: Self, count: u32) {
+        debug_assert!(self.head().count.get() == 0 && count <= other.count());
+        let count = count as usize;
+        let left = other.head().count.get() - count;
+        (0..count).for_each(|index| self.slot(index).set(other.slot(left + index).get()));
+        other.head().count.set(left);
+        self.head().count.set(count);
+    }
+
     /// A way to fill the empty magazine with up to `wanted` blocks, of which the first is popped first.
     pub(crate) fn filler(self, wanted: u32) -> Filler<'cache> {
         debug_assert_eq!(self.head().count.get(), 0);

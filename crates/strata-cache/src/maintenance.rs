@@ -78,6 +78,7 @@ impl Cache {
         if self.requests.get() != requests {
             self.requests.set(requests);
             self.let_go();
+            thread::heed_profile(self);
         }
         let passes = page_heap.passes() as u32;
         if self.passes.get() != passes {

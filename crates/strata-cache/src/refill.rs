@@ -65,7 +65,7 @@ impl Cache {
     pub(crate) unsafe fn refill(&self, class: SizeClass) -> Option<BlockPtr> {
         if self.runtime().is_none() {
             // A sentinel: the thread has no cache yet, or no longer.
-            return thread::alloc_without_cache(class);
+            return thread::alloc_without_cache(self, class);
         }
         let block = self
             .promote(class)
@@ -82,7 +82,7 @@ impl Cache {
     #[inline(never)]
     pub(crate) unsafe fn refill_zeroable(&self, class: SizeClass) -> Option<(BlockPtr, Memory)> {
         if self.runtime().is_none() {
-            return thread::alloc_without_cache(class).map(|block| (block, Memory::Used));
+            return thread::alloc_zeroable_without_cache(self, class);
         }
         let block = self.take_batch(class, 1);
         // Whoever takes memory as it is may leave it so: what comes next is not prefaulted.

@@ -67,6 +67,26 @@ impl Runtime {
         Some(cache)
     }
 
+    /// A counting cache for a thread that has one of its own: it is not counted among those, whose shares it would make smaller.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn enter_in_front(&'static self) -> Option<&'static Cache> {
+        let (cache, _) = self.registry.claim()?;
+        self.registry.live.subtract(1);
+        self.registry.ever.subtract(1);
+        cache.join_none();
+        Some(cache)
+    }
+
+    /// Frees the slot of a counting cache.
+    ///
+    /// # Safety
+    /// - `cache` came from [`enter_in_front`](Self::enter_in_front), holds no block, and nobody uses it any more.
+    #[cfg(not(strata_loom))]
+    pub(crate) unsafe fn leave_in_front(&'static self, cache: &'static Cache) {
+        self.registry.live.add(1);
+        self.registry.release(cache);
+    }
+
     /// A block for a thread that has no cache and gets none: it enters, and leaves again.
     pub(crate) fn alloc_by_temporary_cache(&'static self, class: SizeClass) -> Option<BlockPtr> {
         let temporary = self.enter()?;

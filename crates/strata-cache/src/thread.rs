@@ -9,6 +9,7 @@
 //! |---------------|----------------------------------------------------|--------------------------------------------|
 //! | `EMPTY`       | enters the runtime, arms the key, goes on          | the same                                   |
 //! | a cache       | the fast path                                      | the fast path                              |
+//! | a counting one| what `profile` had it hand out, or by way of its own | by way of its own                        |
 //! | `DEAD`        | a temporary cache, for this one block              | gives the block to its pool at once        |
 //!
 //! I1  `EMPTY` and `DEAD` are never written: their magazines are empty and full, so every write is behind a test
@@ -20,10 +21,12 @@
 //! Does not know: what a cache does.
 
 use crate::cache::Cache;
+use crate::profile::counting;
 use crate::registry::Runtime;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
+use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
 use strata_os::lifecycle;
 use strata_segment::PageHeap;
@@ -32,9 +35,9 @@ use strata_segment::PageHeap;
 pub static RUNTIME: Runtime = Runtime::new();
 
 /// The two lie among what the loader makes read-only (I1), a page that is mapped anyway: every program reads the first.
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_stand_ins"))]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_sentinels"))]
 static EMPTY: Cache = Cache::new();
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_stand_ins"))]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_sentinels"))]
 static DEAD: Cache = Cache::new();
 
 strata_os::thread_word! {
@@ -57,6 +60,12 @@ pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &RUNTIME.page_heap
 }
 
+/// The calling thread's own cache, which a counting one may be in front of (`profile`); or a sentinel.
+pub fn own_cache() -> &'static Cache {
+    let cache = cache();
+    cache.behind().unwrap_or(cache)
+}
+
 /// The segment layer, as seen from `cache`, which may be a sentinel.
 pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
     &RUNTIME.page_heap
@@ -64,21 +73,80 @@ pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
 
 /// The cache in which freed runs wait, whoever frees them: allocations of runs ask the thread's own.
 pub(crate) fn keeper_of_runs(_cache: &Cache) -> &'static Cache {
-    cache()
+    own_cache()
 }
 
 /// The caller's cache, made now if it has none yet; `None` on a thread that is ending, or without memory.
 pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     match cache.runtime() {
         Some(_) => Some(cache),
-        None => enter(),
+        None => cache.behind().or_else(enter),
     }
 }
 
 pub use crate::purge_thread::ensure as ensure_purge_thread;
 
-/// A block for a thread that has no cache.
-pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
+pub(crate) use crate::profile::counting::{heed as heed_profile, note_large};
+
+/// Frees a block by way of a sentinel: a counting cache, or that of a thread that has no cache.
+///
+/// # Safety
+/// - As for [`Cache::free`].
+#[inline(never)]
+pub(crate) unsafe fn free_by_sentinel(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
+    if crate::profile::may_be_sampled(block.as_non_null()) {
+        // SAFETY: the same contract.
+        return unsafe { free_sampled(sentinel, class, block) };
+    }
+    // SAFETY: the same contract.
+    unsafe { free_unsampled(sentinel, class, block) };
+}
+
+/// The same of a block that may be sampled.
+///
+/// # Safety
+/// - As for [`Cache::free`].
+#[cold]
+#[inline(never)]
+unsafe fn free_sampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
+    note_freed(block);
+    // SAFETY: the same contract.
+    unsafe { free_unsampled(sentinel, class, block) };
+}
+
+/// The same of a block that is not sampled, or no longer.
+///
+/// # Safety
+/// - As for [`Cache::free`].
+#[inline(always)]
+unsafe fn free_unsampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
+    let Some(own) = sentinel.behind() else {
+        // SAFETY: the same contract.
+        return unsafe { sentinel.free_without_cache(class, block) };
+    };
+    // SAFETY: the thread's own magazine; the same contract.
+    if !unsafe { own.magazine(class).push(block) } {
+        // SAFETY: the same contract.
+        unsafe { own.free_at_the_door(class, block) };
+    }
+}
+
+/// A block is freed, by way of a sentinel or a large one.
+pub(crate) fn note_freed(block: BlockPtr) {
+    crate::profile::note_freed(block.as_non_null());
+}
+
+/// A block of class, and whether it is known to be zero, by way of a sentinel.
+pub(crate) fn alloc_zeroable_without_cache(sentinel: &Cache, class: SizeClass) -> Option<(BlockPtr, Memory)> {
+    counting::alloc_zeroable(sentinel, class)
+        .unwrap_or_else(|| alloc_without_cache(sentinel, class).map(|block| (block, Memory::Used)))
+}
+
+/// A block by way of a sentinel: a counting cache, or that of a thread that has no cache.
+pub(crate) fn alloc_without_cache(sentinel: &Cache, class: SizeClass) -> Option<BlockPtr> {
+    if let Some(block) = counting::alloc(sentinel, class) {
+        return block;
+    }
     if let Some(cache) = enter() {
         ensure_purge_thread();
         // SAFETY: the cache is this thread's own.
@@ -104,6 +172,7 @@ fn enter() -> Option<&'static Cache> {
     // SAFETY: a cache of the registry, claimed for this thread.
     unsafe { word::set(identity.as_ptr()) };
     if lifecycle::on_thread_exit(leave).is_some_and(|key| key.arm(identity)) {
+        heed_profile(cache);
         return Some(cache);
     }
     // Nobody would tell when the thread ends: it is served by temporary caches, slowly but without a trace.
@@ -111,8 +180,15 @@ fn enter() -> Option<&'static Cache> {
     None
 }
 
+/// The calling thread's word leads to another cache of its own from now on.
+pub(crate) fn lead_to(cache: &'static Cache) {
+    // SAFETY: a cache of the registry, claimed for this thread.
+    unsafe { word::set(core::ptr::from_ref(cache).cast_mut().cast()) };
+}
+
 /// Takes the calling thread's cache away from it for good.
 fn retire(cache: &'static Cache) {
+    counting::end();
     let dead = (&raw const DEAD).cast_mut().cast::<()>();
     // SAFETY: DEAD owns nothing and is never written (I1).
     unsafe { word::set(dead) };

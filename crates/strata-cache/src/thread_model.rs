@@ -8,6 +8,7 @@ use crate::cache::Cache;
 use crate::registry::Runtime;
 use core::cell::Cell;
 use strata_core::block::BlockPtr;
+use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
 use strata_segment::PageHeap;
 
@@ -45,6 +46,22 @@ pub(crate) fn shared_page_heap() -> &'static PageHeap {
 /// Models call by hand.
 pub(crate) fn ensure_purge_thread() {}
 
-pub(crate) fn alloc_without_cache(class: SizeClass) -> Option<BlockPtr> {
+/// Models profile nothing.
+pub(crate) fn heed_profile(_cache: &Cache) {}
+
+pub(crate) fn note_freed(_block: BlockPtr) {}
+
+/// # Safety
+/// - As for [`Cache::free`].
+pub(crate) unsafe fn free_by_sentinel(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
+    // SAFETY: the same contract.
+    unsafe { sentinel.free_without_cache(class, block) };
+}
+
+pub(crate) fn alloc_zeroable_without_cache(sentinel: &Cache, class: SizeClass) -> Option<(BlockPtr, Memory)> {
+    alloc_without_cache(sentinel, class).map(|block| (block, Memory::Used))
+}
+
+pub(crate) fn alloc_without_cache(_sentinel: &Cache, class: SizeClass) -> Option<BlockPtr> {
     shared().alloc_by_temporary_cache(class)
 }

@@ -67,7 +67,7 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
                 // SAFETY: the caller's run.
                 unsafe { RUNTIME.page_heap.grow_large(pool, new.size()) }
             };
-            fits.then(|| pointer.as_non_null())
+            fits.then(|| noted(pointer, pointer.as_non_null(), new.size()))
         }
         Place::Huge => {
             if large::is_run(new.size(), new.align()) || new.size() > isize::MAX as usize {
@@ -75,12 +75,18 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
             }
             // SAFETY: the caller's mapping.
             match unsafe { RUNTIME.page_heap.resize_huge(pointer, old_size, new.size(), new.align()) } {
-                Resized::InPlace => Some(pointer.as_non_null()),
-                Resized::Moved(moved) => Some(moved),
+                Resized::InPlace => Some(noted(pointer, pointer.as_non_null(), new.size())),
+                Resized::Moved(moved) => Some(noted(pointer, moved, new.size())),
                 Resized::Refused => None,
             }
         }
     }
+}
+
+/// The allocation at its new place, of which the profiler has taken note.
+fn noted(old: UserPtr, new: NonNull<u8>, bytes: usize) -> NonNull<u8> {
+    strata_cache::profile::note_resized(old.as_non_null(), new, bytes);
+    new
 }
 
 /// Whether a block may go on with another layout: at least half of it stays used, and it is as aligned as blocks of the class in

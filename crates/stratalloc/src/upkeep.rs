@@ -15,7 +15,7 @@ impl Strata {
     /// For a thread that is about to sleep for long.
     pub fn collect() {
         // SAFETY: the calling thread's own cache.
-        unsafe { thread::cache().collect() };
+        unsafe { thread::own_cache().collect() };
     }
 
     /// [`collect`](Self::collect)s, then gives all free memory back to the system at once; the answer is how many bytes

@@ -116,6 +116,12 @@ sites! {
     FLUSH_RELEASES: bool = true, mutant "flush_keeps_the_empty_pool" = false;
     /// `cache/chains.rs::sort`: a chain takes blocks of one pool only.
     FLUSH_SORTS: bool = true, mutant "flush_mixes_pools" = false;
+    /// `cache/profile/sampled.rs::insert`: what the last one kept for the slot is done with.
+    SAMPLE_CLAIM: Ordering = Ordering::Acquire, mutant "sample_claim_relaxed" = Ordering::Relaxed;
+    /// `cache/profile/sampled.rs::remove`: the slot is done with.
+    SAMPLE_RELEASE: Ordering = Ordering::Release, mutant "sample_release_relaxed" = Ordering::Relaxed;
+    /// `cache/profile/sampled.rs::remove`: erases the address before the slot may be taken again.
+    SAMPLE_ERASES: bool = true, mutant "sample_address_stays" = false;
     /// `segment/segments/index.rs::publish_at`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
     /// `segment/segments/index.rs::segments`: sees the complete segment.

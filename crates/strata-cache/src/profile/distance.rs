@@ -1,0 +1,108 @@
+//! How far it is to the next sample: exponentially distributed, in whole numbers only.
+//!
+//! Each byte that is allocated is a sample with a chance of 1 in `mean`, so a block of Z bytes is sampled with the chance
+//! 1 − exp(−Z / mean), whatever was allocated before it. An interrupted thread may be in the midst of floating point, and `core`
+//! has no logarithm: so one is computed bit by bit, by squaring.
+//!
+//! Does not know: who counts. Idea: jemalloc, tcmalloc.
+
+use strata_core::sync::OwnedUsize;
+
+/// Bits behind the point.
+const POINT: u32 = 32;
+/// Binary digits of a logarithm's fraction that are computed: 2⁻²⁸ is far below what samples can show.
+const DIGITS: u32 = 28;
+/// ln 2, with `POINT` bits behind the point.
+const LN_2: u64 = 2_977_044_472;
+
+/// The next random number of a generator whose state is not 0 (xorshift64*; Vigna 2016).
+pub(super) fn random(state: &OwnedUsize) -> u64 {
+    let mut bits = state.get() as u64;
+    bits ^= bits >> 12;
+    bits ^= bits << 25;
+    bits ^= bits >> 27;
+    state.set(bits as usize);
+    bits.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+/// A state for a generator, of a number that need not be random (splitmix64).
+pub(super) fn state_of(seed: u64) -> usize {
+    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31) | 1) as usize
+}
+
+/// −ln(bits / 2⁶⁴), with `POINT` bits behind the point.
+fn exponential(bits: u64) -> u64 {
+    let bits = bits.max(1);
+    let whole = bits.leading_zeros();
+    // 1 ≤ m < 2, with 63 bits behind the point.
+    let mut m = bits << whole;
+    let mut fraction = 0;
+    for digit in 1..=DIGITS {
+        let square = (u128::from(m) * u128::from(m)) >> 63;
+        if square >> 64 != 0 {
+            fraction |= 1 << (POINT - digit);
+            m = (square >> 1) as u64;
+        } else {
+            m = square as u64;
+        }
+    }
+    // log2 of the whole: −(whole + 1) + 0.fraction.
+    let log2 = (u64::from(whole + 1) << POINT) - fraction;
+    ((u128::from(log2) * u128::from(LN_2)) >> POINT) as u64
+}
+
+/// How many blocks of so many bytes come before the next one that is sampled.
+pub(super) fn blocks_before_sample(random: u64, mean: u64, block_bytes: usize) -> u32 {
+    if mean <= 1 {
+        return 0;
+    }
+    let blocks = bytes_exactly(random, mean) / ((block_bytes as u128) << POINT);
+    blocks.min(u32::MAX as u128 - 1) as u32
+}
+
+/// How many bytes come before the next one that is a sample.
+pub(super) fn bytes_before_sample(random: u64, mean: u64) -> usize {
+    if mean <= 1 { 0 } else { (bytes_exactly(random, mean) >> POINT).min(usize::MAX as u128 / 2) as usize }
+}
+
+fn bytes_exactly(random: u64, mean: u64) -> u128 {
+    u128::from(exponential(random)) * u128::from(mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logarithm_is_right_to_many_digits() {
+        for bits in [1, 2, 3, 1 << 20, (1 << 63) - 1, 1 << 63, (1 << 63) + 12345, u64::MAX / 3, u64::MAX] {
+            let expected = -(bits as f64 / 2f64.powi(64)).ln();
+            let got = exponential(bits) as f64 / 2f64.powi(32);
+            assert!((got - expected).abs() < 1e-7 * (1.0 + expected), "{bits}: {got} {expected}");
+        }
+    }
+
+    #[test]
+    fn blocks_are_sampled_with_the_chance_of_their_bytes() {
+        let state = OwnedUsize::zero();
+        state.set(state_of(7));
+        for bytes in [16, 4096, 65_536, 1 << 20, 4 << 20] {
+            let mean = 1 << 19;
+            let chance = 1.0 - (-(bytes as f64) / mean as f64).exp();
+            let (mut blocks, samples) = (0, 40_000);
+            for _ in 0..samples {
+                blocks += u64::from(blocks_before_sample(random(&state), mean, bytes)) + 1;
+            }
+            let expected = f64::from(samples) / chance;
+            let deviation = f64::from(samples).sqrt() * (1.0 - chance).sqrt() / chance;
+            assert!((blocks as f64 - expected).abs() < 5.0 * deviation + 1.0, "{bytes}: {blocks} {expected}");
+        }
+    }
+
+    #[test]
+    fn a_mean_of_one_samples_every_block() {
+        assert_eq!((blocks_before_sample(0, 1, 16), bytes_before_sample(0, 1)), (0, 0));
+    }
+}

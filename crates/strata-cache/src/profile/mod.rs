@@ -1,0 +1,182 @@
+//! The hook of a sampling heap profiler: which allocations are sampled, and when a sampled block is freed. Nothing more.
+//!
+//! ```text
+//!   off   thread word ─► the thread's cache
+//!   on    thread word ─► counting cache ──cold door──► the thread's cache
+//!                        pops: a run of blocks known to have no sample · pushes: always full
+//! ```
+//!
+//! While profiling is on, a thread has a *counting cache* in front of its own (`counting`). So the fast paths are the same to the
+//! instruction, on and off. A cold door hands out a run that ends before the next sample (`distance`), and looks up every block
+//! that is freed in the set of sampled blocks (`sampled`).
+//!
+//! | who                                     | learns of `start` and `stop`                                             |
+//! |-----------------------------------------|--------------------------------------------------------------------------|
+//! | a thread that starts                    | there                                                                    |
+//! | a thread that comes to a refill         | there: the requests to flush changed, which it compares anyway            |
+//! | a thread that only frees                | at each sixteenth flush                                                  |
+//! | one that allocates large blocks          | there                                                                    |
+//! | one that turns blocks over within its magazines | not until its next cold door                                     |
+//!
+//! So of a thread of the last kind, allocations are not counted; and what it frees of sampled blocks counts as live until a profiled
+//! thread frees or samples the block: as many bytes as its magazines hold, 4 MiB at most, and 16 MiB for all such threads.
+//! First-class heaps are not sampled.
+//!
+//! Does not know: stacks, sites, files; who listens does (`Listener`). Decision 0027.
+//! Idea: countdown to the next sample (tcmalloc, jemalloc); a run that is known to hold none is ours.
+
+pub(crate) mod counting;
+mod distance;
+#[doc(hidden)]
+pub mod sampled;
+
+use crate::thread::RUNTIME;
+use core::ptr::{NonNull, null_mut};
+use sampled::{Sampled, Slot};
+use strata_core::sync::{
+    AtomicPtr, AtomicU64, Hint, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use strata_os::{machine, memory};
+
+#[doc(hidden)]
+pub use counting::note_resized;
+pub use sampled::SLOT_COUNT;
+
+/// A block that was sampled.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Where in the set it is, below [`SLOT_COUNT`]: a place for a record of it, the listener's own until the block is freed.
+    /// `None`: its part of the set was full, so its free will not be heard of.
+    pub slot: Option<u32>,
+    /// The block.
+    pub block: NonNull<u8>,
+    /// Its size: that of its class, or what was asked for if it is larger than any.
+    pub bytes: usize,
+    /// The mean distance between samples when it was drawn, in bytes.
+    pub mean: u64,
+}
+
+/// Who is told of samples. Both functions run inside an allocation or a free: they neither allocate, wait nor unwind.
+#[derive(Debug)]
+pub struct Listener {
+    /// A block was sampled; the program does not have it yet.
+    pub allocated: fn(Sample),
+    /// The sampled block in this slot was freed; the slot is the listener's until this returns.
+    pub freed: fn(u32),
+}
+
+/// What threads share of the profiler.
+struct Shared {
+    /// Mapped by the first `start`, and never unmapped: a thread may look into it long after `stop`.
+    sampled: AtomicPtr<Sampled>,
+    listener: AtomicPtr<Listener>,
+    /// Bytes between samples; 0: off.
+    mean: AtomicU64,
+    /// What random numbers begin with, one for each counting cache.
+    seed: Hint,
+}
+
+static SHARED: Shared = Shared {
+    sampled: AtomicPtr::new(null_mut()),
+    listener: AtomicPtr::new(null_mut()),
+    mean: AtomicU64::new(0),
+    seed: Hint::new(0),
+};
+
+/// Samples each byte that is allocated with a chance of 1 in `mean_bytes` from now on, or at another rate than before; 1 samples every
+/// block. `false`: no memory for the set of sampled blocks.
+///
+/// The first listener stays: another one is not taken.
+pub fn start(listener: &'static Listener, mean_bytes: u64) -> bool {
+    if !map_sampled() {
+        return false;
+    }
+    let place = core::ptr::from_ref(listener).cast_mut();
+    // Release: carries what the listener refers to; pairs with Acquire in profile/mod.rs::listener. Relaxed: the first one stays.
+    let _ = SHARED.listener.compare_exchange(null_mut(), place, Release, Relaxed);
+    set_mean(mean_bytes.max(1));
+    true
+}
+
+/// Samples no more. Frees of blocks that were sampled are still told, by threads that have not heard of this.
+pub fn stop() {
+    set_mean(0);
+}
+
+/// The mean distance between samples, in bytes; 0: off.
+pub fn mean_bytes() -> u64 {
+    // Relaxed: whoever counts reads it once, when a counting cache is made.
+    SHARED.mean.load(Relaxed)
+}
+
+/// What random numbers are made of from now on, so that a test can repeat them.
+pub fn set_seed(seed: u64) {
+    SHARED.seed.set(seed);
+}
+
+fn set_mean(bytes: u64) {
+    // Relaxed: the request below is a hint; a thread that sees it without the other goes on as before until the next.
+    SHARED.mean.store(bytes, Relaxed);
+    RUNTIME.page_heap.request_flush();
+}
+
+/// The set of sampled blocks, if profiling was ever on.
+#[inline]
+pub(crate) fn sampled() -> Option<&'static Sampled> {
+    // Acquire: sees that the set is mapped; pairs with Release in profile/mod.rs::map_sampled.
+    let place = SHARED.sampled.load(Acquire);
+    // SAFETY: mapped, zero (which is an empty set), and never unmapped.
+    unsafe { place.as_ref() }
+}
+
+fn map_sampled() -> bool {
+    if sampled().is_some() {
+        return true;
+    }
+    let bytes = size_of::<Sampled>().next_multiple_of(machine::page_size());
+    let Some(fresh) = memory::map(bytes, align_of::<Sampled>()) else { return false };
+    let place = fresh.cast::<Sampled>().as_ptr();
+    // Release: carries the mapping; pairs with Acquire in profile/mod.rs::sampled.
+    if SHARED.sampled.compare_exchange(null_mut(), place, Release, Relaxed).is_err() {
+        // SAFETY: nobody else knows of it.
+        unsafe { memory::release(fresh, bytes) };
+    }
+    true
+}
+
+fn listener() -> Option<&'static Listener> {
+    // Acquire: what the listener refers to; pairs with Release in profile/mod.rs::start.
+    let place = SHARED.listener.load(Acquire);
+    // SAFETY: from a `&'static` in `start`.
+    unsafe { place.as_ref() }
+}
+
+/// Takes note of a sample.
+fn note_sample(block: NonNull<u8>, bytes: usize, mean: u64) {
+    let (Some(sampled), Some(listener)) = (sampled(), listener()) else { return };
+    // A thread that is not profiled freed it before.
+    note_freed(block);
+    let slot = sampled.insert(address_of(block)).map(Slot::index);
+    (listener.allocated)(Sample { slot, block, bytes, mean });
+}
+
+/// Whether a block may be sampled: all but a few of those that are not are told apart.
+#[inline(always)]
+pub(crate) fn may_be_sampled(block: NonNull<u8>) -> bool {
+    sampled().is_some_and(|sampled| sampled.may_hold(address_of(block)))
+}
+
+/// The block is being freed: takes note if it was sampled.
+#[inline(never)]
+pub(crate) fn note_freed(block: NonNull<u8>) {
+    let Some(sampled) = sampled() else { return };
+    let Some(slot) = sampled.find(address_of(block)) else { return };
+    if let Some(listener) = listener() {
+        (listener.freed)(slot.index());
+    }
+    sampled.remove(slot);
+}
+
+fn address_of(block: NonNull<u8>) -> u64 {
+    block.addr().get() as u64
+}

@@ -1,0 +1,300 @@
+//! The profiler's hook from outside: what is told of a program whose allocations are known.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, mpsc};
+use std::thread;
+
+use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};
+use strata_cache::thread::RUNTIME;
+use stratalloc::Strata;
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+static LISTENER: Listener = Listener { allocated, freed };
+
+thread_local! {
+    /// Whether what the thread allocates is the test's.
+    static IS_HEARD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What was told, in units that are whole for the sizes and rates here: of samples, and of bytes as estimated.
+struct Heard {
+    samples: AtomicU64,
+    lost: AtomicU64,
+    live: [AtomicU64; 4],
+}
+
+static HEARD: Heard =
+    Heard { samples: AtomicU64::new(0), lost: AtomicU64::new(0), live: [const { AtomicU64::new(0) }; 4] };
+
+/// For each slot the size of the block, or 0 if it is another thread's.
+static RECORDS: [AtomicU64; SLOT_COUNT] = [const { AtomicU64::new(0) }; SLOT_COUNT];
+
+/// The sizes of which live samples are counted.
+const SIZES: [usize; 4] = [32, 4096, 40_960, 3 << 20];
+
+fn allocated(sample: Sample) {
+    let is_heard = IS_HEARD.get();
+    if let Some(slot) = sample.slot {
+        RECORDS[slot as usize].store(if is_heard { sample.bytes as u64 } else { 0 }, Relaxed);
+    }
+    if !is_heard {
+        return;
+    }
+    HEARD.samples.fetch_add(1, Relaxed);
+    HEARD.lost.fetch_add(u64::from(sample.slot.is_none()), Relaxed);
+    if let Some(size) = SIZES.iter().position(|size| *size == sample.bytes) {
+        HEARD.live[size].fetch_add(1, Relaxed);
+    }
+}
+
+fn freed(slot: u32) {
+    let bytes = RECORDS[slot as usize].load(Relaxed);
+    if bytes == 0 {
+        return;
+    }
+    if let Some(size) = SIZES.iter().position(|size| *size as u64 == bytes) {
+        HEARD.live[size].fetch_sub(1, Relaxed);
+    }
+}
+
+/// Profiling belongs to one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let guard = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    [&HEARD.samples, &HEARD.lost].into_iter().chain(&HEARD.live).for_each(|count| count.store(0, Relaxed));
+    guard
+}
+
+/// Has the calling thread come to a cold door, and listens to what it allocates from then on.
+fn listen() {
+    come_to_a_door();
+    IS_HEARD.set(true);
+}
+
+fn come_to_a_door() {
+    drop(black_box(vec![0_u8; 100_000]));
+}
+
+fn stop() {
+    profile::stop();
+    come_to_a_door();
+    IS_HEARD.set(false);
+}
+
+fn samples() -> u64 {
+    HEARD.samples.load(Relaxed)
+}
+
+fn live(size: usize) -> u64 {
+    HEARD.live[SIZES.iter().position(|known| *known == size).unwrap()].load(Relaxed)
+}
+
+/// A block whose memory nobody touches.
+struct Block(*mut u8, Layout);
+
+impl Block {
+    fn new(bytes: usize) -> Self {
+        let layout = Layout::from_size_align(bytes, 16).unwrap();
+        // SAFETY: a layout of some bytes.
+        Self(unsafe { Strata.alloc(layout) }, layout)
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout, and freed once.
+        unsafe { Strata.dealloc(self.0, self.1) };
+    }
+}
+
+// SAFETY: a block may be freed on any thread.
+unsafe impl Send for Block {}
+
+/// Blocks of `size`, in room that was there before.
+fn fill(room: &mut Vec<Block>, size: usize, count: usize) {
+    (0..count).for_each(|_| room.push(Block::new(size)));
+}
+
+#[test]
+fn at_a_mean_of_one_every_block_is_told_and_every_free() {
+    let _alone = alone();
+    let mut room = Vec::with_capacity(1000);
+    assert!(profile::start(&LISTENER, 1));
+    listen();
+    for size in SIZES {
+        fill(&mut room, size, 100);
+        assert_eq!(live(size), 100, "{size}");
+        room.clear();
+        assert_eq!(live(size), 0, "{size}");
+    }
+    assert_eq!((samples(), HEARD.lost.load(Relaxed)), (400, 0));
+    stop();
+    let before = samples();
+    fill(&mut room, 32, 100);
+    assert_eq!(samples(), before);
+}
+
+#[test]
+fn what_another_thread_frees_is_told() {
+    let _alone = alone();
+    let mut room = Vec::with_capacity(400);
+    assert!(profile::start(&LISTENER, 1));
+    listen();
+    SIZES.iter().for_each(|size| fill(&mut room, *size, 20));
+    assert_eq!(SIZES.map(live), [20; 4]);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            listen();
+            room.clear();
+        });
+    });
+    assert_eq!(SIZES.map(live), [0; 4]);
+    stop();
+}
+
+#[test]
+fn what_is_resized_is_another_allocation() {
+    let _alone = alone();
+    assert!(profile::start(&LISTENER, 1));
+    listen();
+    let mut grown: Vec<u8> = Vec::with_capacity(40_960);
+    assert_eq!((live(40_960), live(3 << 20)), (1, 0));
+    grown.reserve_exact(3 << 20);
+    assert_eq!((live(40_960), live(3 << 20)), (0, 1));
+    grown.reserve_exact(4 << 20);
+    assert_eq!(live(3 << 20), 0);
+    drop(grown);
+    stop();
+}
+
+/// How often a block of this size is sampled.
+fn chance(size: usize, mean: f64) -> f64 {
+    1.0 - (-(size as f64) / mean).exp()
+}
+
+/// The truth: so many blocks of each size are live. Each seed's estimate has the standard deviation of a binomial distribution; the
+/// mean of all of them has a thousandth of its variance.
+#[test]
+fn estimates_are_unbiased_for_sizes_far_below_at_and_above_the_mean() {
+    const SEEDS: u64 = 1000;
+    const MEAN: u64 = 4096;
+    const COUNT: usize = 100;
+    let sizes = &SIZES[..3];
+    let _alone = alone();
+    assert!(profile::start(&LISTENER, MEAN));
+    let mut sums = [0.0; 3];
+    let mut far_off = 0;
+    for seed in 1..=SEEDS {
+        profile::set_seed(seed);
+        let counted = thread::spawn(move || {
+            let mut room = Vec::with_capacity(2 * COUNT * sizes.len());
+            listen();
+            // Interleaved, and every second one is freed again.
+            for number in 0..2 * COUNT {
+                sizes.iter().for_each(|size| room.push(Block::new(*size)));
+                if number % 2 == 1 {
+                    room.truncate(room.len() - sizes.len());
+                }
+            }
+            let counted = [live(sizes[0]), live(sizes[1]), live(sizes[2])];
+            drop(room);
+            counted
+        });
+        for ((sum, size), counted) in sums.iter_mut().zip(sizes).zip(counted.join().unwrap()) {
+            let chance = chance(*size, MEAN as f64);
+            let (truth, estimate) = (COUNT as f64, counted as f64 / chance);
+            *sum += estimate;
+            let deviation = (truth * (1.0 - chance) / chance).sqrt();
+            far_off += u32::from((estimate - truth).abs() > 4.0 * deviation + 1.0);
+        }
+    }
+    stop();
+    for (sum, size) in sums.iter().zip(sizes) {
+        let chance = chance(*size, MEAN as f64);
+        let deviation = (COUNT as f64 * (1.0 - chance) / chance / SEEDS as f64).sqrt();
+        let mean = sum / SEEDS as f64;
+        assert!((mean - COUNT as f64).abs() < 4.0 * deviation + 1e-3, "{size}: {mean} ± {deviation}");
+    }
+    // Of blocks of 32 bytes a seed has a sample or none, which is far from normally distributed.
+    assert!(far_off <= 15, "{far_off} of {} estimates are more than four standard deviations off", 3 * SEEDS);
+    assert_eq!(SIZES.map(live), [0; 4], "every sampled block that was freed was told");
+}
+
+#[test]
+fn a_class_that_is_sampled_often_takes_no_sample_from_another() {
+    let _alone = alone();
+    profile::set_seed(99);
+    assert!(profile::start(&LISTENER, 64 << 10));
+    let counted = thread::spawn(|| {
+        let mut room = Vec::with_capacity(64);
+        listen();
+        let mut few = 0;
+        for _ in 0..200_000 {
+            // Seven small blocks that are freed, for each larger one that is counted.
+            fill(&mut room, 32, 7);
+            let before = samples();
+            room.push(Block::new(48));
+            few += samples() - before;
+            room.clear();
+        }
+        few
+    });
+    let few = counted.join().unwrap() as f64;
+    let expected = 200_000.0 * chance(48, f64::from(64 << 10));
+    assert!((few - expected).abs() < 5.0 * expected.sqrt(), "{few} samples instead of {expected}");
+    stop();
+}
+
+/// The one kind of thread that does not learn of `start` at once, and what it takes for it to learn.
+#[test]
+fn a_thread_that_stays_within_its_magazines_is_profiled_from_its_next_cold_door_on() {
+    let _alone = alone();
+    let (say, hear) = mpsc::channel::<()>();
+    let (say_ready, hear_ready) = mpsc::channel::<()>();
+    let turns = thread::spawn(move || {
+        // A magazine with room and blocks.
+        drop((0..40).map(|_| Block::new(32)).collect::<Vec<_>>());
+        drop(Block::new(32));
+        IS_HEARD.set(true);
+        say_ready.send(()).unwrap();
+        hear.recv().unwrap();
+        let turn = || (0..1000).for_each(|_| drop(black_box(Block::new(32))));
+        turn();
+        let unseen = samples();
+        come_to_a_door();
+        let before = samples();
+        turn();
+        (unseen, samples() - before)
+    });
+    hear_ready.recv().unwrap();
+    assert!(profile::start(&LISTENER, 1));
+    say.send(()).unwrap();
+    let (unseen, seen) = turns.join().unwrap();
+    assert!(unseen < 100, "{unseen}: the thread came to a door by itself");
+    assert_eq!(seen, 1000);
+    stop();
+}
+
+#[test]
+fn threads_that_are_profiled_leave_nothing_behind() {
+    let _alone = alone();
+    assert!(profile::start(&LISTENER, 64 << 10));
+    // Threads of other tests come and go meanwhile, a few.
+    let before = RUNTIME.registry.live() + 8;
+    for _ in 0..50 {
+        let work = || {
+            let kept: Vec<_> = (0..2000).map(|size| Block::new(size % 700 + 1)).collect();
+            come_to_a_door();
+            drop(kept);
+        };
+        thread::spawn(work).join().unwrap();
+    }
+    stop();
+    assert!(RUNTIME.registry.live() < before);
+    assert!((RUNTIME.registry.caches().count() as u64) < 2 * before, "counting caches stay behind");
+}
