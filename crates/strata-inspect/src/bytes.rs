@@ -7,24 +7,29 @@ use core::fmt::{self, Write};
 /// The longest `u64` has twenty digits.
 const SHORT_BYTES: usize = 24;
 
-/// A text of at most 24 bytes; what is too much is lost.
+/// A text of so many bytes at most; what is too much is lost.
 #[derive(Clone, Copy, Debug)]
-pub struct Short {
-    text: [u8; SHORT_BYTES],
+pub struct Fixed<const BYTES: usize> {
+    text: [u8; BYTES],
     len: usize,
 }
 
-impl Short {
+/// A text of at most 24 bytes: a number and its unit.
+pub type Short = Fixed<SHORT_BYTES>;
+/// A text of at most 96 bytes: a line's title.
+pub(crate) type Wide = Fixed<96>;
+
+impl<const BYTES: usize> Fixed<BYTES> {
     /// The text of `arguments`.
     pub fn of(arguments: fmt::Arguments<'_>) -> Self {
-        let mut short = Self { text: [0; SHORT_BYTES], len: 0 };
+        let mut short = Self { text: [0; BYTES], len: 0 };
         // Fails only when full.
         let _ = short.write_fmt(arguments);
         short
     }
 }
 
-impl Write for Short {
+impl<const BYTES: usize> Write for Fixed<BYTES> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let end = self.len + text.len();
         let place = self.text.get_mut(self.len..end).ok_or(fmt::Error)?;
@@ -34,7 +39,7 @@ impl Write for Short {
     }
 }
 
-impl fmt::Display for Short {
+impl<const BYTES: usize> fmt::Display for Fixed<BYTES> {
     /// Honours width and alignment, as `str` does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.text.get(..self.len).and_then(|text| core::str::from_utf8(text).ok());

@@ -64,6 +64,8 @@ pub(crate) struct Arena {
     pub(crate) dirty: u64,
     /// Of those, the ones that were purged lazily.
     pub(crate) lazy: u64,
+    /// Of the dirty ones, those that the next purge pass takes.
+    pub(crate) settled: u64,
     headers: [u8; 4096],
     header_bytes: usize,
 }
@@ -160,6 +162,11 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
         if value > u64::MAX / 2 { 0 } else { value }
     }
 
+    /// Whether free memory waits for a purge pass, and the process gives any back.
+    pub(crate) fn purges(&self) -> bool {
+        self.word(self.offsets.runtime_purge_due) != 0 && self.purge_delay_ms().is_some()
+    }
+
     /// Milliseconds that memory lies free before it goes back; `None`: never.
     pub fn purge_delay_ms(&self) -> Option<u64> {
         Some(self.word(self.offsets.runtime_purge_delay)).filter(|delay| *delay != u64::MAX)
@@ -226,6 +233,7 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
             free,
             dirty,
             lazy: of(offsets.segment_lazy) & free,
+            settled: of(offsets.segment_settled) & dirty,
             headers: [0; 4096],
             header_bytes: offsets.header_bytes as usize,
         };
@@ -245,10 +253,12 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
 
     /// The mappings of live huge blocks, in ascending order.
     ///
-    /// No list has them; each says so itself, where an arena would begin. Only pages in memory are looked at. `false`: the process's
+    /// No list has them; each says so itself, where an arena would begin. Only pages in memory are looked at. (A block may span several
+    /// mappings, if the program changed what the kernel knows of a part.) `false`: the process's
     /// mappings could not be listed.
     pub fn live_huge(&self, each: &mut dyn FnMut(Huge)) -> bool {
         let mut behind = 0;
+        let most = self.counter(self.offsets.counter_huge_bytes);
         self.target.mappings(&mut |mapping| {
             if mapping.is_file || !mapping.is_writable || !mapping.is_private {
                 return;
@@ -258,6 +268,7 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
             for boundary in (first..=mapping.end).step_by(ARENA_BYTES) {
                 if boundary >= behind
                     && let Some(huge) = self.huge_at(boundary, mapping)
+                    && huge.bytes <= most
                     && !self.is_free_piece(huge)
                 {
                     behind = huge.start + huge.bytes;
@@ -270,13 +281,12 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
     /// The huge block whose mapping, or whose payload, begins at a boundary.
     fn huge_at(&self, boundary: u64, mapping: &Mapping<'_>) -> Option<Huge> {
         let ordinary = (boundary < mapping.end).then(|| self.huge_head(boundary, boundary)).flatten();
-        let huge = ordinary.or_else(|| {
+        ordinary.or_else(|| {
             // A block of such an alignment has its header at the end of the page before.
             let head = boundary.checked_sub(4096)?;
             let page = boundary.checked_sub(PAGE_BYTES)?;
             (page >= mapping.start).then(|| self.huge_head(head, page)).flatten()
-        })?;
-        (huge.start + huge.bytes <= mapping.end).then_some(huge)
+        })
     }
 
     fn huge_head(&self, head: u64, start: u64) -> Option<Huge> {
@@ -304,5 +314,22 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
             is_free |= piece.start <= huge.start && huge.start < piece.start + piece.bytes;
         });
         is_free
+    }
+
+    /// Bytes of the runtime's metadata outside of arenas: each mapping of caches, and of slots for segments.
+    pub(crate) fn metadata(&self, each: &mut dyn FnMut(u64, u64)) {
+        let offsets = &self.offsets;
+        self.slabs(&mut |slab| {
+            let bytes = offsets.slab_caches + offsets.slab_cache_count * offsets.cache_bytes;
+            each(slab, u64::from(bytes).next_multiple_of(PAGE_BYTES));
+        });
+        let mut slots = 64_u64;
+        for chunk in 0..offsets.runtime_more_count {
+            slots *= 64;
+            let place = self.word(offsets.runtime_more_segments + chunk * 8);
+            if place != 0 {
+                each(place, (slots * 8).next_multiple_of(PAGE_BYTES));
+            }
+        }
     }
 }

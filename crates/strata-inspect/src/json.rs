@@ -36,9 +36,32 @@ impl<'out, W: Write> Object<'out, W> {
         write!(self.name(name)?, "{value}")
     }
 
+    /// A member that is a text.
+    pub(crate) fn text(&mut self, name: &str, value: impl fmt::Display) -> fmt::Result {
+        let out = self.name(name)?;
+        out.write_char('"')?;
+        write!(Escaped(out), "{value}")?;
+        out.write_char('"')
+    }
+
     /// Ends the object.
     pub(crate) fn end(self) -> fmt::Result {
         self.out.write_char('}')
+    }
+}
+
+/// Text between quotation marks.
+#[derive(Debug)]
+struct Escaped<'out, W: Write>(&'out mut W);
+
+impl<W: Write> Write for Escaped<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|character| match character {
+            '"' => self.0.write_str("\\\""),
+            '\\' => self.0.write_str("\\\\"),
+            control if control < ' ' => write!(self.0, "\\u{:04x}", u32::from(control)),
+            other => self.0.write_char(other),
+        })
     }
 }
 
@@ -169,13 +192,14 @@ mod tests {
     use std::string::String;
 
     #[test]
-    fn members_are_separated() {
+    fn text_is_escaped_and_members_are_separated() {
         let mut out = String::new();
         let mut object = Object::begin(&mut out).unwrap();
+        object.text("a", "say \"b\\c\"\n").unwrap();
         object.plain("d", 7).unwrap();
         list(object.name("e").unwrap(), [1, 2], |out, number| write!(out, "{number}")).unwrap();
         object.end().unwrap();
-        assert_eq!(out, "{\"d\":7,\"e\":[1,2]}");
+        assert_eq!(out, "{\"a\":\"say \\\"b\\\\c\\\"\\u000a\",\"d\":7,\"e\":[1,2]}");
     }
 
     #[test]

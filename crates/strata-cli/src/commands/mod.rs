@@ -1,5 +1,6 @@
 //! What can be typed after `strata`: one file for each verb.
 
 pub(crate) mod bench;
+pub(crate) mod explain;
 pub(crate) mod run;
 pub(crate) mod stats;

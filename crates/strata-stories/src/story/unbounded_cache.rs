@@ -12,7 +12,7 @@ use crate::Form;
 /// Answers that the fixed service remembers.
 const MOST: usize = 20_000;
 /// Requests between two pauses of a millisecond.
-const BURST: u64 = 100;
+const BURST: u64 = 20;
 
 #[derive(Default)]
 struct Service {

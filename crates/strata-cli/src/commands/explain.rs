@@ -1,0 +1,195 @@
+//! `strata explain`: why a running process is as big as it is, and what to do.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use strata_inspect::{Bytes, Facts, Footprint, Growth, Heap, Kernel, Line, Sparse, Stats, Waterfall};
+
+use crate::inspect::process::Process;
+
+/// Moments of a watch.
+const MOMENTS: u32 = 5;
+
+/// Say why a running process is as big as it is, and what to do
+///
+/// Prints one waterfall from what the program has to what the kernel counts, in lines that add up to the resident memory
+/// (RSS), and below it which cause applies, how sure that is and from what, and the remedy. The process is neither stopped nor
+/// written to, and needs no preparation: any program with Strata inside or under `strata run` will do.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The process
+    pid: u32,
+    /// As one JSON object, whose keys and names are stable
+    #[arg(long)]
+    json: bool,
+    /// Watch for so many seconds, and say what grew
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    watch: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.1..=86_400.0).contains(&value) => Ok(Duration::from_secs_f64(value)),
+        _ => Err("give a number of seconds, such as 10".to_owned()),
+    }
+}
+
+/// What is known of a process at one moment.
+struct Moment {
+    waterfall: Waterfall,
+    footprint: Footprint,
+    /// Of the largest allocator in the process.
+    stats: Stats,
+    heaps: usize,
+    purge_delay_ms: Option<u64>,
+    swapped: u64,
+}
+
+impl Moment {
+    fn of(process: &Process) -> Result<Self> {
+        let heaps = process.heaps()?;
+        let mut footprint = Footprint::default();
+        let is_known = heaps.iter().all(|heap| heap.add_footprint(&mut footprint));
+        let Some(kernel) = Kernel::of(process).filter(|kernel| is_known && kernel.resident > 0) else {
+            bail!("process {} ended while it was looked at", process.pid());
+        };
+        let (largest, stats) = largest(&heaps);
+        Ok(Self {
+            waterfall: Waterfall::new(&footprint, &kernel),
+            footprint,
+            stats,
+            heaps: heaps.len(),
+            purge_delay_ms: largest.and_then(Heap::purge_delay_ms),
+            swapped: kernel.swapped,
+        })
+    }
+}
+
+fn largest<'a, 'p>(heaps: &'a [Heap<'p, Process>]) -> (Option<&'a Heap<'p, Process>>, Stats) {
+    let with_stats = heaps.iter().map(|heap| (heap, heap.stats()));
+    match with_stats.max_by_key(|(_, stats)| stats.committed_bytes) {
+        Some((heap, stats)) => (Some(heap), stats),
+        None => (None, Stats::zero()),
+    }
+}
+
+/// What was seen while a process was watched.
+struct Watch {
+    before: Waterfall,
+    growth: Option<Growth>,
+}
+
+impl Watch {
+    fn of(process: &Process, length: Duration) -> Result<Self> {
+        let before = Moment::of(process)?.waterfall;
+        let (start, mut moments) = (Instant::now(), Vec::new());
+        for moment in 0..MOMENTS {
+            let due = length * moment / (MOMENTS - 1);
+            thread::sleep(due.saturating_sub(start.elapsed()));
+            moments.push(largest(&process.heaps()?).1);
+        }
+        let elapsed = u64::try_from(start.elapsed().as_millis())?;
+        Ok(Self { before, growth: Growth::between(&moments, elapsed) })
+    }
+}
+
+/// Runs the command.
+pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    let process = Process::open(arguments.pid)?;
+    let watch = arguments.watch.map(|length| Watch::of(&process, length)).transpose()?;
+    let moment = Moment::of(&process)?;
+    let mut facts = Facts::new(&moment.waterfall, &moment.footprint);
+    facts.sparse = sparse(&process, &moment)?;
+    facts.growth = watch.as_ref().and_then(|watch| watch.growth);
+    facts.caches = moment.stats.caches;
+    facts.purge_delay_ms = moment.purge_delay_ms;
+    if arguments.json {
+        let mut text = String::new();
+        facts.write_json(process.pid(), &mut text)?;
+        println!("{text}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("process {} ({})\n\n{facts}", process.pid(), process.name());
+    if let Some(watch) = &watch {
+        println!("{}", changes(&watch.before, &moment.waterfall));
+    }
+    println!("{}", beside(&moment));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A sample of the pages is read only where there are many of them in huge pages.
+fn sparse(process: &Process, moment: &Moment) -> Result<Sparse> {
+    let mut all = Sparse::default();
+    if moment.footprint.in_huge_pages < 4 << 20 {
+        return Ok(all);
+    }
+    for heap in process.heaps()? {
+        let sparse = heap.sparse();
+        all.in_huge_pages += sparse.in_huge_pages;
+        all.zero_bytes += sparse.zero_bytes;
+        all.samples += sparse.samples;
+    }
+    Ok(all)
+}
+
+fn changes(before: &Waterfall, after: &Waterfall) -> String {
+    let change = |title: &str, before: u64, after: u64| match after.cmp(&before) {
+        std::cmp::Ordering::Equal => None,
+        std::cmp::Ordering::Greater => Some(format!("\n  {title:<40} +{}", Bytes(after - before))),
+        std::cmp::Ordering::Less => Some(format!("\n  {title:<40} -{}", Bytes(before - after))),
+    };
+    let whole = change("RSS", before.rss_bytes(), after.rss_bytes());
+    let parts = Line::ALL.into_iter().filter(|line| !after.has_parts(*line));
+    let parts = parts.filter_map(|line| change(line.title(), before.bytes(line), after.bytes(line)));
+    let changes: String = whole.into_iter().chain(parts).collect();
+    if changes.is_empty() {
+        "Nothing changed meanwhile.".to_owned()
+    } else {
+        format!("Changed meanwhile:{changes}")
+    }
+}
+
+/// What is no part of the sum.
+fn beside(moment: &Moment) -> String {
+    let Moment { stats, footprint, .. } = moment;
+    let resident = Bytes(footprint.resident());
+    let mut text = format!(
+        "Beside: Strata holds {} of addresses, {} of them usable, {resident} in memory; {} in huge pages.",
+        Bytes(stats.reserved_bytes),
+        Bytes(stats.committed_bytes),
+        Bytes(footprint.in_huge_pages),
+    );
+    let mut add = |is_so: bool, sentence: String| text.push_str(if is_so { &sentence } else { "" });
+    add(moment.swapped > 0, format!(" {} of the process are in swap space.", Bytes(moment.swapped)));
+    add(
+        stats.pinned_bytes > 0,
+        format!(" {} of explicit huge pages are not counted as resident.", Bytes(stats.pinned_bytes)),
+    );
+    add(
+        moment.heaps > 1,
+        format!(" The process has {} allocators of this kind; all are counted.", moment.heaps),
+    );
+    let missed = stats.huge_bytes.saturating_sub(footprint.huge_found);
+    add(
+        moment.heaps == 1 && missed > 0,
+        format!(" {} of huge blocks were not found; they count as other mappings.", Bytes(missed)),
+    );
+    add(true, " What programs asked for, before it is rounded to size classes, nobody counts.".to_owned());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_has_a_length() {
+        assert_eq!(seconds("1.5").unwrap(), Duration::from_millis(1500));
+        for text in ["0", "-1", "much", "1e9"] {
+            assert!(seconds(text).unwrap_err().contains("such as 10"));
+        }
+    }
+}
