@@ -38,6 +38,8 @@ enum Chore {
     Tsan(tsan::Arguments),
     /// Instructions of the hot paths against their budgets (needs valgrind).
     Instructions,
+    /// Tests on a simulated system: calls fail; near a limit; several nodes; huge pages.
+    Simulated,
     /// Atomic exchanges of frees and refills.
     Exchanges,
     /// Real programs on Strata and on its peers (needs Debian's packages).
@@ -69,6 +71,7 @@ fn run() -> anyhow::Result<()> {
         Chore::Loom(arguments) => loom::run(&root, &arguments),
         Chore::Tsan(arguments) => tsan::run(&root, &arguments),
         Chore::Instructions => instructions::run(&root),
+        Chore::Simulated => test::simulated(&root),
         Chore::Exchanges => test::exchanges(&root),
         Chore::Programs(arguments) => programs::run(&root, &arguments),
         Chore::Measured(arguments) => programs::starter::run(&arguments),

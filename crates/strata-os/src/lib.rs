@@ -27,7 +27,7 @@
 //! outside [`debug_assert!`] and the simulated OS; a failing call is a value, `errno` stays as it was, and the caller
 //! decides whether to try again.
 //!
-//! The feature `simulated` (or `--cfg strata_loom`) puts the `simulated` module under the same names.
+//! `--cfg strata_simulated` (or `strata_loom`) puts the `simulated` module under the same names.
 //!
 //! The system is Linux, or else plain POSIX (`--cfg strata_unix` takes that on Linux, too, so that it can be tested).
 //!
@@ -53,7 +53,7 @@ pub mod kernel_thread;
 pub mod lifecycle;
 #[cfg(all(target_os = "linux", not(strata_unix)))]
 #[cfg_attr(
-    any(strata_loom, feature = "simulated"),
+    any(strata_loom, strata_simulated),
     allow(
         dead_code,
         unreachable_pub,
@@ -69,7 +69,7 @@ mod node;
     allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")
 )]
 mod posix;
-#[cfg(any(feature = "simulated", strata_loom))]
+#[cfg(any(strata_simulated, strata_loom))]
 pub mod simulated;
 pub mod stderr;
 pub mod thread;
@@ -91,9 +91,9 @@ use linux as system;
 #[cfg(any(strata_unix, not(target_os = "linux")))]
 use unix as system;
 
-#[cfg(any(feature = "simulated", strata_loom))]
+#[cfg(any(strata_simulated, strata_loom))]
 use simulated::memory as imp;
-#[cfg(not(any(feature = "simulated", strata_loom)))]
+#[cfg(not(any(strata_simulated, strata_loom)))]
 use system::memory as imp;
 
 pub use counters::{CallCounts, calls};

@@ -46,7 +46,7 @@ impl MemoryBudget {
     }
 
     /// The one with less room.
-    #[cfg_attr(feature = "simulated", allow(dead_code, reason = "a simulated budget is one"))]
+    #[cfg_attr(strata_simulated, allow(dead_code, reason = "a simulated budget is one"))]
     pub(crate) fn tighter(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         one.into_iter().chain(other).min_by_key(|budget| budget.room())
     }

@@ -1,4 +1,5 @@
 //! The simulated OS, through the names that everyone uses. One test at a time: its state is the process's.
+#![cfg(strata_simulated)]
 
 use core::ptr::NonNull;
 use std::panic::catch_unwind;

@@ -2,7 +2,7 @@
 //! that it says itself.
 //!
 //! The topology is a process's, so each test runs in a child.
-#![cfg(feature = "simulated")]
+#![cfg(strata_simulated)]
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The child never reaches `main`: the standard library's own first allocations would meet the failure and end it.
-#![cfg(feature = "simulated")]
+#![cfg(strata_simulated)]
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod bare;

@@ -1,7 +1,7 @@
 //! Near a limit on memory, what lies free goes at once, whatever the delay; far from it, it stays.
 //!
 //! The limit is a process's, so each test runs in a child.
-#![cfg(feature = "simulated")]
+#![cfg(strata_simulated)]
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;

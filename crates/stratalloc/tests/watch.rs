@@ -93,7 +93,7 @@ fn what_the_allocator_holds_is_a_measure_of_its_own() {
 }
 
 #[test]
-#[cfg_attr(feature = "simulated", ignore = "the simulated system has the limits that a test sets")]
+#[cfg_attr(strata_simulated, ignore = "the simulated system has the limits that a test sets")]
 fn a_share_of_a_limit_is_followed_by_what_the_limit_counts() {
     alone("a_share_of_a_limit_is_followed_by_what_the_limit_counts", || {
         let (_watch, reports) = reported(Threshold::counted().share_of_limit(0.8));

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::process::{heading, succeed};
-use suites::{SUITES, Suite};
+use suites::{SUITES, Suite, System};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The second admits a standard library that was built without the first.
@@ -84,7 +84,11 @@ fn nightly(tool: &str, root: &Path) -> Command {
 fn test_command(root: &Path, suite: &Suite) -> Command {
     let mut command = nightly("cargo", root);
     command.args(["test", "--profile", "checked", "--target", TARGET]);
-    command.env("CARGO_TARGET_DIR", root.join("target/tsan")).env("RUSTFLAGS", FLAGS.join(" "));
+    let (folder, simulated) = match suite.system() {
+        System::Real => ("target/tsan", ""),
+        System::Simulated => ("target/tsan-simulated", " --cfg=strata_simulated"),
+    };
+    command.env("CARGO_TARGET_DIR", root.join(folder)).env("RUSTFLAGS", FLAGS.join(" ") + simulated);
     suite.choose(&mut command);
     command
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 pub(super) struct Suite {
     package: &'static str,
     target: Target,
-    features: &'static [&'static str],
+    system: System,
     /// Parts of names; empty: all tests.
     only: &'static [&'static str],
     /// Tests that the sanitizer cannot run.
@@ -21,6 +21,15 @@ enum Target {
     Unit,
     /// A file in `tests/`.
     File(&'static str),
+}
+
+/// Which system the tests run on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum System {
+    /// The machine's.
+    Real,
+    /// One that refuses and limits as a test wants it, in a build of its own.
+    Simulated,
 }
 
 /// A test that is not run, and what the sanitizer does that makes it impossible.
@@ -39,11 +48,11 @@ const LEFT_THE_THREAD: &str =
 const NO_KERNEL_THREAD: &str = "the sanitizer must know each thread that it looks at: there is no purge thread (p20_purge_thread is its model)";
 
 const fn file(name: &'static str) -> Suite {
-    Suite { package: "stratalloc", target: Target::File(name), features: &[], only: &[], skipped: &[] }
+    Suite { package: "stratalloc", target: Target::File(name), system: System::Real, only: &[], skipped: &[] }
 }
 
 const fn unit(package: &'static str) -> Suite {
-    Suite { package, target: Target::Unit, features: &[], only: &[], skipped: &[] }
+    Suite { package, target: Target::Unit, system: System::Real, only: &[], skipped: &[] }
 }
 
 /// Add new ones here; docs/verification.md says what such a test must avoid.
@@ -105,9 +114,9 @@ pub(super) const SUITES: &[Suite] = &[
     // The other tests count page faults, of which the sanitizer has its own.
     Suite { only: &["threads_that_share_what_they_leave"], ..file("huge") },
     // Threads that are refused memory together, which no limit can show the sanitizer. The sweeps use one thread.
-    Suite { features: &["simulated"], only: &["threads_survive"], ..file("os_faults") },
-    Suite { features: &["simulated"], ..file("nodes") },
-    Suite { features: &["simulated"], ..file("reservation") },
+    Suite { system: System::Simulated, only: &["threads_survive"], ..file("os_faults") },
+    Suite { system: System::Simulated, ..file("nodes") },
+    Suite { system: System::Simulated, ..file("reservation") },
     unit("strata-core"),
     Suite {
         skipped: &[Skipped {
@@ -149,6 +158,11 @@ impl Suite {
         }
     }
 
+    /// Which system the tests run on.
+    pub(super) fn system(&self) -> System {
+        self.system
+    }
+
     /// Says what is left out, and why.
     pub(super) fn say_what_is_skipped(&self) {
         for Skipped { name, reason } in self.skipped {
@@ -163,9 +177,6 @@ impl Suite {
             Target::Unit => command.arg("--lib"),
             Target::File(name) => command.args(["--test", name]),
         };
-        if !self.features.is_empty() {
-            command.arg("--features").arg(self.features.join(","));
-        }
         command.arg("--").args(self.only);
         for Skipped { name, .. } in self.skipped {
             command.args(["--skip", name]);

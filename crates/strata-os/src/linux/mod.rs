@@ -44,7 +44,7 @@ pub(crate) use libc::__errno_location as errno_location;
 
 /// What `crate::memory` calls when nothing is simulated.
 #[cfg_attr(
-    any(strata_loom, feature = "simulated"),
+    any(strata_loom, strata_simulated),
     allow(unused_imports, reason = "under loom no memory comes from the kernel, and not all if simulated")
 )]
 pub(crate) mod memory {
