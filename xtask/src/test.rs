@@ -21,6 +21,7 @@ const STEPS: &[(&str, Step)] = &[
     ("documentation builds", documentation),
     ("tests (optimised, debug assertions on)", tests),
     ("a simulated system: calls fail; near a limit; several nodes; huge pages", simulated),
+    ("features: std, serde", features),
     ("exchanges of frees and refills", exchanges),
     ("models, the short set", models),
     ("instructions of the hot paths", instructions::run_if_possible),
@@ -91,6 +92,13 @@ pub(crate) fn simulated(root: &Path) -> Result<()> {
     );
     command.env("RUSTFLAGS", "--cfg strata_simulated").env("CARGO_TARGET_DIR", root.join("target/simulated"));
     succeed(&mut command)
+}
+
+/// What `stratalloc` has beside its default features, which nothing else in the workspace uses.
+fn features(root: &Path) -> Result<()> {
+    let mut command = cargo(root);
+    command.args(["test", "--package", "stratalloc", "--profile", "checked", "--features", "std,serde"]);
+    succeed(command.args(["--test=watch_panic", "--test=serialized"]))
 }
 
 /// Every atomic read-modify-write is counted, in a build of its own.

@@ -108,7 +108,7 @@ impl Cache {
         SizeClass::all().for_each(|class| self.detach(class));
     }
 
-    /// Empties the cache of a thread that ends: its blocks go to their pools, its pools to all (protocol 5).
+    /// Empties the cache of a thread that ends: its blocks go to their pools, its pools to all (P4).
     ///
     /// # Safety
     /// - The caller is the thread whose cache this is.

@@ -1,4 +1,4 @@
-//! Where caches live, and who may be one: slots in slabs, claimed by a bit (protocol 7).
+//! Where caches live, and who may be one: slots in slabs, claimed by a bit (P11, P12).
 //!
 //! | bit     | who may leave it         | to      | by            | what becomes visible                          |
 //! |---------|--------------------------|---------|---------------|-----------------------------------------------|
@@ -171,6 +171,8 @@ pub struct Registry {
     pub(crate) first: AtomicPtr<Slab>,
     live: Counter,
     pub(crate) ever: Counter,
+    /// Of those, caches of threads.
+    threads: Counter,
 }
 
 impl Registry {
@@ -180,6 +182,7 @@ impl Registry {
                 first: AtomicPtr::new(core::ptr::null_mut()),
                 live: Counter::zero(),
                 ever: Counter::zero(),
+                threads: Counter::zero(),
             }
         }
     }
@@ -277,9 +280,19 @@ impl Registry {
         self.ever.get()
     }
 
-    /// Bytes of one cache.
-    pub const fn cache_bytes() -> usize {
-        size_of::<Cache>()
+    /// Threads that were given a cache since the start: 0 as long as there are only heaps.
+    pub fn threads(&self) -> u64 {
+        self.threads.get()
+    }
+
+    /// A thread, and not a heap, was given a cache.
+    pub(crate) fn note_thread(&self) {
+        self.threads.add(1);
+    }
+
+    /// Whether there are as many threads and heaps as there may be: 65,536.
+    pub fn is_full(&self) -> bool {
+        self.live() >= (SLAB_COUNT * CACHES_PER_SLAB) as u64
     }
 }
 

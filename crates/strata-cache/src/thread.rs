@@ -168,6 +168,7 @@ fn enter() -> Option<&'static Cache> {
     }
     let cache = RUNTIME.enter()?;
     cache.thread.set(strata_os::thread::number());
+    RUNTIME.registry.note_thread();
     let identity = NonNull::from(cache).cast::<()>();
     // SAFETY: a cache of the registry, claimed for this thread.
     unsafe { word::set(identity.as_ptr()) };

@@ -7,19 +7,10 @@ use core::ptr::null_mut;
 
 /// Sets the calling thread's `errno`.
 pub(crate) fn set(code: c_int) {
-    // SAFETY: the thread's own.
-    unsafe { place().write(code) };
-}
-
-/// The calling thread's `errno`.
-pub(crate) fn get() -> c_int {
-    // SAFETY: the thread's own.
-    unsafe { place().read() }
-}
-
-fn place() -> *mut c_int {
     // SAFETY: asks nothing of the caller.
-    unsafe { libc::__errno_location() }
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: the thread's own.
+    unsafe { place.write(code) };
 }
 
 /// Null, for want of memory.

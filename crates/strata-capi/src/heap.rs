@@ -31,7 +31,7 @@ fn or_no_memory(block: Option<NonNull<u8>>) -> *mut c_void {
 
 #[unsafe(no_mangle)]
 extern "C" fn strata_heap_new() -> *mut CHeap {
-    Heap::new().map_or_else(|| errno::no_memory(), |heap| heap.into_raw().as_ptr())
+    Heap::new().map_or_else(|_| errno::no_memory(), |heap| heap.into_raw().as_ptr())
 }
 
 #[unsafe(no_mangle)]

@@ -111,7 +111,7 @@ fn write_xml(stats: &Stats, out: &mut Stream) -> fmt::Result {
     writeln!(out, "<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>")?;
     let mut from = 1;
     let (mut free_blocks, mut free_bytes) = (0, 0);
-    for class in &stats.classes {
+    for class in stats.classes() {
         let free = class.carved_blocks.saturating_sub(class.live_blocks);
         let to = class.block_bytes;
         if free > 0 {

@@ -5,10 +5,8 @@
 //!
 //! Does not know: how anything is done; `stratalloc` does.
 
-use crate::trust;
 use core::ffi::{CStr, c_char, c_int, c_void};
-use core::ptr::NonNull;
-use stratalloc::{OptionError, Stats, Strata, c_door};
+use stratalloc::{OptionErrorKind, Stats, Strata, c_door};
 
 /// `struct strata_stats`; the fields mean what those of [`Stats`] with the same names mean.
 #[repr(C)]
@@ -81,7 +79,7 @@ extern "C" fn strata_collect() {
 
 #[unsafe(no_mangle)]
 extern "C" fn strata_trim() -> usize {
-    Strata::trim() as usize
+    Strata::trim().given_back_bytes as usize
 }
 
 #[unsafe(no_mangle)]
@@ -94,11 +92,11 @@ unsafe extern "C" fn strata_option_set(name: *const c_char, value: *const c_char
     // SAFETY: as above.
     let value = unsafe { CStr::from_ptr(value) };
     let (Ok(name), Ok(value)) = (name.to_str(), value.to_str()) else { return libc::EINVAL };
-    match Strata::set_option(name, value) {
+    match Strata::set_option(name, value).map_err(|error| error.kind()) {
         Ok(()) => 0,
-        Err(OptionError::Unknown) => libc::ENOENT,
-        Err(OptionError::NotAccepted(_)) => libc::EINVAL,
-        Err(OptionError::OnlyAtStart) => libc::EPERM,
+        Err(OptionErrorKind::Unknown) => libc::ENOENT,
+        Err(OptionErrorKind::OnlyAtStart) => libc::EPERM,
+        Err(_) => libc::EINVAL,
     }
 }
 
@@ -120,5 +118,5 @@ extern "C" fn strata_stats_print() {
 
 #[unsafe(no_mangle)]
 extern "C" fn strata_owns(pointer: *const c_void) -> c_int {
-    NonNull::new(pointer.cast_mut().cast()).map_or(0, |pointer| c_int::from(trust::owns(pointer)))
+    Strata::owns(pointer).into()
 }

@@ -4,13 +4,15 @@
 //! another within [`PAUSE_MS`] is passed over; what it would have given back goes with a later one, or when it has been
 //! free for the purge delay. If more lies free than is in use, a burst is over, and no call is passed over.
 //!
+//! Nor are other threads asked to flush their magazines, as glibc leaves theirs alone.
+//!
 //! `strata_trim` always does what it says. Does not know: what is free, and why (`strata-segment` does).
 //! Measured (decision 0016): stress-ng, which trims at every tenth of its operations.
 
 use core::ffi::c_int;
 use strata_cache::thread::RUNTIME;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
-use stratalloc::Strata;
+use stratalloc::c_door;
 
 /// Milliseconds between two calls, of which the second does something in any case: at most 100 trims a second.
 const PAUSE_MS: u64 = 10;
@@ -28,7 +30,7 @@ extern "C" fn malloc_trim(_pad: usize) -> c_int {
         return 0;
     }
     LAST_TRIM.store(now, Relaxed);
-    c_int::from(Strata::trim() > 0)
+    c_int::from(c_door::trim_quietly() > 0)
 }
 
 fn is_mostly_free() -> bool {

@@ -5,6 +5,7 @@
 //! Does not know: how anything is watched; `stratalloc::watch` does.
 
 use core::ffi::{c_double, c_int, c_uint, c_void};
+use core::time::Duration;
 use stratalloc::watch::{self, Crossing, Measure, Threshold, WatchError, by_number};
 
 /// `struct strata_crossing`.
@@ -61,7 +62,7 @@ extern "C" fn strata_watch_resume() -> c_int {
 
 #[unsafe(no_mangle)]
 extern "C" fn strata_watch_interval(milliseconds: c_uint) {
-    watch::set_interval_ms(milliseconds.into());
+    watch::set_interval(Duration::from_millis(milliseconds.into()));
 }
 
 fn add(

@@ -5,17 +5,17 @@
 use core::fmt::{self, Write};
 
 /// The longest `u64` has twenty digits.
-const SHORT_BYTES: usize = 24;
+const NUMBER_BYTES: usize = 24;
 
-/// A text of so many bytes at most; what is too much is lost.
-#[derive(Clone, Copy, Debug)]
+/// A text of so many bytes at most, which are fewer than 256; what is too much is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed<const BYTES: usize> {
     text: [u8; BYTES],
-    len: usize,
+    len: u8,
 }
 
 /// A text of at most 24 bytes: a number and its unit.
-pub type Short = Fixed<SHORT_BYTES>;
+pub type Short = Fixed<NUMBER_BYTES>;
 /// A text of at most 96 bytes: a line's title.
 pub(crate) type Wide = Fixed<96>;
 
@@ -27,14 +27,21 @@ impl<const BYTES: usize> Fixed<BYTES> {
         let _ = short.write_fmt(arguments);
         short
     }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        let text = self.text.get(..self.len.into()).and_then(|text| core::str::from_utf8(text).ok());
+        text.unwrap_or_default()
+    }
 }
 
 impl<const BYTES: usize> Write for Fixed<BYTES> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len + text.len();
-        let place = self.text.get_mut(self.len..end).ok_or(fmt::Error)?;
+        let start = usize::from(self.len);
+        let end = start + text.len();
+        let place = self.text.get_mut(start..end).ok_or(fmt::Error)?;
         place.copy_from_slice(text.as_bytes());
-        self.len = end;
+        self.len = end as u8;
         Ok(())
     }
 }
@@ -42,8 +49,7 @@ impl<const BYTES: usize> Write for Fixed<BYTES> {
 impl<const BYTES: usize> fmt::Display for Fixed<BYTES> {
     /// Honours width and alignment, as `str` does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.text.get(..self.len).and_then(|text| core::str::from_utf8(text).ok());
-        f.pad(text.unwrap_or_default())
+        f.pad(self.as_str())
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! Does not know: how anything is counted; how a table or a text for machines looks.
 
+use core::fmt;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, POOLS_PER_ARENA};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
@@ -20,6 +21,7 @@ pub const STATS_VERSION: u32 = 1;
 
 /// One size class, with the blocks that serve smaller classes (a class's first few).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ClassStats {
     /// Bytes of a block.
@@ -53,6 +55,7 @@ impl ClassStats {
 
 /// What one thread, or one heap, has ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ThreadStats {
     /// The number that the kernel has for the thread; 0: a heap's. A child of `fork` has the numbers of its parent's threads.
@@ -76,13 +79,17 @@ impl ThreadStats {
 
 /// An allocator at one moment.
 ///
-/// Its `Display` is a report for human readers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Its `Display` is a report for human readers; with feature `serde` it is `Serialize`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
+    /// Whether the program's threads allocate from it. If not, nearly all figures are zero.
+    pub is_global: bool,
+
     /// Address space held.
     pub reserved_bytes: u64,
-    /// Of that, what may be touched.
+    /// Of that, what may be touched: jemalloc says mapped.
     pub committed_bytes: u64,
     /// Of that, what may be in memory: everything in use and everything free that was not given back yet. Pages that
     /// nobody touched yet are counted, too; explicit huge pages are not, as in what the system says of the process.
@@ -139,8 +146,40 @@ pub struct Stats {
 
     /// System calls on memory since the start.
     pub calls: CallCounts,
-    /// By size class, smallest first.
-    pub classes: [ClassStats; CLASS_COUNT],
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_slice"))]
+    pub(crate) classes: [ClassStats; CLASS_COUNT],
+}
+
+/// An array of any length, which serde has no derived form for.
+#[cfg(feature = "serde")]
+fn as_slice<S: serde::Serializer>(classes: &[ClassStats], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(classes)
+}
+
+impl fmt::Debug for Stats {
+    /// The totals, and the size classes that are in use.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Used<'stats>(&'stats [ClassStats]);
+        impl fmt::Debug for Used<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_list().entries(self.0.iter().filter(|class| class.pools > 0)).finish()
+            }
+        }
+        f.debug_struct("Stats")
+            .field("is_global", &self.is_global)
+            .field("allocated_bytes", &self.allocated_bytes())
+            .field("active_bytes", &self.active_bytes())
+            .field("metadata_bytes", &self.metadata_bytes())
+            .field("resident_bytes", &self.resident_bytes)
+            .field("committed_bytes", &self.committed_bytes)
+            .field("retained_bytes", &self.retained_bytes())
+            .field("purged_bytes", &self.purged_bytes)
+            .field("caches", &self.caches)
+            .field("ready_blocks", &self.ready_blocks)
+            .field("calls", &self.calls)
+            .field("classes in use", &Used(&self.classes))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Stats {
@@ -151,6 +190,7 @@ impl Stats {
             place.block_bytes = class.block_bytes() as u64;
         }
         Self {
+            is_global: true,
             reserved_bytes: 0,
             committed_bytes: 0,
             resident_bytes: 0,
@@ -180,6 +220,17 @@ impl Stats {
             calls: CallCounts::default(),
             classes,
         }
+    }
+
+    /// By size class, smallest first; also those that are not in use.
+    pub fn classes(&self) -> &[ClassStats] {
+        &self.classes
+    }
+
+    /// The same, to be filled in.
+    #[doc(hidden)]
+    pub fn classes_mut(&mut self) -> &mut [ClassStats] {
+        &mut self.classes
     }
 
     /// A block of a magazine is ready instead of live.

@@ -6,8 +6,15 @@ use crate::bytes::Bytes;
 use crate::stats::{ClassStats, Stats};
 use core::fmt;
 
+/// Why nearly all figures are zero, and what to do.
+const NOT_GLOBAL: &str = "nothing was allocated here: Strata is not this program's allocator. In Rust: `#[global_allocator] static \
+     GLOBAL: Strata = Strata;`. In C: link libstrata.a, or preload libstrata.so";
+
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_global {
+            writeln!(f, "{NOT_GLOBAL}")?;
+        }
         self.memory(f)?;
         self.layers(f)?;
         self.threads_and_calls(f)?;
@@ -17,9 +24,13 @@ impl fmt::Display for Stats {
 
 impl Stats {
     fn memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "allocated  {:>11} that the program has", Bytes(self.allocated_bytes()))?;
+        let metadata = Bytes(self.metadata_bytes());
+        writeln!(f, "active     {:>11} in pools and mappings in use", Bytes(self.active_bytes()))?;
+        writeln!(f, "metadata   {metadata:>11} at most")?;
+        writeln!(f, "resident   {:>11} may be in memory", Bytes(self.resident_bytes))?;
+        writeln!(f, "committed  {:>11} may be touched", Bytes(self.committed_bytes))?;
         writeln!(f, "reserved   {:>11} of addresses", Bytes(self.reserved_bytes))?;
-        writeln!(f, "committed  {:>11} of those may be touched", Bytes(self.committed_bytes))?;
-        writeln!(f, "resident   {:>11} of those at most", Bytes(self.resident_bytes))?;
         if self.pinned_bytes > 0 {
             let pinned = Bytes(self.pinned_bytes);
             writeln!(f, "pinned     {pinned:>11} beside those, in explicit huge pages, which stay")?;

@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A snapshot of the number of calls since the program started, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CallCounts {
     /// `mmap`.
     pub map: u64,

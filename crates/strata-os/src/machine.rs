@@ -103,6 +103,11 @@ pub fn page_size() -> usize {
     crate::imp::page_size()
 }
 
+/// Whether the eight bytes at the aligned address at or below `place` can be read: the kernel tries. A system call.
+pub fn is_readable(place: *const u8) -> bool {
+    crate::system::machine::is_readable(place.map_addr(|address| address & !7))
+}
+
 /// The value of an environment variable, copied into `buffer`; its length is the answer.
 ///
 /// A length beyond `buffer.len()` means that the buffer holds only the beginning. `None`: not set, or the program runs

@@ -1,4 +1,4 @@
-//! Counters, and snapshots of what there is, taken by walking headers while other threads go on working (protocol 8).
+//! Counters, and snapshots of what there is, taken by walking headers while other threads go on working (P19).
 //!
 //! Nothing is locked and nothing is torn: every figure is read as one word. When the program is quiet the figures are exact;
 //! while it works, a pool may be counted before and its neighbour after the same event.

@@ -22,6 +22,7 @@
 use crate::realloc;
 use core::alloc::Layout;
 use core::cell::Cell;
+use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use strata_cache::thread::{self, RUNTIME};
@@ -41,14 +42,18 @@ use strata_core::size_class::{SizeClass, padded};
 /// use core::alloc::Layout;
 /// use stratalloc::Heap;
 ///
-/// let heap = Heap::new().expect("memory");
+/// let heap = Heap::new()?;
 /// let layout = Layout::new::<[u64; 8]>();
 /// let block = heap.alloc_zeroed(layout).expect("memory").cast::<[u64; 8]>();
 /// // SAFETY: eight zeros.
 /// assert_eq!(unsafe { block.read() }, [0; 8]);
 /// // SAFETY: allocated above with this layout, and not used again.
 /// unsafe { heap.dealloc(block.cast(), layout) };
+/// # Ok::<(), stratalloc::HeapError>(())
 /// ```
+///
+/// It works whether or not Strata is the program's allocator ([`Strata::is_global`](crate::Strata::is_global)); where it is not, blocks
+/// of a heap are freed by [`Heap::dealloc`] or [`Strata`](crate::Strata), not by `Box` and its like.
 ///
 /// Two threads cannot use one heap at the same time:
 ///
@@ -60,18 +65,50 @@ use strata_core::size_class::{SizeClass, padded};
 /// A thread that frees blocks of a heap by the ordinary free, also the one that uses the heap, may hand them out itself: they
 /// wait in its magazines. Blocks that are left when the heap is dropped keep their pools in memory, 64 KiB each, until the last
 /// of a pool is freed.
-#[derive(Debug)]
 pub struct Heap {
     cache: &'static Cache,
     /// One thread at a time (H1).
     one_thread: PhantomData<Cell<()>>,
 }
 
+/// Why there is no new heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeapError {
+    /// The system has no memory for it.
+    OutOfMemory,
+    /// There are 65,536 threads and heaps already.
+    TooMany,
+}
+
+impl fmt::Display for HeapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfMemory => "no new heap: the system has no memory for it",
+            Self::TooMany => {
+                "no new heap: there are as many threads and heaps as there may be, 65,536; drop some"
+            }
+        })
+    }
+}
+
+impl core::error::Error for HeapError {}
+
+impl fmt::Debug for Heap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ready = self.cache.ready_blocks().count();
+        f.debug_struct("Heap").field("ready_blocks", &ready).finish_non_exhaustive()
+    }
+}
+
 impl Heap {
-    /// A new, empty heap: some twenty kilobytes, of which what is used is in memory. `None`: out of memory, or 65,536 threads and heaps
-    /// are there already.
-    pub fn new() -> Option<Self> {
-        RUNTIME.enter().map(|cache| Self { cache, one_thread: PhantomData })
+    /// A new, empty heap: some twenty kilobytes, of which what is used is in memory.
+    ///
+    /// # Errors
+    /// If there is no memory, or if there are too many heaps and threads.
+    pub fn new() -> Result<Self, HeapError> {
+        let full = || if RUNTIME.registry.is_full() { HeapError::TooMany } else { HeapError::OutOfMemory };
+        RUNTIME.enter().map(|cache| Self { cache, one_thread: PhantomData }).ok_or_else(full)
     }
 
     /// A block for a layout, which may be empty; its contents are unspecified. `None`: out of memory.

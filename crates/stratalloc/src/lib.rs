@@ -8,6 +8,7 @@ mod global;
 mod heap;
 mod lines;
 mod options;
+mod owns;
 mod realloc;
 mod report;
 mod stats;
@@ -15,9 +16,10 @@ mod upkeep;
 pub mod watch;
 
 pub use global::Strata;
-pub use heap::Heap;
-pub use options::{HugePageChoice, OptionError, Options, PurgeWay};
+pub use heap::{Heap, HeapError};
+pub use options::{HugePageChoice, OptionError, OptionErrorKind, Options, PurgeWay, Settings};
 pub use strata_inspect::{CallCounts, ClassStats, Stats, ThreadStats};
+pub use upkeep::Trimmed;
 
 #[doc(hidden)]
 pub use options::register;
@@ -25,6 +27,7 @@ pub use options::register;
 #[doc(hidden)]
 pub mod c_door {
     pub use crate::report::print as print_report;
+    pub use crate::upkeep::trim_quietly;
 }
 #[doc(hidden)]
 pub use strata_os::at_load;

@@ -45,6 +45,14 @@ impl Strata {
         stats
     }
 
+    /// Whether the program's threads allocate from Strata: from the first allocation on if it is the `#[global_allocator]` (or
+    /// linked in, or preloaded, as C's `malloc`), never if it was only built in.
+    ///
+    /// A program that calls the methods of [`GlobalAlloc`](core::alloc::GlobalAlloc) on [`Strata`] by hand looks the same.
+    pub fn is_global() -> bool {
+        RUNTIME.registry.threads() > 0
+    }
+
     /// Tells what each thread, and each heap, has ready in its magazines.
     pub fn each_thread(each: impl FnMut(ThreadStats)) {
         RUNTIME.registry.caches().map(of_cache).for_each(each);
@@ -67,6 +75,7 @@ fn of_cache(cache: &Cache) -> ThreadStats {
 /// All but what thread caches know.
 fn of_layers(snapshot: &Snapshot) -> Stats {
     let mut stats = Stats::zero();
+    stats.is_global = Strata::is_global();
     stats.reserved_bytes = snapshot.reserved_bytes;
     stats.committed_bytes = snapshot.committed_bytes;
     stats.resident_bytes =
@@ -90,7 +99,7 @@ fn of_layers(snapshot: &Snapshot) -> Stats {
     stats.caches_ever = RUNTIME.registry.ever();
     stats.purge_thread_is_running = RUNTIME.page_heap.purge_thread.is_running();
     stats.calls = strata_os::calls();
-    for (place, counted) in stats.classes.iter_mut().zip(&snapshot.classes) {
+    for (place, counted) in stats.classes_mut().iter_mut().zip(&snapshot.classes) {
         place.pools = counted.pools;
         place.carved_blocks = counted.carved_blocks;
         place.live_blocks = counted.live_blocks;

@@ -21,7 +21,7 @@ static GLOBAL: Strata = Strata;
 /// Runs `body` in a process that gives nothing back because of time, and has no huge pages.
 fn undisturbed(name: &str, body: impl FnOnce()) {
     alone(name, || {
-        Strata::set_purge_delay_ms(Options::NEVER);
+        Options::new().purge_delay(None).impose();
         Strata::set_option("huge_pages", "never").unwrap();
         body();
     });
@@ -177,7 +177,7 @@ fn a_large_block_that_is_freed_once_leaves_little_and_one_that_comes_back_is_kep
     const BYTES: usize = 400 * MIB;
     const TEST: &str = "a_large_block_that_is_freed_once_leaves_little_and_one_that_comes_back_is_kept";
     undisturbed(TEST, || {
-        Strata::set_huge_keep_bytes(u64::MAX);
+        Options::new().huge_keep_bytes(u64::MAX).impose();
         let touched = new(BYTES, 1);
         touched.free();
         assert!(kept_bytes() <= 64 * MIB, "{} MiB", kept_bytes() / MIB);

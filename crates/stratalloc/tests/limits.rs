@@ -261,7 +261,7 @@ fn a_huge_block_is_there_where_a_whole_segment_is_not() {
 #[test]
 fn what_can_never_be_had_costs_nothing_that_lies_free() {
     alone("what_can_never_be_had_costs_nothing_that_lies_free", || {
-        Strata::set_purge_delay_ms(stratalloc::Options::NEVER);
+        stratalloc::Options::new().purge_delay(None).impose();
         let small: Vec<_> = (0..32_000).map(|seed| Patterned::new(layout(1000, 8), seed).unwrap()).collect();
         small.into_iter().for_each(Patterned::free);
         let mut huge = Patterned::new(layout(5 * MIB, 8), 1).unwrap();

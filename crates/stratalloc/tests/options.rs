@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::Duration;
 
-use stratalloc::{OptionError, Options, Strata};
+use stratalloc::{OptionErrorKind, Options, PurgeWay, Strata};
 
 #[global_allocator]
 static GLOBAL: Strata = Strata;
@@ -92,9 +92,20 @@ fn a_bad_value_gets_one_line_and_what_held_stays() {
 #[test]
 fn statistics_are_printed_at_exit() {
     let text = stderr(&[("STRATA_STATS", "1")]);
-    for word in
-        ["reserved", "committed", "purged", "segments", "blocks", "caches", "OS calls", "class", "process"]
-    {
+    for word in [
+        "allocated",
+        "active",
+        "resident",
+        "committed",
+        "reserved",
+        "purged",
+        "segments",
+        "blocks",
+        "caches",
+        "OS calls",
+        "class",
+        "process",
+    ] {
         let line = text.lines().find(|line| line.starts_with(&format!("strata: {word} ")));
         assert!(line.is_some(), "no line about {word} in\n{text}");
     }
@@ -148,19 +159,23 @@ fn an_option_may_be_changed_while_the_program_runs() {
     const BYTES: usize = 200 << 20;
     drop(vec![0_u8; BYTES]);
     assert!(Strata::stats().huge_kept_bytes < BYTES as u64);
-    Strata::set_huge_keep_bytes(1 << 30);
+    Options::new().huge_keep_bytes(1 << 30).impose();
     drop(vec![0_u8; BYTES]);
     assert!(Strata::stats().huge_kept_bytes >= BYTES as u64);
-    Options::new().huge_keep_bytes(0).purge_delay_ms(0).apply();
-    Strata::set_purge_delay_ms(Options::NEVER);
-    assert!(Strata::trim() >= BYTES as u64);
+    Options::new().huge_keep_bytes(0).purge_delay(Some(Duration::ZERO)).apply();
+    assert_eq!(
+        (Strata::settings().huge_keep_bytes, Strata::settings().purge_delay),
+        (0, Some(Duration::ZERO))
+    );
+    Options::new().purge_delay(None).impose();
+    assert!(Strata::trim().given_back_bytes >= BYTES as u64);
     assert_eq!(Strata::stats().huge_kept_bytes, 0);
 }
 
 #[test]
 fn a_shorter_delay_counts_for_memory_that_lies_free_already() {
     let _changing = CHANGING.lock();
-    Strata::set_purge_delay_ms(Options::NEVER);
+    Options::new().purge_delay(None).impose();
     drop([1_u8; 100].map(|byte| Box::new([byte; 30_000])));
     let waits = |rounds: u32| {
         (0..rounds).for_each(|_| {
@@ -171,17 +186,32 @@ fn a_shorter_delay_counts_for_memory_that_lies_free_already() {
     };
     let kept = waits(3);
     assert_eq!(waits(3), kept);
-    Strata::set_purge_delay_ms(1);
+    Options::new().purge_delay(Some(Duration::from_millis(1))).impose();
     // Two passes note what is free, the third gives it back; on a busy machine they may be late.
     assert!((0..500).any(|_| waits(1) - kept >= 40 * 65_536));
 }
 
 #[test]
 fn an_option_that_is_refused_says_why() {
-    assert_eq!(Strata::set_option("segment_size", "3M").unwrap_err().to_string().matches("4M").count(), 1);
-    assert_eq!(Strata::set_option("show_options", "1"), Err(OptionError::OnlyAtStart));
-    assert_eq!(Strata::set_option("show_options", "2"), Err(OptionError::NotAccepted("1 or 0")));
-    assert_eq!(Strata::set_option("STRATA_STATS", "1"), Err(OptionError::Unknown));
+    let refused = |name, value| {
+        let error = Strata::set_option(name, value).unwrap_err();
+        (error.kind(), error.to_string())
+    };
+    let (kind, text) = refused("segment_size", "3M");
+    assert_eq!(kind, OptionErrorKind::NotAccepted);
+    assert_eq!(
+        text,
+        "option `segment_size` does not take `3M`, but bytes from 4M to 256M, also with K, M or G"
+    );
+    let (kind, text) = refused("show_options", "1");
+    assert_eq!(kind, OptionErrorKind::OnlyAtStart);
+    assert!(text.ends_with("before the program starts: STRATA_SHOW_OPTIONS=1"), "{text}");
+    assert_eq!(refused("show_options", "2").0, OptionErrorKind::NotAccepted);
+    let (kind, text) = refused("STRATA_STATS", "1");
+    assert_eq!(kind, OptionErrorKind::Unknown);
+    assert!(text.starts_with("no option is called `STRATA_STATS`; there are purge_delay, purge, "), "{text}");
+    let (_, text) = refused(&"x".repeat(1000), &"\n".repeat(1000));
+    assert!(text.contains(&"x".repeat(32)) && text.len() < 400, "{text}");
 }
 
 #[test]
@@ -190,7 +220,8 @@ fn what_goes_lazily_is_named_may_be_used_again_and_goes_for_good_by_trim() {
     const BLOCK_BYTES: usize = 30_000;
     let _changing = CHANGING.lock();
     Strata::set_option("purge", "lazily").unwrap();
-    Strata::set_purge_delay_ms(1);
+    assert_eq!(Strata::settings().purge, PurgeWay::Lazily);
+    Options::new().purge_delay(Some(Duration::from_millis(1))).impose();
     let lazy = || Strata::stats().lazily_purged_bytes;
     drop([1_u8; 200].map(|byte| Box::new([byte; BLOCK_BYTES])));
     let is_lazy = (0..500).any(|_| {
@@ -203,9 +234,9 @@ fn what_goes_lazily_is_named_may_be_used_again_and_goes_for_good_by_trim() {
     let zeroed: Vec<Vec<u8>> = (0..200).map(|_| vec![0; BLOCK_BYTES]).collect();
     assert!(zeroed.iter().flatten().all(|byte| *byte == 0), "old contents were handed out as zero");
     assert!(lazy() < stats.lazily_purged_bytes, "what is used again is not the system's to take");
-    Strata::set_purge_delay_ms(Options::NEVER);
+    Options::new().purge_delay(None).impose();
     drop(zeroed);
-    assert!(Strata::trim() >= 80 * POOL_BYTES);
+    assert!(Strata::trim().given_back_bytes >= 80 * POOL_BYTES);
     assert_eq!(lazy(), 0);
     Strata::set_option("purge", "now").unwrap();
 }

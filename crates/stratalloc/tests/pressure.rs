@@ -25,7 +25,7 @@ const LIMIT: u64 = 1 << 30;
 
 /// Frees 32 MiB of small blocks, then takes 32 MiB that they cannot serve; the free pools that still hold memory.
 fn dirty_pools_after_taking(usage: u64) -> u64 {
-    Strata::set_purge_delay_ms(Options::NEVER);
+    Options::new().purge_delay(None).impose();
     set_memory_budget(MemoryBudget { limit: LIMIT, usage });
     let burst: Vec<_> =
         (0..32 * MIB / 1000).map(|seed| Patterned::new(layout(1000, 8), seed as u64).unwrap()).collect();
@@ -52,12 +52,12 @@ fn near_the_limit_free_memory_goes_before_more_is_taken() {
 
 /// 40 MiB lie free near the limit, and a pass is due: it is made by the calling thread, unless there is a purge thread.
 fn pass_near_the_limit() {
-    Strata::set_purge_delay_ms(Options::NEVER);
+    Options::new().purge_delay(None).impose();
     set_memory_budget(MemoryBudget { limit: LIMIT, usage: LIMIT });
     let blocks: Vec<_> = (0..40).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
     blocks.into_iter().for_each(Patterned::free);
     assert!(Strata::stats().dirty_pools > 500);
-    Strata::set_purge_delay_ms(0);
+    Options::new().purge_delay(Some(Duration::ZERO)).impose();
     RUNTIME.page_heap.tick();
 }
 
@@ -99,7 +99,7 @@ fn what_the_system_refuses_to_take_back_is_not_offered_for_ever() {
     alone("what_the_system_refuses_to_take_back_is_not_offered_for_ever", || {
         // It would make the calls at any time.
         RUNTIME.page_heap.set_purge_thread(0);
-        Strata::set_purge_delay_ms(0);
+        Options::new().purge_delay(Some(Duration::ZERO)).impose();
         let blocks: Vec<_> = (0..8).map(|seed| Patterned::new(layout(MIB, 8), seed).unwrap()).collect();
         let calls_of_passes = || {
             let before = calls();
@@ -133,7 +133,7 @@ fn rush(start: &Barrier) {
 fn threads_that_start_at_once_make_no_more_calls_than_one_that_takes_as_much() {
     alone("threads_that_start_at_once_make_no_more_calls_than_one_that_takes_as_much", || {
         const THREADS: usize = 128;
-        Strata::set_purge_delay_ms(Options::NEVER);
+        Options::new().purge_delay(None).impose();
         let start = &Barrier::new(THREADS + 1);
         let (calls, arenas, segments) = std::thread::scope(|scope| {
             (0..THREADS).for_each(|_| drop(scope.spawn(|| rush(start))));

@@ -11,6 +11,7 @@ mod process;
 
 use patterned::{Patterned, layout};
 use process::{KIB, MIB, alone};
+use std::time::Duration;
 use strata_cache::thread::RUNTIME;
 use strata_os::machine::HugetlbPage::{self, OneGiB, TwoMiB};
 use strata_os::machine::{HugetlbRefusal, Node};
@@ -18,7 +19,7 @@ use strata_os::simulated::{
     fail_from, fail_never, free_hugetlb_pages, preferred_node, set_hugetlb_pages, set_nodes,
 };
 use strata_segment::Reserved;
-use stratalloc::Strata;
+use stratalloc::{Options, Strata};
 
 #[global_allocator]
 static GLOBAL: Strata = Strata;
@@ -58,7 +59,7 @@ fn reserved_memory_stays_whatever_is_given_back() {
     alone("reserved_memory_stays_whatever_is_given_back", || {
         set_hugetlb_pages(TwoMiB, 50);
         assert_eq!(reserve(TwoMiB, 64 * MIB), all(64 * MIB));
-        Strata::set_purge_delay_ms(0);
+        Options::new().purge_delay(Some(Duration::ZERO)).impose();
         for round in 0..3 {
             let (keep, free): (Vec<_>, Vec<_>) =
                 blocks(40 * MIB, 300).into_iter().enumerate().partition(|(index, _)| index % 50 == round);

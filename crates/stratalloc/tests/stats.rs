@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use spin::{SpinLock, Turn};
 use stratalloc::{ClassStats, Strata};
@@ -26,8 +27,8 @@ fn my_turn() -> Turn<'static, ()> {
 
 /// What the statistics say of the class that serves blocks of `bytes`.
 fn class(bytes: usize) -> ClassStats {
-    let classes = Strata::stats().classes;
-    *classes.iter().find(|class| class.block_bytes >= bytes as u64).expect("a class")
+    let stats = Strata::stats();
+    *stats.classes().iter().find(|class| class.block_bytes >= bytes as u64).expect("a class")
 }
 
 fn blocks(count: usize, bytes: usize) -> Vec<Box<[u8]>> {
@@ -107,10 +108,12 @@ fn totals_are_the_sum_of_the_classes() {
     let _turn = my_turn();
     let _live = blocks(10, 12_345);
     let stats = Strata::stats();
-    assert_eq!(stats.live_blocks, stats.classes.iter().map(|class| class.live_blocks).sum());
-    let bytes = stats.classes.iter().map(|class| class.live_blocks * class.block_bytes).sum();
+    assert_eq!(stats.live_blocks, stats.classes().iter().map(|class| class.live_blocks).sum());
+    let bytes = stats.classes().iter().map(|class| class.live_blocks * class.block_bytes).sum();
     assert_eq!(stats.live_bytes, bytes);
-    assert!(stats.resident_bytes >= stats.live_bytes, "{stats}");
+    assert_eq!(stats.allocated_bytes(), stats.live_bytes + stats.large_bytes + stats.huge_bytes);
+    assert!(stats.active_bytes() >= stats.allocated_bytes(), "{stats}");
+    assert!(stats.resident_bytes >= stats.active_bytes(), "{stats}");
     assert!(stats.resident_bytes <= stats.committed_bytes, "{stats}");
     assert!(stats.committed_bytes <= stats.reserved_bytes);
     assert_eq!(stats.used_pools + stats.dirty_pools + stats.clean_pools, stats.arenas * 63);
@@ -196,13 +199,90 @@ fn trim_gives_back_what_lies_free_and_says_how_much() {
     let _turn = my_turn();
     drop(blocks(2000, 15_000));
     let before = Strata::stats();
-    let bytes = Strata::trim();
+    let trimmed = Strata::trim();
+    let bytes = trimmed.given_back_bytes;
     let after = Strata::stats();
     assert!(bytes >= 2000 * 15_000 * 9 / 10, "{bytes}");
     assert!(after.purged_bytes - before.purged_bytes >= bytes);
     assert!(after.dirty_pools < 64 && after.resident_bytes < before.resident_bytes, "{after}");
-    let again = Strata::trim();
-    assert!(again < 4 << 20, "{again}");
+    let again = Strata::trim().given_back_bytes;
+    assert!(trimmed.is_complete && again < 4 << 20, "{again}");
+}
+
+#[test]
+fn a_trim_with_a_limit_goes_on_where_it_stopped() {
+    let _turn = my_turn();
+    Strata::trim();
+    drop((blocks(3000, 15_000), blocks(4, 40 << 20)));
+    let before = Strata::stats();
+    let mut calls = 1;
+    while !Strata::trim_within(Duration::ZERO).is_complete {
+        calls += 1;
+        assert!(calls < 10_000, "it does not come to an end");
+    }
+    let after = Strata::stats();
+    assert!(calls > 5, "{calls} calls: each does a step at most");
+    assert!(after.purged_bytes - before.purged_bytes >= 3000 * 15_000, "{after}");
+    assert!(after.huge_kept_bytes == 0 && after.dirty_pools < 64, "{after}");
+}
+
+#[test]
+fn what_a_sleeping_thread_has_ready_is_left_and_named() {
+    let _turn = my_turn();
+    const BYTES: usize = 400;
+    let (freed, is_freed) = channel();
+    let (end, may_end) = channel::<()>();
+    let thread = thread::spawn(move || {
+        drop(blocks(100, BYTES));
+        freed.send(()).unwrap();
+        let _ = may_end.recv();
+        // The request is heeded at the next refill or flush.
+        drop(black_box(blocks(1000, 3072)));
+        freed.send(()).unwrap();
+        let _ = may_end.recv();
+    });
+    is_freed.recv().unwrap();
+    let left = Strata::trim().left_with_threads_bytes;
+    assert!(left >= 10 * BYTES as u64, "{left}");
+    end.send(()).unwrap();
+    is_freed.recv().unwrap();
+    drop(end);
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_program_whose_allocator_this_is_knows_it() {
+    let _turn = my_turn();
+    drop(black_box(Box::new(1)));
+    assert!(Strata::is_global() && Strata::stats().is_global);
+    let text = format!("{:?}", Strata::stats());
+    assert!(text.starts_with("Stats { is_global: true, allocated_bytes: ") && text.len() < 20_000, "{text}");
+}
+
+#[test]
+fn a_pointer_is_told_whose_it_is() {
+    let _turn = my_turn();
+    let (small, large, huge) = (Box::new(1_u64), vec![1_u8; 100_000], vec![1_u8; 5 << 20]);
+    assert!(Strata::owns(&raw const *small) && Strata::owns(large.as_ptr()) && Strata::owns(huge.as_ptr()));
+    let on_the_stack = 1_u64;
+    assert!(!Strata::owns(&raw const on_the_stack) && !Strata::owns(&raw const GLOBAL));
+    assert!(!Strata::owns(std::ptr::null::<u8>()) && !Strata::owns(std::ptr::without_provenance::<u8>(16)));
+    // A page is there, and no head of ours.
+    // SAFETY: a new mapping of two arenas.
+    let theirs = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            8 << 20,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    assert_ne!(theirs, libc::MAP_FAILED);
+    for offset in [0, 4096, 4 << 20, (4 << 20) + 4096] {
+        assert!(!Strata::owns(theirs.cast_const().wrapping_byte_add(offset)));
+    }
 }
 
 #[test]
@@ -228,7 +308,7 @@ fn a_reader_is_never_held_up_and_never_counts_more_live_than_there_are() {
         drop(give);
         for _ in 0..300 {
             let stats = Strata::stats();
-            for class in &stats.classes {
+            for class in stats.classes() {
                 assert!(class.live_blocks <= class.carved_blocks, "{class:?}");
             }
             assert!(stats.live_bytes <= stats.committed_bytes);
@@ -268,9 +348,9 @@ fn the_report_is_a_table_without_classes_that_are_not_used() {
     let stats = Strata::stats();
     let text = stats.to_string();
     drop(live);
-    let used = stats.classes.iter().filter(|class| class.pools > 0).count();
+    let used = stats.classes().iter().filter(|class| class.pools > 0).count();
     let (head, classes) = text.split_once("\nclass ").expect(&text);
-    assert_eq!(head.lines().count(), 12, "{text}");
+    assert_eq!(head.lines().count(), 15, "{text}");
     assert_eq!(classes.lines().count(), used + 1, "{text}");
     assert!(classes.lines().skip(1).all(|line| line.contains(" B ")), "{text}");
     let widths: Vec<usize> = classes.lines().skip(1).map(str::len).collect();

@@ -208,7 +208,7 @@ fn watches_are_counted_and_what_is_none_is_refused() {
 #[test]
 fn threads_that_add_and_drop_watches_do_not_disturb_those_that_stay() {
     alone("threads_that_add_and_drop_watches_do_not_disturb_those_that_stay", || {
-        watch::set_interval_ms(1);
+        watch::set_interval(Duration::from_millis(1));
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let (alive, stop) = (Arc::new(()), AtomicU64::new(0));
         std::thread::scope(|scope| {

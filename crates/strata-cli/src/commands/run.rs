@@ -21,7 +21,7 @@ use clap::Args;
 use object::Endianness;
 use object::elf::{FileHeader64, PT_INTERP};
 use object::read::elf::{FileHeader, ProgramHeader};
-use stratalloc::{OptionError, Strata};
+use stratalloc::{OptionErrorKind, Strata};
 
 /// Run a program on Strata instead of its own malloc
 ///
@@ -47,7 +47,8 @@ fn option(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("say it as NAME=VALUE, such as purge_delay=1000")?;
     // This command's own copy of the allocator obeys; it has nothing to allocate with it.
     match Strata::set_option(name, value) {
-        Ok(()) | Err(OptionError::OnlyAtStart) => Ok((name.to_owned(), value.to_owned())),
+        Ok(()) => Ok((name.to_owned(), value.to_owned())),
+        Err(why) if why.kind() == OptionErrorKind::OnlyAtStart => Ok((name.to_owned(), value.to_owned())),
         Err(why) => Err(format!("{why}; docs/options.md has them all")),
     }
 }
@@ -225,7 +226,7 @@ mod tests {
         assert_eq!(option("purge_delay=never"), Ok(("purge_delay".to_owned(), "never".to_owned())));
         assert!(option("show_options=1").is_ok());
         assert!(option("purge_delay").unwrap_err().contains("NAME=VALUE"));
-        assert!(option("colour=blue").unwrap_err().contains("no such option"));
+        assert!(option("colour=blue").unwrap_err().contains("no option is called `colour`"));
         assert!(option("huge_keep=much").unwrap_err().contains("bytes, also with K, M or G"));
     }
 

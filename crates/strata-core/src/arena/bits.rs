@@ -1,4 +1,4 @@
-//! Which pools of an arena are free: one word, a set bit is a free pool (protocol 1).
+//! Which pools of an arena are free: one word, a set bit is a free pool (P8).
 //!
 //! | bit      | who may change it      | to       | by                       | what becomes visible                  |
 //! |----------|------------------------|----------|--------------------------|---------------------------------------|

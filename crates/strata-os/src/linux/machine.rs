@@ -5,7 +5,7 @@
 //!
 //! Does not know: what anyone concludes from it.
 
-use super::raw::{self, number};
+use super::raw::{self, flags, number};
 use super::small_file;
 use crate::call::quietly;
 use crate::machine::MemoryBudget;
@@ -27,6 +27,16 @@ pub(crate) fn page_size() -> usize {
 fn auxiliary(kind: libc::c_ulong) -> usize {
     // SAFETY: reads a table that does not change; zero for what is not in it.
     quietly(|| unsafe { libc::getauxval(kind) }) as usize
+}
+
+/// Whether the eight bytes at `place`, which is aligned to them, can be read.
+///
+/// The kernel reads the new signal mask before it finds that `how` is none of the three, so nothing changes either way.
+pub(crate) fn is_readable(place: *const u8) -> bool {
+    let no_way = flags(-1);
+    let arguments = [no_way, place.cast_mut().cast(), number(0), number(8)];
+    // SAFETY: the kernel checks the address, and writes nothing.
+    unsafe { raw::call(libc::SYS_rt_sigprocmask, arguments) != Err(libc::EFAULT) }
 }
 
 /// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.

@@ -5,7 +5,7 @@
 //!
 //! Does not know: what anyone concludes from it.
 
-use crate::call::{Errno, quietly};
+use crate::call::{Errno, by_errno, quietly};
 use crate::machine::MemoryBudget;
 use crate::posix::page_size::PageSize;
 use core::ffi::c_int;
@@ -26,6 +26,16 @@ fn ask(what: c_int) -> u64 {
     let answer = unsafe { libc::sysconf(what) };
     errno.restore();
     u64::try_from(answer).unwrap_or(0)
+}
+
+/// Whether the eight bytes at `place`, which is aligned to them, can be read; also `false` if a text that begins there runs into
+/// what cannot.
+///
+/// The kernel reads them as the name of a file.
+pub(crate) fn is_readable(place: *const u8) -> bool {
+    // SAFETY: the kernel checks the address, and writes nothing.
+    let found = || unsafe { libc::access(place.cast(), libc::F_OK) };
+    by_errno(|| (found() == 0).then_some(0)) != Err(libc::EFAULT)
 }
 
 /// The number of processors of the machine that are on, whichever of them this thread may run on; at least 1.

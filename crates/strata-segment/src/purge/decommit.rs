@@ -135,7 +135,7 @@ impl PageHeap {
     pub(crate) fn decommit_for_peak(&self) {
         // Relaxed: a number that stands alone.
         if self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX {
-            self.decommit_published(Scope::Peak);
+            self.decommit_published(Scope::Peak, || false);
         }
     }
 
@@ -147,7 +147,12 @@ impl PageHeap {
             Which::All => Scope::All,
         };
         self.counters.passes.add(1);
-        self.decommit_published(scope)
+        self.decommit_published(scope, || false)
+    }
+
+    /// Inspects them until it `is_over`.
+    pub(crate) fn decommit_all_until(&self, is_over: impl Fn() -> bool) {
+        self.decommit_published(Scope::All, is_over);
     }
 
     /// Whether some pass may find pages to give back.
@@ -157,7 +162,7 @@ impl PageHeap {
         })
     }
 
-    fn decommit_published(&self, scope: Scope) -> bool {
+    fn decommit_published(&self, scope: Scope, is_over: impl Fn() -> bool) -> bool {
         let mut left = false;
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             for class in SizeClass::all().rev() {
@@ -165,6 +170,9 @@ impl PageHeap {
                     return left;
                 }
                 for arena in bits_of(segment.abandoned_summary(class).hints()) {
+                    if is_over() {
+                        return left;
+                    }
                     left |= self.decommit_in_arena(segment, arena, class, scope);
                 }
             }

@@ -1,4 +1,4 @@
-//! Giving memory back to the OS while keeping the addresses (protocol 6).
+//! Giving memory back to the OS while keeping the addresses (P9).
 //!
 //! ```text
 //!   free + dirty ──pass──► idle_once ──pass──► idle_twice ──pass──► claimed ─► purged, clean ─► free
@@ -19,12 +19,16 @@
 use crate::page_heap::PageHeap;
 use crate::pools::claim::{bits_of, run_mask};
 use crate::segments::segment::{Segment, pool_index};
+use core::cell::Cell;
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::SUBPAGES;
 use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::{LAZY_STAYS_DIRTY, PURGE_CLAIMS, PURGE_CLEANS_FIRST};
-use strata_os::memory;
+use strata_os::{clock, memory};
+
+/// Bytes of huge blocks that a step of [`Directory::purge_until`] gives back: some milliseconds' worth.
+const SHED_BYTES: u64 = 32 << 20;
 
 /// Which free memory to give back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +90,36 @@ impl PageHeap {
         self.purge_all();
         self.give_up_addresses();
         self.purged_bytes() - before
+    }
+
+    /// [`purge_all`](Self::purge_all) in steps, of which the last is the first that gives something back and ends after `deadline`, by
+    /// the clock; whether that was all.
+    pub fn purge_until(&self, deadline: u64) -> bool {
+        let (stopped, seen) = (Cell::new(false), Cell::new(self.purged_bytes()));
+        let is_over = || {
+            let gone = self.purged_bytes();
+            let is_late = seen.replace(gone) != gone && clock::milliseconds() >= deadline;
+            stopped.set(stopped.get() || is_late);
+            stopped.get()
+        };
+        self.shed_until(is_over);
+        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
+            for arena in segment.committed_arenas().take_while(|_| !is_over()) {
+                self.purge_arena(segment, arena, Which::All, PurgeWay::Now);
+            }
+        }
+        self.decommit_all_until(is_over);
+        !is_over()
+    }
+
+    /// Gives back what waits for reuse as huge blocks, some at a time.
+    fn shed_until(&self, is_over: impl Fn() -> bool) {
+        let mut before = u64::MAX;
+        // Not until nothing is left: a child of fork may have counted a piece that another thread had in hand.
+        while !is_over() && self.huge_cache.kept_bytes() < before {
+            before = self.huge_cache.kept_bytes();
+            self.huge_cache.shed(SHED_BYTES, &self.unmapping());
+        }
     }
 
     /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.

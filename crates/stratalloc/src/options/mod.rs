@@ -3,7 +3,7 @@
 //! ```text
 //!   the loader, before main:   options! ──registers──► PROGRAM ──┐
 //!                              STRATA_<OPTION> ──────────────────┴─► settings ─► shown, complained about, obeyed
-//!   main and later:            Strata::set_option, set_…, Options::apply ──────► obeyed
+//!   main and later:            Strata::set_option, Options::apply, Options::impose ──► obeyed
 //! ```
 //!
 //! What is allocated before the loader comes here (by libraries that are loaded earlier) is served with the defaults;
@@ -11,31 +11,38 @@
 //!
 //! Does not know: what a delay or a segment is; the layers below obey.
 
+mod choices;
+mod error;
+mod in_force;
 mod parse;
 mod program;
 mod reservation;
 mod settings;
 mod table;
 
+pub use choices::{HugePageChoice, PurgeWay};
+pub use error::{OptionError, OptionErrorKind};
+pub use in_force::Settings;
 pub use program::Options;
 #[doc(hidden)]
 pub use program::register;
-pub use strata_segment::{HugePageChoice, PurgeWay};
 
 use crate::global::Strata;
 use crate::lines::Lines;
-use core::fmt::{self, Write};
+use core::fmt::Write;
 use settings::{Origin, Setting};
 use strata_cache::thread::RUNTIME;
 use strata_core::layout::ARENA_BYTES;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use strata_os::machine::HugetlbPage;
-use table::{Id, Row, TABLE};
+use table::{Id, Row};
 
 /// A bit for each option that the environment chose: those the program does not change by [`Options::apply`].
 static CHOSEN_BY_USER: AtomicU64 = AtomicU64::new(0);
 /// Whether to report at exit: 1 for yes. Every program reads it; what is not zero at first lies in a page that they all touch.
 static STATS: AtomicU64 = AtomicU64::new(u64::MAX);
+/// Whether the options were shown: 1 for yes.
+static SHOWN: AtomicU64 = AtomicU64::new(0);
 
 strata_os::at_load!(then load);
 
@@ -71,7 +78,7 @@ fn obey(row: &Row, value: u64) {
         Id::Reserve1g => reservation::reserve(row, HugetlbPage::OneGiB, value),
         Id::Janitor => page_heap.set_purge_thread(value),
         Id::Stats => STATS.store(value, Relaxed),
-        Id::ShowOptions => {}
+        Id::ShowOptions => SHOWN.store(value, Relaxed),
     }
 }
 
@@ -81,40 +88,39 @@ pub(crate) fn wants_stats() -> bool {
     STATS.load(Relaxed) == 1
 }
 
-/// Why an option was not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OptionError {
-    /// No option has this name.
-    Unknown,
-    /// The value is not accepted; this is.
-    NotAccepted(&'static str),
-    /// The option is looked at only when the program starts.
-    OnlyAtStart,
-}
-
-impl fmt::Display for OptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown => f.write_str("no such option"),
-            Self::NotAccepted(accepted) => write!(f, "not accepted: the option takes {accepted}"),
-            Self::OnlyAtStart => f.write_str("the option can only be set before the program starts"),
-        }
+/// The value of an option that holds now.
+fn holds(id: Id) -> u64 {
+    let tuning = &RUNTIME.page_heap.tuning;
+    // Relaxed: numbers that stand alone.
+    match id {
+        Id::PurgeDelay => tuning.purge_delay_ms.load(Relaxed),
+        Id::Purge => tuning.purge.load(Relaxed),
+        Id::SegmentSize => tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64,
+        Id::HugeLimit => tuning.huge_keep_bytes.load(Relaxed),
+        Id::HugePages => tuning.huge_pages.load(Relaxed),
+        Id::Reserve2m => reservation::asked(HugetlbPage::TwoMiB),
+        Id::Reserve1g => reservation::asked(HugetlbPage::OneGiB),
+        Id::Janitor => tuning.purge_thread.load(Relaxed),
+        Id::Stats => wants_stats().into(),
+        Id::ShowOptions => SHOWN.load(Relaxed),
     }
 }
-
-impl core::error::Error for OptionError {}
 
 impl Strata {
     /// Changes an option while the program runs: its name and its value as in the environment, whose choice it replaces.
     ///
     /// ```
-    /// use stratalloc::{OptionError, Strata};
+    /// use stratalloc::{OptionErrorKind, Strata};
     ///
-    /// assert_eq!(Strata::set_option("purge_delay", "never"), Ok(()));
-    /// assert_eq!(Strata::set_option("huge_keep", "16M"), Ok(()));
-    /// assert!(matches!(Strata::set_option("huge_keep", "much"), Err(OptionError::NotAccepted(_))));
-    /// assert_eq!(Strata::set_option("colour", "blue"), Err(OptionError::Unknown));
+    /// Strata::set_option("purge_delay", "never")?;
+    /// Strata::set_option("huge_keep", "16M")?;
+    /// let error = Strata::set_option("huge_keep", "much").unwrap_err();
+    /// assert_eq!(error.kind(), OptionErrorKind::NotAccepted);
+    /// assert_eq!(error.to_string(), "option `huge_keep` does not take `much`, but bytes, also with K, M or G");
+    /// # Ok::<(), stratalloc::OptionError>(())
     /// ```
+    ///
+    /// For programs that pass on what their own users say; [`Options::apply`] and [`Options::impose`] are the same with types.
     ///
     /// `segment_size` counts for segments that are reserved from now on, and what older ones have beyond and never used goes
     /// back; of `reserve_2m` and `reserve_1g`, what is more than
@@ -123,22 +129,13 @@ impl Strata {
     /// # Errors
     /// Nothing changes if there is no such option, if it does not take the value, or if it is too late for it.
     pub fn set_option(name: &str, value: &str) -> Result<(), OptionError> {
-        let row = table::named(name).ok_or(OptionError::Unknown)?;
-        let value = row.syntax.parse(value.as_bytes()).ok_or(OptionError::NotAccepted(row.accepted))?;
+        let row = table::named(name).ok_or_else(|| OptionError::unknown(name, value))?;
+        let parsed = row.syntax.parse(value.as_bytes());
+        let parsed = parsed.ok_or_else(|| OptionError::not_accepted(row, value))?;
         if row.id == Id::ShowOptions {
-            return Err(OptionError::OnlyAtStart);
+            return Err(OptionError::only_at_start(row, value));
         }
-        obey(row, value);
+        obey(row, parsed);
         Ok(())
-    }
-
-    /// Changes how long memory lies free before it goes back to the system; [`Options::NEVER`] keeps it.
-    pub fn set_purge_delay_ms(milliseconds: u64) {
-        obey(&TABLE[Id::PurgeDelay as usize], milliseconds);
-    }
-
-    /// Changes how many bytes of freed huge blocks are kept for reuse. What is kept already goes within the purge delay.
-    pub fn set_huge_keep_bytes(bytes: u64) {
-        obey(&TABLE[Id::HugeLimit as usize], bytes);
     }
 }

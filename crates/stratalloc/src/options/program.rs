@@ -2,37 +2,38 @@
 //!
 //! Does not know: what the user says; `settings` lets him have the last word.
 
+use super::choices::{HugePageChoice, PurgeWay};
 use super::parse::{NEVER, Syntax};
 use super::table::{Id, OPTION_COUNT, TABLE};
 use super::{CHOSEN_BY_USER, obey};
+use core::fmt;
+use core::time::Duration;
 use strata_core::sync::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use strata_segment::{HugePageChoice, PurgeWay};
 
 /// A program's choice of options, for [`options!`](crate::options!); what is not named keeps its default.
 ///
 /// ```
+/// use core::time::Duration;
 /// use stratalloc::Options;
 ///
-/// const PATIENT: Options = Options::new().purge_delay_ms(10_000).huge_keep_bytes(256 << 20);
+/// const PATIENT: Options = Options::new().purge_delay(Some(Duration::from_secs(10))).huge_keep_bytes(256 << 20);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[must_use = "options do nothing until `options!` or `apply` gets them"]
 pub struct Options {
     values: [Option<u64>; OPTION_COUNT],
 }
 
 impl Options {
-    /// For [`purge_delay_ms`](Self::purge_delay_ms): free memory is kept.
-    pub const NEVER: u64 = NEVER;
-
     /// The defaults.
     pub const fn new() -> Self {
         Self { values: [None; OPTION_COUNT] }
     }
 
-    /// Option `purge_delay`: how many milliseconds memory lies free before it goes back to the system.
-    pub const fn purge_delay_ms(self, milliseconds: u64) -> Self {
-        self.with(Id::PurgeDelay, milliseconds)
+    /// Option `purge_delay`: how long memory lies free before it goes back to the system, in milliseconds, rounded up; `None`: for
+    /// ever.
+    pub const fn purge_delay(self, delay: Option<Duration>) -> Self {
+        self.with(Id::PurgeDelay, milliseconds(delay))
     }
 
     /// Option `purge`: how memory goes that lay free for so long.
@@ -51,9 +52,9 @@ impl Options {
         self.with(Id::HugeLimit, bytes)
     }
 
-    /// Option `janitor`, switched off: no thread of the allocator's own is ever started.
-    pub const fn without_janitor(self) -> Self {
-        self.with(Id::Janitor, 0)
+    /// Option `janitor`: whether a thread of the allocator's own may give memory back when no other calls.
+    pub const fn purge_thread(self, allowed: bool) -> Self {
+        self.with(Id::Janitor, allowed as u64)
     }
 
     /// Option `huge_pages`: where memory is taken in huge pages.
@@ -71,34 +72,46 @@ impl Options {
         self.with(Id::Reserve1g, nearest(&TABLE[Id::Reserve1g as usize].syntax, bytes))
     }
 
-    /// Option `stats`: print statistics on standard error when the program ends.
-    pub const fn stats(self) -> Self {
-        self.with(Id::Stats, 1)
+    /// Option `stats`: whether to print statistics on standard error when the program ends.
+    pub const fn stats(self, wanted: bool) -> Self {
+        self.with(Id::Stats, wanted as u64)
     }
 
-    /// Option `show_options`: print all options on standard error when the program starts.
-    pub const fn show_options(self) -> Self {
-        self.with(Id::ShowOptions, 1)
+    /// Option `show_options`: whether to print all options on standard error when the program starts.
+    pub const fn show_options(self, wanted: bool) -> Self {
+        self.with(Id::ShowOptions, wanted as u64)
     }
 
     /// Makes these options hold from now on, except those that the user chose in the environment.
     ///
     /// For programs that learn what they want only as they run, or cannot use [`options!`](crate::options!) because they
-    /// forbid unsafe code. What has started already stays: segments keep what they have used.
+    /// forbid unsafe code. What has started already stays: segments keep what they have used, and it is too late for
+    /// `show_options`.
     ///
     /// ```
-    /// stratalloc::Options::new().purge_delay_ms(1000).apply();
+    /// stratalloc::Options::new().huge_keep_bytes(16 << 20).apply();
     /// ```
     pub fn apply(&self) {
         // Relaxed: a number that stands alone, written before `main`.
-        let theirs = CHOSEN_BY_USER.load(Relaxed);
-        for row in &TABLE {
-            if let Some(value) = self.get(row.id)
-                && theirs >> row.id as u32 & 1 == 0
-            {
-                obey(row, value);
-            }
-        }
+        self.obey_all_but(CHOSEN_BY_USER.load(Relaxed));
+    }
+
+    /// The same, also against what the user chose in the environment: for a program that has reason to change its mind as it
+    /// runs.
+    ///
+    /// ```
+    /// use stratalloc::{Options, Strata};
+    ///
+    /// Options::new().purge_delay(None).impose();
+    /// assert_eq!(Strata::settings().purge_delay, None);
+    /// ```
+    pub fn impose(&self) {
+        self.obey_all_but(0);
+    }
+
+    fn obey_all_but(&self, others: u64) {
+        let mine = TABLE.iter().filter(|row| row.id != Id::ShowOptions && others >> row.id as u32 & 1 == 0);
+        mine.filter_map(|row| Some((row, self.get(row.id)?))).for_each(|(row, value)| obey(row, value));
     }
 
     pub(super) fn get(&self, id: Id) -> Option<u64> {
@@ -115,6 +128,26 @@ impl Default for Options {
     fn default() -> Self {
         Self::new()
     }
+}
+
+impl fmt::Debug for Options {
+    /// What is chosen, as a user would write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut options = f.debug_struct("Options");
+        for row in &TABLE {
+            if let Some(value) = self.get(row.id) {
+                options.field(row.name, &format_args!("{}", row.syntax.written(value)));
+            }
+        }
+        options.finish()
+    }
+}
+
+/// A delay as the table has it: rounded up, since 0 means at once.
+const fn milliseconds(delay: Option<Duration>) -> u64 {
+    let Some(delay) = delay else { return NEVER };
+    let whole = delay.as_nanos().div_ceil(1_000_000);
+    if whole < NEVER as u128 { whole as u64 } else { NEVER }
 }
 
 /// The accepted number that comes closest to what was asked for, steps being rounded down.
@@ -153,7 +186,7 @@ pub(super) fn registered() -> &'static Options {
 /// #[global_allocator]
 /// static GLOBAL: Strata = Strata;
 ///
-/// stratalloc::options!(Options::new().purge_delay_ms(1000).huge_keep_bytes(16 << 20));
+/// stratalloc::options!(Options::new().stats(true).huge_keep_bytes(16 << 20));
 ///
 /// fn main() {}
 /// ```
@@ -189,20 +222,40 @@ mod tests {
     #[test]
     fn each_verb_sets_its_option_to_a_value_that_is_accepted() {
         let all = Options::new()
-            .purge_delay_ms(Options::NEVER)
+            .purge_delay(None)
             .purge(PurgeWay::Lazily)
             .segment_size_bytes(1)
             .huge_keep_bytes(0)
             .huge_pages(HugePageChoice::Always)
             .reserve_2m_bytes(u64::MAX)
             .reserve_1g_bytes(5 << 29)
-            .without_janitor()
-            .stats()
-            .show_options();
+            .purge_thread(false)
+            .stats(true)
+            .show_options(true);
         for row in &TABLE {
             let value = all.get(row.id).expect(row.name);
             assert_eq!(row.syntax.accept(value), Some(value), "{}", row.name);
             assert_eq!(Options::new().get(row.id), None);
         }
+    }
+
+    #[test]
+    fn a_delay_is_rounded_up_to_milliseconds() {
+        for (delay, taken) in [
+            (Some(Duration::ZERO), 0),
+            (Some(Duration::from_nanos(1)), 1),
+            (Some(Duration::from_micros(1001)), 2),
+            (Some(Duration::from_secs(3)), 3000),
+            (Some(Duration::MAX), NEVER),
+            (None, NEVER),
+        ] {
+            assert_eq!(Options::new().purge_delay(delay).get(Id::PurgeDelay), Some(taken), "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn options_are_shown_as_they_are_written() {
+        let options = Options::new().purge_delay(None).huge_keep_bytes(16 << 20).stats(false);
+        assert_eq!(std::format!("{options:?}"), "Options { purge_delay: never, huge_keep: 16M, stats: 0 }");
     }
 }

@@ -13,6 +13,12 @@ use strata_segment::Reserved;
 /// Bytes that were asked for already, of each size.
 static ASKED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
+/// Bytes of these pages that were asked for.
+pub(super) fn asked(page: HugetlbPage) -> u64 {
+    // Relaxed: a number that stands alone.
+    ASKED[page as usize].load(Relaxed)
+}
+
 /// Takes as many bytes of these pages as the option says, less those that were asked for before.
 pub(super) fn reserve(row: &Row, page: HugetlbPage, bytes: u64) {
     // Relaxed: a number that stands alone; of two that ask at once, one asks for the difference.

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn the_environment_has_the_last_word() {
-        let program = Options::new().purge_delay_ms(1000).huge_keep_bytes(1 << 30);
+        let program =
+            Options::new().purge_delay(Some(core::time::Duration::from_secs(1))).huge_keep_bytes(1 << 30);
         let (settings, _) = decided(&program, &[(c"STRATA_PURGE_DELAY", b"never"), (c"STRATA_STATS", b"1")]);
         assert_eq!(settings[0], "purge_delay never environment");
         assert_eq!(settings[Id::HugeLimit as usize], "huge_keep 1G program");

@@ -193,19 +193,26 @@ mod tests {
         line.split('|').map(str::trim).collect::<std::vec::Vec<_>>().join("|")
     }
 
-    #[test]
-    fn the_book_has_every_option_as_it_is_here() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/options.md");
-        let page = std::fs::read_to_string(page).expect("docs/options.md can be read");
-        let lines: std::vec::Vec<String> = page.lines().map(cells).collect();
+    /// Asserts that a page has a line for each option and for nothing else.
+    fn assert_has_all(page: &str, line: impl Fn(&Row, &str) -> String) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+        let text = std::fs::read_to_string(path).expect(page);
+        let lines: std::vec::Vec<String> = text.lines().map(cells).collect();
         for row in &TABLE {
-            let default = row.syntax.written(row.default);
             let variable = row.variable.to_str().unwrap();
-            let expected =
-                format!("|`{}`|`{variable}`|`{default}`|{}|{}|", row.name, row.accepted, row.meaning);
-            assert!(lines.contains(&expected), "docs/options.md lacks this line:\n{expected}");
+            let default = row.syntax.written(row.default);
+            let expected = line(row, &format!("|`{}`|`{variable}`|`{default}`|", row.name));
+            assert!(lines.contains(&expected), "{page} lacks this line:\n{expected}");
         }
         let described = lines.iter().filter(|line| line.contains("|`STRATA_")).count();
-        assert_eq!(described, OPTION_COUNT, "docs/options.md has an option that is none");
+        assert_eq!(described, OPTION_COUNT, "{page} has an option that is none");
+    }
+
+    #[test]
+    fn the_pages_have_every_option_as_it_is_here() {
+        assert_has_all("../../docs/options.md", |row, start| {
+            format!("{start}{}|{}|", row.accepted, row.meaning)
+        });
+        assert_has_all("README.md", |row, start| format!("{start}{}|", row.meaning));
     }
 }

@@ -5,6 +5,7 @@
 //! Does not know: how memory is measured, the thread.
 
 use super::callback::Callback;
+use super::panics;
 use super::slot::{After, Dismissed, Slot, Ticket};
 use super::threshold::{Gauge, Reading, Threshold};
 use core::cell::UnsafeCell;
@@ -101,7 +102,7 @@ impl Place {
         if let Some(crossing) = crossing
             && self.slot.begin_call() == After::Kept
         {
-            content.callback.call(&crossing);
+            panics::call(&mut content.callback, &crossing);
         }
         let after = self.slot.release();
         if after == After::Empty {

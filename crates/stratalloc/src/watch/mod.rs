@@ -18,8 +18,9 @@
 //! A callback is called once for each crossing upwards, and again only after memory fell well below the threshold. Whoever
 //! is above it from the start is called at once. It may do what any code may: allocate, take long, add and drop watches; the
 //! allocator is not waiting for it. All callbacks run on one thread, `strata-watch`, which the first watch starts, which
-//! blocks all signals, and which looks every 100 ms ([`set_interval_ms`]) while there is a watch, and sleeps while there is
-//! none. So one that takes long delays the others, and one that panics ends the process.
+//! blocks all signals, and which looks every 100 ms ([`set_interval`]) while there is a watch, and sleeps while there is
+//! none. So one that takes long delays the others. A panic of one is reported with the thread's name; with feature `std` it ends
+//! that call only, and the watch stays; without it, or if the program is built to abort, it ends the process.
 //!
 //! After a `fork` the child has the watches, but no thread to look at them, until it adds one or calls [`resume`]; a watch
 //! whose callback was running at the moment of the fork is lost there. When a library that has watches is unloaded, and when
@@ -36,10 +37,14 @@
 //! | `reader`    | resident, held, counted: each once a look                               |
 //! | `duty`      | whether there is a watcher                                              |
 //! | `watcher`   | the thread                                                              |
+//! | `panics`    | what becomes of a callback that panics                                  |
 
 mod callback;
 mod duty;
 mod list;
+#[cfg_attr(feature = "std", path = "panics/caught.rs")]
+#[cfg_attr(not(feature = "std"), path = "panics/passed.rs")]
+mod panics;
 mod reader;
 mod slot;
 mod threshold;
@@ -47,9 +52,11 @@ mod watcher;
 
 pub use threshold::{Measure, Threshold};
 
+use crate::global::Strata;
 use callback::Callback;
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::time::Duration;
 use list::Name;
 use watcher::LIST;
 
@@ -94,6 +101,8 @@ pub enum WatchError {
     TooMany,
     /// The system has no thread to spare, or the process is ending.
     NoThread,
+    /// The threshold is about what Strata holds, and Strata is not the program's allocator.
+    NotGlobal,
 }
 
 impl fmt::Display for WatchError {
@@ -104,6 +113,9 @@ impl fmt::Display for WatchError {
             }
             Self::TooMany => "there are as many watches as there may be: 32",
             Self::NoThread => "no thread could be started to look at the watches",
+            Self::NotGlobal => {
+                "Strata holds nothing: it is not this program's allocator (`#[global_allocator] static GLOBAL: Strata = Strata;`)"
+            }
         })
     }
 }
@@ -111,9 +123,14 @@ impl fmt::Display for WatchError {
 impl core::error::Error for WatchError {}
 
 /// Keeps a watch: dropped, it takes it away. A call that has begun goes on; none begins afterwards.
-#[derive(Debug)]
 #[must_use = "a watch ends when it is dropped"]
 pub struct Watch(Name);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Watch(number {})", self.0.number())
+    }
+}
 
 impl Watch {
     /// Keeps the watch to the end of the process.
@@ -133,12 +150,17 @@ impl Drop for Watch {
 /// What the closure captures must fit into eight words; what is larger goes into a `Box` or an `Arc`.
 ///
 /// # Errors
-/// If it is no threshold, if there are 32 watches, or no thread to look at them. Then the callback is dropped.
+/// If it is no threshold, or one that is never reached since Strata is not the program's allocator; if there are 32 watches, or no
+/// thread to look at them. Then the callback is dropped.
 pub fn at<F: FnMut(&Crossing) + Send + 'static>(
     threshold: Threshold,
     callback: F,
 ) -> Result<Watch, WatchError> {
-    add(threshold.checked()?, Callback::new(callback))
+    let threshold = threshold.checked()?;
+    if threshold.measure() == Measure::Held && !Strata::is_global() {
+        return Err(WatchError::NotGlobal);
+    }
+    add(threshold, Callback::new(callback))
 }
 
 fn add(threshold: Threshold, callback: Callback) -> Result<Watch, WatchError> {
@@ -157,12 +179,17 @@ pub fn resume() -> Result<(), WatchError> {
     watcher::call().map_err(|watcher::NoThread| WatchError::NoThread)
 }
 
-/// Changes how many milliseconds pass between two looks: 100 unless told otherwise, 1 at least.
+/// Changes how much time passes between two looks: 100 ms unless told otherwise, 1 ms at least.
 ///
 /// A look takes some 10 µs for resident memory, about 0.1 ms where it asks for limits, and some 10 ns for each 4 MiB where
 /// it counts what the allocator holds.
-pub fn set_interval_ms(milliseconds: u64) {
-    watcher::set_interval(milliseconds);
+pub fn set_interval(interval: Duration) {
+    watcher::set_interval(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
+}
+
+/// How much time passes between two looks.
+pub fn interval() -> Duration {
+    Duration::from_millis(watcher::interval())
 }
 
 /// For the C interface, which has numbers instead of guards.

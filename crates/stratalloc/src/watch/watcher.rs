@@ -83,14 +83,19 @@ pub(crate) fn set_interval(milliseconds: u64) {
     PARKER.unpark();
 }
 
+/// How often it looks.
+pub(crate) fn interval() -> u64 {
+    // Relaxed: a number that stands alone.
+    INTERVAL.load(Relaxed)
+}
+
 extern "C" fn watch(_: *mut c_void) -> *mut c_void {
     thread::name_myself(c"strata-watch");
     while DUTY.goes_on() {
         let mut reader = Reader::default();
         match LIST.look(|threshold| reader.read(threshold)) {
             0 => PARKER.park(),
-            // Relaxed: a number that stands alone.
-            _ => PARKER.park_for(INTERVAL.load(Relaxed)),
+            _ => PARKER.park_for(interval()),
         }
     }
     // Relaxed: whoever reads it joins.
