@@ -31,7 +31,7 @@ const LEAST_BLOCKS: usize = 8;
 /// Bytes that all magazines of all threads may hold together, in even shares.
 const ALL_BYTES: u64 = 16 << 20;
 /// The least share of a thread.
-const LEAST_SHARE: u64 = 128 << 10;
+const LEAST_SHARE: u64 = 64 << 10;
 /// The largest share of a thread.
 const MOST_SHARE: u64 = 4 << 20;
 /// Blocks of fewer bytes share a cache line.
