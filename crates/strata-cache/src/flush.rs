@@ -188,6 +188,10 @@ impl Cache {
     /// Gives the oldest blocks of a magazine back to their pools, each pool's as one chain.
     fn send_home(&self, class: SizeClass, count: u32) {
         let magazine = self.magazine(class);
+        if magazine.count() == 0 {
+            // Nor is a line of its head written, whose page may not be in use.
+            return;
+        }
         // The lines of cold blocks are asked for one flush ahead, one with each chain that goes: nobody waits for them, and memory
         // has something to do while chains are given away (decision 0026).
         let mut next = magazine.oldest(2 * count).skip(count as usize);

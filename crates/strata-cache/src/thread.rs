@@ -34,15 +34,29 @@ use strata_segment::PageHeap;
 /// Everything that the threads of this program share.
 pub static RUNTIME: Runtime = Runtime::new();
 
-/// The two lie among what the loader makes read-only (I1), a page that is mapped anyway: every program reads the first.
+/// `EMPTY`, and the rest of `DEAD`: caches of zeros that nobody writes (I1) may lie over one another.
+#[repr(C)]
+struct Sentinels {
+    empty: Cache,
+    rest: [u8; DEAD_OFFSET],
+}
+
+/// How far behind `EMPTY` is `DEAD`.
+const DEAD_OFFSET: usize = align_of::<Cache>();
+
+/// They lie among what the loader makes read-only (I1), a page that is mapped anyway: every program reads its beginning.
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_sentinels"))]
-static EMPTY: Cache = Cache::new();
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_sentinels"))]
-static DEAD: Cache = Cache::new();
+static SENTINELS: Sentinels = Sentinels { empty: Cache::new(), rest: [0; DEAD_OFFSET] };
+
+/// What the word of a thread that is ending says.
+fn dead() -> NonNull<()> {
+    // SAFETY: a cache starts there, too, and ends where the sentinels do.
+    unsafe { NonNull::from(&SENTINELS).byte_add(DEAD_OFFSET) }.cast()
+}
 
 strata_os::thread_word! {
     /// The address of the calling thread's cache.
-    mod word { initial = crate::thread::EMPTY }
+    mod word { initial = crate::thread::SENTINELS }
 }
 
 /// Rounds of destructors that the cache sits out (I3), of the four that POSIX promises.
@@ -163,7 +177,7 @@ fn enter() -> Option<&'static Cache> {
     if now.runtime().is_some() {
         return Some(now);
     }
-    if core::ptr::eq(now, &raw const DEAD) {
+    if NonNull::from(now).cast() == dead() {
         return None;
     }
     let cache = RUNTIME.enter()?;
@@ -190,9 +204,8 @@ pub(crate) fn lead_to(cache: &'static Cache) {
 /// Takes the calling thread's cache away from it for good.
 fn retire(cache: &'static Cache) {
     counting::end();
-    let dead = (&raw const DEAD).cast_mut().cast::<()>();
     // SAFETY: DEAD owns nothing and is never written (I1).
-    unsafe { word::set(dead) };
+    unsafe { word::set(dead().as_ptr()) };
     // SAFETY: the thread's own cache, which the word no longer leads to.
     unsafe { RUNTIME.leave(cache) };
 }
@@ -211,4 +224,21 @@ unsafe extern "C" fn leave(value: *mut c_void) {
         }
     }
     retire(cache);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentinels_may_lie_over_one_another_since_all_of_both_is_zero() {
+        let bytes = (&raw const SENTINELS).cast::<u8>();
+        for offset in 0..size_of::<Sentinels>() {
+            // SAFETY: within the static.
+            let byte = unsafe { bytes.byte_add(offset) };
+            // SAFETY: as above; nobody writes it.
+            assert_eq!(unsafe { byte.read() }, 0, "{offset}");
+        }
+        assert_eq!(SENTINELS.rest.len() % align_of::<Cache>(), 0);
+    }
 }
