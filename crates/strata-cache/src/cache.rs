@@ -21,7 +21,7 @@ use strata_core::address::UserPtr;
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::{OwnedPtr, OwnedU32, OwnedUsize};
-use strata_segment::PageHeap;
+use strata_segment::{Inside, PageHeap, Presence};
 
 /// What a thread knows of one class beside its magazine: looked at in cold doors only.
 #[derive(Debug)]
@@ -111,6 +111,10 @@ pub struct Cache {
     pub(crate) exit_rounds: OwnedU32,
     /// Where searches begin, so that two threads rarely want the same pool.
     pub(crate) start: OwnedU32,
+    /// Whether it stays as it is in a child of `fork` (`fork`): 1 or 0.
+    pub(crate) stays_after_fork: OwnedU32,
+    /// Whether its thread is in the middle of something.
+    pub(crate) presence: Presence,
     pub(crate) counting: CountingState,
     pub(crate) small: [Storage<DEPTH>; SMALL_COUNT],
     pub(crate) large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
@@ -184,6 +188,8 @@ impl Cache {
                 passes: OwnedU32::zero(),
                 exit_rounds: OwnedU32::zero(),
                 start: OwnedU32::zero(),
+                stays_after_fork: OwnedU32::zero(),
+                presence: Presence::none(),
                 counting: CountingState::new(),
                 small: strata_core::each_slot!(Storage::new(); SMALL_COUNT),
                 runs: Runs::new(),
@@ -198,6 +204,7 @@ impl Cache {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.exit_rounds.set(0);
         self.thread.set(0);
+        self.stays_after_fork.set(0);
         self.refills.set(0);
         self.flushes.set(0);
         self.requests.set(runtime.page_heap.flush_requests());
@@ -224,6 +231,13 @@ impl Cache {
     #[cfg(not(strata_loom))]
     pub(crate) fn set_behind(&self, own: Option<&'static Self>) {
         self.behind.set(own.map_or(core::ptr::null_mut(), |own| core::ptr::from_ref(own).cast_mut()));
+    }
+
+    /// Holds forks off, on its thread. A sentinel cannot. In models nobody forks.
+    #[inline]
+    pub(crate) fn hold_off_forks(&self) -> Option<Inside<'_>> {
+        let runtime = self.runtime().filter(|_| !cfg!(strata_loom))?;
+        Some(runtime.page_heap.fork_gate.enter(&self.presence))
     }
 
     /// Its name, to compare with a pool's holder.

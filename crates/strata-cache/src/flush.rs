@@ -66,6 +66,7 @@ impl Cache {
     ///   give back.
     #[inline(never)]
     pub(crate) unsafe fn flush(&self, class: SizeClass, block: BlockPtr) {
+        let held_off = self.hold_off_forks();
         let magazine = self.magazine(class);
         // SAFETY: the thread's own magazine.
         let limit = unsafe { magazine.limit() };
@@ -82,6 +83,7 @@ impl Cache {
             // SAFETY: the same contract.
             unsafe { self.send_one_home(block) };
         }
+        drop(held_off);
         self.maintain_after_flush();
     }
 

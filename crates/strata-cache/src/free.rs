@@ -125,7 +125,9 @@ unsafe fn free_without_cache(block: BlockPtr) {
     if let Format::Blocks(class) = pool.format()
         && CACHELESS_FREE_GIVES
     {
+        let page_heap = thread::shared_page_heap();
+        let _held_off = (!cfg!(strata_loom)).then(|| page_heap.fork_gate.enter_as_stranger());
         // SAFETY: the caller's block, of this pool.
-        unsafe { crate::flush::give(thread::shared_page_heap(), pool, class, &Chain::of(block)) };
+        unsafe { crate::flush::give(page_heap, pool, class, &Chain::of(block)) };
     }
 }

@@ -53,6 +53,7 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
         return Some((run, u64::MAX));
     }
     let page_heap = thread::shared_page_heap();
+    let held_off = thread::hold_off_forks(cache);
     let ask = || {
         if is_run(size, align) {
             page_heap.allocate_large(size, align)
@@ -66,6 +67,7 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
         has_cache.then(|| cache.let_go())?;
         ask()
     });
+    drop(held_off);
     // When the block is in hand; such allocations may be a thread's only ones.
     if has_cache {
         cache.maintain();
@@ -105,6 +107,7 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
     let page_heap: &PageHeap = thread::page_heap(cache);
     // SAFETY: the start of the allocation.
     thread::note_freed(unsafe { pointer.block() });
+    let held_off = thread::hold_off_forks(thread::keeper_of_runs(cache));
     // SAFETY: the same contract.
     match unsafe { kind_of(pointer) } {
         // SAFETY: the same contract.
@@ -113,13 +116,13 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { pointer.pool() };
             let Format::Run(pools) = first.format() else { return };
-            if thread::keeper_of_runs(cache).keep_run(pools as usize, first) {
-                return page_heap.tick();
+            if !thread::keeper_of_runs(cache).keep_run(pools as usize, first) {
+                // SAFETY: the same contract.
+                unsafe { page_heap.free_large(first) };
             }
-            // SAFETY: the same contract.
-            unsafe { page_heap.free_large(first) };
         }
     }
+    drop(held_off);
     page_heap.tick();
 }
 

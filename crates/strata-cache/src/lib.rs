@@ -20,6 +20,8 @@ mod alloc;
 mod cache;
 mod chains;
 mod flush;
+#[cfg(not(strata_loom))]
+mod fork;
 mod free;
 pub mod large;
 mod magazine;

@@ -11,9 +11,11 @@
 //! Does not know: clocks; the segment layer looks at those. Idea: one ordered pass (tcmalloc's `background.cc`).
 
 use crate::cache::Cache;
+use crate::registry::Runtime;
 use crate::thread;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{ABANDON_FLUSHES, ABANDON_LETS_GO};
+use strata_segment::Inside;
 
 /// Refills in a round.
 const ROUND: u32 = 64;
@@ -23,14 +25,18 @@ const BUSY: u32 = 16;
 const FLUSHES: u32 = 16;
 
 impl Cache {
-    /// A class was refilled, and a block is in hand.
+    /// A class was refilled, and a block is in hand; forks are held off until what was begun with it is done.
     #[inline]
-    pub(crate) fn maintain_after_refill(&self, class: SizeClass) {
+    pub(crate) fn maintain_after_refill(&self, class: SizeClass, held_off: Option<Inside<'_>>) {
         self.note_refill(class);
         let refills = self.refills.get().wrapping_add(1);
         self.refills.set(refills);
-        if refills.is_multiple_of(ROUND) {
+        let ends_round = refills.is_multiple_of(ROUND);
+        if ends_round {
             self.end_round();
+        }
+        drop(held_off);
+        if ends_round {
             thread::ensure_purge_thread();
         }
         self.maintain();
@@ -85,12 +91,29 @@ impl Cache {
             self.passes.set(passes);
             self.close_quiet();
         }
+        if self.runtime().is_some_and(|runtime| runtime.registry.has_orphans()) {
+            self.empty_an_orphan();
+        }
         page_heap.tick();
+    }
+
+    /// Empties the cache of a thread that a fork left behind, if there is one; whether there was.
+    #[cold]
+    #[inline(never)]
+    fn empty_an_orphan(&self) -> bool {
+        let _held_off = self.hold_off_forks();
+        self.runtime().is_some_and(Runtime::empty_an_orphan)
+    }
+
+    /// The same for all of them.
+    pub(crate) fn empty_orphans(&self) {
+        while self.empty_an_orphan() {}
     }
 
     /// Empties the magazines in which nothing changed since the last purge pass.
     #[cold]
     fn close_quiet(&self) {
+        let _held_off = self.hold_off_forks();
         self.close_quiet_runs();
         for class in SizeClass::all() {
             let (state, count) = (self.class(class), self.magazine(class).count());
@@ -104,6 +127,7 @@ impl Cache {
 
     /// Empties all magazines, and abandons all pools.
     pub(crate) fn let_go(&self) {
+        let _held_off = self.hold_off_forks();
         self.flush_all();
         SizeClass::all().for_each(|class| self.detach(class));
     }
@@ -116,6 +140,7 @@ impl Cache {
         if self.runtime().is_none() {
             return;
         }
+        let _held_off = self.hold_off_forks();
         if ABANDON_FLUSHES {
             self.flush_all();
         }
@@ -134,6 +159,7 @@ impl Cache {
     pub unsafe fn collect(&self) {
         if self.runtime().is_some() {
             self.let_go();
+            self.empty_orphans();
             self.page_heap().tick();
         }
     }

@@ -67,10 +67,11 @@ impl Cache {
             // A sentinel: the thread has no cache yet, or no longer.
             return thread::alloc_without_cache(self, class);
         }
+        let held_off = self.hold_off_forks();
         let block = self
             .promote(class)
             .or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
-        self.maintain_after_refill(class);
+        self.maintain_after_refill(class, held_off);
         block
     }
 
@@ -84,10 +85,11 @@ impl Cache {
         if self.runtime().is_none() {
             return thread::alloc_zeroable_without_cache(self, class);
         }
+        let held_off = self.hold_off_forks();
         let block = self.take_batch(class, 1);
         // Whoever takes memory as it is may leave it so: what comes next is not prefaulted.
         self.class(class).fresh.set(0);
-        self.maintain_after_refill(class);
+        self.maintain_after_refill(class, held_off);
         block
     }
 
@@ -171,6 +173,7 @@ impl Cache {
     #[cold]
     fn draw_scarce(&self, class: SizeClass, wanted: u32) -> Option<Memory> {
         self.let_go();
+        self.empty_orphans();
         let page_heap = self.page_heap();
         let found = page_heap
             .adopt(class, 0)

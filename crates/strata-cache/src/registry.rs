@@ -23,9 +23,9 @@ use strata_core::counters::Counter;
 use strata_core::offsets::{RUNTIME_ALIGN, Signature};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
-use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
+use strata_core::sync::{AtomicPtr, Hint, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
-use strata_segment::PageHeap;
+use strata_segment::{PageHeap, StrangerInside};
 
 /// Caches in a slab.
 pub(crate) const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
@@ -62,6 +62,7 @@ impl Runtime {
 
     /// A cache for a thread that starts. `None`: no memory, or no slot.
     pub fn enter(&'static self) -> Option<&'static Cache> {
+        let _held_off = self.hold_off_forks();
         let (cache, number) = self.registry.claim()?;
         cache.join(self, number);
         Some(cache)
@@ -70,6 +71,7 @@ impl Runtime {
     /// A counting cache for a thread that has one of its own: it is not counted among those, whose shares it would make smaller.
     #[cfg(not(strata_loom))]
     pub(crate) fn enter_in_front(&'static self) -> Option<&'static Cache> {
+        let _held_off = self.hold_off_forks();
         let (cache, _) = self.registry.claim()?;
         self.registry.live.subtract(1);
         self.registry.ever.subtract(1);
@@ -83,8 +85,33 @@ impl Runtime {
     /// - `cache` came from [`enter_in_front`](Self::enter_in_front), holds no block, and nobody uses it any more.
     #[cfg(not(strata_loom))]
     pub(crate) unsafe fn leave_in_front(&'static self, cache: &'static Cache) {
+        let _held_off = self.hold_off_forks();
         self.registry.live.add(1);
         self.registry.release(cache);
+    }
+
+    /// A cache for a value of the program, which a child of `fork` has, too.
+    pub fn enter_as_heap(&'static self) -> Option<&'static Cache> {
+        let cache = self.enter()?;
+        cache.stays_after_fork.set(1);
+        Some(cache)
+    }
+
+    /// Empties the cache of a thread that a fork left behind, and frees its slot; whether there was one. The caller holds forks off.
+    pub(crate) fn empty_an_orphan(&'static self) -> bool {
+        let Some(cache) = self.registry.take_orphan() else { return false };
+        if cache.runtime().is_none() {
+            // A counting one (`profile`), which was not counted.
+            self.registry.live.add(1);
+        }
+        // SAFETY: its thread is not in this process, and whoever takes an orphan is alone with it.
+        unsafe { self.leave_between_forks(cache) };
+        true
+    }
+
+    /// In models nobody forks.
+    fn hold_off_forks(&self) -> Option<StrangerInside<'_>> {
+        (!cfg!(strata_loom)).then(|| self.page_heap.fork_gate.enter_as_stranger())
     }
 
     /// A block for a thread that has no cache and gets none: it enters, and leaves again.
@@ -102,6 +129,14 @@ impl Runtime {
     /// # Safety
     /// - `cache` came from [`enter`](Self::enter) of this runtime, and nobody uses it any more.
     pub unsafe fn leave(&'static self, cache: &'static Cache) {
+        let _held_off = self.hold_off_forks();
+        // SAFETY: the same contract.
+        unsafe { self.leave_between_forks(cache) };
+    }
+
+    /// # Safety
+    /// - As for [`leave`](Self::leave).
+    unsafe fn leave_between_forks(&'static self, cache: &'static Cache) {
         if !LEAVE_EMPTIES_FIRST {
             self.registry.release(cache);
         }
@@ -120,6 +155,7 @@ impl Runtime {
     /// - `own` is the calling thread's, and another.
     pub unsafe fn delete(&'static self, heap: &'static Cache, own: &Cache) {
         if DELETE_FLUSHES && own.runtime().is_some() {
+            let _held_off = own.hold_off_forks();
             own.flush_all();
         }
         // SAFETY: the same contract.
@@ -138,6 +174,7 @@ impl Default for Runtime {
 #[derive(Debug)]
 pub(crate) struct Slab {
     pub(crate) free: PoolBits,
+    pub(crate) orphans: PoolBits,
     pub(crate) next: AtomicPtr<Self>,
     pub(crate) caches: [Cache; CACHES_PER_SLAB],
 }
@@ -154,6 +191,8 @@ impl Slab {
         };
         // SAFETY: the caller's promise.
         unsafe { init_fresh(part(offset_of!(Self, free)).cast(), PoolBits::none) };
+        // SAFETY: as above.
+        unsafe { init_fresh(part(offset_of!(Self, orphans)).cast(), PoolBits::none) };
         let nothing = || AtomicPtr::<Self>::new(core::ptr::null_mut());
         // SAFETY: as above.
         unsafe { init_fresh(part(offset_of!(Self, next)).cast(), nothing) };
@@ -173,6 +212,8 @@ pub struct Registry {
     pub(crate) ever: Counter,
     /// Of those, caches of threads.
     threads: Counter,
+    /// Whether there may be orphans: 1 or 0.
+    pub(crate) orphaned: Hint,
 }
 
 impl Registry {
@@ -183,6 +224,7 @@ impl Registry {
                 live: Counter::zero(),
                 ever: Counter::zero(),
                 threads: Counter::zero(),
+                orphaned: Hint::new(0),
             }
         }
     }
@@ -212,6 +254,24 @@ impl Registry {
                 self.live.subtract(1);
             }
         }
+    }
+
+    /// Whether a fork left caches behind that nobody has emptied yet.
+    #[inline]
+    pub(crate) fn has_orphans(&self) -> bool {
+        self.orphaned.get() != 0
+    }
+
+    /// One of them, which is the caller's alone.
+    fn take_orphan(&self) -> Option<&'static Cache> {
+        if !self.has_orphans() {
+            return None;
+        }
+        let orphan = self.published().find_map(|slab| slab.caches.get(slab.orphans.claim_lowest()? as usize));
+        if orphan.is_none() {
+            self.orphaned.set(0);
+        }
+        orphan
     }
 
     /// The slab at a place, if there is one.
@@ -254,7 +314,7 @@ impl Registry {
         unsafe { memory::release(slab, bytes) };
     }
 
-    fn published(&self) -> impl Iterator<Item = &'static Slab> {
+    pub(crate) fn published(&self) -> impl Iterator<Item = &'static Slab> {
         core::iter::successors(Self::slab(&self.first), |slab| Self::slab(&slab.next))
     }
 

@@ -98,7 +98,13 @@ pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     }
 }
 
+pub use crate::fork::HeldOff;
 pub use crate::purge_thread::ensure as ensure_purge_thread;
+
+/// Holds forks off, on the thread whose cache this is, or a sentinel: for what changes more than one word.
+pub fn hold_off_forks(cache: &Cache) -> HeldOff<'_> {
+    crate::fork::hold_off(cache)
+}
 
 pub(crate) use crate::profile::counting::{heed as heed_profile, note_large};
 

@@ -10,7 +10,7 @@ use core::cell::Cell;
 use strata_core::block::BlockPtr;
 use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
-use strata_segment::PageHeap;
+use strata_segment::{Inside, PageHeap};
 
 std::thread_local! {
     // All threads of a model are one thread of the system; a model has one runtime at a time.
@@ -41,6 +41,11 @@ pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
 
 pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &shared().page_heap
+}
+
+/// Forks are modelled by themselves.
+pub(crate) fn hold_off_forks(cache: &Cache) -> Option<Inside<'_>> {
+    cache.hold_off_forks()
 }
 
 /// Models call by hand.

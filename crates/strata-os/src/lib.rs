@@ -97,7 +97,7 @@ use simulated::memory as imp;
 use system::memory as imp;
 
 pub use counters::{CallCounts, calls};
-pub use lifecycle::{ThreadExitKey, abort, after_fork_in_child, on_thread_exit};
+pub use lifecycle::{AroundFork, ThreadExitKey, abort, around_fork, on_thread_exit};
 #[cfg(strata_loom)]
 pub use simulated::clock;
 pub use stderr::Line;

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use strata_os::{after_fork_in_child, on_thread_exit};
+use strata_os::{AroundFork, around_fork, on_thread_exit};
 
 unsafe extern "C" fn raise(count: *mut c_void) {
     // SAFETY: the tests arm the key with counters that live for ever.
@@ -37,25 +37,36 @@ fn each_of_many_threads_is_seen_off() {
     assert_eq!(COUNT.load(Ordering::Relaxed), 16);
 }
 
-static IN_CHILD: AtomicI32 = AtomicI32::new(0);
+/// What ran in this process, a digit each: 1 before, 2 in the parent, 3 in the child.
+static RAN: AtomicI32 = AtomicI32::new(0);
 
-fn note() {
-    IN_CHILD.fetch_add(1, Ordering::Relaxed);
+fn note(digit: i32) {
+    RAN.store(RAN.load(Ordering::Relaxed) * 10 + digit, Ordering::Relaxed);
+}
+
+unsafe extern "C" fn before() {
+    note(1);
+}
+
+unsafe extern "C" fn in_parent() {
+    note(2);
+}
+
+unsafe extern "C" fn in_child() {
+    note(3);
 }
 
 #[test]
-fn the_handler_runs_in_the_child_once_and_not_in_the_parent() {
-    assert!(after_fork_in_child(note));
-    assert!(after_fork_in_child(note));
+fn around_a_fork_each_function_runs_where_it_should_once() {
+    assert!(around_fork(AroundFork { before, in_parent, in_child }));
     // SAFETY: the child calls nothing but `_exit`.
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: ends the child.
-        unsafe { libc::_exit(IN_CHILD.load(Ordering::Relaxed)) };
+        unsafe { libc::_exit(RAN.load(Ordering::Relaxed)) };
     }
     let mut status = 0;
     // SAFETY: a child of ours.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    assert_eq!(libc::WEXITSTATUS(status), 1);
-    assert_eq!(IN_CHILD.load(Ordering::Relaxed), 0);
+    assert_eq!((libc::WEXITSTATUS(status), RAN.load(Ordering::Relaxed)), (13, 12));
 }

@@ -14,6 +14,7 @@
 #[cfg(any(test, strata_loom))]
 extern crate std;
 
+mod fork_gate;
 mod huge;
 #[cfg_attr(strata_loom, path = "misuse_model.rs")]
 pub mod misuse;
@@ -30,6 +31,7 @@ mod stats;
 mod thp;
 mod windowed;
 
+pub use fork_gate::{ForkGate, Inside, Presence, StrangerInside};
 pub use huge::block::Resized;
 pub use offsets::place_page_heap;
 pub use page_heap::{PageHeap, Tuning};

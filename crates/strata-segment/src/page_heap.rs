@@ -6,6 +6,7 @@
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
+use crate::fork_gate::ForkGate;
 use crate::huge::cache::HugeCache;
 use crate::huge::limit::HugeLimit;
 use crate::purge::pass::PurgeWay;
@@ -58,6 +59,8 @@ pub struct PageHeap {
     pub tuning: Tuning,
     /// The thread that makes purge passes when no other calls.
     pub purge_thread: PurgeThread,
+    /// What forks wait at.
+    pub fork_gate: ForkGate,
     pub(crate) purge_schedule: PurgeSchedule,
     pub(crate) refaults: Refaults,
     pub(crate) reclaim: Reclaim,
@@ -106,6 +109,7 @@ impl PageHeap {
                     huge_pages: AtomicU64::new(HugePageChoice::Auto as u64),
                 },
                 purge_thread: PurgeThread::new(),
+                fork_gate: ForkGate::new(),
                 purge_schedule: PurgeSchedule::new(),
                 refaults: Refaults::new(),
                 reclaim: Reclaim::new(),

@@ -108,7 +108,7 @@ impl Heap {
     /// If there is no memory, or if there are too many heaps and threads.
     pub fn new() -> Result<Self, HeapError> {
         let full = || if RUNTIME.registry.is_full() { HeapError::TooMany } else { HeapError::OutOfMemory };
-        RUNTIME.enter().map(|cache| Self { cache, one_thread: PhantomData }).ok_or_else(full)
+        RUNTIME.enter_as_heap().map(|cache| Self { cache, one_thread: PhantomData }).ok_or_else(full)
     }
 
     /// A block for a layout, which may be empty; its contents are unspecified. `None`: out of memory.

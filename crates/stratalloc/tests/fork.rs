@@ -14,11 +14,12 @@ mod spin;
 use bare::in_bare_thread;
 use churn::churn;
 use patterned::{Patterned, layout};
-use process::is_slow;
+use process::{alone, is_slow};
 use random::Random;
 use spin::SpinLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use strata_cache::thread::RUNTIME;
 use stratalloc::Strata;
 
 #[global_allocator]
@@ -114,9 +115,10 @@ fn a_child_forked_under_load_can_allocate_and_free_at_once() {
     let stop = AtomicBool::new(false);
     let shared = SpinLock::new(Vec::new());
     std::thread::scope(|scope| {
-        let (stop, shared) = (&stop, &shared);
-        let threads: [_; THREADS] =
-            std::array::from_fn(|thread| scope.spawn(move || allocate_until(stop, thread as u64, shared)));
+        let (stop, shared, _ends) = (&stop, &shared, Stop(&stop));
+        for thread in 0..THREADS {
+            scope.spawn(move || allocate_until(stop, thread as u64, shared));
+        }
         for number in 0..forks() {
             // Blocks of other threads, for the child to check and free; the parent does the same with its own copy.
             let taken: Vec<Patterned> = shared.with(|shared| {
@@ -128,8 +130,6 @@ fn a_child_forked_under_load_can_allocate_and_free_at_once() {
             expect_good_end(child);
             taken.into_iter().flatten().for_each(Patterned::free);
         }
-        stop.store(true, Ordering::Relaxed);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
     shared.with(std::mem::take).into_iter().for_each(Patterned::free);
 }
@@ -149,4 +149,97 @@ fn a_child_of_a_child_can_allocate_and_free() {
     });
     expect_good_end(child);
     block.into_iter().for_each(Patterned::free);
+}
+
+/// Pools that are neither free nor in use for anything, and bytes that are committed for nothing.
+fn lost() -> (u64, u64) {
+    let census = RUNTIME.page_heap.snapshot();
+    let pools: u64 = census.classes.iter().map(|class| class.pools).sum();
+    let runs = census.large_bytes / (64 << 10);
+    let of_use = census.arenas * (4 << 20) + census.huge_bytes + census.huge_kept_bytes;
+    (census.used_pools - pools - runs, census.committed_bytes.abs_diff(of_use))
+}
+
+/// Lets those go that wait, also if the test fails.
+struct Ends<'barrier>(&'barrier std::sync::Barrier);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.wait();
+    }
+}
+
+/// Ends the threads that look at the flag, also if the test fails.
+struct Stop<'flag>(&'flag AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_child_has_all_that_other_threads_had_in_their_hands() {
+    alone("a_child_has_all_that_other_threads_had_in_their_hands", fork_beside_threads_that_trim);
+}
+
+fn fork_beside_threads_that_trim() {
+    let stop = AtomicBool::new(false);
+    let shared = SpinLock::new(Vec::new());
+    std::thread::scope(|scope| {
+        let (stop, shared, _ends) = (&stop, &shared, Stop(&stop));
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                Strata::trim();
+            }
+        });
+        for seed in 0..3 {
+            scope.spawn(move || allocate_until(stop, seed, shared));
+        }
+        for _ in 0..forks() / 3 {
+            expect_good_end(forked(|| {
+                assert_eq!(lost(), (0, 0));
+                Strata::trim();
+                assert_eq!(Strata::stats().caches, 1);
+            }));
+        }
+    });
+    shared.with(std::mem::take).into_iter().for_each(Patterned::free);
+}
+
+#[test]
+fn what_other_threads_had_ready_is_free_memory_in_a_child() {
+    alone("what_other_threads_had_ready_is_free_memory_in_a_child", fork_beside_threads_that_sleep);
+}
+
+fn fork_beside_threads_that_sleep() {
+    let ready = std::sync::Barrier::new(THREADS + 1);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let ready = &ready;
+            scope.spawn(move || {
+                let sizes = (0..20_000).map(|index| 16 + (index * 37 + thread) % 1500);
+                let blocks: Vec<_> = sizes.filter_map(|size| Patterned::new(layout(size, 8), 1)).collect();
+                blocks.into_iter().for_each(Patterned::free);
+                ready.wait();
+                ready.wait();
+            });
+        }
+        ready.wait();
+        let _ends = Ends(&ready);
+        let before = Strata::stats();
+        assert!(before.caches >= THREADS as u64 && before.ready_blocks > 1000);
+        expect_good_end(forked(|| {
+            // It has as many orphans; each time that it comes to a cold door it empties one.
+            for round in 0..64 {
+                let blocks: Vec<_> =
+                    (0..100).filter_map(|_| Patterned::new(layout(3000, 8), round)).collect();
+                blocks.into_iter().for_each(Patterned::free);
+            }
+            assert_eq!(Strata::stats().caches, 1);
+            Strata::trim();
+            let after = Strata::stats();
+            assert!(after.ready_blocks == 0 && after.used_pools < 60, "{} pools", after.used_pools);
+        }));
+    });
 }

@@ -38,7 +38,7 @@ fn sequential(file: &Source) -> Vec<Finding> {
     let code = pattern(r"\buse\s[^;]*;")
         .replace_all(&file.code(), |hit: &regex::Captures<'_>| blank(&hit[0]))
         .into_owned();
-    let code = pattern(r"\bfence\s*\(\s*(?:\w+\s*::\s*)*SeqCst\s*\)")
+    let code = pattern(r"\b(?:compiler_)?fence\s*\(\s*(?:\w+\s*::\s*)*SeqCst\s*\)")
         .replace_all(&code, |hit: &regex::Captures<'_>| blank(&hit[0]));
     let message =
         "a SeqCst access is not what loom checks: use Acquire and Release, or Relaxed with `fence(SeqCst)`";

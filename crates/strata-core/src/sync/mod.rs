@@ -23,7 +23,7 @@ pub use core::sync::atomic::Ordering;
 pub use counted::exchanges;
 pub use imp::{
     AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, WaitWord, Witness, fence, init_fresh,
-    spin_hint,
+    light_fence, spin_hint,
 };
 #[cfg(strata_loom)]
 pub use model::{alone, one_more_thread};

@@ -11,6 +11,11 @@ pub use readers::{alone, one_more_thread};
 
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
+
+/// The light side of a pair of fences: a whole one here.
+pub fn light_fence() {
+    fence(Ordering::SeqCst);
+}
 use loom::cell::UnsafeCell;
 
 /// A pointer that has one owner at a time; loom reports a second one.

@@ -70,6 +70,12 @@ sites! {
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
     /// `segment/segments/asking.rs::drop`: publishes what the asker was given.
     ASKED: Ordering = Ordering::Release, mutant "asked_relaxed" = Ordering::Relaxed;
+    /// `segment/fork_gate.rs::enter`: a thread that announces itself and one that forks see each other.
+    GATE_FENCES: bool = true, mutant "gate_unfenced" = false;
+    /// `segment/fork_gate.rs::drop`: the one who forks sees what was done.
+    GATE_LEFT: Ordering = Ordering::Release, mutant "gate_left_relaxed" = Ordering::Relaxed;
+    /// `segment/fork_gate.rs::open`: others write after the fork has read.
+    GATE_OPENED: Ordering = Ordering::Release, mutant "gate_opened_relaxed" = Ordering::Relaxed;
     /// `segment/segments/index.rs::publish_at`: takes a slot only if it is empty.
     PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
     /// `segment/page_heap.rs::publish_at_any_place`: begins with the first slot.

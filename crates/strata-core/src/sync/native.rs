@@ -10,7 +10,9 @@
 pub use super::counted::{AtomicPtr, AtomicU64};
 use core::ptr::NonNull;
 pub use core::sync::atomic::fence;
-use core::sync::atomic::{AtomicPtr as CorePtr, AtomicU32, AtomicUsize, Ordering, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicPtr as CorePtr, AtomicU32, AtomicUsize, Ordering, Ordering::Relaxed, Ordering::SeqCst,
+};
 #[cfg(not(strata_counted))]
 pub use core::sync::atomic::{AtomicPtr, AtomicU64};
 
@@ -212,6 +214,13 @@ impl WaitWord {
 #[inline]
 pub fn spin_hint() {
     core::hint::spin_loop();
+}
+
+/// The light side of a pair of fences: no instruction. It keeps the compiler from moving a read in front of a write; the processor
+/// may, for as long as the write waits to become visible, which is below a microsecond. The other side fences, and waits longer than that.
+#[inline(always)]
+pub fn light_fence() {
+    core::sync::atomic::compiler_fence(SeqCst);
 }
 
 /// Makes zeroed memory a value whose initial state is all-zero bytes: nothing to do.

@@ -32,9 +32,8 @@ pub mod mach_o;
 
 use crate::call::quietly;
 use core::ffi::c_void;
-use core::mem;
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
 use libc::pthread_key_t;
 
 /// Runs at thread exit with the thread's value; must not unwind.
@@ -71,18 +70,25 @@ impl ThreadExitKey {
     }
 }
 
-/// Has `handler` run in each child right after `fork`, in the only thread there; `true` if it will.
+/// What runs around each `fork`, in the thread that forks; none of it may unwind.
+#[derive(Clone, Copy, Debug)]
+pub struct AroundFork {
+    /// Before it.
+    pub before: unsafe extern "C" fn(),
+    /// After it, in the parent, whether there is a child or not.
+    pub in_parent: unsafe extern "C" fn(),
+    /// After it, in the child, in the only thread there.
+    pub in_child: unsafe extern "C" fn(),
+}
+
+/// Has something run around each `fork`, if not by a bare system call; `false`: no memory for it.
 ///
-/// One handler for each copy of this crate: `true` for the first one that came, also when it comes again. The C library
-/// may allocate here, so call it where a nested allocation finds its way. It forgets the handler when the library is
-/// unloaded.
-pub fn after_fork_in_child(handler: fn()) -> bool {
-    let mine = handler as *mut ();
-    // Relaxed: the handler is code, which is there already; the word publishes nothing else.
-    match CHILD.compare_exchange(ptr::null_mut(), mine, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => register_child() || forget_child(),
-        Err(first) => first == mine,
-    }
+/// What comes first is nearest to the fork: of what others registered, all that came later runs before it, and after it in
+/// the parent and the child. The C library may allocate here. It forgets the functions when the library is unloaded.
+pub fn around_fork(what: AroundFork) -> bool {
+    let AroundFork { before, in_parent, in_child } = what;
+    // SAFETY: the functions are there as long as this library is, and the C library forgets them with the library.
+    quietly(|| unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) == 0 })
 }
 
 /// Ends the process at once, with a core dump where those are on.
@@ -113,7 +119,6 @@ impl KeyWord {
 }
 
 static KEY: AtomicU64 = AtomicU64::new(KeyWord::NONE.0);
-static CHILD: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 #[cold]
 #[inline(never)]
@@ -149,27 +154,6 @@ extern "C" fn close() {
 }
 
 crate::at_exit!(close);
-
-fn register_child() -> bool {
-    // SAFETY: the handler is there as long as this library is, and the C library forgets it with the library.
-    quietly(|| unsafe { libc::pthread_atfork(None, None, Some(run_in_child)) == 0 })
-}
-
-fn forget_child() -> bool {
-    // Relaxed: nothing was published.
-    CHILD.store(ptr::null_mut(), Ordering::Relaxed);
-    false
-}
-
-unsafe extern "C" fn run_in_child() {
-    // Relaxed: the handler is code, as in `after_fork_in_child`.
-    let handler = CHILD.load(Ordering::Relaxed);
-    if !handler.is_null() {
-        // SAFETY: only `after_fork_in_child` writes the word, and it writes a `fn()`.
-        let handler = unsafe { mem::transmute::<*mut (), fn()>(handler) };
-        handler();
-    }
-}
 
 #[cfg(test)]
 mod tests {

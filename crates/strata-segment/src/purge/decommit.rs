@@ -13,6 +13,7 @@
 //!
 //! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_decommit.rs`. Decisions 0010, 0019, 0023.
 
+use crate::fork_gate::Forks;
 use crate::page_heap::PageHeap;
 use crate::pools::claim::bits_of;
 use crate::purge::pass::Which;
@@ -135,24 +136,24 @@ impl PageHeap {
     pub(crate) fn decommit_for_peak(&self) {
         // Relaxed: a number that stands alone.
         if self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX {
-            self.decommit_published(Scope::Peak, || false);
+            self.decommit_published(Scope::Peak, Forks::BetweenSteps, || false);
         }
     }
 
     /// Inspects every unowned pool that has room; whether another pass may find more.
-    pub(crate) fn decommit_unowned(&self, which: Which) -> bool {
+    pub(crate) fn decommit_unowned_with(&self, which: Which, forks: Forks) -> bool {
         let scope = match which {
             Which::Nothing => return self.may_decommit(),
             Which::Idle => Scope::Idle,
             Which::All => Scope::All,
         };
         self.counters.passes.add(1);
-        self.decommit_published(scope, || false)
+        self.decommit_published(scope, forks, || false)
     }
 
     /// Inspects them until it `is_over`.
     pub(crate) fn decommit_all_until(&self, is_over: impl Fn() -> bool) {
-        self.decommit_published(Scope::All, is_over);
+        self.decommit_published(Scope::All, Forks::BetweenSteps, is_over);
     }
 
     /// Whether some pass may find pages to give back.
@@ -162,7 +163,7 @@ impl PageHeap {
         })
     }
 
-    fn decommit_published(&self, scope: Scope, is_over: impl Fn() -> bool) -> bool {
+    fn decommit_published(&self, scope: Scope, forks: Forks, is_over: impl Fn() -> bool) -> bool {
         let mut left = false;
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             for class in SizeClass::all().rev() {
@@ -173,6 +174,7 @@ impl PageHeap {
                     if is_over() {
                         return left;
                     }
+                    let _held_off = self.fork_gate.enter_for_step(forks);
                     left |= self.decommit_in_arena(segment, arena, class, scope);
                 }
             }
@@ -277,12 +279,12 @@ mod tests {
     fn free_pages_of_an_unowned_pool_go_when_it_was_idle_for_a_pass() {
         static HEAP: PageHeap = PageHeap::new();
         let pool = half_free_pool(&HEAP, SizeClass::of(1024));
-        assert!(HEAP.decommit_unowned(Which::Idle), "it was in use of late");
+        assert!(HEAP.decommit_unowned_with(Which::Idle, Forks::BetweenSteps), "it was in use of late");
         assert_eq!(HEAP.purged_bytes(), 0);
-        assert!(!HEAP.decommit_unowned(Which::Idle));
+        assert!(!HEAP.decommit_unowned_with(Which::Idle, Forks::BetweenSteps));
         assert_eq!(HEAP.purged_bytes(), HALF_A_POOL);
         assert_eq!(HEAP.snapshot().purge_calls, 1, "neighbours go by one call");
-        assert!(!HEAP.decommit_unowned(Which::All));
+        assert!(!HEAP.decommit_unowned_with(Which::All, Forks::BetweenSteps));
         assert_eq!(HEAP.purged_bytes(), HALF_A_POOL, "what went is not given back again");
         // SAFETY: the first block lives, and is read as it was written.
         assert_eq!(unsafe { pool.base().read() }, 0xa5);
@@ -316,7 +318,7 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let class = SizeClass::of(1024);
         let pool = half_free_pool(&HEAP, class);
-        assert!(!HEAP.decommit_unowned(Which::All));
+        assert!(!HEAP.decommit_unowned_with(Which::All, Forks::BetweenSteps));
         let adopted = HEAP.adopt(class, 0).unwrap();
         assert!(core::ptr::eq(&raw const *adopted, pool));
         assert_eq!(adopted.live(), Pool::capacity(class) / 2);
@@ -348,7 +350,7 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let pool = half_free_pool(&HEAP, SizeClass::of(1024));
         let _held = pool.claim().unwrap();
-        assert!(!HEAP.decommit_unowned(Which::All));
+        assert!(!HEAP.decommit_unowned_with(Which::All, Forks::BetweenSteps));
         assert_eq!(HEAP.purged_bytes(), 0);
     }
 }

@@ -16,6 +16,7 @@
 //! Does not know: who allocates, time. Models: `loom-tests/tests/p9_purge.rs`.
 //! Idea: delayed purging (mimalloc), here with passes instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
 
+use crate::fork_gate::Forks;
 use crate::page_heap::PageHeap;
 use crate::pools::claim::{bits_of, run_mask};
 use crate::segments::segment::{Segment, pool_index};
@@ -84,6 +85,13 @@ impl PageHeap {
         self.purged_bytes() - before
     }
 
+    /// The same on the way to more memory, with forks held off.
+    pub(crate) fn purge_all_for_more(&self) -> u64 {
+        let before = self.purged_bytes();
+        self.pass_with(Which::All, Forks::HeldOff);
+        self.purged_bytes() - before
+    }
+
     /// The same, and the addresses of what nobody uses.
     pub fn trim(&self) -> u64 {
         let before = self.purged_bytes();
@@ -105,6 +113,7 @@ impl PageHeap {
         self.shed_until(is_over);
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
             for arena in segment.committed_arenas().take_while(|_| !is_over()) {
+                let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
                 self.purge_arena(segment, arena, Which::All, PurgeWay::Now);
             }
         }
@@ -117,6 +126,7 @@ impl PageHeap {
         let mut before = u64::MAX;
         // Not until nothing is left: a child of fork may have counted a piece that another thread had in hand.
         while !is_over() && self.huge_cache.kept_bytes() < before {
+            let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
             before = self.huge_cache.kept_bytes();
             self.huge_cache.shed(SHED_BYTES, &self.unmapping());
         }
@@ -125,12 +135,16 @@ impl PageHeap {
     /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
     pub(crate) fn release_kept_memory(&self) -> bool {
         self.request_flush();
-        self.purge_all() > 0
+        self.purge_all_for_more() > 0
     }
 
     /// One pass over everything; whether something free is left that may hold memory.
     pub(crate) fn pass(&self, which: Which) -> bool {
-        let mut left = self.huge_cache.age(which, &self.unmapping());
+        self.pass_with(which, Forks::BetweenSteps)
+    }
+
+    fn pass_with(&self, which: Which, forks: Forks) -> bool {
+        let mut left = self.age_huge_cache(which, forks);
         self.huge_limit.turn(self.counters.huge_bytes.get());
         let way = self.way(which);
         for segment in self.segments().filter(|segment| !segment.is_pinned()) {
@@ -138,10 +152,16 @@ impl PageHeap {
                 return false;
             }
             for arena in segment.committed_arenas() {
+                let _held_off = self.fork_gate.enter_for_step(forks);
                 left |= self.purge_arena(segment, arena, which, way);
             }
         }
-        left | self.decommit_unowned(which)
+        left | self.decommit_unowned_with(which, forks)
+    }
+
+    fn age_huge_cache(&self, which: Which, forks: Forks) -> bool {
+        let _held_off = self.fork_gate.enter_for_step(forks);
+        self.huge_cache.age(which, &self.unmapping())
     }
 
     fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {

@@ -21,6 +21,7 @@
 //!
 //! Does not know: when. Model: `loom-tests/tests/p24_vacancy.rs`; mutants `vacates_what_is_used`, `vacates_out_of_turn`.
 
+use crate::fork_gate::Forks;
 use crate::page_heap::PageHeap;
 use crate::pools::claim::{run_mask, runs_of};
 use crate::purge::pass::PurgeWay;
@@ -40,6 +41,8 @@ pub(crate) const TRIES: u32 = 4;
 impl PageHeap {
     /// Gives the addresses back of all that is not in use; how many bytes.
     pub fn give_up_addresses(&self) -> u64 {
+        // Before the turn: who waits for it holds forks off.
+        let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
         let turn = if VACATES_IN_TURN { self.asking.wait_for_turn() } else { Asker::out_of_turn() };
         self.give_up_in_turn(&turn)
     }
@@ -67,6 +70,7 @@ impl PageHeap {
         // Relaxed: a number that stands alone.
         self.tuning.segment_arenas.store(arenas, Relaxed);
         if arenas < u64::from(u64::BITS) && self.counters.segments.get() != 0 {
+            let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
             let _turn = self.asking.wait_for_turn();
             let beyond = u64::MAX << arenas;
             self.segments().filter(|segment| !segment.is_pinned()).for_each(|segment| {

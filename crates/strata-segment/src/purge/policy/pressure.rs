@@ -113,7 +113,7 @@ impl PageHeap {
     fn look_at_limit(&self) {
         if let Distance::Eager(_) = self.pressure.ask() {
             self.request_flush();
-            self.purge_all();
+            self.purge_all_for_more();
         }
     }
 

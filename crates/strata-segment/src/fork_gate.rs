@@ -1,0 +1,314 @@
+//! A fork waits until no other thread is in the middle of something, and who comes meanwhile waits for the fork.
+//!
+//! `fork` copies memory, but only one thread: what the others had claimed at that moment, nobody in the child would give back, and
+//! hints that they were about to set, nobody would.
+//!
+//! ```text
+//!   a thread     announces itself │ fence │ is a fork under way? no ──► works ──► leaves
+//!                                                   yes ──► leaves, waits, comes again
+//!   who forks    says so          │ fence │ waits until all have left ──► fork ──► says that it is over, in parent and child
+//! ```
+//!
+//! | gate    | who may leave it     | to      | by                       | what becomes visible                       |
+//! |---------|----------------------|---------|--------------------------|--------------------------------------------|
+//! | open    | a thread that forks  | closed  | `close`, CAS             |                                            |
+//! | closed  | the same, and its child | open | `open`, CAS Release      | what the fork read, before others write it |
+//!
+//! I1  Of a thread that announces itself and one that forks at the same time, one sees the other: each writes, fences, and reads.
+//! I2  Nobody waits for ever. The one who forks goes on after a second: what others are in the middle of by then, the child
+//!     does without. Who waits for a fork goes on after half of that, since the one who forks may wait for a lock of the
+//!     program's or the C library's that the waiting thread holds. The thread that forks waits for nobody if it allocates on the way.
+//!
+//! I3  Who holds forks off waits for nobody who may wait for a fork: whoever takes a turn (`asking`) holds forks off before.
+//!
+//! A thread announces itself by plain stores to a word of its own (`Presence`), and nothing is paid for the fence (`light_fence`): the
+//! one who forks lets others run once before it looks, and by then a processor has made its stores visible. Threads without such a word
+//! (strangers: the purge thread, those that have no cache) count themselves in one word.
+//!
+//! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`; mutants `gate_unfenced`,
+//! `gate_left_relaxed`, `gate_opened_relaxed`.
+
+use strata_core::sync::mutation::{GATE_FENCES, GATE_LEFT, GATE_OPENED};
+use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
+use strata_core::sync::{fence, light_fence, spin_hint};
+use strata_os::thread;
+
+/// How often who waits lets others run before it sleeps.
+const YIELDS: u32 = 64;
+/// How often it sleeps then, a millisecond each (I2).
+const NAPS_FOR_THREADS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
+const NAPS_FOR_A_FORK: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 500 };
+
+/// Whether the thread that has this is in the middle of something: how often it is, one within the other.
+#[derive(Debug)]
+pub struct Presence(AtomicU64);
+
+impl Presence {
+    strata_core::const_unless_loom! {
+        /// It is not: all-zero bytes.
+        pub fn none() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+
+    /// Whether its thread is, or was when the process was forked, in the middle of something.
+    pub fn is_inside(&self) -> bool {
+        // Acquire: what it did before it left; pairs with Release in fork_gate.rs::drop.
+        self.0.load(Acquire) != 0
+    }
+
+    /// Of a thread that a fork left behind.
+    pub fn forget(&self) {
+        // Relaxed: its one user now.
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// Closed while a process forks.
+#[derive(Debug)]
+pub struct ForkGate {
+    /// 0: open; else the thread that forks.
+    closed_by: AtomicU64,
+    strangers: AtomicU64,
+}
+
+/// Forks wait until this is dropped.
+#[derive(Debug)]
+#[must_use = "forks are held off until this is dropped"]
+pub struct Inside<'word> {
+    word: &'word AtomicU64,
+    before: u64,
+}
+
+/// The same of a thread without a word of its own.
+#[derive(Debug)]
+#[must_use = "forks are held off until this is dropped"]
+pub struct StrangerInside<'gate>(&'gate AtomicU64);
+
+/// Who holds forks off while something takes many steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forks {
+    /// The caller, for all of them.
+    HeldOff,
+    /// Each step for itself.
+    BetweenSteps,
+}
+
+impl ForkGate {
+    strata_core::const_unless_loom! {
+        /// An open one.
+        pub fn new() -> Self {
+            Self { closed_by: AtomicU64::new(0), strangers: AtomicU64::new(0) }
+        }
+    }
+
+    /// Holds forks off, by the calling thread's own word.
+    #[inline]
+    pub fn enter<'word>(&self, presence: &'word Presence) -> Inside<'word> {
+        let word = &presence.0;
+        // Relaxed: the thread's own.
+        let before = word.load(Relaxed);
+        // Relaxed: the fence orders it.
+        word.store(before + 1, Relaxed);
+        fence_between();
+        if before == 0 && self.is_closed() {
+            self.enter_again(word);
+        }
+        Inside { word, before }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_again(&self, word: &AtomicU64) {
+        let enter = |count| {
+            // Release (GATE_LEFT): nothing was done yet, but what was before is seen; pairs with Acquire in fork_gate.rs::is_inside.
+            word.store(count, GATE_LEFT);
+            fence_between();
+        };
+        self.wait_for_the_fork(enter);
+    }
+
+    /// Holds forks off, on a thread without a word of its own.
+    pub fn enter_as_stranger(&self) -> StrangerInside<'_> {
+        let enter = |count: u64| {
+            if count == 0 {
+                // Release (GATE_LEFT): as in fork_gate.rs::drop; pairs with Acquire in fork_gate.rs::close.
+                self.strangers.fetch_sub(1, GATE_LEFT);
+            } else {
+                // Relaxed: the fence orders it.
+                self.strangers.fetch_add(1, Relaxed);
+            }
+            fence_between();
+        };
+        enter(1);
+        if self.is_closed() {
+            self.wait_for_the_fork(enter);
+        }
+        StrangerInside(&self.strangers)
+    }
+
+    /// Leaves, waits for the fork, and enters again: `enter(0)` leaves. Who waits is not inside: else it would seem so in the child.
+    fn wait_for_the_fork(&self, enter: impl Fn(u64)) {
+        let mut pauses = 0..YIELDS + NAPS_FOR_A_FORK;
+        loop {
+            enter(0);
+            let mut is_over = || {
+                pauses.next().is_none_or(|before| {
+                    pause(before);
+                    !self.is_closed()
+                })
+            };
+            while !is_over() {}
+            enter(1);
+            if pauses.is_empty() || !self.is_closed() {
+                return;
+            }
+        }
+    }
+
+    /// Holds forks off for a step, unless the caller does for all.
+    pub(crate) fn enter_for_step(&self, forks: Forks) -> Option<StrangerInside<'_>> {
+        // In models nobody forks but where that is what is modelled; all others would have too many executions.
+        (forks == Forks::BetweenSteps && !cfg!(strata_loom)).then(|| self.enter_as_stranger())
+    }
+
+    /// Whether another thread forks.
+    fn is_closed(&self) -> bool {
+        // Acquire: the fork has read what the caller is about to write; pairs with Release in fork_gate.rs::open.
+        let closed_by = self.closed_by.load(Acquire);
+        closed_by != 0 && (cfg!(strata_loom) || closed_by != this_thread())
+    }
+
+    /// Closes the gate, and waits until `others` have left, all words but the caller's own; but not for long (I2).
+    pub fn close<'word, Words: Iterator<Item = &'word Presence>>(&self, others: impl Fn() -> Words) {
+        let mut pauses = 0..YIELDS + NAPS_FOR_THREADS;
+        // Relaxed: the fence orders it. Another fork may be under way.
+        while self.closed_by.compare_exchange(0, this_thread(), Relaxed, Relaxed).is_err() {
+            let Some(before) = pauses.next() else { return };
+            pause(before);
+        }
+        if GATE_FENCES {
+            // SeqCst: thread "enters | reads the gate" against fork "closes the gate | reads who is inside" (I1).
+            fence(SeqCst);
+        }
+        // Acquire: what they did; pairs with Release in fork_gate.rs::drop.
+        let is_anybody_inside = || self.strangers.load(Acquire) != 0 || others().any(Presence::is_inside);
+        // By then the stores of others are seen.
+        if others().next().is_some() {
+            pause(0);
+        }
+        for before in pauses {
+            if !is_anybody_inside() {
+                return;
+            }
+            pause(before);
+        }
+    }
+
+    /// Opens the gate, in the parent.
+    pub fn open(&self) {
+        // Release (GATE_OPENED): others write after the fork has read; pairs with Acquire in fork_gate.rs::is_closed. Relaxed on
+        // failure: another fork took too long, and this one went on beside it.
+        let _ = self.closed_by.compare_exchange(this_thread(), 0, GATE_OPENED, Relaxed);
+    }
+
+    /// Opens the gate in the child, where there is one thread.
+    pub fn open_in_child(&self) {
+        // Relaxed, both: it is alone.
+        self.strangers.store(0, Relaxed);
+        self.closed_by.store(0, Relaxed);
+    }
+}
+
+impl Default for ForkGate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Inside<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release (GATE_LEFT): what was done; pairs with Acquire in fork_gate.rs::is_inside.
+        self.word.store(self.before, GATE_LEFT);
+    }
+}
+
+impl Drop for StrangerInside<'_> {
+    fn drop(&mut self) {
+        // Release (GATE_LEFT): what was done; pairs with Acquire in fork_gate.rs::close.
+        self.0.fetch_sub(1, GATE_LEFT);
+    }
+}
+
+/// Between an announcement and the look at the gate (I1).
+#[inline]
+fn fence_between() {
+    if GATE_FENCES {
+        light_fence();
+    }
+}
+
+/// Not zero.
+fn this_thread() -> u64 {
+    thread::mark() as u64 | 1
+}
+
+fn pause(before: u32) {
+    if cfg!(strata_loom) {
+        spin_hint();
+    } else if before < YIELDS {
+        thread::yield_now();
+    } else {
+        thread::nap();
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use core::iter;
+
+    fn close(gate: &ForkGate, others: &[&Presence]) {
+        gate.close(|| others.iter().copied());
+    }
+
+    #[test]
+    fn a_thread_within_itself_leaves_when_the_outer_one_does() {
+        let (gate, presence) = (ForkGate::new(), Presence::none());
+        let outer = gate.enter(&presence);
+        drop(gate.enter(&presence));
+        assert!(presence.is_inside());
+        drop(outer);
+        assert!(!presence.is_inside());
+    }
+
+    #[test]
+    fn who_forks_may_enter_itself() {
+        let (gate, presence) = (ForkGate::new(), Presence::none());
+        gate.close(iter::empty);
+        assert!(!gate.is_closed());
+        drop((gate.enter(&presence), gate.enter_as_stranger()));
+        gate.open();
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let (gate, presence, comes) = (ForkGate::new(), Presence::none(), Presence::none());
+        let _inside = gate.enter(&presence);
+        let _stranger = gate.enter_as_stranger();
+        close(&gate, &[&presence]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop((gate.enter(&comes), gate.enter_as_stranger())));
+        });
+    }
+
+    #[test]
+    fn a_child_has_no_strangers() {
+        let gate = ForkGate::new();
+        core::mem::forget(gate.enter_as_stranger());
+        gate.open_in_child();
+        gate.close(iter::empty);
+        assert_eq!(gate.strangers.load(Relaxed), 0);
+    }
+}
