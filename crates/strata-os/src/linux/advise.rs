@@ -66,6 +66,18 @@ pub(crate) unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
     unsafe { advise(ptr, size, MADV_COLLAPSE) }
 }
 
+/// Addresses without memory are no part of a core dump.
+pub(crate) fn keep_out_of_dumps(ptr: NonNull<u8>, size: usize) {
+    // SAFETY: changes no contents.
+    let _ = unsafe { advise(ptr, size, libc::MADV_DONTDUMP) };
+}
+
+/// They are, once they may be touched.
+pub(crate) fn take_into_dumps(ptr: NonNull<u8>, size: usize) {
+    // SAFETY: changes no contents.
+    let _ = unsafe { advise(ptr, size, libc::MADV_DODUMP) };
+}
+
 pub(crate) fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
     let size = pages.len() * super::machine::page_size();
     // SAFETY: reads no memory, and writes a byte for each page.
@@ -90,6 +102,7 @@ unsafe fn advise(ptr: NonNull<u8>, size: usize, advice: c_int) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::machine::page_size;
+    use super::super::map::{commit, reserve};
     use super::super::map::{map, release};
     use super::*;
 
@@ -133,6 +146,31 @@ mod tests {
         assert!(unsafe { release(ptr, SIZE) });
         let kernel_half = ptr.map_addr(|address| address | 1 << 63);
         assert!(!find_resident(kernel_half, &mut [0; 4]));
+    }
+
+    /// Whether the kernel lists the mapping that an address lies in as no part of a dump; `None`: it lists none.
+    fn is_left_out(ptr: NonNull<u8>) -> Option<bool> {
+        let text = std::fs::read_to_string("/proc/self/smaps").ok()?;
+        let number = |digits: &str| usize::from_str_radix(digits, 16).ok();
+        let begins = |line: &str| {
+            let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+            Some((number(start)?..number(end)?).contains(&ptr.addr().get()))
+        };
+        let behind = text.lines().skip_while(|line| begins(line) != Some(true));
+        let flags = behind.skip(1).find(|line| line.starts_with("VmFlags:"))?;
+        Some(flags.split_whitespace().any(|flag| flag == "dd"))
+    }
+
+    #[test]
+    fn what_is_reserved_is_in_no_dump_and_what_is_committed_is() {
+        let ptr = reserve(4 * SIZE, SIZE).unwrap();
+        // SAFETY: reserved just now.
+        assert!(unsafe { commit(ptr, SIZE) });
+        // SAFETY: within the range.
+        let behind = unsafe { ptr.byte_add(SIZE) };
+        assert_eq!([ptr, behind].map(is_left_out), [Some(false), Some(true)]);
+        // SAFETY: reserved above.
+        assert!(unsafe { release(ptr, 4 * SIZE) });
     }
 
     #[test]

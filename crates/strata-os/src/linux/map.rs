@@ -10,13 +10,13 @@
 //!  3  ask for more, and cut off both ends (`posix/trim.rs`)
 //! ```
 //!
-//! Addresses that are only reserved are `PROT_NONE` and `MAP_NORESERVE`: they count against the address space, not
-//! against overcommit. Those of `map` are charged at once, so that an absurd size fails here and not in the
+//! Addresses that are only reserved are `PROT_NONE` and `MAP_NORESERVE`, and no part of a core dump (`gcore` would write 256 MiB of
+//! zeroes for a segment): they count against the address space, not against overcommit. Those of `map` are charged at once, so that an absurd size fails here and not in the
 //! out-of-memory killer.
 //!
 //! Does not know: who asks, nor the states (`crate::memory` has the contract).
 
-use super::advise::purge;
+use super::advise::{keep_out_of_dumps, purge, take_into_dumps};
 use super::kernel;
 use super::machine::page_size;
 use crate::call;
@@ -37,7 +37,9 @@ enum Access {
 }
 
 pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
-    aligned(size, align, Access::Nothing)
+    let reserved = aligned(size, align, Access::Nothing)?;
+    keep_out_of_dumps(reserved, size);
+    Some(reserved)
 }
 
 pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
@@ -48,7 +50,11 @@ pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
 /// - As for [`crate::memory::commit`].
 pub(crate) unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: M3: the range is the caller's, and more access harms nobody.
-    unsafe { protect(ptr, size, READ_WRITE) }
+    let committed = unsafe { protect(ptr, size, READ_WRITE) };
+    if committed {
+        take_into_dumps(ptr, size);
+    }
+    committed
 }
 
 /// # Safety
@@ -57,6 +63,7 @@ pub(crate) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
     // One `mmap` over the range would do both, but where it fails it can leave a hole that another thread maps into.
     // SAFETY: the caller gives up the contents.
     let purged = unsafe { purge(ptr, size) };
+    keep_out_of_dumps(ptr, size);
     // SAFETY: M3, and nobody touches the range any more.
     let protected = unsafe { protect(ptr, size, libc::PROT_NONE) };
     purged && protected
