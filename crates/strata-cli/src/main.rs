@@ -20,6 +20,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(commands::bench::Arguments),
+    Core(commands::core::Arguments),
     Explain(commands::explain::Arguments),
     Run(commands::run::Arguments),
     Stats(commands::stats::Arguments),
@@ -28,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(arguments) => commands::bench::execute(&arguments),
+        Command::Core(arguments) => commands::core::execute(&arguments),
         Command::Explain(arguments) => commands::explain::execute(&arguments),
         Command::Run(arguments) => commands::run::execute(&arguments),
         Command::Stats(arguments) => commands::stats::execute(&arguments),

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use strata_inspect::{Bytes, Facts, Footprint, Growth, Heap, Kernel, Line, Sparse, Stats, Waterfall};
+use strata_inspect::{Bytes, Facts, Growth, Line, Waterfall};
 
+use crate::inspect::moment::{Moment, largest};
 use crate::inspect::process::Process;
 
 /// Moments of a watch.
@@ -37,45 +38,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// What is known of a process at one moment.
-struct Moment {
-    waterfall: Waterfall,
-    footprint: Footprint,
-    /// Of the largest allocator in the process.
-    stats: Stats,
-    heaps: usize,
-    purge_delay_ms: Option<u64>,
-    swapped: u64,
-}
-
-impl Moment {
-    fn of(process: &Process) -> Result<Self> {
-        let heaps = process.heaps()?;
-        let mut footprint = Footprint::default();
-        let is_known = heaps.iter().all(|heap| heap.add_footprint(&mut footprint));
-        let Some(kernel) = Kernel::of(process).filter(|kernel| is_known && kernel.resident > 0) else {
-            bail!("process {} ended while it was looked at", process.pid());
-        };
-        let (largest, stats) = largest(&heaps);
-        Ok(Self {
-            waterfall: Waterfall::new(&footprint, &kernel),
-            footprint,
-            stats,
-            heaps: heaps.len(),
-            purge_delay_ms: largest.and_then(Heap::purge_delay_ms),
-            swapped: kernel.swapped,
-        })
-    }
-}
-
-fn largest<'a, 'p>(heaps: &'a [Heap<'p, Process>]) -> (Option<&'a Heap<'p, Process>>, Stats) {
-    let with_stats = heaps.iter().map(|heap| (heap, heap.stats()));
-    match with_stats.max_by_key(|(_, stats)| stats.committed_bytes) {
-        Some((heap, stats)) => (Some(heap), stats),
-        None => (None, Stats::zero()),
-    }
-}
-
 /// What was seen while a process was watched.
 struct Watch {
     before: Waterfall,
@@ -84,7 +46,7 @@ struct Watch {
 
 impl Watch {
     fn of(process: &Process, length: Duration) -> Result<Self> {
-        let before = Moment::of(process)?.waterfall;
+        let before = look(process)?.waterfall;
         let (start, mut moments) = (Instant::now(), Vec::new());
         for moment in 0..MOMENTS {
             let due = length * moment / (MOMENTS - 1);
@@ -100,19 +62,13 @@ impl Watch {
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let process = Process::open(arguments.pid)?;
     let watch = arguments.watch.map(|length| Watch::of(&process, length)).transpose()?;
-    let moment = Moment::of(&process)?;
-    let mut facts = Facts::new(&moment.waterfall, &moment.footprint);
-    facts.sparse = sparse(&process, &moment)?;
-    facts.growth = watch.as_ref().and_then(|watch| watch.growth);
-    facts.caches = moment.stats.caches;
-    facts.purge_delay_ms = moment.purge_delay_ms;
+    let moment = look(&process)?;
+    let growth = watch.as_ref().and_then(|watch| watch.growth);
     if arguments.json {
-        let mut text = String::new();
-        facts.write_json(process.pid(), &mut text)?;
-        println!("{text}");
+        println!("{}", json(&moment, growth, process.pid())?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("process {} ({})\n\n{facts}", process.pid(), process.name());
+    println!("process {} ({})\n\n{}", process.pid(), process.name(), facts(&moment, growth));
     if let Some(watch) = &watch {
         println!("{}", changes(&watch.before, &moment.waterfall));
     }
@@ -120,19 +76,26 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A sample of the pages is read only where there are many of them in huge pages.
-fn sparse(process: &Process, moment: &Moment) -> Result<Sparse> {
-    let mut all = Sparse::default();
-    if moment.footprint.in_huge_pages < 4 << 20 {
-        return Ok(all);
-    }
-    for heap in process.heaps()? {
-        let sparse = heap.sparse();
-        all.in_huge_pages += sparse.in_huge_pages;
-        all.zero_bytes += sparse.zero_bytes;
-        all.samples += sparse.samples;
-    }
-    Ok(all)
+fn look(process: &Process) -> Result<Moment> {
+    let moment = Moment::of(process, &process.heaps()?);
+    moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))
+}
+
+/// What the causes are concluded from.
+pub(crate) fn facts(moment: &Moment, growth: Option<Growth>) -> Facts<'_> {
+    let mut facts = Facts::new(&moment.waterfall, &moment.footprint);
+    facts.sparse = moment.sparse;
+    facts.growth = growth;
+    facts.caches = moment.stats.caches;
+    facts.purge_delay_ms = moment.purge_delay_ms;
+    facts
+}
+
+/// The same as JSON.
+pub(crate) fn json(moment: &Moment, growth: Option<Growth>, pid: u32) -> Result<String> {
+    let mut text = String::new();
+    facts(moment, growth).write_json(pid, &mut text)?;
+    Ok(text)
 }
 
 fn changes(before: &Waterfall, after: &Waterfall) -> String {
@@ -153,7 +116,7 @@ fn changes(before: &Waterfall, after: &Waterfall) -> String {
 }
 
 /// What is no part of the sum.
-fn beside(moment: &Moment) -> String {
+pub(crate) fn beside(moment: &Moment) -> String {
     let Moment { stats, footprint, .. } = moment;
     let resident = Bytes(footprint.resident());
     let mut text = format!(

@@ -86,6 +86,11 @@ impl Story {
         serde_json::from_str(&self.line()).expect("JSON")
     }
 
+    /// Waits until it has ended.
+    pub(crate) fn wait(mut self) {
+        let _ = self.child.wait();
+    }
+
     /// Its number, as an argument.
     pub(crate) fn number(&self) -> String {
         self.pid.to_string()

@@ -1,0 +1,39 @@
+//! `strata core`: what `strata explain` says, of a process that is dead.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::explain;
+use crate::inspect::core_file::CoreFile;
+use crate::inspect::moment::Moment;
+
+/// Say why a process was as big as it was, from its core file
+///
+/// Reads cores of the kernel and of `gcore`. Which pages were in memory a core does not say: those that hold something count, so
+/// memory that was touched and is all zeroes is missing, and so are pages of files that were only read.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The program that ran
+    exe: PathBuf,
+    /// Its core file
+    core: PathBuf,
+    /// As one JSON object, as `strata explain --json`
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    let core = CoreFile::open(&arguments.exe, &arguments.core)?;
+    let moment = Moment::of(&core, &core.heaps()?).context("the core file has no memory in it")?;
+    if arguments.json {
+        println!("{}", explain::json(&moment, None, core.pid())?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("process {} ({}), which is dead\n\n{}", core.pid(), core.name(), explain::facts(&moment, None));
+    println!("{}", explain::beside(&moment));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,288 @@
+//! A dead process: its core file, as the kernel or `gcore` wrote it, and the files that it had mapped.
+//!
+//! ```text
+//!   core   PT_LOAD  what was written to, and anonymous memory             PT_NOTE  which files were mapped where; its number and name
+//!   EXE    what the process only read: constants of the program
+//! ```
+//!
+//! Which pages were in memory a core file does not say. Those that hold something count; a page of zeroes may have been there
+//! or not.
+//!
+//! Does not know: what the memory means.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use object::Endianness;
+use object::elf::{ET_CORE, FileHeader64, NT_PRPSINFO, PF_W, PT_LOAD, PT_NOTE};
+use object::read::ReadCache;
+use object::read::elf::{FileHeader, ProgramHeader};
+use strata_inspect::{Found, Heap, Mapping, Resident, Target, Usage};
+
+const PAGE_BYTES: u64 = 4096;
+const NT_FILE: u32 = 0x4649_4c45;
+
+type Header = FileHeader64<Endianness>;
+
+/// A range of the process's memory in the core.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    start: u64,
+    end: u64,
+    is_writable: bool,
+    /// Where its bytes are in the core, and how many of them.
+    offset: u64,
+    dumped: u64,
+}
+
+/// A range of the process's memory that was a file's.
+#[derive(Clone, Debug)]
+struct Mapped {
+    start: u64,
+    end: u64,
+    offset: u64,
+    name: String,
+}
+
+/// A core file.
+#[derive(Debug)]
+pub(crate) struct CoreFile {
+    core: File,
+    loads: Vec<Load>,
+    mapped: Vec<Mapped>,
+    /// The files behind `mapped`, of those that are there.
+    files: Vec<(String, File)>,
+    pid: u32,
+    name: String,
+}
+
+impl CoreFile {
+    /// Opens the core of a process that ran this program.
+    pub(crate) fn open(exe: &Path, path: &Path) -> Result<Self> {
+        let core = File::open(path).with_context(|| format!("reading {}", path.display()))?;
+        let mut file = Self {
+            core,
+            loads: Vec::new(),
+            mapped: Vec::new(),
+            files: Vec::new(),
+            pid: 0,
+            name: String::new(),
+        };
+        file.read_headers()
+            .with_context(|| format!("{} is no core file of a 64-bit process", path.display()))?;
+        file.open_files(exe)?;
+        Ok(file)
+    }
+
+    fn read_headers(&mut self) -> Result<()> {
+        let cache = ReadCache::new(self.core.try_clone()?);
+        let header = Header::parse(&cache)?;
+        let endian = header.endian()?;
+        ensure!(header.e_type(endian) == ET_CORE, "it is another kind of ELF file");
+        let programs = header.program_headers(endian, &cache)?;
+        let length = self.core.metadata()?.len();
+        let is_cut =
+            programs.iter().any(|program| program.p_offset(endian) + program.p_filesz(endian) > length);
+        ensure!(!is_cut, "it is cut short: is `ulimit -c` too small?");
+        for program in programs {
+            match program.p_type(endian) {
+                PT_LOAD => self.loads.push(Load {
+                    start: program.p_vaddr(endian),
+                    end: program.p_vaddr(endian) + program.p_memsz(endian),
+                    is_writable: program.p_flags(endian) & PF_W != 0,
+                    offset: program.p_offset(endian),
+                    dumped: program.p_filesz(endian),
+                }),
+                PT_NOTE => {
+                    let Some(mut notes) = program.notes(endian, &cache)? else { continue };
+                    while let Some(note) = notes.next()? {
+                        self.take_note(note.n_type(endian), note.desc())?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_note(&mut self, kind: u32, note: &[u8]) -> Result<()> {
+        match kind {
+            NT_FILE => self.mapped = mapped_files(note).context("its list of files is cut short")?,
+            NT_PRPSINFO => (self.pid, self.name) = identity(note).unwrap_or_default(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The program is at `exe` now; libraries are where they were.
+    fn open_files(&mut self, exe: &Path) -> Result<()> {
+        let program = File::open(exe).with_context(|| format!("reading {}", exe.display()))?;
+        let is_program = |name: &str| Path::new(name).file_name() == exe.file_name();
+        let mut names: Vec<&str> = self.mapped.iter().map(|mapped| &*mapped.name).collect();
+        names.dedup();
+        for name in names {
+            let file = if is_program(name) {
+                Some(program.try_clone()?)
+            } else {
+                File::open(PathBuf::from(name)).ok()
+            };
+            self.files.extend(file.map(|file| (name.to_owned(), file)));
+        }
+        Ok(())
+    }
+
+    /// The number that the process had.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// What it called itself.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The allocators in it, at least one.
+    pub(crate) fn heaps(&self) -> Result<Vec<Heap<'_, Self>>> {
+        let (mut heaps, mut other) = (Vec::new(), None);
+        Heap::find(self, &mut |found| match found {
+            Found::Heap(heap) => heaps.push(heap),
+            Found::OtherVersion(version) => other = Some(version),
+        });
+        match other {
+            _ if !heaps.is_empty() => Ok(heaps),
+            Some(version) => bail!(
+                "the process ran a Strata whose structures have version {version}, and this command reads version {}: use \
+the command of the same release",
+                strata_inspect::OFFSETS_VERSION
+            ),
+            None => bail!(
+                "the process did not run on Strata, or the core is of another program than the one given"
+            ),
+        }
+    }
+
+    fn mapped_at(&self, address: u64) -> Option<&Mapped> {
+        self.mapped.iter().find(|mapped| (mapped.start..mapped.end).contains(&address))
+    }
+
+    fn copy_dumped(&self, address: u64, into: &mut [u8]) -> Option<()> {
+        let load =
+            self.loads.iter().find(|load| (load.start..load.start + load.dumped).contains(&address))?;
+        let at = address - load.start;
+        ensure_fits(at + into.len() as u64, load.dumped)?;
+        self.core.read_exact_at(into, load.offset + at).ok()
+    }
+
+    fn copy_of_file(&self, address: u64, into: &mut [u8]) -> Option<()> {
+        let mapped = self.mapped_at(address)?;
+        let (_, file) = self.files.iter().find(|(name, _)| *name == mapped.name)?;
+        let at = address - mapped.start;
+        ensure_fits(at + into.len() as u64, mapped.end - mapped.start)?;
+        file.read_exact_at(into, mapped.offset + at).ok()
+    }
+
+    /// Tells the pages of a load between two addresses that hold something.
+    fn filled(&self, load: &Load, start: u64, end: u64, each: &mut dyn FnMut(Resident)) {
+        const PAGES: usize = 256;
+        let mut page = start.max(load.start) & !(PAGE_BYTES - 1);
+        let end = end.min(load.start + load.dumped);
+        let mut bytes = vec![0; PAGES * PAGE_BYTES as usize];
+        while page < end {
+            let length = ((end - page) as usize).min(bytes.len());
+            let Some(chunk) = bytes.get_mut(..length) else { return };
+            if self.core.read_exact_at(chunk, load.offset + (page - load.start)).is_err() {
+                return;
+            }
+            for (index, content) in chunk.chunks(PAGE_BYTES as usize).enumerate() {
+                if content.iter().any(|byte| *byte != 0) {
+                    let start = page + index as u64 * PAGE_BYTES;
+                    each(Resident { start, end: start + PAGE_BYTES, in_huge_pages: false });
+                }
+            }
+            page += length as u64;
+        }
+    }
+}
+
+fn ensure_fits(end: u64, length: u64) -> Option<()> {
+    (end <= length).then_some(())
+}
+
+/// `count`, the size of a page, then for each file its start, end and offset in pages; then their names.
+fn mapped_files(note: &[u8]) -> Option<Vec<Mapped>> {
+    let word = |index: usize| {
+        let bytes = note.get(index * 8..index * 8 + 8)?;
+        Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+    };
+    let (count, page) = (usize::try_from(word(0)?).ok()?, word(1)?);
+    let mut names = note.get(16 + count.checked_mul(24)?..)?.split(|byte| *byte == 0);
+    (0..count)
+        .map(|index| {
+            let at = 2 + index * 3;
+            let name = String::from_utf8_lossy(names.next()?).into_owned();
+            Some(Mapped { start: word(at)?, end: word(at + 1)?, offset: word(at + 2)? * page, name })
+        })
+        .collect()
+}
+
+/// The number and the name in a `struct elf_prpsinfo`.
+fn identity(note: &[u8]) -> Option<(u32, String)> {
+    let pid = u32::from_ne_bytes(note.get(24..28)?.try_into().ok()?);
+    let name = note.get(40..56)?.split(|byte| *byte == 0).next()?;
+    Some((pid, String::from_utf8_lossy(name).into_owned()))
+}
+
+impl Target for CoreFile {
+    fn read(&self, address: u64, into: &mut [u8]) -> bool {
+        self.copy_dumped(address, into).or_else(|| self.copy_of_file(address, into)).is_some()
+    }
+
+    fn resident(&self, start: u64, end: u64, each: &mut dyn FnMut(Resident)) -> bool {
+        let overlapping =
+            self.loads.iter().filter(|load| load.start < end && start < load.start + load.dumped);
+        overlapping.for_each(|load| self.filled(load, start, end, each));
+        true
+    }
+
+    fn mappings(&self, each: &mut dyn FnMut(&Mapping<'_>)) -> bool {
+        for load in &self.loads {
+            let file = self.mapped_at(load.start);
+            each(&Mapping {
+                start: load.start,
+                end: load.end,
+                is_writable: load.is_writable,
+                is_private: true,
+                is_file: file.is_some(),
+                name: file.map_or(&[][..], |file| file.name.as_bytes()),
+            });
+        }
+        true
+    }
+
+    fn usage(&self, each: &mut dyn FnMut(&Mapping<'_>, Usage)) -> bool {
+        self.mappings(&mut |mapping| {
+            let mut usage = Usage::default();
+            self.resident(mapping.start, mapping.end, &mut |pages| usage.resident += pages.end - pages.start);
+            usage.anonymous = usage.resident;
+            each(mapping, usage);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_files_is_read_and_one_that_is_cut_short_is_not() {
+        let words = [2_u64, 4096, 0x1000, 0x3000, 5, 0x8000, 0x9000, 0];
+        let mut note: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        note.extend(b"/bin/a\0/lib/b\0");
+        let files = mapped_files(&note).unwrap();
+        assert_eq!((&*files[0].name, files[0].offset, &*files[1].name), ("/bin/a", 5 * 4096, "/lib/b"));
+        assert!(mapped_files(&note[..40]).is_none());
+        assert!(mapped_files(&u64::MAX.to_ne_bytes().repeat(4)).is_none());
+    }
+}

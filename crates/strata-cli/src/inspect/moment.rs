@@ -1,0 +1,60 @@
+//! Everything that is known of a process at one moment, alive or dead.
+//!
+//! Does not know: what is said of it.
+
+use strata_inspect::{Footprint, Heap, Kernel, Sparse, Stats, Target, Waterfall};
+
+/// What there is.
+pub(crate) struct Moment {
+    pub(crate) waterfall: Waterfall,
+    pub(crate) footprint: Footprint,
+    /// Of the largest allocator in the process.
+    pub(crate) stats: Stats,
+    pub(crate) sparse: Sparse,
+    pub(crate) heaps: usize,
+    pub(crate) purge_delay_ms: Option<u64>,
+    pub(crate) swapped: u64,
+}
+
+/// Memory in huge pages from which on a sample of it is read.
+const MUCH_IN_HUGE_PAGES: u64 = 4 << 20;
+
+impl Moment {
+    /// Looks at a process with these allocators. `None`: it ended meanwhile.
+    pub(crate) fn of<T: Target>(target: &T, heaps: &[Heap<'_, T>]) -> Option<Self> {
+        let mut footprint = Footprint::default();
+        let is_known = heaps.iter().all(|heap| heap.add_footprint(&mut footprint));
+        let kernel = Kernel::of(target).filter(|kernel| is_known && kernel.resident > 0)?;
+        let (largest, stats) = largest(heaps);
+        Some(Self {
+            waterfall: Waterfall::new(&footprint, &kernel),
+            sparse: sparse(heaps, &footprint),
+            footprint,
+            stats,
+            heaps: heaps.len(),
+            purge_delay_ms: largest.and_then(Heap::purge_delay_ms),
+            swapped: kernel.swapped,
+        })
+    }
+}
+
+/// The allocator that holds most, and its statistics.
+pub(crate) fn largest<'a, 'p, T: Target>(heaps: &'a [Heap<'p, T>]) -> (Option<&'a Heap<'p, T>>, Stats) {
+    let with_stats = heaps.iter().map(|heap| (heap, heap.stats()));
+    match with_stats.max_by_key(|(_, stats)| stats.committed_bytes) {
+        Some((heap, stats)) => (Some(heap), stats),
+        None => (None, Stats::zero()),
+    }
+}
+
+fn sparse<T: Target>(heaps: &[Heap<'_, T>], footprint: &Footprint) -> Sparse {
+    let mut all = Sparse::default();
+    if footprint.in_huge_pages >= MUCH_IN_HUGE_PAGES {
+        for sparse in heaps.iter().map(Heap::sparse) {
+            all.in_huge_pages += sparse.in_huge_pages;
+            all.zero_bytes += sparse.zero_bytes;
+            all.samples += sparse.samples;
+        }
+    }
+    all
+}

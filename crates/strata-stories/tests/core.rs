@@ -1,0 +1,108 @@
+//! `strata core`: what a dead process tells is what it told when it lived.
+
+mod stage;
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+use stage::{Story, answer, ask, text};
+
+const STORY: &str = env!("CARGO_BIN_EXE_story");
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("core-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn line(explained: &str, name: &str) -> u64 {
+    let explained: Value = serde_json::from_str(explained).expect("JSON");
+    let lines = explained["lines"].as_array().expect("lines");
+    lines.iter().find(|line| line["name"] == name).and_then(|line| line["bytes"].as_u64()).expect("a line")
+}
+
+/// Compares what the living process says with what its core says.
+fn assert_tells_the_same(story: &Story, core: &Path) {
+    let alive = answer(&["explain", &story.number(), "--json"]);
+    let dead = answer(&["core", STORY, core.to_str().expect("a path"), "--json"]);
+    for name in ["strata", "live-small", "live-huge"] {
+        let (alive, dead) = (line(&alive, name), line(&dead, name));
+        // Pages that hold nothing but zeroes are missing.
+        assert!(dead.abs_diff(alive) <= alive / 50 + (64 << 10), "{name}: {alive} alive, {dead} dead");
+    }
+    let page = answer(&["core", STORY, core.to_str().expect("a path")]);
+    assert!(page.contains(&format!("process {} (story), which is dead", story.pid)), "{page}");
+}
+
+#[test]
+fn a_core_of_gcore_tells_the_same_and_has_no_reserved_addresses() {
+    let mut story = Story::play("fragmentation", "");
+    story.own_stats();
+    // What is due goes before the first of the two looks.
+    sleep(Duration::from_secs(2));
+    let folder = folder("gcore");
+    let mut gcore = Command::new("gcore");
+    if !gcore
+        .arg("-o")
+        .arg(folder.join("core"))
+        .arg(story.number())
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        println!("skipped: there is no gcore (gdb), or it may not look at processes");
+        return;
+    }
+    let core = folder.join(format!("core.{}", story.pid));
+    assert_tells_the_same(&story, &core);
+    let bytes = std::fs::metadata(&core).expect("a core").len();
+    assert!(bytes < 160 << 20, "{bytes} bytes, of which 256 MiB would be addresses without memory");
+    let foreign = ask(&["core", "/bin/sh", STORY]);
+    assert!(text(&foreign.stderr).contains("is no core file"), "{}", text(&foreign.stderr));
+    let cut = folder.join("cut");
+    std::fs::write(&cut, &std::fs::read(&core).expect("a core")[..1 << 20]).expect("a copy");
+    let cut = ask(&["core", STORY, cut.to_str().expect("a path")]);
+    assert!(text(&cut.stderr).contains("cut short"), "{}", text(&cut.stderr));
+    assert_eq!(text(&cut.stderr).lines().count(), 1);
+    std::fs::remove_dir_all(&folder).expect("it goes");
+}
+
+#[test]
+fn a_core_of_the_kernels_tells_where_the_memory_went() {
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    if pattern.trim() != "core" {
+        println!("skipped: the kernel writes cores to {}", pattern.trim());
+        return;
+    }
+    let folder = folder("kernel");
+    let mut command = Command::new(STORY);
+    command.arg("huge-blocks").current_dir(&folder);
+    // SAFETY: sets a limit, which allocates nothing.
+    let command = unsafe { command.pre_exec(raise_limit) };
+    let story = Story::start(command);
+    let alive = answer(&["explain", &story.number(), "--json"]);
+    let killed = Command::new("kill").args(["-ABRT", &story.number()]).status();
+    assert!(killed.is_ok_and(|status| status.success()));
+    let number = story.pid;
+    story.wait();
+    let found = ["core".to_owned(), format!("core.{number}")].map(|name| folder.join(name));
+    let Some(core) = found.iter().find(|core| core.exists()) else {
+        println!("skipped: no core was written");
+        return;
+    };
+    let dead = answer(&["core", STORY, core.to_str().expect("a path"), "--json"]);
+    let (alive, dead) = (line(&alive, "live-huge"), line(&dead, "live-huge"));
+    assert!(dead.abs_diff(alive) <= alive / 50 + (64 << 10), "{alive} alive, {dead} dead");
+    std::fs::remove_dir_all(&folder).expect("it goes");
+}
+
+fn raise_limit() -> std::io::Result<()> {
+    let all = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: reads the limit.
+    let _ = unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const all) };
+    // If it was refused there is no core, and the test says so.
+    Ok(())
+}
