@@ -99,6 +99,18 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
         })
     }
 
+    /// The allocator whose runtime lies there. `None`: none does, or it has another version.
+    pub fn of_runtime(target: &'t T, runtime: u64) -> Option<Self> {
+        let mut signature = [0; SIGNATURE_BYTES];
+        if !target.read(runtime, &mut signature) || signature.get(..MAGIC.len()) != Some(&MAGIC) {
+            return None;
+        }
+        match Self::at(target, runtime, &signature)? {
+            Found::Heap(heap) => Some(heap),
+            Found::OtherVersion(_) => None,
+        }
+    }
+
     fn find_in(target: &'t T, pages: Resident, each: &mut dyn FnMut(Found<'t, T>)) {
         for page in (pages.start..pages.end).step_by(PAGE_BYTES as usize) {
             let mut bytes = [0; PAGE_BYTES as usize];

@@ -45,7 +45,7 @@ pub fn add_usage(line: &[u8], usage: &mut Usage) {
     *place = next_field(&mut value).and_then(decimal).unwrap_or(0) * 1024;
 }
 
-/// Goes through the lines of `smaps`.
+/// Goes through the lines of `smaps` in a text that is there as a whole.
 #[derive(Debug, Default)]
 pub struct Smaps<'a> {
     current: Option<(Mapping<'a>, Usage)>,

@@ -21,7 +21,7 @@
 //! | released  | lost      | none             | forbidden  | nobody                                  |
 //!
 //! Beside memory: what the [`machine`] is, a coarse [`clock`], one word per thread ([`thread_word!`]), what happens at
-//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a line on [`stderr`], and [`counters`] of the system calls made.
+//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a line on [`stderr`], its [`own_memory`] seen from outside, and [`counters`] of the system calls made.
 //!
 //! Rules of the crate: nothing allocates unless its doc says that the C library may; nothing waits; nothing panics
 //! outside [`debug_assert!`] and the simulated OS; a failing call is a value, `errno` stays as it was, and the caller
@@ -64,6 +64,7 @@ mod linux;
 pub mod machine;
 pub mod memory;
 mod node;
+pub mod own_memory;
 #[cfg_attr(
     strata_loom,
     allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")

@@ -149,7 +149,7 @@ fn what_is_parked_in_threads_is_named_and_goes_with_its_fix() {
     sleep(Duration::from_secs(2));
     let faulty = explained(&story, &[]);
     assert_eq!(causes(&faulty), ["parked-in-threads"], "{faulty}");
-    assert!(bytes(&faulty, "ready-in-threads") > 10 << 20, "{faulty}");
+    assert!(bytes(&faulty, "ready-in-threads") > 6 << 20, "{faulty}");
     let story = Story::play("parked-in-threads", "fixed");
     sleep(Duration::from_secs(2));
     let fixed = explained(&story, &[]);

@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod explain;
 mod global;
 mod heap;
 mod lines;
@@ -15,10 +16,13 @@ mod stats;
 mod upkeep;
 pub mod watch;
 
+pub use explain::{Explanation, explain};
 pub use global::Strata;
 pub use heap::{Heap, HeapError};
 pub use options::{HugePageChoice, OptionError, OptionErrorKind, Options, PurgeWay, Settings};
-pub use strata_inspect::{CallCounts, ClassStats, Stats, ThreadStats};
+pub use strata_inspect::{
+    CallCounts, Cause, CauseName, ClassStats, Dialect, Line, Stats, ThreadStats, Waterfall,
+};
 pub use upkeep::Trimmed;
 
 #[doc(hidden)]

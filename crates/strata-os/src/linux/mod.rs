@@ -19,6 +19,7 @@
 //! | `futex`       | sleeping until a word changes                                   |
 //! | `kernel_thread` | a thread that the C library does not know of                  |
 //! | `abort`       | the end of the process from such a thread                       |
+//! | `own_memory`  | this process seen from outside                                  |
 //! | `processors`  | those that the program was started with                         |
 
 mod abort;
@@ -34,6 +35,7 @@ pub(crate) mod kernel_thread;
 pub(crate) mod machine;
 mod map;
 mod nodes;
+pub(crate) mod own_memory;
 mod processors;
 pub(crate) mod raw;
 mod remap;

@@ -50,14 +50,19 @@ fn scan<T>(file: &File, buffer: &mut [u8], look: &mut impl FnMut(&[u8]) -> Optio
 }
 
 /// An open file, closed with the value.
-struct File(c_int);
+pub(super) struct File(c_int);
 
 impl File {
-    fn open(path: &CStr) -> Option<Self> {
+    pub(super) fn open(path: &CStr) -> Option<Self> {
         let (folder, how) = (flags(libc::AT_FDCWD), flags(libc::O_RDONLY | libc::O_CLOEXEC));
         // SAFETY: `path` ends in a zero byte.
         let file = unsafe { raw::call(SYS_openat, [folder, path.as_ptr().cast_mut().cast(), how]) };
         Some(File(file.ok()? as c_int))
+    }
+
+    /// Its number.
+    pub(super) fn number(&self) -> c_int {
+        self.0
     }
 
     /// Reads until the buffer is full or the file ends.

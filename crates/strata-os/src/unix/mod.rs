@@ -16,6 +16,7 @@
 //! | `stderr`      | one write to the standard error output                          |
 //! | `futex`       | no sleeping                                                     |
 //! | `kernel_thread` | none                                                          |
+//! | `own_memory`  | nobody says                                                     |
 //!
 //! Compiled for FreeBSD and macOS, but run on Linux only, by the tests and with `--cfg strata_unix`. A further system
 //! needs a line below: where its C library keeps `errno`.
@@ -32,6 +33,7 @@ pub(crate) mod kernel_thread;
 pub(crate) mod machine;
 mod map;
 mod nodes;
+pub(crate) mod own_memory;
 mod remap;
 pub(crate) mod stderr;
 

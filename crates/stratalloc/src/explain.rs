@@ -1,0 +1,133 @@
+//! Why this process is as big as it is, told by itself: what `strata explain` says from outside.
+//!
+//! The same code reads this process that reads others, through the kernel, so that nothing it follows can fault.
+//!
+//! Does not know: how memory is found; what is concluded from it.
+
+use core::fmt;
+use strata_cache::thread::RUNTIME;
+use strata_inspect::kernel_text::{add_usage, mapping};
+use strata_inspect::{
+    Cause, Facts, Footprint, Heap, Kernel, Mapping, Resident, Sparse, Target, Usage, Waterfall,
+};
+use strata_os::{machine, own_memory};
+
+/// This process.
+struct OwnProcess;
+
+impl Target for OwnProcess {
+    fn read(&self, address: u64, into: &mut [u8]) -> bool {
+        own_memory::copy(address, into)
+    }
+
+    fn resident(&self, start: u64, end: u64, each: &mut dyn FnMut(Resident)) -> bool {
+        own_memory::resident(start, end, &mut |start, end, in_huge_pages| {
+            each(Resident { start, end, in_huge_pages });
+        })
+    }
+
+    fn mappings(&self, each: &mut dyn FnMut(&Mapping<'_>)) -> bool {
+        own_memory::each_mapping_line(&mut |line| mapping(line).iter().for_each(&mut *each))
+    }
+
+    fn usage(&self, each: &mut dyn FnMut(&Mapping<'_>, Usage)) -> bool {
+        let mut current: Option<(Mapping<'static>, Usage)> = None;
+        let is_read = own_memory::each_usage_line(&mut |line| match mapping(line) {
+            Some(next) => {
+                let next = Mapping { name: known_name(next.name), ..next };
+                if let Some((mapping, usage)) = current.replace((next, Usage::default())) {
+                    each(&mapping, usage);
+                }
+            }
+            None => current.iter_mut().for_each(|(_, usage)| add_usage(line, usage)),
+        });
+        current.iter().for_each(|(mapping, usage)| each(mapping, *usage));
+        is_read
+    }
+}
+
+/// Of a name that outlives its line only what tells kinds of mappings apart.
+fn known_name(name: &[u8]) -> &'static [u8] {
+    match name {
+        b"[stack]" => b"[stack]",
+        b"[heap]" => b"[heap]",
+        _ => b"",
+    }
+}
+
+/// The waterfall of this process at one moment, and its causes.
+///
+/// Its `Display` is the page that `strata explain` prints.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    waterfall: Waterfall,
+    footprint: Footprint,
+    sparse: Sparse,
+    caches: u64,
+    purge_delay_ms: Option<u64>,
+}
+
+/// Says why this process is as big as it is: a waterfall from what the program has to what the kernel counts, and the causes.
+///
+/// `None`: the system does not say what is in memory (no `/proc`, a sandbox, not Linux). Nothing is allocated; some 64 KiB of stack are
+/// needed. The kernel looks at each page table, which takes some 50 ms for each GiB in small pages: so for a question now and then.
+///
+/// ```
+/// # #[global_allocator]
+/// # static GLOBAL: stratalloc::Strata = stratalloc::Strata;
+/// if let Some(explanation) = stratalloc::explain() {
+///     println!("{explanation}");
+///     let rss = explanation.waterfall().rss_bytes();
+///     explanation.causes(|cause| println!("{} of {rss} bytes: {}", cause.bytes, cause.cause.name()));
+/// }
+/// ```
+pub fn explain() -> Option<Explanation> {
+    let target = OwnProcess;
+    let heap = Heap::of_runtime(&target, (&raw const RUNTIME).addr() as u64)?;
+    let mut footprint = Footprint::default();
+    if !heap.add_footprint(&mut footprint) {
+        return None;
+    }
+    let kernel = Kernel::of(&target)?;
+    Some(Explanation {
+        waterfall: Waterfall::new(&footprint, &kernel),
+        sparse: heap.sparse(),
+        caches: RUNTIME.registry.live(),
+        purge_delay_ms: heap.purge_delay_ms(),
+        footprint,
+    })
+}
+
+impl Explanation {
+    /// The lines, which add up to what the kernel counts.
+    pub fn waterfall(&self) -> &Waterfall {
+        &self.waterfall
+    }
+
+    /// The causes that apply, the one that explains most first; `none` if there is no other.
+    pub fn causes(&self, mut each: impl FnMut(&Cause)) {
+        self.facts().causes(&mut each);
+    }
+
+    /// Writes the JSON of `strata explain --json`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.facts().write_json(machine::process() as u32, out)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        let mut facts = Facts::new(&self.waterfall, &self.footprint);
+        facts.sparse = self.sparse;
+        facts.caches = self.caches;
+        facts.purge_delay_ms = self.purge_delay_ms;
+        facts
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.facts().fmt(f)
+    }
+}

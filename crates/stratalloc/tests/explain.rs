@@ -1,0 +1,51 @@
+//! `stratalloc::explain`: the process tells of itself what is seen from outside.
+//!
+//! One test, so that the harness does nothing meanwhile.
+
+use std::hint::black_box;
+
+use stratalloc::{Line, Strata};
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+#[test]
+fn a_process_explains_itself() {
+    if stratalloc::explain().is_none() {
+        println!("skipped: this system does not say what is in memory");
+        return;
+    }
+    lines_add_up_to_what_the_kernel_counts_and_live_bytes_show();
+    it_says_the_same_as_json_and_allocates_nothing();
+}
+
+fn lines_add_up_to_what_the_kernel_counts_and_live_bytes_show() {
+    let before = stratalloc::explain().expect("as before");
+    let live = (vec![1_u8; 30 << 20], (0..20_000).map(|number| vec![number as u8; 900]).collect::<Vec<_>>());
+    let after = stratalloc::explain().expect("as before");
+    let grew = |line| after.waterfall().bytes(line).saturating_sub(before.waterfall().bytes(line));
+    assert!((30 << 20..31 << 20).contains(&grew(Line::LiveHuge)), "{after}");
+    assert!((17 << 20..20 << 20).contains(&grew(Line::LiveSmall)), "{after}");
+    for explanation in [&before, &after] {
+        let fall = explanation.waterfall();
+        let top = fall.bytes(Line::Strata) + fall.bytes(Line::Rest);
+        assert_eq!(top, fall.rss_bytes());
+    }
+    black_box(live);
+}
+
+fn it_says_the_same_as_json_and_allocates_nothing() {
+    let mut text = String::with_capacity(1 << 16);
+    let before = Strata::stats();
+    let explanation = stratalloc::explain().expect("as before");
+    explanation.write_json(&mut text).expect("room for it");
+    let after = Strata::stats();
+    assert_eq!((after.live_blocks, after.live_bytes), (before.live_blocks, before.live_bytes));
+    assert!(text.starts_with(&format!("{{\"version\":1,\"pid\":{},", std::process::id())), "{text}");
+    let mut causes = Vec::new();
+    explanation.causes(|cause| causes.push(cause.cause.name()));
+    assert!(
+        !causes.is_empty() && causes.iter().all(|cause| text.contains(&format!("\"{cause}\""))),
+        "{text}"
+    );
+}
