@@ -14,8 +14,11 @@
 #[cfg(any(test, strata_loom))]
 extern crate std;
 
+mod above;
+mod counters;
 mod fork_gate;
 mod huge;
+mod masks;
 #[cfg_attr(strata_loom, path = "misuse_model.rs")]
 pub mod misuse;
 #[cfg(strata_loom)]
@@ -29,16 +32,16 @@ mod rate;
 mod segments;
 mod stats;
 mod thp;
+mod tuning;
 mod windowed;
 
 pub use fork_gate::{ForkGate, Inside, Presence, StrangerInside};
 pub use huge::block::Resized;
 pub use offsets::place_page_heap;
-pub use page_heap::{PageHeap, Tuning};
+pub use page_heap::PageHeap;
 pub use pools::claim::ClaimedRun;
 pub use purge::parker::Parker;
-pub use purge::pass::PurgeWay;
 pub use purge::thread::PurgeThread;
 pub use segments::hugetlb::Reserved;
 pub use stats::{ClassSnapshot, Footprint, Snapshot};
-pub use thp::pages::HugePageChoice;
+pub use tuning::{HugePageChoice, PurgeWay, Tuning};

@@ -4,8 +4,9 @@
 
 use crate::page_heap::PageHeap;
 use crate::pools::release::publish;
-use crate::purge::pass::Which;
-use crate::{pools::claim::bits_of, segments::segment::pool_index};
+use crate::purge::policy::Scope;
+use crate::segments::vacancy::TRIES;
+use crate::{masks::bits_of, segments::segment::pool_index};
 use strata_core::size_class::SizeClass;
 
 impl PageHeap {
@@ -14,9 +15,9 @@ impl PageHeap {
     /// # Safety
     /// - Nobody uses the page heap, or anything that came from it, again.
     pub unsafe fn dismantle(&self) {
-        self.huge_cache.age(Which::All, &self.unmapping());
-        for segment in self.segments().collect::<std::vec::Vec<_>>() {
-            while self.revive_in(segment, &mut crate::segments::vacancy::TRIES.clone()) {}
+        self.huge().age(Scope::All);
+        for segment in self.segments().iter().collect::<std::vec::Vec<_>>() {
+            while self.segments().revive_in(segment, &mut TRIES.clone(), &|_| false) {}
             // SAFETY: the caller's promise.
             unsafe { segment.discard() };
         }
@@ -26,7 +27,7 @@ impl PageHeap {
 
     /// Has all free pools be those that `class` gave back, as `release_pool` does natively.
     pub fn offer_free_pools(&self, class: SizeClass) {
-        for segment in self.segments() {
+        for segment in self.segments().iter() {
             for arena in segment.committed_arenas() {
                 for index in bits_of(segment.free_with_memory(arena)) {
                     // SAFETY: a pool of an initialised arena.

@@ -2,13 +2,15 @@
 //!
 //! Does not know: who reads.
 
+use crate::counters::Counters;
 use crate::huge::cache::{HugeCache, SLOT_COUNT, Stored};
-use crate::page_heap::{Counters, PageHeap, Tuning};
+use crate::page_heap::PageHeap;
 use crate::purge::schedule::PurgeSchedule;
 use crate::purge::thread::PurgeThread;
 use crate::segments::index::{CHUNKS, Index};
 use crate::segments::numa::Placement;
 use crate::segments::segment::Segment;
+use crate::tuning::Tuning;
 use core::mem::offset_of;
 use strata_core::offsets::Offsets;
 

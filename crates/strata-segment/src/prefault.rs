@@ -7,9 +7,10 @@
 //!
 //! Does not know: who fills pools; thread caches do. Measured: decision 0009.
 
-use crate::page_heap::PageHeap;
+use crate::purge::policy::Policy;
+use crate::segments::advised::FIT_ARENAS;
 use crate::segments::segment::Segment;
-use crate::thp::pages::FIT_ARENAS;
+use crate::thp::knowledge::ThpPolicy;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::pool::Pool;
 use strata_os::{machine, memory};
@@ -17,32 +18,40 @@ use strata_os::{machine, memory};
 /// A call for fewer pages saves nothing.
 const LEAST_PAGES: usize = 16;
 
-impl PageHeap {
+/// The room, as far as it reaches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prefault<'heap> {
+    pub(crate) knowledge: &'heap ThpPolicy,
+    pub(crate) policy: &'heap Policy,
+}
+
+impl Prefault<'_> {
     /// Takes the memory of a pool that is the caller's, and that nobody touched since the kernel gave its addresses.
     #[cold]
-    pub fn prefault(&self, pool: &Pool) {
+    pub(crate) fn take(&self, pool: &Pool) {
         // SAFETY: committed with its arena; the caller's.
-        if self.may_prefault(pool) && !unsafe { memory::populate(pool.base(), POOL_BYTES) } {
-            self.thp.note_refusal_to_populate();
+        if self.may_take(pool) && !unsafe { memory::populate(pool.base(), POOL_BYTES) } {
+            self.knowledge.note_refusal_to_populate();
         }
     }
 
-    fn may_prefault(&self, pool: &Pool) -> bool {
+    fn may_take(&self, pool: &Pool) -> bool {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
         FIT_ARENAS
             && POOL_BYTES / machine::page_size() >= LEAST_PAGES
             && !segment.is_advised(arena)
             && !segment.is_pinned()
-            && self.thp.may_populate()
-            && self.is_far_from_limit(ARENA_BYTES as u64)
+            && self.knowledge.may_populate()
+            && self.policy.is_far_from_limit(ARENA_BYTES as u64)
     }
 }
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::thp::pages::HugePageChoice;
+    use crate::page_heap::PageHeap;
+    use crate::tuning::HugePageChoice;
     use strata_core::sync::Ordering::Relaxed;
 
     fn claim(page_heap: &PageHeap) -> &'static Pool {
@@ -53,7 +62,7 @@ mod tests {
     fn memory_that_was_prefaulted_is_zero_and_may_be_written() {
         static HEAP: PageHeap = PageHeap::new();
         let pool = claim(&HEAP);
-        assert!(HEAP.may_prefault(pool) || machine::page_size() > POOL_BYTES / LEAST_PAGES);
+        assert!(HEAP.prefaults().may_take(pool) || machine::page_size() > POOL_BYTES / LEAST_PAGES);
         HEAP.prefault(pool);
         let words = pool.base().cast::<u64>();
         for index in 0..POOL_BYTES / size_of::<u64>() {
@@ -71,15 +80,15 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let pool = claim(&HEAP);
         HEAP.thp.note_refusal_to_populate();
-        assert!(!HEAP.may_prefault(pool));
+        assert!(!HEAP.prefaults().may_take(pool));
     }
 
     #[test]
     fn nothing_is_prefaulted_near_a_limit() {
         static HEAP: PageHeap = PageHeap::new();
         let pool = claim(&HEAP);
-        HEAP.pressure.assume_leeway(ARENA_BYTES as u64);
-        assert!(!HEAP.may_prefault(pool));
+        HEAP.policy.pressure.assume_headroom(ARENA_BYTES as u64);
+        assert!(!HEAP.prefaults().may_take(pool));
     }
 
     #[test]
@@ -87,6 +96,6 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.thp.policy.set(1 + machine::HugePages::OnAdvice as u64);
         HEAP.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
-        assert!(!HEAP.may_prefault(claim(&HEAP)));
+        assert!(!HEAP.prefaults().may_take(claim(&HEAP)));
     }
 }

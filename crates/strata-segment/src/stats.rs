@@ -1,12 +1,13 @@
-//! Counters, and snapshots of what there is, taken by walking headers while other threads go on working (P19).
+//! Snapshots of what there is, taken by walking headers while other threads go on working (P19).
 //!
 //! Nothing is locked and nothing is torn: every figure is read as one word. When the program is quiet the figures are exact;
 //! while it works, a pool may be counted before and its neighbour after the same event.
 //!
 //! Does not know: thread caches: what lies in their magazines counts as live here, and they subtract it.
 
-use crate::page_heap::PageHeap;
-use crate::pools::claim::bits_of;
+pub use crate::counters::Footprint;
+use crate::masks::bits_of;
+use crate::segments::Segments;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::layout::{POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::{Format, Pool};
@@ -66,15 +67,15 @@ pub struct Snapshot {
     pub classes: [ClassSnapshot; CLASS_COUNT],
 }
 
-impl PageHeap {
+impl Snapshot {
     /// Counts everything.
-    pub fn snapshot(&self) -> Snapshot {
-        let counters = &self.counters;
+    pub(crate) fn of(segments: Segments<'_>, huge_kept_bytes: u64) -> Self {
+        let counters = segments.counters;
         let mut snapshot = Snapshot {
             reserved_bytes: counters.reserved_bytes.get(),
             committed_bytes: counters.committed_bytes.get(),
             pinned_bytes: counters.pinned_bytes.get(),
-            nodes: self.placement.known_nodes(),
+            nodes: segments.placement.known_nodes(),
             segments: counters.segments.get(),
             arenas: 0,
             used_pools: 0,
@@ -86,12 +87,12 @@ impl PageHeap {
             large_bytes: 0,
             huge_blocks: counters.huge_blocks.get(),
             huge_bytes: counters.huge_bytes.get(),
-            huge_kept_bytes: self.huge_cache.kept_bytes(),
+            huge_kept_bytes,
             purged_bytes: counters.purged_bytes.get(),
             purge_calls: counters.purge_calls.get(),
             classes: [ClassSnapshot::default(); CLASS_COUNT],
         };
-        for segment in self.segments() {
+        for segment in segments.iter() {
             for arena in segment.committed_arenas() {
                 let free = segment.pools[arena as usize].glance();
                 let dirty = if segment.is_pinned() { free } else { segment.free_with_memory(arena) & free };
@@ -111,29 +112,11 @@ impl PageHeap {
     }
 }
 
-/// Memory on the allocator's account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Footprint {
-    /// Bytes that may be in memory: in use, or free and not given back; of explicit huge pages only those in use.
-    pub held_bytes: u64,
-    /// Bytes among those that are free: what [`PageHeap::purge_all`] would give back now.
-    pub idle_bytes: u64,
-}
-
-impl PageHeap {
-    /// What is held, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
-    pub fn footprint(&self) -> Footprint {
-        let (pools, kept) = (self.pool_footprint(), self.huge_cache.kept_bytes());
-        Footprint {
-            held_bytes: pools.held_bytes + self.counters.huge_bytes.get() + kept,
-            idle_bytes: pools.idle_bytes + kept,
-        }
-    }
-
-    /// The same of pools alone.
-    pub(crate) fn pool_footprint(&self) -> Footprint {
+impl Footprint {
+    /// What pools hold, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
+    pub(crate) fn of_pools(segments: Segments<'_>) -> Self {
         let (mut held, mut idle) = (0, 0);
-        for segment in self.segments() {
+        for segment in segments.iter() {
             for arena in segment.committed_arenas() {
                 let free = segment.pools[arena as usize].glance();
                 let kept = if segment.is_pinned() { 0 } else { segment.free_with_memory(arena) };
@@ -142,7 +125,16 @@ impl PageHeap {
                 idle += u64::from(kept.count_ones());
             }
         }
-        Footprint { held_bytes: held * POOL_BYTES as u64, idle_bytes: idle * POOL_BYTES as u64 }
+        Self { held_bytes: held * POOL_BYTES as u64, idle_bytes: idle * POOL_BYTES as u64 }
+    }
+
+    /// The same with huge blocks, and what they left.
+    pub(crate) fn of(segments: Segments<'_>, huge_kept_bytes: u64) -> Self {
+        let pools = Self::of_pools(segments);
+        Self {
+            held_bytes: pools.held_bytes + segments.counters.huge_bytes.get() + huge_kept_bytes,
+            idle_bytes: pools.idle_bytes + huge_kept_bytes,
+        }
     }
 }
 

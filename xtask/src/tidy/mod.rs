@@ -13,6 +13,7 @@ mod local_paths;
 mod options;
 mod pairing;
 mod protocols;
+mod walls;
 mod words;
 
 use std::fmt;
@@ -59,6 +60,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("comments name functions that exist", pairing::check),
     ("protocols have source, model and mutant", protocols::check),
     ("options are in the book", options::check),
+    ("rooms know what they are drawn to know", walls::check),
     ("no path of one machine", local_paths::check),
 ];
 

@@ -78,7 +78,7 @@ sites! {
     GATE_OPENED: Ordering = Ordering::Release, mutant "gate_opened_relaxed" = Ordering::Relaxed;
     /// `segment/segments/index.rs::publish_at`: takes a slot only if it is empty.
     PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
-    /// `segment/page_heap.rs::publish_at_any_place`: begins with the first slot.
+    /// `segment/segments/growth.rs::publish_at_any_place`: begins with the first slot.
     PUBLISH_SKIPS: usize = 0, mutant "publish_leaves_a_gap" = 1;
     /// `segment/segments/segment.rs::add_arena`: gives the bit back when memory is refused.
     COMMIT_ROLLS_BACK: bool = true, mutant "refused_commit_keeps_the_bit" = false;
@@ -94,7 +94,7 @@ sites! {
     AFFINE_PUTS_BACK: bool = true, mutant "affine_loses_the_bit" = false;
     /// `segment/pools/affine.rs::claim_affine_in`: claims what it was offered.
     AFFINE_CLAIMS: bool = true, mutant "affine_trusts_the_offer" = false;
-    /// `segment/pools/release.rs::release_pool`: the header is idle before the bit is given back.
+    /// `segment/pools/release.rs::release`: the header is idle before the bit is given back.
     CLOSE_BEFORE_RELEASE: bool = true, mutant "pool_closed_late" = false;
     /// `segment/pools/release.rs::abandon`: the pool is unowned before its bit is set.
     PUBLISH_AFTER_DISOWN: bool = true, mutant "published_before_disowned" = false;
@@ -144,7 +144,7 @@ sites! {
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
     /// `segment/purge/pass.rs::purge_among`: what was purged lazily is not known to be zero.
     LAZY_STAYS_DIRTY: bool = true, mutant "lazy_is_clean" = false;
-    /// `segment/purge/schedule.rs::schedule_purge` and `pass_now`: a release and a pass see each other.
+    /// `segment/purge/schedule.rs::schedule` and `pass_now`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;
     /// `segment/purge/parker.rs::unpark`: publishes what the woken thread is to find.
     UNPARK: Ordering = Ordering::Release, mutant "unpark_relaxed" = Ordering::Relaxed;

@@ -12,8 +12,8 @@
 //!
 //! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
 
-use crate::huge::extent::{Extent, MappingNumber};
-use crate::page_heap::PageHeap;
+use super::Huge;
+use super::extent::{Extent, MappingNumber};
 use crate::thp::pages::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
@@ -41,53 +41,61 @@ pub(crate) struct Reused {
     pub(crate) used_bytes: usize,
 }
 
-impl PageHeap {
-    /// Allocates `bytes` at a multiple of `align`; the flag says whether the memory is known to be zero.
-    ///
-    /// `want_zero` asks for memory that is (`zero`). `None`: no addresses or no memory left.
-    pub fn allocate_huge(&self, bytes: usize, align: usize, want_zero: bool) -> Option<(NonNull<u8>, bool)> {
+/// A block that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Bytes of its mapping, its head included.
+    needed: usize,
+    /// Where its payload begins there.
+    offset: usize,
+    align: usize,
+    want_zero: bool,
+}
+
+impl Request {
+    /// `bytes` at a multiple of `align`. `None`: no address space has as many.
+    pub(crate) fn new(bytes: usize, align: usize, want_zero: bool) -> Option<Self> {
         let page = machine::page_size();
         let offset =
             if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
         let needed = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
-        let ordinary = align <= HEADER_TABLE_BYTES;
-        if ordinary && let Some(head) = self.reuse(needed, want_zero) {
-            return Some((self.count_in(head), want_zero));
-        }
-        let pages = if want_zero { self.pages_for_zeroes() } else { self.pages_for_block(needed) };
-        let mapped = if self.is_limited() { needed } else { self.whole_pages(pages, needed) };
-        let head = match self.map_huge(mapped, offset, align, pages) {
-            Some(head) => head,
-            None => self.map_with_the_last(needed, offset, align)?,
-        };
-        // Only now: nothing goes for a block that is refused. Nothing of it is touched yet.
-        self.make_room(mapped);
-        self.reclaim_pools(mapped);
-        if !want_zero {
-            let Extent { start, bytes, mapping } = extent_of(head);
-            self.note_block_bytes(start, bytes, mapping.is_in_huge_pages());
-        }
-        Some((self.count_in(head), true))
+        Some(Self { needed, offset, align, want_zero })
     }
 
-    /// The system refused: what lies free goes, and no more is asked for than is needed.
-    #[cold]
-    fn map_with_the_last(&self, needed: usize, offset: usize, align: usize) -> Option<NonNull<ArenaHead>> {
-        if needed as u64 > machine::largest_mapping() {
-            return None;
+    /// Whether there can be such a mapping at all.
+    pub(crate) fn can_be_had(&self) -> bool {
+        self.needed as u64 <= machine::largest_mapping()
+    }
+}
+
+impl Huge<'_> {
+    /// A block of what waits, or a fresh one; the flag says whether the memory is known to be zero. `None`: the OS refused.
+    pub(crate) fn allocate(&self, request: &Request) -> Option<(NonNull<u8>, bool)> {
+        let Request { needed, want_zero, .. } = *request;
+        if request.align <= HEADER_TABLE_BYTES
+            && let Some(head) = self.reuse(needed, want_zero)
+        {
+            return Some((self.count_in(head), want_zero));
         }
-        self.thp.note_refused();
-        loop {
-            let ticket = self.asking.ticket();
-            // Whole huge pages may have been what was too much, and others may have made room.
-            if let Some(head) = self.map_huge(needed, offset, align, Pages::Any) {
-                return Some(head);
-            }
-            let Some(turn) = self.asking.begin(ticket) else { continue };
-            self.release_kept_memory();
-            self.give_up_in_turn(&turn);
-            return self.map_huge(needed, offset, align, Pages::Any);
+        let pages = if want_zero { self.thp.pages_for_zeroes() } else { self.thp.pages_for_block(needed) };
+        let mapped = if self.policy.is_limited() { needed } else { self.thp.whole_pages(pages, needed) };
+        self.allocate_fresh(request, mapped, pages)
+    }
+
+    /// A fresh block, no longer than it has to be.
+    pub(crate) fn allocate_least(&self, request: &Request) -> Option<(NonNull<u8>, bool)> {
+        self.allocate_fresh(request, request.needed, Pages::Any)
+    }
+
+    fn allocate_fresh(&self, request: &Request, mapped: usize, pages: Pages) -> Option<(NonNull<u8>, bool)> {
+        let head = self.map_huge(mapped, request.offset, request.align, pages)?;
+        // Only now: nothing goes for a block that is refused. Nothing of it is touched yet.
+        self.above.took_huge(mapped);
+        if !request.want_zero {
+            let Extent { start, bytes, mapping } = extent_of(head);
+            self.thp.note_block_bytes(start, bytes, mapping.is_in_huge_pages());
         }
+        Some((self.count_in(head), true))
     }
 
     fn reuse(&self, needed: usize, want_zero: bool) -> Option<NonNull<ArenaHead>> {
@@ -96,7 +104,7 @@ impl PageHeap {
 
     /// What waits and is large enough, or the largest that is not, made longer: its pages are warm.
     pub(crate) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
-        let extent = self.huge_cache.take(needed, &self.unmapping())?;
+        let extent = self.cache.take(needed, &self.unmapping())?;
         let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
         let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, extent.mapping.0);
         // SAFETY: ours, at an arena boundary.
@@ -104,9 +112,9 @@ impl PageHeap {
         if old >= needed {
             return Some(Reused { head, used_bytes: old });
         }
-        let pages = self.pages_for_block(needed);
+        let pages = self.thp.pages_for_block(needed);
         // SAFETY: one mapping, ours.
-        let extended = unsafe { self.extend(head, old, self.whole_pages(pages, needed), pages) };
+        let extended = unsafe { self.extend(head, old, self.thp.whole_pages(pages, needed), pages) };
         if extended.is_none() {
             // SAFETY: ours, and of no use.
             unsafe { self.unmap_extent(extent) };
@@ -131,24 +139,23 @@ impl PageHeap {
         let extended = if in_place {
             head
         } else {
-            self.thp.blocks.look_before_it_goes(start, old);
+            self.thp.knowledge.blocks.look_before_it_goes(start, old);
             // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
         // Only now: nothing goes for what is refused.
-        self.make_room(new - old);
-        self.reclaim_pools(new - old);
+        self.above.took_huge(new - old);
         // SAFETY: one mapping, ours, of this length now.
         let advised = unsafe { pages.ask_for(extended.cast(), new) };
         let may_have = advised || extent_of(extended).mapping.is_in_huge_pages();
         if !in_place || pages != Pages::Any {
             // To the kernel it is a mapping of its own now, which it may refuse to move together with what lies beside it.
-            let number = self.huge_cache.number_mapping();
+            let number = self.cache.number_mapping();
             self.rename(extended, if may_have { number.in_huge_pages() } else { number });
         }
         self.note_length(extended, old, new);
         let behind = mapping_start(extended).map_addr(|start| start.saturating_add(old));
-        self.note_block_bytes(behind, new - old, may_have);
+        self.thp.note_block_bytes(behind, new - old, may_have);
         Some(extended)
     }
 
@@ -172,7 +179,7 @@ impl PageHeap {
         };
         // SAFETY: mapped just now, ours; nothing is touched yet.
         let advised = unsafe { pages.ask_for(mapping_start(head), mapped) };
-        let number = self.huge_cache.number_mapping();
+        let number = self.cache.number_mapping();
         let mapping = if advised { number.in_huge_pages() } else { number };
         // SAFETY: mapped just now, zero, ours; the head is within its first page.
         unsafe { head.write(ArenaHead::of_huge(mapped, offset, mapping.0)) };
@@ -191,10 +198,10 @@ impl PageHeap {
     /// So many bytes more of huge blocks live.
     fn count_longer(&self, bytes: usize) {
         self.counters.huge_bytes.add(bytes as u64);
-        self.huge_limit.note_live(self.counters.huge_bytes.get());
+        self.policy.huge_limit.note_live(self.counters.huge_bytes.get());
         let now = clock::milliseconds();
-        if self.thp.freed_lately(now) {
-            self.huge_limit.note_asked_again(bytes as u64, now);
+        if self.thp.knowledge.freed_lately(now) {
+            self.policy.huge_limit.note_asked_again(bytes as u64, now);
         }
         self.keep_no_more_than_pays(now);
     }
@@ -203,37 +210,18 @@ impl PageHeap {
     ///
     /// # Safety
     /// - `pointer` is the start of a huge allocation that is the caller's, who does not use it again.
-    pub unsafe fn free_huge(&self, pointer: UserPtr) {
+    pub(crate) unsafe fn free(&self, pointer: UserPtr) {
         // SAFETY: the caller's promise.
         let head = unsafe { huge_head(pointer) };
         let extent = extent_of(head);
         self.counters.huge_blocks.subtract(1);
         self.counters.huge_bytes.subtract(extent.bytes as u64);
         let now = clock::milliseconds();
-        self.thp.note_freed(extent.bytes as u64, now);
-        self.thp.blocks.look_before_it_goes(extent.start, extent.bytes);
-        self.huge_cache.put(extent, &self.unmapping());
+        self.thp.knowledge.note_freed(extent.bytes as u64, now);
+        self.thp.knowledge.blocks.look_before_it_goes(extent.start, extent.bytes);
+        self.cache.put(extent, &self.unmapping());
         self.keep_no_more_than_pays(now);
-        self.schedule_purge();
-    }
-
-    /// Unmaps what the cache hands over.
-    pub(crate) fn unmapping(&self) -> impl Fn(Extent) {
-        |extent| {
-            // SAFETY: the cache handed it over; nobody else knows it.
-            unsafe { self.unmap_extent(extent) };
-        }
-    }
-
-    /// # Safety
-    /// - The extent is the caller's, who does not use it again.
-    unsafe fn unmap_extent(&self, extent: Extent) {
-        let bytes = extent.bytes as u64;
-        self.counters.reserved_bytes.subtract(bytes);
-        self.counters.committed_bytes.subtract(bytes);
-        self.counters.purged_bytes.add(bytes);
-        // SAFETY: whole pages, the caller's.
-        unsafe { memory::release(extent.start, extent.bytes) };
+        self.above.released();
     }
 
     /// Makes a huge allocation of at least `old_bytes` `bytes` long, which is still huge, without copying.
@@ -242,7 +230,7 @@ impl PageHeap {
     ///
     /// # Safety
     /// - `pointer` is the start of a huge allocation that is the caller's; after [`Resized::Moved`] it is gone.
-    pub unsafe fn resize_huge(
+    pub(crate) unsafe fn resize(
         &self,
         pointer: UserPtr,
         old_bytes: usize,
@@ -280,7 +268,8 @@ impl PageHeap {
                 Resized::Refused
             };
         }
-        let pages = self.pages_for_longer(&extent_of(head), new);
+        let may_be_huge = extent_of(head).mapping.is_in_huge_pages();
+        let pages = self.thp.pages_for_longer(start, old, may_be_huge, new);
         // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
         match unsafe { self.extend(head, old, new, pages) } {
             Some(extended) => {
@@ -295,7 +284,7 @@ impl PageHeap {
     fn grow_into_kept(&self, head: NonNull<ArenaHead>, more: usize) -> usize {
         let Extent { start, bytes, mapping } = extent_of(head);
         let end = start.as_ptr().wrapping_byte_add(bytes);
-        let taken = self.huge_cache.take_behind(end, mapping, more, &self.unmapping());
+        let taken = self.cache.take_behind(end, mapping, more, &self.unmapping());
         if taken != 0 {
             // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
             unsafe { head.write(ArenaHead::of_huge(bytes + taken, mapping_offset(head), mapping.0)) };
@@ -323,16 +312,14 @@ impl PageHeap {
     }
 }
 
-impl PageHeap {
-    /// Bytes that the program may use of a huge allocation.
-    ///
-    /// # Safety
-    /// - `pointer` is the start of a huge allocation of the caller's.
-    pub unsafe fn usable_huge(&self, pointer: UserPtr) -> usize {
-        // SAFETY: the same contract.
-        let head = unsafe { huge_head(pointer) };
-        mapped_bytes(head) - mapping_offset(head)
-    }
+/// Bytes that the program may use of a huge allocation.
+///
+/// # Safety
+/// - `pointer` is the start of a huge allocation of the caller's.
+pub(crate) unsafe fn usable_bytes(pointer: UserPtr) -> usize {
+    // SAFETY: the same contract.
+    let head = unsafe { huge_head(pointer) };
+    mapped_bytes(head) - mapping_offset(head)
 }
 
 /// # Safety

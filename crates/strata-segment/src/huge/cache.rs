@@ -16,8 +16,8 @@
 //! Does not know: how to map, grow or unmap, how much to keep. Model: `loom-tests/tests/p9_huge_cache.rs`.
 //! Idea: neighbours become one (Knuth 1973), as mimalloc has it for its large blocks. Decision 0014.
 
-use crate::huge::extent::{Extent, MappingNumber, room};
-use crate::purge::pass::Which;
+use super::extent::{Extent, MappingNumber, room};
+use crate::purge::policy::Scope;
 use crate::windowed::WindowedMin;
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
@@ -171,12 +171,12 @@ impl HugeCache {
         }
     }
 
-    /// Hands over what `which` says of what waits; whether something still waits.
-    pub(crate) fn age(&self, which: Which, unmap: &impl Fn(Extent)) -> bool {
-        let excess = match which {
-            Which::Nothing => 0,
-            Which::Idle => self.unneeded.lately(),
-            Which::All => u64::MAX,
+    /// Hands over what `scope` says of what waits; whether something still waits.
+    pub(crate) fn age(&self, scope: Scope, unmap: &impl Fn(Extent)) -> bool {
+        let excess = match scope {
+            Scope::Nothing => 0,
+            Scope::Idle => self.unneeded.lately(),
+            Scope::All => u64::MAX,
         };
         self.shed(excess, unmap);
         self.unneeded.turn(self.kept_bytes());

@@ -49,7 +49,7 @@ impl Scene {
     }
 
     fn pass(&self) -> bool {
-        self.cache.age(Which::Idle, &self.unmap())
+        self.cache.age(Scope::Idle, &self.unmap())
     }
 }
 

@@ -1,9 +1,78 @@
 //! Huge blocks: mapped, resized, and kept as extents between two uses.
 //!
-//! Does not know: pools, classes.
+//! Does not know: pools, classes, when memory goes back.
 
 pub(crate) mod block;
 pub(crate) mod cache;
 pub(crate) mod extent;
-pub(crate) mod limit;
 mod zero;
+
+use crate::above::Above;
+use crate::counters::Counters;
+use crate::purge::policy::{Policy, Scope};
+use crate::thp::Thp;
+use crate::tuning::Tuning;
+use cache::HugeCache;
+use extent::Extent;
+use strata_core::sync::Ordering::Relaxed;
+use strata_os::memory;
+
+/// The room, as far as it reaches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Huge<'heap> {
+    pub(crate) tuning: &'heap Tuning,
+    pub(crate) cache: &'heap HugeCache,
+    pub(crate) thp: Thp<'heap>,
+    pub(crate) policy: &'heap Policy,
+    pub(crate) counters: &'heap Counters,
+    pub(crate) above: &'heap dyn Above,
+}
+
+impl Huge<'_> {
+    /// Bytes that wait for reuse.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.cache.kept_bytes()
+    }
+
+    /// A pass: unmaps what `scope` says of what waits; whether something still waits.
+    pub(crate) fn age(&self, scope: Scope) -> bool {
+        let left = self.cache.age(scope, &self.unmapping());
+        self.policy.huge_limit.turn(self.counters.huge_bytes.get());
+        left
+    }
+
+    /// Unmaps so many bytes of what waits.
+    pub(crate) fn shed(&self, bytes: u64) {
+        self.cache.shed(bytes, &self.unmapping());
+    }
+
+    /// Unmaps what is kept beyond the bound, as it is at `now`.
+    fn keep_no_more_than_pays(&self, now: u64) {
+        // Relaxed: a number that stands alone.
+        let most = self.tuning.huge_keep_bytes.load(Relaxed);
+        let bound = most.min(self.policy.huge_limit(self.counters.huge_bytes.get(), now));
+        let excess = self.kept_bytes().saturating_sub(bound);
+        if excess != 0 {
+            self.shed(excess);
+        }
+    }
+
+    /// Unmaps what the cache hands over.
+    fn unmapping(&self) -> impl Fn(Extent) {
+        |extent| {
+            // SAFETY: the cache handed it over; nobody else knows it.
+            unsafe { self.unmap_extent(extent) };
+        }
+    }
+
+    /// # Safety
+    /// - The extent is the caller's, who does not use it again.
+    unsafe fn unmap_extent(&self, extent: Extent) {
+        let bytes = extent.bytes as u64;
+        self.counters.reserved_bytes.subtract(bytes);
+        self.counters.committed_bytes.subtract(bytes);
+        self.counters.purged_bytes.add(bytes);
+        // SAFETY: whole pages, the caller's.
+        unsafe { memory::release(extent.start, extent.bytes) };
+    }
+}

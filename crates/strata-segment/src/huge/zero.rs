@@ -13,8 +13,8 @@
 //!
 //! Does not know: what else huge blocks do. Measured: decision 0024.
 
-use crate::huge::block::{Reused, payload};
-use crate::page_heap::PageHeap;
+use super::Huge;
+use super::block::{Reused, payload};
 use crate::thp::evidence;
 use core::ptr::NonNull;
 use strata_core::arena::ArenaHead;
@@ -26,10 +26,10 @@ const PAGES_A_QUESTION: usize = 512;
 /// A gap of so many pages is cleared with what lies behind it: to purge it takes as long as to clear seven.
 const GAP_PAGES: usize = 3;
 
-impl PageHeap {
+impl Huge<'_> {
     /// A block of `needed` bytes with its head, cleared. `None`: not as much waits for reuse.
     pub(crate) fn reuse_cleared(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
-        if self.huge_cache.kept_bytes() < needed as u64 {
+        if self.kept_bytes() < needed as u64 {
             return None;
         }
         let reused = self.reuse_huge(needed)?;
@@ -128,7 +128,8 @@ impl Clearing {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::thp::pages::HugePageChoice;
+    use crate::page_heap::PageHeap;
+    use crate::tuning::HugePageChoice;
     use std::vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::ARENA_BYTES;

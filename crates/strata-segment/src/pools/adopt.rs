@@ -2,8 +2,8 @@
 //!
 //! Does not know: how pools come to be unowned; `release` does. Model: `loom-tests/tests/p5_adopt.rs`.
 
-use crate::page_heap::PageHeap;
-use crate::pools::claim::bits_of;
+use super::Pools;
+use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::arena;
@@ -12,36 +12,41 @@ use strata_core::pool::{Format, OwnedPool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{ADOPT_LOOKS, ADOPT_PUTS_BACK};
 
-impl PageHeap {
+impl Pools<'_> {
     /// Becomes the owner of an unowned pool of `class` that has room. Where several nodes have memory, of one of the caller's.
     ///
     /// The search begins at bit `start` of each arena, so that threads that begin elsewhere rarely want the same.
-    pub fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
-        self.find_in_segments(Kind::Abandoned(class), |segment| segment.adopt(class, start, self))
+    pub(crate) fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
+        self.segments.find(Kind::Abandoned(class), |segment| segment.adopt(class, start, self))
     }
 
-    pub(crate) fn adopt_anywhere(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.index.find(Kind::Abandoned(class), |segment| segment.adopt(class, 0, self))
+    /// The same of whatever node, where local memory was refused. `None` where nothing is remote.
+    pub(crate) fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
+        if self.segments.placement.matters() { self.adopt_anywhere(class) } else { None }
+    }
+
+    fn adopt_anywhere(&self, class: SizeClass) -> Option<OwnedPool> {
+        self.segments.index.find(Kind::Abandoned(class), |segment| segment.adopt(class, 0, self))
     }
 
     /// Becomes the owner of any unowned pool of `class` with a free block, of whatever node: when the OS gives no more. Walks all
     /// headers.
     #[cold]
-    pub fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.segments().find_map(|segment| {
+    pub(crate) fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
+        self.segments.iter().find_map(|segment| {
             segment.committed_arenas().find_map(|arena| segment.adopt_scarce_in(arena, class, self))
         })
     }
 
     /// Whether an unowned pool of `class` may have room: two racy reads. It may say so for nothing: of a free pool that served the
     /// class last, or of one that was adopted since.
-    pub fn has_published(&self, class: SizeClass) -> bool {
-        self.index.may_have(Kind::Abandoned(class))
+    pub(crate) fn has_published(&self, class: SizeClass) -> bool {
+        self.segments.index.may_have(Kind::Abandoned(class))
     }
 }
 
 impl Segment {
-    pub(crate) fn adopt(&self, class: SizeClass, start: u32, page_heap: &PageHeap) -> Option<OwnedPool> {
+    fn adopt(&self, class: SizeClass, start: u32, pools: &Pools<'_>) -> Option<OwnedPool> {
         let summary = self.abandoned_summary(class);
         for index in bits_of(summary.hints()) {
             let place = self.arena(index);
@@ -57,7 +62,7 @@ impl Segment {
                 }
                 // The pool serves another class by now.
                 if ADOPT_PUTS_BACK {
-                    page_heap.abandon(owned);
+                    pools.abandon(owned);
                 }
             }
             summary.clear_if(index, || bitmap.is_empty(class));
@@ -65,7 +70,7 @@ impl Segment {
         None
     }
 
-    fn adopt_scarce_in(&self, arena: u32, class: SizeClass, page_heap: &PageHeap) -> Option<OwnedPool> {
+    fn adopt_scarce_in(&self, arena: u32, class: SizeClass, pools: &Pools<'_>) -> Option<OwnedPool> {
         let (used, place) = (!self.pools[arena as usize].glance() & USABLE_POOLS, self.arena(arena));
         bits_of(used).find_map(|bit| {
             // SAFETY: a pool of an initialised arena; its header is never unmapped.
@@ -77,7 +82,7 @@ impl Segment {
             if owned.format() == Format::Blocks(class) && owned.room(class) != 0 {
                 return Some(owned);
             }
-            page_heap.abandon(owned);
+            pools.abandon(owned);
             None
         })
     }
@@ -86,6 +91,7 @@ impl Segment {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::page_heap::PageHeap;
     use strata_core::pool::Pool;
 
     /// A pool of `class` with as many live blocks as `live`, owned by nobody.

@@ -14,9 +14,10 @@
 //!
 //! Does not know: how far a pool was touched. Model: `loom-tests/tests/p7_stale_offers.rs`. Decision 0022.
 
-use crate::page_heap::PageHeap;
-use crate::pools::claim::{ClaimedRun, bits_of};
-use crate::pools::release::publish;
+use super::Pools;
+use super::claim::ClaimedRun;
+use super::release::publish;
+use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::Segment;
 use strata_core::arena;
@@ -27,12 +28,11 @@ use strata_core::sync::mutation::{AFFINE_CLAIMS, AFFINE_PUTS_BACK};
 /// Whether what is given back is offered. In models only where one asks for it: all others would have too many executions.
 pub(crate) const FREED_ARE_OFFERED: bool = !cfg!(strata_loom);
 
-impl PageHeap {
+impl Pools<'_> {
     /// Claims a pool that served `class` last, and still has its memory.
-    pub fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
-        let run = self.find_in_segments(Kind::Abandoned(class), |segment| segment.claim_affine(class))?;
-        self.refaults.note_claim(1, run.dirty.count_ones());
-        self.note_taken(&run, 1);
+    pub(crate) fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
+        let run = self.segments.find(Kind::Abandoned(class), |segment| segment.claim_affine(class))?;
+        self.policy.claimed(1, run.dirty.count_ones());
         Some(run)
     }
 }
@@ -72,7 +72,8 @@ impl Segment {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::purge::pass::Which;
+    use crate::page_heap::PageHeap;
+    use crate::purge::policy::Scope;
     use core::ptr::NonNull;
     use std::vec::Vec;
     use strata_core::pool::OwnedPool;
@@ -118,7 +119,7 @@ mod tests {
         let class = SizeClass::of(48);
         let [first, second, third] = [(); 3].map(|()| open(&HEAP, class));
         HEAP.release_pool(third);
-        HEAP.pass(Which::All);
+        HEAP.purge().pass(Scope::All);
         let base = second.base();
         HEAP.release_pool(second);
         assert_eq!(open(&HEAP, class).base(), base, "this one still has it");

@@ -5,11 +5,11 @@
 //!
 //! Does not know: what the pools are for. Idea: usable arenas in order of fullness (CPython's obmalloc).
 
-use crate::page_heap::PageHeap;
-use crate::purge::policy::refaults::Refaults;
+use super::Pools;
+use crate::masks::{bits_of, run_mask};
+use crate::purge::policy::Policy;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
-use core::ptr::NonNull;
 use strata_core::arena::PoolBits;
 use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
 use strata_core::pool::{Format, Memory, OwnedPool, Pool, SUBPAGES};
@@ -43,49 +43,22 @@ impl ClaimedRun {
     }
 }
 
-impl PageHeap {
-    /// Claims one pool.
-    pub fn claim_pool(&self) -> Option<ClaimedRun> {
-        self.claim(1, 1)
-    }
-
-    /// Claims `pools` consecutive pools of one arena, 1 to [`LARGEST_RUN_POOLS`], the first at a multiple of `step` pools.
-    ///
-    /// `None`: the OS gives no more, even after everything that lies free was given back.
-    pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+impl Pools<'_> {
+    /// Claims `pools` consecutive pools of one arena, 1 to [`LARGEST_RUN_POOLS`], the first at a multiple of `step` pools: where the
+    /// calling thread wants its memory.
+    pub(crate) fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
-        loop {
-            let ticket = self.asking.ticket();
-            let claim = |segment: &Segment| segment.claim(pools, step, &self.refaults);
-            if let Some(run) = self.find_in_segments(Kind::Open, claim) {
-                self.note_taken(&run, pools);
-                return Some(run);
-            }
-            let Some(_turn) = self.asking.begin(ticket) else { continue };
-            if self.grow() {
-                continue;
-            }
-            if let Some(remote) = self.claim_remote(pools, step) {
-                return Some(remote);
-            }
-            let grown = self.release_kept_memory() && self.grow();
-            if !grown {
-                return self.claim_late(pools, step);
-            }
-        }
+        self.segments.find(Kind::Open, |segment| segment.claim(pools, step, self.policy))
     }
 
-    /// Pools were claimed, some of which may be without memory.
-    pub(crate) fn note_taken(&self, run: &ClaimedRun, pools: u32) {
-        if run.dirty == 0 {
-            self.note_untouched(run.first, pools);
-        }
-        self.note_growth((pools - run.dirty.count_ones()) * SUBPAGES);
+    /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: all was looked at.
+    pub(crate) fn claim_remote(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        if self.segments.placement.matters() { self.claim_anywhere(pools, step) } else { None }
     }
 
     /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
     #[cold]
-    fn claim_late(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+    pub(crate) fn claim_late(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         (0..LAST_TRIES).find_map(|_| {
             let run = self.claim_anywhere(pools, step);
             if run.is_none() {
@@ -95,32 +68,22 @@ impl PageHeap {
         })
     }
 
-    pub(crate) fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.index.find(Kind::Open, |segment| segment.claim(pools, step, &self.refaults))
-    }
-
-    /// Allocates `bytes` (at most [`LARGEST_RUN_POOLS`] pools) at a multiple of `align` (at most as many). The bit mask says which pools, from bit 0 on, may hold something.
-    pub fn allocate_large(&self, bytes: usize, align: usize) -> Option<(NonNull<u8>, u64)> {
-        let pools = bytes.div_ceil(POOL_BYTES) as u32;
-        let step = (align / POOL_BYTES).max(1) as u32;
-        let run = self.claim(pools, step)?;
-        self.note_growth(self.fill_run(&run, pools, bytes));
-        run.first.open_run(pools);
-        Some((run.first.base(), run.dirty))
+    fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        self.segments.index.find(Kind::Open, |segment| segment.claim(pools, step, self.policy))
     }
 
     /// A run that was used before is used whole again: it has no holes any more.
-    pub fn take_run_whole(&self, first: &Pool, pools: u32) {
+    pub(crate) fn take_run_whole(&self, first: &Pool, pools: u32) {
         // SAFETY: the run was claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
-        self.note_growth(segment.fill_holes(arena, run_mask(first.index().get() as u32, pools)));
+        self.policy.took(segment.fill_holes(arena, run_mask(first.index().get() as u32, pools)));
     }
 
     /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.
     ///
     /// # Safety
     /// - `first` is the first pool of a run that is the caller's.
-    pub unsafe fn grow_large(&self, first: &Pool, bytes: usize) -> bool {
+    pub(crate) unsafe fn grow_large(&self, first: &Pool, bytes: usize) -> bool {
         let Format::Run(old) = first.format() else { return false };
         let (new, start) = (bytes.div_ceil(POOL_BYTES) as u32, first.index().get() as u32);
         if new > LARGEST_RUN_POOLS as u32 || start + new > POOLS_PER_ARENA as u32 {
@@ -137,13 +100,13 @@ impl PageHeap {
         let clean = (more & !dirty).count_ones();
         // The end of what it was may have gone back (`tail`).
         let last = run_mask(start + old - 1, 1) & segment.dirty(arena);
-        self.note_growth(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
+        self.policy.took(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
         true
     }
 }
 
 impl Segment {
-    pub(crate) fn claim(&self, pools: u32, step: u32, refaults: &Refaults) -> Option<ClaimedRun> {
+    fn claim(&self, pools: u32, step: u32, policy: &Policy) -> Option<ClaimedRun> {
         loop {
             let arena =
                 if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
@@ -153,7 +116,7 @@ impl Segment {
                 self.open.clear_if(arena, || bits.glance() == 0);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { self.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
-                refaults.note_claim(pools, dirty.count_ones());
+                policy.claimed(pools, dirty.count_ones());
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { self.arena(arena).pool(pool_index(start)) };
                 return Some(ClaimedRun { first, dirty });
@@ -182,33 +145,10 @@ impl Segment {
     }
 }
 
-/// The indices of the set bits, lowest first.
-pub(crate) fn bits_of(mut word: u64) -> impl Iterator<Item = u32> {
-    core::iter::from_fn(move || {
-        let bit = word.trailing_zeros();
-        word &= word.wrapping_sub(1);
-        (bit < 64).then_some(bit)
-    })
-}
-
-/// The runs of neighbouring set bits, lowest first.
-pub(crate) fn runs_of(mut word: u64) -> impl Iterator<Item = u64> {
-    core::iter::from_fn(move || {
-        let first = word.trailing_zeros();
-        let run = run_mask(first, (word.checked_shr(first)?).trailing_ones());
-        word &= !run;
-        Some(run)
-    })
-}
-
-/// `length` bits from `start` on.
-pub(crate) const fn run_mask(start: u32, length: u32) -> u64 {
-    if length == 0 { 0 } else { (u64::MAX >> (64 - length)) << start }
-}
-
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::page_heap::PageHeap;
     use std::vec::Vec;
     use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
 
@@ -223,14 +163,6 @@ mod tests {
     fn free(page_heap: &PageHeap, first: &Pool) {
         // SAFETY: the runs of a test have one user, who gives each back once.
         unsafe { page_heap.free_large(first) };
-    }
-
-    #[test]
-    fn runs_of_bits_end_at_gaps() {
-        assert_eq!(runs_of(0b1011_0110).collect::<Vec<_>>(), [0b110, 0b11_0000, 0b1000_0000]);
-        assert_eq!(runs_of(u64::MAX).collect::<Vec<_>>(), [u64::MAX]);
-        assert_eq!(runs_of(1 << 63).collect::<Vec<_>>(), [1 << 63]);
-        assert_eq!(runs_of(0).count(), 0);
     }
 
     fn arena_of(pool: &Pool) -> usize {

@@ -6,4 +6,15 @@ pub(crate) mod adopt;
 pub(crate) mod affine;
 pub(crate) mod claim;
 pub(crate) mod release;
-mod tail;
+
+use crate::above::Above;
+use crate::purge::policy::Policy;
+use crate::segments::Segments;
+
+/// The room, as far as it reaches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pools<'heap> {
+    pub(crate) segments: Segments<'heap>,
+    pub(crate) policy: &'heap Policy,
+    pub(crate) above: &'heap dyn Above,
+}

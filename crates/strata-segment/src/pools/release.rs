@@ -2,10 +2,9 @@
 //!
 //! Does not know: when memory goes back to the OS; `purge` does.
 
-use crate::misuse;
-use crate::page_heap::PageHeap;
-use crate::pools::affine::FREED_ARE_OFFERED;
-use crate::pools::claim::run_mask;
+use super::Pools;
+use super::affine::FREED_ARE_OFFERED;
+use crate::masks::run_mask;
 use crate::segments::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
@@ -15,9 +14,9 @@ use strata_core::sync::mutation::{
     ABANDON_PUBLISHES, CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, PUBLISH_AFTER_DISOWN,
 };
 
-impl PageHeap {
+impl Pools<'_> {
     /// Gives a pool without live blocks back to its arena.
-    pub fn release_pool(&self, pool: OwnedPool) {
+    pub(crate) fn release(&self, pool: OwnedPool) {
         let format = pool.format();
         let place = pool.into_raw();
         // SAFETY: pool headers are never unmapped.
@@ -28,7 +27,7 @@ impl PageHeap {
         }
         // SAFETY: made a word of above.
         let (_, untouched) = unsafe { OwnedPool::from_raw(place) }.close();
-        self.peak.note_purge(untouched.into());
+        self.policy.returned(untouched);
         if CLOSE_BEFORE_RELEASE {
             // SAFETY: closed; the token was the caller's, who has it no more.
             unsafe { self.release_run(first, 1) };
@@ -44,7 +43,7 @@ impl PageHeap {
     ///
     /// # Safety
     /// - `first` is the first pool of a run that is the caller's, who does not use it again.
-    pub unsafe fn free_large(&self, first: &Pool) {
+    pub(crate) unsafe fn free_large(&self, first: &Pool) {
         let Format::Run(pools) = first.format() else {
             debug_assert!(false, "not a large allocation");
             return;
@@ -58,7 +57,7 @@ impl PageHeap {
     ///
     /// # Safety
     /// - `first` is the first pool of a run that is the caller's, who does not use anything behind `bytes` again.
-    pub unsafe fn shrink_large(&self, first: &Pool, bytes: usize) {
+    pub(crate) unsafe fn shrink_large(&self, first: &Pool, bytes: usize) {
         let Format::Run(old) = first.format() else { return };
         let new = bytes.div_ceil(POOL_BYTES).max(1) as u32;
         if new >= old {
@@ -88,13 +87,13 @@ impl PageHeap {
         if !DIRTY_BEFORE_RELEASE {
             segment.mark_dirty(arena, mask);
         }
-        self.refaults.note_release(pools);
-        self.schedule_purge();
+        self.policy.released(pools);
+        self.above.released();
     }
 
     /// Lets go of a pool that the caller does not want: without live blocks it goes back to its arena, else it is unowned from
     /// now on, and published if it has room.
-    pub fn abandon(&self, pool: OwnedPool) {
+    pub(crate) fn abandon(&self, pool: OwnedPool) {
         let Format::Blocks(class) = pool.format() else { return };
         let place: *const Pool = &raw const *pool;
         // SAFETY: pool headers are never unmapped, whoever owns the pool.
@@ -102,7 +101,7 @@ impl PageHeap {
         let mut pool = pool;
         loop {
             if pool.live() == 0 {
-                return self.release_pool(pool);
+                return self.release(pool);
             }
             if !PUBLISH_AFTER_DISOWN && pool.has_room(class) {
                 set_bit();
@@ -117,27 +116,9 @@ impl PageHeap {
                 Err(still_owned) => pool = still_owned,
             }
             if pool.collect() == Freed::TooMany {
-                self.end_for_a_double_free(&pool);
+                self.above.freed_twice(&pool);
             }
         }
-    }
-}
-
-impl PageHeap {
-    /// Purge passes abandon pools, too.
-    #[cold]
-    fn end_for_a_double_free(&self, pool: &Pool) -> ! {
-        if self.purge_thread.berth().is_here() {
-            misuse::freed_twice_seen_by_purge_thread(pool);
-        }
-        misuse::freed_twice(pool)
-    }
-
-    /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass come to it sooner or later.
-    #[cold]
-    pub fn publish_room(&self, class: SizeClass, pool: &Pool) {
-        publish(class, pool);
-        self.schedule_decommit();
     }
 }
 

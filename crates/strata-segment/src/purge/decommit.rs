@@ -13,10 +13,10 @@
 //!
 //! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_decommit.rs`. Decisions 0010, 0019, 0023.
 
+use super::Purge;
+use super::policy::Scope;
 use crate::fork_gate::Forks;
-use crate::page_heap::PageHeap;
-use crate::pools::claim::bits_of;
-use crate::purge::pass::Which;
+use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::Segment;
 use core::ops::Range;
@@ -24,13 +24,12 @@ use strata_core::address::PoolIndex;
 use strata_core::arena;
 use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES};
 use strata_core::size_class::SizeClass;
-use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::{DECOMMIT_CLAIMS, DECOMMIT_LETS_GO, DECOMMIT_RECHECKS};
 use strata_os::{machine, memory};
 
-/// Which pools are worth it.
+/// Scope pools are worth it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Scope {
+enum Reach {
     /// Those in use since the last pass are left alone.
     Idle,
     /// All that may have free pages.
@@ -39,7 +38,7 @@ pub(crate) enum Scope {
     Peak,
 }
 
-impl Scope {
+impl Reach {
     /// Passes before this one that a pool must have been idle for. Steps above the peak come as fast as the program grows: where one was
     /// enough, `churn` had nearly twice as many page faults for the same peak.
     const fn idle_passes(self) -> u32 {
@@ -50,48 +49,42 @@ impl Scope {
     }
 }
 
-impl PageHeap {
-    /// Purge passes that gave memory back, since the start.
-    #[inline]
-    pub fn passes(&self) -> u64 {
-        self.counters.passes.get()
-    }
-
+impl Purge<'_> {
     /// Inspects a pool of `class` that has live blocks; `true` if another pass may find more.
-    fn decommit_in(&self, class: SizeClass, pool: &OwnedPool, scope: Scope) -> bool {
-        match (pool.inspect(class, scope.idle_passes()), scope) {
+    fn decommit_in(&self, class: SizeClass, pool: &OwnedPool, reach: Reach) -> bool {
+        match (pool.inspect(class, reach.idle_passes()), reach) {
             (Inspected::Leave, _) => {}
-            (Inspected::Again, Scope::Idle | Scope::Peak) => return true,
-            (Inspected::Again, Scope::All) | (Inspected::Decommit, _) => {
+            (Inspected::Again, Reach::Idle | Reach::Peak) => return true,
+            (Inspected::Again, Reach::All) | (Inspected::Decommit, _) => {
                 let subpages = pool.decommit(class, machine::page_size());
-                self.purge_subpages(pool, subpages, scope);
+                self.purge_subpages(pool, subpages, reach);
             }
         }
-        if scope == Scope::Peak && !self.is_enough(scope) {
+        if reach == Reach::Peak && !self.is_enough(reach) {
             self.decommit_tail(class, pool);
         }
         false
     }
 
     /// Whether a pass has done what it was for.
-    fn is_enough(&self, scope: Scope) -> bool {
-        scope == Scope::Peak && self.peak.wanted() == 0
+    fn is_enough(&self, reach: Reach) -> bool {
+        reach == Reach::Peak && self.policy.peak.wanted() == 0
     }
 
     /// Gives back what lies behind the blocks of a pool. It has been of no use so far, whatever the blocks are: most classes of
     /// a thread never need a second page.
     fn decommit_tail(&self, class: SizeClass, pool: &OwnedPool) {
         let subpages = pool.decommit_tail(class, machine::page_size());
-        self.purge_subpages(pool, subpages, Scope::Peak);
+        self.purge_subpages(pool, subpages, Reach::Peak);
     }
 
-    fn purge_subpages(&self, pool: &OwnedPool, subpages: u32, scope: Scope) {
+    fn purge_subpages(&self, pool: &OwnedPool, subpages: u32, reach: Reach) {
         if subpages == 0 {
             return;
         }
-        match scope {
-            Scope::Peak => self.peak.note_decommit(subpages.count_ones().into()),
-            Scope::Idle | Scope::All => self.peak.note_purge(subpages.count_ones().into()),
+        match reach {
+            Reach::Peak => self.policy.decommitted(subpages.count_ones()),
+            Reach::Idle | Reach::All => self.policy.returned(subpages.count_ones()),
         }
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
@@ -110,7 +103,7 @@ impl PageHeap {
     ///
     /// # Safety
     /// - The part is whole pages of a pool of the caller's, and holds nothing that anybody uses.
-    pub(crate) unsafe fn purge_part(&self, pool: &Pool, subpages: Range<u32>, gone: u32) -> bool {
+    pub(super) unsafe fn purge_part(&self, pool: &Pool, subpages: Range<u32>, gone: u32) -> bool {
         // SAFETY: within the pool.
         let start = unsafe { pool.base().byte_add(subpages.start as usize * SUBPAGE_BYTES) };
         // SAFETY: the caller's promise.
@@ -122,52 +115,45 @@ impl PageHeap {
         went
     }
 
-    /// Subpages that had no memory were taken. A new peak has the next [`tick`](Self::tick) decommit free pages inside unowned
-    /// pools: when the caller has its block in hand.
-    #[inline]
-    pub fn note_growth(&self, subpages: u32) {
-        if subpages != 0 {
-            self.peak.grow(subpages.into());
-        }
-    }
-
     #[cold]
     #[inline(never)]
-    pub(crate) fn decommit_for_peak(&self) {
-        // Relaxed: a number that stands alone.
-        if self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX {
-            self.decommit_published(Scope::Peak, Forks::BetweenSteps, || false);
+    pub(super) fn decommit_for_peak(&self) {
+        if !self.is_never() {
+            self.decommit_published(Reach::Peak, Forks::BetweenSteps, || false);
         }
     }
 
     /// Inspects every unowned pool that has room; whether another pass may find more.
-    pub(crate) fn decommit_unowned_with(&self, which: Which, forks: Forks) -> bool {
-        let scope = match which {
-            Which::Nothing => return self.may_decommit(),
-            Which::Idle => Scope::Idle,
-            Which::All => Scope::All,
+    pub(super) fn decommit_unowned_with(&self, scope: Scope, forks: Forks) -> bool {
+        let reach = match scope {
+            Scope::Nothing => return self.may_decommit(),
+            Scope::Idle => Reach::Idle,
+            Scope::All => Reach::All,
         };
         self.counters.passes.add(1);
-        self.decommit_published(scope, forks, || false)
+        self.decommit_published(reach, forks, || false)
     }
 
     /// Inspects them until it `is_over`.
-    pub(crate) fn decommit_all_until(&self, is_over: impl Fn() -> bool) {
-        self.decommit_published(Scope::All, Forks::BetweenSteps, is_over);
+    pub(super) fn decommit_all_until(&self, is_over: impl Fn() -> bool) {
+        self.decommit_published(Reach::All, Forks::BetweenSteps, is_over);
     }
 
     /// Whether some pass may find pages to give back.
     fn may_decommit(&self) -> bool {
         SizeClass::all().any(|class| {
-            self.index.find(Kind::Abandoned(class), |segment| segment.may_decommit(class)).is_some()
+            self.segments()
+                .index
+                .find(Kind::Abandoned(class), |segment| segment.may_decommit(class))
+                .is_some()
         })
     }
 
-    fn decommit_published(&self, scope: Scope, forks: Forks, is_over: impl Fn() -> bool) -> bool {
+    fn decommit_published(&self, reach: Reach, forks: Forks, is_over: impl Fn() -> bool) -> bool {
         let mut left = false;
-        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
+        for segment in self.segments().returnable() {
             for class in SizeClass::all().rev() {
-                if self.is_enough(scope) {
+                if self.is_enough(reach) {
                     return left;
                 }
                 for arena in bits_of(segment.abandoned_summary(class).hints()) {
@@ -175,21 +161,21 @@ impl PageHeap {
                         return left;
                     }
                     let _held_off = self.fork_gate.enter_for_step(forks);
-                    left |= self.decommit_in_arena(segment, arena, class, scope);
+                    left |= self.decommit_in_arena(segment, arena, class, reach);
                 }
             }
         }
         left
     }
 
-    fn decommit_in_arena(&self, segment: &Segment, arena: u32, class: SizeClass, scope: Scope) -> bool {
+    fn decommit_in_arena(&self, segment: &Segment, arena: u32, class: SizeClass, reach: Reach) -> bool {
         segment
             .seem_published(arena, class)
-            .fold(false, |left, pool| left | self.decommit_if_unowned(pool, class, scope))
+            .fold(false, |left, pool| left | self.decommit_if_unowned(pool, class, reach))
     }
 
-    fn decommit_if_unowned(&self, pool: &'static Pool, class: SizeClass, scope: Scope) -> bool {
-        if !seems_worth_it(pool, class, scope) {
+    fn decommit_if_unowned(&self, pool: &'static Pool, class: SizeClass, reach: Reach) -> bool {
+        if !seems_worth_it(pool, class, reach) {
             return false;
         }
         let owned = if DECOMMIT_CLAIMS {
@@ -201,24 +187,24 @@ impl PageHeap {
         let Some(owned) = owned else { return false };
         // The bit may be stale: the pool may serve another class by now.
         let is_of_class = !DECOMMIT_RECHECKS || owned.format() == Format::Blocks(class);
-        let left = is_of_class && self.decommit_in(class, &owned, scope);
+        let left = is_of_class && self.decommit_in(class, &owned, reach);
         if DECOMMIT_CLAIMS && DECOMMIT_LETS_GO {
-            self.abandon(owned);
+            self.pools.abandon(owned);
         }
         left
     }
 }
 
 /// Whether a pool seems to be unowned, and to have pages for a pass to give back.
-fn seems_worth_it(pool: &Pool, class: SizeClass, scope: Scope) -> bool {
-    pool.remote().glance().is_unowned() && (scope == Scope::Peak || pool.glance_worth_decommitting(class))
+fn seems_worth_it(pool: &Pool, class: SizeClass, reach: Reach) -> bool {
+    pool.remote().glance().is_unowned() && (reach == Reach::Peak || pool.glance_worth_decommitting(class))
 }
 
 impl Segment {
     /// Something, if a pass may find pages to give back among the unowned pools of `class`.
     fn may_decommit(&self, class: SizeClass) -> Option<()> {
         let mut arenas = bits_of(self.abandoned_summary(class).hints());
-        let is_worth_it = |pool| seems_worth_it(pool, class, Scope::All);
+        let is_worth_it = |pool| seems_worth_it(pool, class, Reach::All);
         arenas.any(|arena| self.seem_published(arena, class).any(is_worth_it)).then_some(())
     }
 
@@ -234,7 +220,7 @@ impl Segment {
 }
 
 /// The pages, whole, that subpages are to go of: where a page is longer than a subpage, the rest of it are holes already.
-pub(crate) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
+pub(super) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
     let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
     let page = (1 << subpages_a_page) - 1;
     let first_of_page = |subpage| subpage & !(subpages_a_page - 1);
@@ -244,6 +230,7 @@ pub(crate) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::page_heap::PageHeap;
     use core::ptr::NonNull;
     use std::vec::Vec;
     use strata_core::block::{BlockPtr, Chain};
@@ -279,12 +266,15 @@ mod tests {
     fn free_pages_of_an_unowned_pool_go_when_it_was_idle_for_a_pass() {
         static HEAP: PageHeap = PageHeap::new();
         let pool = half_free_pool(&HEAP, SizeClass::of(1024));
-        assert!(HEAP.decommit_unowned_with(Which::Idle, Forks::BetweenSteps), "it was in use of late");
+        assert!(
+            HEAP.purge().decommit_unowned_with(Scope::Idle, Forks::BetweenSteps),
+            "it was in use of late"
+        );
         assert_eq!(HEAP.purged_bytes(), 0);
-        assert!(!HEAP.decommit_unowned_with(Which::Idle, Forks::BetweenSteps));
+        assert!(!HEAP.purge().decommit_unowned_with(Scope::Idle, Forks::BetweenSteps));
         assert_eq!(HEAP.purged_bytes(), HALF_A_POOL);
         assert_eq!(HEAP.snapshot().purge_calls, 1, "neighbours go by one call");
-        assert!(!HEAP.decommit_unowned_with(Which::All, Forks::BetweenSteps));
+        assert!(!HEAP.purge().decommit_unowned_with(Scope::All, Forks::BetweenSteps));
         assert_eq!(HEAP.purged_bytes(), HALF_A_POOL, "what went is not given back again");
         // SAFETY: the first block lives, and is read as it was written.
         assert_eq!(unsafe { pool.base().read() }, 0xa5);
@@ -318,7 +308,7 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let class = SizeClass::of(1024);
         let pool = half_free_pool(&HEAP, class);
-        assert!(!HEAP.decommit_unowned_with(Which::All, Forks::BetweenSteps));
+        assert!(!HEAP.purge().decommit_unowned_with(Scope::All, Forks::BetweenSteps));
         let adopted = HEAP.adopt(class, 0).unwrap();
         assert!(core::ptr::eq(&raw const *adopted, pool));
         assert_eq!(adopted.live(), Pool::capacity(class) / 2);
@@ -329,7 +319,7 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let class = SizeClass::of(1024);
         half_free_pool(&HEAP, class);
-        assert!(HEAP.pass(Which::Nothing), "a pool has free pages");
+        assert!(HEAP.purge().pass(Scope::Nothing), "a pool has free pages");
         let owned = HEAP.adopt(class, 0).unwrap();
         let live = owned.live();
         let mut blocks = Vec::new();
@@ -341,8 +331,8 @@ mod tests {
         all.for_each(|block| _ = unsafe { owned.put(Chain::of(block)) });
         HEAP.release_pool(owned);
         assert!(HEAP.has_published(class), "its class is offered the free pool");
-        while HEAP.pass(Which::Idle) {}
-        assert!(!HEAP.pass(Which::Nothing));
+        while HEAP.purge().pass(Scope::Idle) {}
+        assert!(!HEAP.purge().pass(Scope::Nothing));
     }
 
     #[test]
@@ -350,7 +340,7 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let pool = half_free_pool(&HEAP, SizeClass::of(1024));
         let _held = pool.claim().unwrap();
-        assert!(!HEAP.decommit_unowned_with(Which::All, Forks::BetweenSteps));
+        assert!(!HEAP.purge().decommit_unowned_with(Scope::All, Forks::BetweenSteps));
         assert_eq!(HEAP.purged_bytes(), 0);
     }
 }

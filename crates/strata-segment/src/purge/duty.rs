@@ -12,7 +12,7 @@
 //! Does not know: how a pass is made; `schedule` does. Model: `loom-tests/tests/p20_purge_thread.rs`; mutant `purge_thread_exits_unseen`.
 //! Decision 0008.
 
-use crate::page_heap::PageHeap;
+use super::Purge;
 use strata_core::sync::mutation::EXIT_FENCES;
 use strata_core::sync::{Ordering::Relaxed, Ordering::SeqCst, fence};
 use strata_os::clock;
@@ -29,12 +29,12 @@ const BREATH_MS: u64 = 2;
 const LITTLE_BYTES: u64 = 1 << 20;
 const IDLE_PASSES: u32 = 4;
 
-impl PageHeap {
+impl Purge<'_> {
     /// The purge thread's work: makes passes when they are due, sleeps otherwise; ends when there is nothing to give back, or little to be
     /// had, and `may_go` says so, or when the library goes.
-    pub fn run_purge_thread(&self, may_go: impl Fn() -> bool) {
+    pub(crate) fn run_thread(&self, may_go: impl Fn() -> bool) {
         let mut idle_passes = 0;
-        while self.purge_thread.may_run() {
+        while self.thread.may_run() {
             let now = clock::milliseconds_past_the_c_library();
             match self.next_pass() {
                 None if may_go() => {
@@ -42,16 +42,16 @@ impl PageHeap {
                         return;
                     }
                 }
-                None => self.purge_thread.park(None),
-                Some(due) if now < due => self.purge_thread.park(Some(due - now)),
+                None => self.thread.park(None),
+                Some(due) if now < due => self.thread.park(Some(due - now)),
                 Some(due) => {
-                    let is_idle = self.pass_as_purge_thread(due, now) < LITTLE_BYTES;
+                    let is_idle = self.pass_on_the_thread(due, now) < LITTLE_BYTES;
                     idle_passes = if is_idle { idle_passes + 1 } else { 0 };
                     if idle_passes > IDLE_PASSES && self.is_no_more_use() && may_go() && self.exits_for_good()
                     {
                         return;
                     }
-                    self.purge_thread.park(Some(BREATH_MS));
+                    self.thread.park(Some(BREATH_MS));
                 }
             }
         }
@@ -59,88 +59,89 @@ impl PageHeap {
 
     /// Whether there is not much to give back, but for what pools in use may have.
     fn is_no_more_use(&self) -> bool {
-        self.refaults.note_parts_gone(self.refaults.parts());
+        self.policy.inspected_partial(self.policy.partial());
         !self.has_much_to_give_back()
+    }
+
+    /// Whether a thread is worth it that gives back what lies free, or may.
+    fn has_much_to_give_back(&self) -> bool {
+        self.policy.is_worth_a_thread(self.huge.kept_bytes(), self.counters.committed_bytes.get())
     }
 
     /// Exits, unless a pass was scheduled meanwhile that no other thread will make (D2).
     fn exits_for_good(&self) -> bool {
-        if !self.purge_thread.exit() {
+        if !self.thread.exit() {
             return true;
         }
         exit_fence();
-        self.next_pass().is_none() || !self.has_much_to_give_back() || !self.purge_thread.resume()
+        self.next_pass().is_none() || !self.has_much_to_give_back() || !self.thread.resume()
     }
 
     /// When the next pass is due, if the purge thread is to make any.
     fn next_pass(&self) -> Option<u64> {
-        self.purge_schedule.due().filter(|_| self.is_purge_thread_wanted())
+        self.schedule.due().filter(|_| self.is_thread_wanted())
     }
 
     /// Whether the user wants one.
-    fn is_purge_thread_wanted(&self) -> bool {
+    fn is_thread_wanted(&self) -> bool {
         // Relaxed: a number that stands alone; a change unparks the thread.
         self.tuning.purge_thread.load(Relaxed) != 0
     }
 
     /// Whether there can be a purge thread, be there one or not.
-    pub(crate) fn may_have_purge_thread(&self) -> bool {
-        self.purge_thread.berth().can_start()
-            && self.is_purge_thread_wanted()
-            && !self.purge_thread.is_refused()
+    pub(super) fn may_have_thread(&self) -> bool {
+        self.thread.berth().can_start() && self.is_thread_wanted() && !self.thread.is_refused()
     }
 
     /// Whether a pass that is due can be left to the purge thread.
-    pub(crate) fn is_left_to_the_purge_thread(&self, due: u64, now: u64) -> bool {
-        now < due.saturating_add(GRACE_MS) && self.is_purge_thread_wanted() && self.purge_thread.is_running()
+    pub(super) fn is_left_to_the_thread(&self, due: u64, now: u64) -> bool {
+        now < due.saturating_add(GRACE_MS) && self.is_thread_wanted() && self.thread.is_running()
     }
 
     /// Whether there is much to give back, and nobody who would do it if the program fell silent now: a load, if nothing is due.
     #[inline]
-    fn wants_purge_thread(&self) -> bool {
-        self.next_pass().is_some() && self.is_worth_a_purge_thread()
+    fn wants_thread(&self) -> bool {
+        self.next_pass().is_some() && self.is_worth_a_thread()
     }
 
     #[cold]
     #[inline(never)]
-    fn is_worth_a_purge_thread(&self) -> bool {
-        // Relaxed: a number that stands alone.
-        let ever = self.tuning.purge_delay_ms.load(Relaxed) != u64::MAX;
-        ever && self.purge_thread.is_missing() && self.has_much_to_give_back()
+    fn is_worth_a_thread(&self) -> bool {
+        !self.is_never() && self.thread.is_missing() && self.has_much_to_give_back()
     }
 
     /// Has a purge thread come where that is worth it: after something was freed, and on slow paths. A load, if nothing is due.
     #[inline]
-    pub fn ensure_purge_thread(&self) {
-        if self.purge_thread.berth().can_start() && self.wants_purge_thread() {
-            self.spawn_purge_thread();
+    pub(crate) fn ensure_thread(&self) {
+        if self.thread.berth().can_start() && self.wants_thread() {
+            self.spawn_thread();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn spawn_purge_thread(&self) {
-        if !self.purge_thread.claim_start() {
+    fn spawn_thread(&self) {
+        if !self.thread.claim_start() {
             return;
         }
         // SAFETY: the one that claimed the start is alone with the berth (I1 of `PurgeThread`).
-        match unsafe { self.purge_thread.berth().start() } {
-            Ok(()) => self.purge_thread.started(),
-            Err(Refusal::Occupied) => self.purge_thread.put_off(),
-            Err(Refusal::Refused) => self.purge_thread.refuse(),
+        match unsafe { self.thread.berth().start() } {
+            Ok(()) => self.thread.started(),
+            Err(Refusal::Occupied) => self.thread.put_off(),
+            Err(Refusal::Refused) => self.thread.refuse(),
         }
     }
 
     /// Switches the purge thread on or off; one that is there goes.
-    pub fn set_purge_thread(&self, wanted: u64) {
+    pub(crate) fn set_thread(&self, wanted: u64) {
         // Relaxed: a number that stands alone.
         self.tuning.purge_thread.store(wanted, Relaxed);
-        self.purge_thread.wake();
+        self.thread.wake();
     }
 }
 
 /// Orders everything before it before everything after it, for the two events of D2.
-pub(crate) fn exit_fence() {
+pub(super) fn exit_fence() {
     if EXIT_FENCES {
         // SeqCst: purge thread "leaves | reads due" against releaser "sets due | reads the word" (D2).
         fence(SeqCst);

@@ -16,33 +16,23 @@
 //! Does not know: who allocates, time. Models: `loom-tests/tests/p9_purge.rs`.
 //! Idea: delayed purging (mimalloc), here with passes instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
 
+use super::Purge;
+use super::policy::Scope;
 use crate::fork_gate::Forks;
-use crate::page_heap::PageHeap;
-use crate::pools::claim::{bits_of, run_mask};
+use crate::masks::{bits_of, run_mask};
 use crate::segments::segment::{Segment, pool_index};
+use crate::tuning::PurgeWay;
 use core::cell::Cell;
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
-use strata_core::pool::SUBPAGES;
 use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::{LAZY_STAYS_DIRTY, PURGE_CLAIMS, PURGE_CLEANS_FIRST};
 use strata_os::{clock, memory};
 
-/// Bytes of huge blocks that a step of [`Directory::purge_until`] gives back: some milliseconds' worth.
+/// Bytes of huge blocks that a step of `purge_until` gives back: some milliseconds' worth.
 const SHED_BYTES: u64 = 32 << 20;
 
-/// Which free memory to give back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Which {
-    /// None: only note what is free.
-    Nothing,
-    /// What was free at the last two passes already.
-    Idle,
-    /// All of it.
-    All,
-}
-
-impl Which {
+impl Scope {
     /// The part of `idle` that is to go, where `idle_twice` was free at the last two passes.
     pub(crate) fn among(self, idle: u64, idle_twice: u64) -> u64 {
         match self {
@@ -53,56 +43,38 @@ impl Which {
     }
 }
 
-/// How memory goes that lay free for the delay.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u64)]
-pub enum PurgeWay {
-    /// At once: it is resident no longer.
-    Now = 0,
-    /// When the kernel needs some: it is resident until then, and cheaper to use again.
-    Lazily = 1,
-}
-
-impl PageHeap {
+impl Purge<'_> {
     /// How a pass gives back: what has to go at once never goes lazily.
-    fn way(&self, which: Which) -> PurgeWay {
+    fn way(&self, scope: Scope) -> PurgeWay {
         // Relaxed: a number that stands alone.
         let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::Lazily as u64;
-        if lazily && which != Which::All { PurgeWay::Lazily } else { PurgeWay::Now }
+        if lazily && scope != Scope::All { PurgeWay::Lazily } else { PurgeWay::Now }
     }
 
     /// Changes how memory goes. What went lazily goes for good once that is not wanted any more.
-    pub fn set_purge_way(&self, way: u64) {
+    pub(crate) fn set_way(&self, way: u64) {
         // Relaxed: a number that stands alone.
         self.tuning.purge.store(way, Relaxed);
-        self.schedule_purge();
+        self.schedule();
     }
 
     /// Gives everything back that lies free, at once. Returns the bytes purged or unmapped.
-    pub fn purge_all(&self) -> u64 {
+    pub(crate) fn purge_all(&self) -> u64 {
         let before = self.purged_bytes();
-        self.pass(Which::All);
+        self.pass(Scope::All);
         self.purged_bytes() - before
     }
 
     /// The same on the way to more memory, with forks held off.
     pub(crate) fn purge_all_for_more(&self) -> u64 {
         let before = self.purged_bytes();
-        self.pass_with(Which::All, Forks::HeldOff);
-        self.purged_bytes() - before
-    }
-
-    /// The same, and the addresses of what nobody uses.
-    pub fn trim(&self) -> u64 {
-        let before = self.purged_bytes();
-        self.purge_all();
-        self.give_up_addresses();
+        self.pass_with(Scope::All, Forks::HeldOff);
         self.purged_bytes() - before
     }
 
     /// [`purge_all`](Self::purge_all) in steps, of which the last is the first that gives something back and ends after `deadline`, by
     /// the clock; whether that was all.
-    pub fn purge_until(&self, deadline: u64) -> bool {
+    pub(crate) fn purge_until(&self, deadline: u64) -> bool {
         let (stopped, seen) = (Cell::new(false), Cell::new(self.purged_bytes()));
         let is_over = || {
             let gone = self.purged_bytes();
@@ -111,10 +83,10 @@ impl PageHeap {
             stopped.get()
         };
         self.shed_until(is_over);
-        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
+        for segment in self.segments().returnable() {
             for arena in segment.committed_arenas().take_while(|_| !is_over()) {
                 let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
-                self.purge_arena(segment, arena, Which::All, PurgeWay::Now);
+                self.purge_arena(segment, arena, Scope::All, PurgeWay::Now);
             }
         }
         self.decommit_all_until(is_over);
@@ -124,51 +96,44 @@ impl PageHeap {
     /// Gives back what waits for reuse as huge blocks, some at a time.
     fn shed_until(&self, is_over: impl Fn() -> bool) {
         let mut before = u64::MAX;
-        // Not until nothing is left: a child of fork may have counted a piece that another thread had in hand.
-        while !is_over() && self.huge_cache.kept_bytes() < before {
+        // Not until nothing is left: a child of fork may have counted an extent that another thread had in hand.
+        while !is_over() && self.huge.kept_bytes() < before {
             let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
-            before = self.huge_cache.kept_bytes();
-            self.huge_cache.shed(SHED_BYTES, &self.unmapping());
+            before = self.huge.kept_bytes();
+            self.huge.shed(SHED_BYTES);
         }
     }
 
-    /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
-    pub(crate) fn release_kept_memory(&self) -> bool {
-        self.request_flush();
-        self.purge_all_for_more() > 0
-    }
-
     /// One pass over everything; whether something free is left that may hold memory.
-    pub(crate) fn pass(&self, which: Which) -> bool {
-        self.pass_with(which, Forks::BetweenSteps)
+    pub(crate) fn pass(&self, scope: Scope) -> bool {
+        self.pass_with(scope, Forks::BetweenSteps)
     }
 
-    fn pass_with(&self, which: Which, forks: Forks) -> bool {
-        let mut left = self.age_huge_cache(which, forks);
-        self.huge_limit.turn(self.counters.huge_bytes.get());
-        let way = self.way(which);
-        for segment in self.segments().filter(|segment| !segment.is_pinned()) {
-            if self.purge_thread.is_closed() && which != Which::All {
+    fn pass_with(&self, scope: Scope, forks: Forks) -> bool {
+        let mut left = self.age_huge_cache(scope, forks);
+        let way = self.way(scope);
+        for segment in self.segments().returnable() {
+            if self.thread.is_closed() && scope != Scope::All {
                 return false;
             }
             for arena in segment.committed_arenas() {
                 let _held_off = self.fork_gate.enter_for_step(forks);
-                left |= self.purge_arena(segment, arena, which, way);
+                left |= self.purge_arena(segment, arena, scope, way);
             }
         }
-        left | self.decommit_unowned_with(which, forks)
+        left | self.decommit_unowned_with(scope, forks)
     }
 
-    fn age_huge_cache(&self, which: Which, forks: Forks) -> bool {
+    fn age_huge_cache(&self, scope: Scope, forks: Forks) -> bool {
         let _held_off = self.fork_gate.enter_for_step(forks);
-        self.huge_cache.age(which, &self.unmapping())
+        self.huge.age(scope)
     }
 
-    fn purge_arena(&self, segment: &Segment, arena: u32, which: Which, way: PurgeWay) -> bool {
+    fn purge_arena(&self, segment: &Segment, arena: u32, scope: Scope, way: PurgeWay) -> bool {
         let (idle_once, idle_twice) =
             (&segment.idle_once[arena as usize], &segment.idle_twice[arena as usize]);
         let idle = || way.to_go(segment, arena);
-        let wanted = which.among(idle(), idle_twice.get());
+        let wanted = scope.among(idle(), idle_twice.get());
         let refused = wanted & !self.purge_among(segment, arena, wanted, way);
         let left = idle();
         idle_twice.set(left & idle_once.get());
@@ -178,7 +143,7 @@ impl PageHeap {
     }
 
     /// Purges those of the `wanted` pools that are still free; which of them it did.
-    pub(crate) fn purge_among(&self, segment: &Segment, arena: u32, wanted: u64, way: PurgeWay) -> u64 {
+    pub(super) fn purge_among(&self, segment: &Segment, arena: u32, wanted: u64, way: PurgeWay) -> u64 {
         let bits = &segment.pools[arena as usize];
         let claimed =
             if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
@@ -220,13 +185,10 @@ impl PageHeap {
 
     /// What went lazily is not gone yet, and is not refaulted. Of the others only those that were dirty had been taken before, but
     /// for their holes.
-    pub(crate) fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
+    fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
-            let dirty = run & segment.dirty(arena);
-            let subpages = dirty.count_ones() * SUBPAGES - segment.fill_holes(arena, dirty);
-            self.peak.note_purge(subpages.into());
-            self.counters.purged_bytes.add(u64::from(run.count_ones()) * POOL_BYTES as u64);
-            self.counters.purged_pools.add(run.count_ones().into());
+            self.policy.returned(segment.forget_contents(arena, run));
+            self.counters.count_purged_pools(run);
         }
     }
 }
@@ -257,6 +219,7 @@ impl PurgeWay {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::page_heap::PageHeap;
     use strata_core::pool::Pool;
 
     /// Dirties one pool and frees it; whether a claim of it found it clean.
@@ -281,10 +244,10 @@ mod tests {
         assert!(dirty_a_pool(&HEAP));
         assert_eq!(dirty_pools(&HEAP), 1);
         for _ in 0..2 {
-            assert!(HEAP.pass(Which::Idle), "something is left for the next pass");
+            assert!(HEAP.purge().pass(Scope::Idle), "something is left for the next pass");
             assert_eq!(dirty_pools(&HEAP), 1);
         }
-        assert!(!HEAP.pass(Which::Idle), "nothing is left");
+        assert!(!HEAP.purge().pass(Scope::Idle), "nothing is left");
         assert_eq!(dirty_pools(&HEAP), 0);
         assert!(dirty_a_pool(&HEAP), "a purged pool is known to be zero");
     }
@@ -293,11 +256,11 @@ mod tests {
     fn a_pool_in_use_at_the_third_pass_is_not_purged() {
         static HEAP: PageHeap = PageHeap::new();
         dirty_a_pool(&HEAP);
-        HEAP.pass(Which::Idle);
-        HEAP.pass(Which::Idle);
+        HEAP.purge().pass(Scope::Idle);
+        HEAP.purge().pass(Scope::Idle);
         let (start, dirty) = HEAP.allocate_large(POOL_BYTES, 1).unwrap();
         assert_eq!(dirty, 1);
-        assert!(!HEAP.pass(Which::Idle));
+        assert!(!HEAP.purge().pass(Scope::Idle));
         // SAFETY: allocated above; `dirty_a_pool` filled it, and nobody zeroed it.
         assert_eq!(unsafe { start.read() }, 0xa5);
         assert_eq!(HEAP.snapshot().purge_calls, 0);
@@ -307,9 +270,9 @@ mod tests {
     fn what_is_to_stay_stays_but_ages() {
         static HEAP: PageHeap = PageHeap::new();
         dirty_a_pool(&HEAP);
-        (0..5).for_each(|_| assert!(HEAP.pass(Which::Nothing)));
+        (0..5).for_each(|_| assert!(HEAP.purge().pass(Scope::Nothing)));
         assert_eq!(dirty_pools(&HEAP), 1);
-        assert!(!HEAP.pass(Which::Idle));
+        assert!(!HEAP.purge().pass(Scope::Idle));
         assert_eq!(dirty_pools(&HEAP), 0);
     }
 
@@ -317,7 +280,7 @@ mod tests {
     fn what_goes_lazily_is_left_alone_by_passes_and_goes_for_good_when_it_has_to() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_way(PurgeWay::Lazily as u64);
-        let passes = || (0..5).for_each(|_| _ = HEAP.pass(Which::Idle));
+        let passes = || (0..5).for_each(|_| _ = HEAP.purge().pass(Scope::Idle));
         let numbers = || {
             let snapshot = HEAP.snapshot();
             (snapshot.dirty_pools, snapshot.lazy_pools, snapshot.purge_calls, snapshot.purged_bytes)
@@ -325,7 +288,7 @@ mod tests {
         assert!(dirty_a_pool(&HEAP));
         passes();
         assert_eq!(numbers(), (1, 1, 1, 0), "one lazy purge, and nothing is gone yet");
-        assert!(!HEAP.pass(Which::Idle), "nothing is left to purge");
+        assert!(!HEAP.purge().pass(Scope::Idle), "nothing is left to purge");
         assert!(!dirty_a_pool(&HEAP), "it is not known to be zero");
         assert_eq!(numbers(), (1, 0, 1, 0), "it was used since");
         passes();
@@ -340,10 +303,10 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_way(PurgeWay::Lazily as u64);
         dirty_a_pool(&HEAP);
-        (0..3).for_each(|_| _ = HEAP.pass(Which::Idle));
+        (0..3).for_each(|_| _ = HEAP.purge().pass(Scope::Idle));
         assert_eq!(HEAP.snapshot().lazy_pools, 1);
         HEAP.set_purge_way(PurgeWay::Now as u64);
-        (0..3).for_each(|_| _ = HEAP.pass(Which::Idle));
+        (0..3).for_each(|_| _ = HEAP.purge().pass(Scope::Idle));
         assert_eq!(dirty_pools(&HEAP), 0);
     }
 

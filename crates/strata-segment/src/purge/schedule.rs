@@ -15,10 +15,10 @@
 //! Does not know: what a pass does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
 //! `purge_no_fence`, `armed_in_silence`.
 
-use crate::page_heap::PageHeap;
-use crate::purge::duty::exit_fence;
-use crate::purge::pass::Which;
-use crate::purge::policy::refaults::Advice;
+use super::Purge;
+use super::duty::exit_fence;
+use super::policy::Scope;
+use crate::counters::Footprint;
 use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 use strata_os::clock;
@@ -53,25 +53,25 @@ impl PurgeSchedule {
     }
 }
 
-impl PageHeap {
+impl Purge<'_> {
     /// Notes that there is something to give back.
-    pub(crate) fn schedule_purge(&self) {
+    pub(crate) fn schedule(&self) {
         full_fence();
         self.arm_if_nothing_is_due();
-        self.ensure_purge_thread();
+        self.ensure_thread();
     }
 
     /// The clock is read past the C library, since the purge thread comes here, too: its own pass has cleared what was due when it
     /// releases a pool whose last blocks were freed meanwhile.
     fn arm_if_nothing_is_due(&self) {
-        if self.purge_schedule.due().is_none() {
+        if self.schedule.due().is_none() {
             self.arm(clock::milliseconds_past_the_c_library());
         }
     }
 
     fn arm(&self, now: u64) {
-        if self.purge_schedule.exchange(0, self.due_after(now)) && ARM_CALLS {
-            self.purge_thread.wake();
+        if self.schedule.exchange(0, self.due_after(now)) && ARM_CALLS {
+            self.thread.wake();
             // The thread that scheduled the pass reads next whether there is a purge thread, which may be exiting.
             exit_fence();
         }
@@ -85,80 +85,76 @@ impl PageHeap {
     }
 
     /// Changes the delay; a pass that is already due comes that much from now, be it sooner or later than before.
-    pub fn set_purge_delay(&self, milliseconds: u64) {
+    pub(crate) fn set_delay(&self, milliseconds: u64) {
         // Relaxed: a number that stands alone.
         self.tuning.purge_delay_ms.store(milliseconds, Relaxed);
-        if let Some(due) = self.purge_schedule.due() {
+        if let Some(due) = self.schedule.due() {
             // A pass that came first armed by the new delay or will.
-            let _ = self.purge_schedule.exchange(due, self.due_after(clock::milliseconds()));
-            self.purge_thread.wake();
+            let _ = self.schedule.exchange(due, self.due_after(clock::milliseconds()));
+            self.thread.wake();
         }
     }
 
     /// Looks for memory to give back, if that is due and nobody else does: called on slow paths, costs a load if nothing is
     /// due.
     #[inline]
-    pub fn tick(&self) {
-        if self.peak.take_due() {
+    pub(crate) fn tick(&self) {
+        if self.policy.peak.take_due() {
             self.decommit_for_peak();
         }
-        if let Some(due) = self.purge_schedule.due() {
+        if let Some(due) = self.schedule.due() {
             self.pass_if_late(due);
         }
     }
 
     /// An unowned pool has room, and so perhaps free pages: there will be a pass.
     #[inline]
-    pub fn schedule_decommit(&self) {
-        self.refaults.note_partial();
+    pub(crate) fn schedule_decommit(&self) {
+        self.policy.left_partial();
         full_fence();
         self.arm_if_nothing_is_due();
-        self.ensure_purge_thread();
+        self.ensure_thread();
     }
 
     #[cold]
     #[inline(never)]
     fn pass_if_late(&self, due: u64) {
         let now = clock::milliseconds();
-        if now >= due && !self.is_left_to_the_purge_thread(due, now) {
+        if now >= due && !self.is_left_to_the_thread(due, now) {
             self.pass_if_first(due, now);
         }
     }
 
     /// The pass that was due at `due`, unless another thread makes it. Limits are left to the purge thread, where there can be one, and to
     /// those who take memory: asking takes a descriptor, which the program could meet.
-    pub(crate) fn pass_if_first(&self, due: u64, now: u64) {
-        if self.purge_schedule.exchange(due, 0) {
-            self.pass_now(now, !self.may_have_purge_thread() && self.is_near_limit());
+    fn pass_if_first(&self, due: u64, now: u64) {
+        if self.schedule.exchange(due, 0) {
+            self.pass_now(now, !self.may_have_thread() && self.is_near_limit());
         }
     }
 
     /// The same by the purge thread, which does not ask for limits where the program would meet the descriptors that it takes. The bytes
     /// that went meanwhile.
-    pub(crate) fn pass_as_purge_thread(&self, due: u64, now: u64) -> u64 {
+    pub(crate) fn pass_on_the_thread(&self, due: u64, now: u64) -> u64 {
         let before = self.purged_bytes();
-        if self.purge_schedule.exchange(due, 0) {
-            self.pass_now(now, self.purge_thread.berth().is_apart() && self.is_near_limit());
+        if self.schedule.exchange(due, 0) {
+            self.pass_now(now, self.thread.berth().is_apart() && self.is_near_limit());
         }
         self.purged_bytes() - before
     }
 
     fn pass_now(&self, now: u64, is_near_limit: bool) {
         full_fence();
-        let wanted = match self.refaults.advice(self.pool_footprint(), now) {
-            _ if is_near_limit => Which::All,
-            Advice::Purge => Which::Idle,
-            Advice::Keep => Which::Nothing,
-        };
+        let scope = self.policy.on_pass(Footprint::of_pools(self.segments()), now);
         let before = self.counters.purged_pools.get();
-        let parts = self.refaults.parts();
-        let left = self.pass(wanted);
-        self.refaults.note_purge(self.counters.purged_pools.get() - before, now);
+        let partial = self.policy.partial();
+        let left = self.pass(if is_near_limit { Scope::All } else { scope });
+        self.policy.purged(self.counters.purged_pools.get() - before, now);
         if left {
             self.arm(now);
         } else {
-            self.refaults.note_parts_gone(parts);
-            self.reclaim.forget();
+            self.policy.inspected_partial(partial);
+            self.policy.reclaim.forget();
         }
     }
 }
@@ -174,6 +170,7 @@ fn full_fence() {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::page_heap::PageHeap;
     use strata_core::layout::POOL_BYTES;
     use strata_core::pool::Pool;
 
@@ -202,7 +199,7 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let _ = HEAP.allocate_large(POOL_BYTES, 1);
         assert_eq!(HEAP.purge_schedule.due(), None);
-        assert!(!HEAP.pass(Which::Idle));
+        assert!(!HEAP.purge().pass(Scope::Idle));
     }
 
     #[test]

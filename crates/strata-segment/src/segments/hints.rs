@@ -14,7 +14,7 @@
 //!
 //! Does not know: what is at a place. Model: `loom-tests/tests/p25_index.rs`; mutant `hint_without_its_word`.
 
-use crate::pools::claim::bits_of;
+use crate::masks::bits_of;
 use core::ptr::NonNull;
 use strata_core::arena::Summary;
 use strata_core::sync::init_fresh;

@@ -10,8 +10,8 @@
 //!
 //! Does not know: who wants it, nor how to tell him that it failed. Decision 0012.
 
-use crate::page_heap::PageHeap;
-use crate::segments::segment::Segment;
+use super::Segments;
+use super::segment::Segment;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
 use strata_os::machine::{HugetlbPage, HugetlbRefusal, Node};
@@ -29,9 +29,9 @@ pub struct Reserved {
     pub refusal: Option<HugetlbRefusal>,
 }
 
-impl PageHeap {
+impl Segments<'_> {
     /// Takes `bytes` of explicit huge pages for small, medium and large blocks: as much of it as is to be had.
-    pub fn reserve_hugetlb(&self, page: HugetlbPage, bytes: u64) -> Reserved {
+    pub(crate) fn reserve_hugetlb(&self, page: HugetlbPage, bytes: u64) -> Reserved {
         let mut got = Reserved { bytes: 0, refusal: None };
         let nodes = self.ask_for_nodes();
         let smallest = smallest_piece(page) as u64;

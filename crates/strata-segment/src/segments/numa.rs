@@ -20,12 +20,9 @@
 //!
 //! Does not know: which nodes there are, nor what memory is for. Decision 0012.
 
-use crate::page_heap::PageHeap;
-use crate::pools::claim::ClaimedRun;
-use crate::segments::index::Kind;
-use crate::segments::segment::{Backing, Segment};
-use strata_core::pool::OwnedPool;
-use strata_core::size_class::SizeClass;
+use super::Segments;
+use super::index::Kind;
+use super::segment::{Backing, Segment};
 use strata_core::sync::Hint;
 use strata_os::machine::{self, Node};
 
@@ -77,14 +74,10 @@ impl Placement {
     }
 }
 
-impl PageHeap {
+impl Segments<'_> {
     /// What `ask` finds first, in all segments or, where they differ, in those that the calling thread prefers.
     #[inline]
-    pub(crate) fn find_in_segments<T>(
-        &self,
-        kind: Kind,
-        ask: impl FnMut(&'static Segment) -> Option<T>,
-    ) -> Option<T> {
+    pub(crate) fn find<T>(&self, kind: Kind, ask: impl FnMut(&'static Segment) -> Option<T>) -> Option<T> {
         if self.placement.matters() { self.find_by_placement(kind, ask) } else { self.index.find(kind, ask) }
     }
 
@@ -102,16 +95,6 @@ impl PageHeap {
         })
     }
 
-    /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: all was looked at.
-    pub(crate) fn claim_remote(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        if self.placement.matters() { self.claim_anywhere(pools, step) } else { None }
-    }
-
-    /// The same for an unowned pool: [`adopt`](Self::adopt) of whatever node.
-    pub fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
-        if self.placement.matters() { self.adopt_anywhere(class) } else { None }
-    }
-
     /// Where the memory that is about to be taken should be.
     pub(crate) fn locality_for_more(&self) -> Locality {
         if self.placement.nodes.get() == UNASKED && self.counters.arenas.get() > 0 {
@@ -127,7 +110,7 @@ impl PageHeap {
         let nodes = machine::memory_nodes();
         if nodes.count() > 1 {
             let here = machine::running_node();
-            self.segments().for_each(|segment| segment.assign_to(here));
+            self.iter().for_each(|segment| segment.assign_to(here));
             self.placement.set_matters();
         }
         self.placement.nodes.set(nodes.count().into());
@@ -138,7 +121,9 @@ impl PageHeap {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::page_heap::PageHeap;
     use strata_core::pool::Pool;
+    use strata_core::size_class::SizeClass;
 
     /// A node on which no test runs.
     const ELSEWHERE: Node = Node::new(900);
@@ -152,7 +137,7 @@ mod tests {
     fn move_away(page_heap: &PageHeap) {
         page_heap.placement.nodes.set(2);
         page_heap.placement.set_matters();
-        page_heap.segments().for_each(|segment| segment.assign_to(ELSEWHERE));
+        page_heap.segments().iter().for_each(|segment| segment.assign_to(ELSEWHERE));
     }
 
     fn segment_of(pool: &Pool) -> &'static Segment {
@@ -170,7 +155,7 @@ mod tests {
         assert!(local.serves(HEAP.placement.locality()) && !local.serves(Locality::Node(ELSEWHERE)));
         let run = HEAP.claim(20, 4).unwrap();
         assert!(core::ptr::eq(segment_of(run.first), local));
-        assert!(core::ptr::eq(segment_of(HEAP.claim_remote(1, 1).unwrap().first), remote));
+        assert!(core::ptr::eq(segment_of(HEAP.pools().claim_remote(1, 1).unwrap().first), remote));
     }
 
     #[test]
@@ -216,6 +201,6 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let _held = claim_first(&HEAP);
         assert!(!HEAP.placement.matters());
-        assert!(HEAP.claim_remote(1, 1).is_none() && HEAP.adopt_remote(SizeClass::of(16)).is_none());
+        assert!(HEAP.pools().claim_remote(1, 1).is_none() && HEAP.adopt_remote(SizeClass::of(16)).is_none());
     }
 }

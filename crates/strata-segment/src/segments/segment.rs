@@ -19,7 +19,7 @@
 //! | `vacant`     | the arena's addresses were given back                    | `vacancy`                   |
 //! | `absent`     | … and others may have them                               | `vacancy`                   |
 //! | `born`       | the arena was ready once: its headers are there for good | `init_arena`                |
-//! | `advised`    | the arena may get huge pages (`thp` H1)                  | `add_arena`, `purge`        |
+//! | `advised`    | the arena may get huge pages (`advised` H1)                | `add_arena`, `purge`        |
 //! | `abandoned[c]` | (hint) the arena has unowned pools of class c with room   | `publish`, `adopt`          |
 //!
 //! A segment in explicit huge pages (`Backing::Hugetlb`) has all its arenas from the start, and keeps its memory for good.
@@ -30,14 +30,14 @@
 //!
 //! Does not know: other segments.
 
-use crate::pools::claim::{bits_of, runs_of};
+use crate::masks::{bits_of, runs_of};
 use crate::segments::index::{Index, Kind};
 use crate::segments::numa::Locality;
 use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_POOLS};
-use strata_core::pool::Pool;
+use strata_core::pool::{Pool, SUBPAGES};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{COMMIT_ROLLS_BACK, HEADERS_BEFORE_BITS};
 use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
@@ -293,6 +293,13 @@ impl Segment {
         bits_of(pools).map(|bit| unsafe { place.pool(pool_index(bit)) }.fill_holes()).sum()
     }
 
+    /// Some pools that the caller claimed lose what they hold: how many subpages of those that are dirty had been taken, without
+    /// their holes.
+    pub(crate) fn forget_contents(&self, arena: u32, pools: u64) -> u32 {
+        let dirty = pools & self.dirty(arena);
+        dirty.count_ones() * SUBPAGES - self.fill_holes(arena, dirty)
+    }
+
     /// What it is made of.
     pub(crate) fn backing(&self) -> Backing {
         self.backing
@@ -327,20 +334,6 @@ impl Segment {
                 };
             }
         }
-    }
-
-    /// Whether an arena may get huge pages.
-    pub(crate) fn is_advised(&self, arena: u32) -> bool {
-        // Relaxed, here and below: about the kernel's pages, not about what is in them.
-        self.advised.load(Relaxed) >> arena & 1 == 1
-    }
-
-    pub(crate) fn set_advised(&self, arena: u32) {
-        self.advised.fetch_or(1 << arena, Relaxed);
-    }
-
-    pub(crate) fn clear_advised(&self, arena: u32) {
-        self.advised.fetch_and(!(1 << arena), Relaxed);
     }
 
     /// Bytes of an arena's first pool that are in use: the segment itself lies in the first arena's.

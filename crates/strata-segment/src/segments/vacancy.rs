@@ -21,13 +21,11 @@
 //!
 //! Does not know: when. Model: `loom-tests/tests/p24_vacancy.rs`; mutants `vacates_what_is_used`, `vacates_out_of_turn`.
 
-use crate::fork_gate::Forks;
-use crate::page_heap::PageHeap;
-use crate::pools::claim::{run_mask, runs_of};
-use crate::purge::pass::PurgeWay;
-use crate::segments::asking::Asker;
-use crate::segments::index::Kind;
-use crate::segments::segment::Segment;
+use super::Segments;
+use super::asking::Asker;
+use super::index::Kind;
+use super::segment::Segment;
+use crate::masks::{run_mask, runs_of};
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
 use strata_core::sync::Ordering::Relaxed;
@@ -38,24 +36,33 @@ use strata_os::memory::{self, At};
 /// Arenas whose addresses others have: so many are tried before a new segment is made instead.
 pub(crate) const TRIES: u32 = 4;
 
-impl PageHeap {
-    /// Gives the addresses back of all that is not in use; how many bytes.
-    pub fn give_up_addresses(&self) -> u64 {
-        // Before the turn: who waits for it holds forks off.
-        let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
+/// What went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "the policy is told of the memory that went"]
+pub(crate) struct Vacated {
+    /// Bytes of addresses.
+    pub(crate) bytes: u64,
+    /// Subpages among them that may have been in memory.
+    pub(crate) subpages: u32,
+}
+
+impl Segments<'_> {
+    /// Gives the addresses back of all that is not in use.
+    pub(crate) fn give_up_addresses(&self) -> Vacated {
         let turn = if VACATES_IN_TURN { self.asking.wait_for_turn() } else { Asker::out_of_turn() };
         self.give_up_in_turn(&turn)
     }
 
-    /// The same; whoever finds nothing meanwhile waits for the end of the turn.
-    pub(crate) fn give_up_in_turn(&self, _turn: &Asker<'_>) -> u64 {
-        self.segments().filter(|segment| !segment.is_pinned()).map(|segment| self.vacate(segment)).sum()
+    /// The same; a thread that finds nothing meanwhile waits for the end of the turn.
+    pub(crate) fn give_up_in_turn(&self, _turn: &Asker<'_>) -> Vacated {
+        let mut vacated = Vacated::default();
+        self.returnable().for_each(|segment| self.vacate(segment, &mut vacated));
+        vacated
     }
 
-    fn vacate(&self, segment: &Segment) -> u64 {
-        let reserved = self.vacate_reserved(segment, u64::MAX);
-        let free = segment.committed_arenas().map(|arena| self.vacate_free(segment, arena));
-        reserved + free.sum::<u64>()
+    fn vacate(&self, segment: &Segment, vacated: &mut Vacated) {
+        vacated.bytes += self.vacate_reserved(segment, u64::MAX);
+        segment.committed_arenas().for_each(|arena| self.vacate_free(segment, arena, vacated));
     }
 
     /// Gives those of `wanted` arenas back that nobody claimed yet; how many bytes.
@@ -66,24 +73,23 @@ impl PageHeap {
     }
 
     /// Changes how many arenas are reserved at a time. What was made before somebody chose gives back what it has beyond.
-    pub fn set_segment_arenas(&self, arenas: u64) {
+    pub(crate) fn set_segment_arenas(&self, arenas: u64) {
         // Relaxed: a number that stands alone.
         self.tuning.segment_arenas.store(arenas, Relaxed);
         if arenas < u64::from(u64::BITS) && self.counters.segments.get() != 0 {
-            let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
             let _turn = self.asking.wait_for_turn();
             let beyond = u64::MAX << arenas;
-            self.segments().filter(|segment| !segment.is_pinned()).for_each(|segment| {
+            self.returnable().for_each(|segment| {
                 self.vacate_reserved(segment, beyond);
             });
         }
     }
 
-    /// Gives back what lies behind the headers of an arena, if all of its pools are free; how many bytes.
-    fn vacate_free(&self, segment: &Segment, arena: u32) -> u64 {
+    /// Gives back what lies behind the headers of an arena, if all of its pools are free.
+    fn vacate_free(&self, segment: &Segment, arena: u32, vacated: &mut Vacated) {
         let bits = &segment.pools[arena as usize];
         if VACATES_WHAT_IS_FREE && !bits.claim_exactly(USABLE_POOLS) {
-            return 0;
+            return;
         }
         let (place, bytes) = segment.behind_headers(arena);
         let dirty = segment.dirty(arena);
@@ -91,16 +97,17 @@ impl PageHeap {
         // SAFETY: ours by the claim of all pools; nobody uses what a free pool holds.
         if !unsafe { memory::give_back(place, bytes) } {
             segment.set_ready(arena);
-            return 0;
+            return;
         }
         // Only now: an arena that stays has what it was advised to have.
         segment.clear_advised(arena);
-        self.note_purged(segment, arena, dirty, PurgeWay::Now);
+        vacated.subpages += segment.forget_contents(arena, dirty);
+        self.counters.count_purged_pools(dirty);
         segment.mark_clean(arena, USABLE_POOLS);
         self.uncount_arena(bytes as u64);
         segment.vacant.release(1 << arena);
         segment.tell(Kind::Roomy);
-        bytes as u64
+        vacated.bytes += bytes as u64;
     }
 
     fn uncount_arena(&self, bytes: u64) {
@@ -110,7 +117,12 @@ impl PageHeap {
     }
 
     /// Takes the addresses of a vacant arena of `segment` again, if nobody has them, and puts its pools up for claims.
-    pub(crate) fn revive_in(&self, segment: &Segment, tries: &mut u32) -> bool {
+    pub(crate) fn revive_in(
+        &self,
+        segment: &Segment,
+        tries: &mut u32,
+        take: &dyn Fn(NonNull<u8>) -> bool,
+    ) -> bool {
         let mut untried = segment.vacant.glance();
         while *tries > 0 {
             *tries -= 1;
@@ -120,7 +132,7 @@ impl PageHeap {
                 return false;
             }
             let Some(mask) = segment.vacant.claim_among(lowest) else { continue };
-            match segment.revive(mask.trailing_zeros(), |start| self.take_arena(start)) {
+            match segment.revive(mask.trailing_zeros(), take) {
                 Ok(bytes) => {
                     self.counters.reserved_bytes.add(bytes as u64);
                     return true;
@@ -235,6 +247,7 @@ impl Segment {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::page_heap::PageHeap;
     use std::vec::Vec;
     use strata_core::layout::{ARENAS_PER_SEGMENT, POOL_BYTES};
     use strata_core::pool::Pool;
@@ -307,7 +320,7 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         free(&HEAP, take(&HEAP, 1));
         HEAP.give_up_addresses();
-        let segment = HEAP.segments().next().unwrap();
+        let segment = HEAP.segments().iter().next().unwrap();
         let theirs: Vec<_> = (1..4).map(|arena| segment.arena(arena).as_non_null()).collect();
         let mapped = |start: &NonNull<u8>| memory::map_at(*start, ARENA_BYTES) == At::Mapped;
         if theirs.iter().all(mapped) {

@@ -3,8 +3,8 @@
 //! Does not know: what follows from it; `thp` does.
 
 use crate::rate::RecentBytes;
+use crate::segments::advised::FIT_ARENAS;
 use crate::thp::evidence::Evidence;
-use crate::thp::pages::FIT_ARENAS;
 use strata_core::sync::Hint;
 use strata_os::clock;
 use strata_os::machine::{self, HugePages};

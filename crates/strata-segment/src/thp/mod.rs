@@ -6,3 +6,15 @@ pub(crate) mod evidence;
 pub(crate) mod growth;
 pub(crate) mod knowledge;
 pub(crate) mod pages;
+
+use crate::segments::Segments;
+use crate::tuning::Tuning;
+use knowledge::ThpPolicy;
+
+/// The room, as far as it reaches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thp<'heap> {
+    pub(crate) tuning: &'heap Tuning,
+    pub(crate) knowledge: &'heap ThpPolicy,
+    pub(crate) segments: Segments<'heap>,
+}

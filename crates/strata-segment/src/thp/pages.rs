@@ -14,24 +14,20 @@
 //! rounded up. If huge pages are slow to come, none is asked for for a while (`knowledge`). Where the system gives them to everybody,
 //! all that would not be asked for declines; only a heap of [`HEAVY_BYTES`] need not grow fast there.
 //!
-//! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
-//!     give no more: its own daemon would fill the gaps again within minutes.
-//! H2  In such an arena even pools that nobody used may hold memory, since a touch of one brings its neighbours; so all of its
-//!     free pools are purged, and the bit goes once no free pool is left out.
-//!
 //! Does not know: what the pages are for. Measured: decisions 0009, 0024.
 
-use crate::huge::extent::Extent;
-use crate::page_heap::PageHeap;
+use super::Thp;
 use crate::rate::Rate;
+use crate::segments::advised::FIT_ARENAS;
 use crate::segments::segment::Segment;
 use crate::thp::evidence;
 use crate::thp::growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
+use crate::tuning::HugePageChoice;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::Pool;
 use strata_core::sync::Ordering::Relaxed;
-use strata_os::machine::{self, HUGE_PAGE_BYTES, HugePages};
+use strata_os::machine::{HUGE_PAGE_BYTES, HugePages};
 use strata_os::{clock, memory};
 
 /// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
@@ -39,21 +35,6 @@ const LITTLE: usize = 8;
 
 /// A block may be so many times as long as the longest that was found filled.
 const LONGER: u64 = 2;
-
-/// Whether arenas hold huge pages at all: not those of models, which therefore need not look at any of this.
-pub(crate) const FIT_ARENAS: bool = ARENA_BYTES >= HUGE_PAGE_BYTES;
-
-/// What the user chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
-pub enum HugePageChoice {
-    /// Where it pays.
-    Auto = 0,
-    /// Nowhere, not even where the system gives them to everybody.
-    Never = 1,
-    /// Everywhere.
-    Always = 2,
-}
 
 impl HugePageChoice {
     fn of(value: u64) -> Self {
@@ -73,17 +54,17 @@ pub(crate) enum Pages {
     Small,
 }
 
-impl PageHeap {
+impl Thp<'_> {
     /// An arena is taken, its memory untouched: shall it be huge pages? Whether it may get some now (H1).
     pub(crate) fn take_arena(&self, start: NonNull<u8>) -> bool {
         let pages = self.pages_for_arena();
         // SAFETY: committed, and the caller's.
         let advised = unsafe { pages.ask_for(start, ARENA_BYTES) };
         if advised {
-            self.thp.arenas.spend(ARENA_BYTES as u64);
+            self.knowledge.arenas.spend(ARENA_BYTES as u64);
         } else if FIT_ARENAS {
             let pools = start.map_addr(|start| start.saturating_add(POOL_BYTES));
-            self.thp.arenas.watch(pools, ARENA_BYTES - POOL_BYTES, self.committed_pool_bytes());
+            self.knowledge.arenas.watch(pools, ARENA_BYTES - POOL_BYTES, self.committed_pool_bytes());
         }
         advised
     }
@@ -91,26 +72,30 @@ impl PageHeap {
     fn pages_for_arena(&self) -> Pages {
         let pages = self.pages(|| self.pays_for_arena());
         // The first one is not worth asking the system for its policy: most programs have no other.
-        if pages == Pages::Any && self.committed_pools() != 0 { self.unless_for_everybody() } else { pages }
+        if pages == Pages::Any && self.segments.committed_pools() != 0 {
+            self.unless_for_everybody()
+        } else {
+            pages
+        }
     }
 
     /// The pools of all arenas: an upper bound of those in use, and cheaper to know.
     fn committed_pool_bytes(&self) -> u64 {
-        self.committed_pools() * POOL_BYTES as u64
+        self.segments.committed_pools() * POOL_BYTES as u64
     }
 
     fn pays_for_arena(&self) -> bool {
         let now = clock::milliseconds();
-        let taken = self.thp.taken.rate(now);
+        let taken = self.knowledge.taken.rate(now);
         // This one is not filled yet, so it counts from the next one on.
-        self.thp.taken.note(ARENA_BYTES as u64, now);
-        self.growth_pays(taken) && self.thp.arenas.speaks_for(ARENA_BYTES as u64)
+        self.knowledge.taken.note(ARENA_BYTES as u64, now);
+        self.growth_pays(taken) && self.knowledge.arenas.speaks_for(ARENA_BYTES as u64)
     }
 
     /// Where everybody has huge pages, a heavy heap has them however slowly it grows.
     fn growth_pays(&self, taken: Rate) -> bool {
         growth::pays(self.committed_pool_bytes(), taken) && growth::pays(self.used_pool_bytes(), taken)
-            || self.committed_pool_bytes() >= HEAVY_BYTES && self.thp.policy() == HugePages::Always
+            || self.committed_pool_bytes() >= HEAVY_BYTES && self.knowledge.policy() == HugePages::Always
     }
 
     fn used_pool_bytes(&self) -> u64 {
@@ -118,7 +103,8 @@ impl PageHeap {
             (USABLE_POOLS & !segment.pools[arena as usize].glance()).count_ones()
         };
         let arenas = self
-            .segments()
+            .segments
+            .iter()
             .flat_map(|segment| segment.committed_arenas().map(move |arena| used(segment, arena)));
         arenas.map(u64::from).sum::<u64>() * POOL_BYTES as u64
     }
@@ -163,15 +149,15 @@ impl PageHeap {
     pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
         let bytes = bytes as u64;
         let pages = self.pages(|| {
-            self.counters.huge_bytes.get() + bytes >= GROWTH_BYTES
-                && self.thp.blocks.speaks_for(bytes / LONGER)
+            self.segments.counters.huge_bytes.get() + bytes >= GROWTH_BYTES
+                && self.knowledge.blocks.speaks_for(bytes / LONGER)
         });
         if pages == Pages::Any { self.unless_for_everybody() } else { pages }
     }
 
     /// Small pages, where the system gives huge ones to everybody who does not decline.
     fn unless_for_everybody(&self) -> Pages {
-        if FIT_ARENAS && self.thp.policy() == HugePages::Always { Pages::Small } else { Pages::Any }
+        if FIT_ARENAS && self.knowledge.policy() == HugePages::Always { Pages::Small } else { Pages::Any }
     }
 
     /// Bytes of a huge block were taken, which may be in huge pages or are not: the next one depends on what comes of them.
@@ -179,11 +165,11 @@ impl PageHeap {
         if !FIT_ARENAS {
             return;
         }
-        let (blocks, witness) = (&self.thp.blocks, small_pages(start, bytes, may_be_huge));
+        let (blocks, witness) = (&self.knowledge.blocks, small_pages(start, bytes, may_be_huge));
         if may_be_huge {
             blocks.spend(bytes as u64);
         }
-        let live = self.counters.huge_bytes.get();
+        let live = self.segments.counters.huge_bytes.get();
         blocks.watch(witness.0, witness.1, live.min(HEAVY_BYTES).max(bytes as u64));
     }
 
@@ -193,7 +179,7 @@ impl PageHeap {
         match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
             Some(whole)
                 if pages == Pages::Huge
-                    && self.thp.blocks.is_plenty_for(bytes as u64)
+                    && self.knowledge.blocks.is_plenty_for(bytes as u64)
                     && whole - bytes <= bytes / LITTLE =>
             {
                 whole
@@ -203,13 +189,18 @@ impl PageHeap {
     }
 
     /// What to tell the kernel about a huge block that becomes `new` bytes long.
-    pub(crate) fn pages_for_longer(&self, block: &Extent, new: usize) -> Pages {
+    pub(crate) fn pages_for_longer(
+        &self,
+        start: NonNull<u8>,
+        old: usize,
+        may_be_huge: bool,
+        new: usize,
+    ) -> Pages {
         self.pages(|| {
-            let is_in_huge_pages = block.mapping.is_in_huge_pages();
-            let (start, bytes) = small_pages(block.start, block.bytes, is_in_huge_pages);
+            let (start, bytes) = small_pages(start, old, may_be_huge);
             new as u64 >= HEAVY_BYTES
                 // A step within a huge page costs little, and a look at each would cost more than it.
-                && (is_in_huge_pages && (bytes == 0 || new - block.bytes < HUGE_PAGE_BYTES)
+                && (may_be_huge && (bytes == 0 || new - old < HUGE_PAGE_BYTES)
                     || evidence::is_filled(start, bytes))
         })
     }
@@ -222,14 +213,14 @@ impl PageHeap {
         // Relaxed: a number that stands alone.
         let choice = HugePageChoice::of(self.tuning.huge_pages.load(Relaxed));
         let wanted = match choice {
-            HugePageChoice::Auto => pays() && !self.thp.is_slow(clock::milliseconds()),
+            HugePageChoice::Auto => pays() && !self.knowledge.is_slow(clock::milliseconds()),
             HugePageChoice::Never => false,
             HugePageChoice::Always => true,
         };
         if !wanted && choice == HugePageChoice::Auto {
             return Pages::Any;
         }
-        match (self.thp.policy(), wanted) {
+        match (self.knowledge.policy(), wanted) {
             (HugePages::OnAdvice | HugePages::Always, true) => Pages::Huge,
             (HugePages::Always, false) => Pages::Small,
             (HugePages::Never, _) | (HugePages::OnAdvice, false) => Pages::Any,
@@ -261,36 +252,6 @@ impl Pages {
                 unsafe { memory::advise_small_pages(start, bytes) };
                 false
             }
-        }
-    }
-}
-
-impl Segment {
-    /// Free pools that may hold memory (H2).
-    pub(crate) fn free_with_memory(&self, arena: u32) -> u64 {
-        let free = self.pools[arena as usize].glance();
-        if FIT_ARENAS && self.is_advised(arena) { free } else { free & self.dirty(arena) }
-    }
-
-    /// Some of an arena's memory, which is the caller's, is about to be purged: no more huge pages there (H1).
-    pub(crate) fn shun_huge_pages(&self, arena: u32) {
-        if FIT_ARENAS && self.is_advised(arena) {
-            if self.pools[arena as usize].glance() == 0 {
-                self.clear_advised(arena);
-            }
-            // SAFETY: committed, as a pool of it is claimed; advice changes no contents.
-            unsafe { memory::advise_small_pages(self.arena(arena).as_non_null(), ARENA_BYTES) };
-            self.purge_behind_metadata(arena);
-        }
-    }
-
-    /// What lies between an arena's metadata and its first pool came with their huge page, and nobody ever uses it.
-    fn purge_behind_metadata(&self, arena: u32) {
-        let used = self.metadata_bytes(arena).next_multiple_of(machine::page_size());
-        if used < POOL_BYTES {
-            let behind = self.arena(arena).metadata_place(used).cast();
-            // SAFETY: committed, whole pages, in no pool that can be claimed and behind everything that is read or written.
-            let _ = unsafe { memory::purge(behind, POOL_BYTES - used) };
         }
     }
 }

@@ -3,9 +3,11 @@
 //! Does not know: what the pages are for.
 
 use super::*;
-use crate::purge::pass::Which;
+use crate::page_heap::PageHeap;
+use crate::purge::policy::Scope;
 use std::vec::Vec;
 use strata_core::layout::LARGEST_RUN_POOLS;
+use strata_os::machine;
 
 /// A page heap for which the kernel has this policy, and gives pages fast.
 fn assume(page_heap: &PageHeap, policy: HugePages) {
@@ -16,7 +18,7 @@ fn assume(page_heap: &PageHeap, policy: HugePages) {
 /// Takes single pools until `bytes` are in use, and fills them.
 fn grow_to(page_heap: &PageHeap, bytes: u64) -> Vec<&'static Pool> {
     let mut pools = Vec::new();
-    while page_heap.used_pool_bytes() < bytes {
+    while page_heap.thp().used_pool_bytes() < bytes {
         let pool = page_heap.claim_pool().unwrap().first;
         // SAFETY: claimed just now: nobody else's, and written whole.
         unsafe { pool.base().write_bytes(1, POOL_BYTES) };
@@ -30,7 +32,7 @@ fn grow_to(page_heap: &PageHeap, bytes: u64) -> Vec<&'static Pool> {
 fn a_heap_whose_pools_are_not_filled_takes_none() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::OnAdvice);
-    while HEAP.used_pool_bytes() < 4 * HEAVY_BYTES {
+    while HEAP.thp().used_pool_bytes() < 4 * HEAVY_BYTES {
         let _untouched = HEAP.claim_pool().unwrap();
     }
     assert_eq!(advised_arenas(&HEAP), 0);
@@ -42,7 +44,7 @@ fn a_heap_that_fills_its_pools_no_longer_takes_no_more_than_as_much_again() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::OnAdvice);
     grow_to(&HEAP, 2 * HEAVY_BYTES);
-    while HEAP.used_pool_bytes() < 8 * HEAVY_BYTES {
+    while HEAP.thp().used_pool_bytes() < 8 * HEAVY_BYTES {
         let _untouched = HEAP.claim_pool().unwrap();
     }
     assert!(advised_arenas(&HEAP) as u64 <= 4 * HEAVY_BYTES / ARENA_BYTES as u64);
@@ -53,11 +55,11 @@ fn a_heap_that_fills_its_pools_no_longer_takes_no_more_than_as_much_again() {
 fn where_everybody_has_huge_pages_what_would_not_ask_for_any_declines() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::Always);
-    assert_eq!(HEAP.pages_for_arena(), Pages::Any, "the first is not worth the question");
+    assert_eq!(HEAP.thp().pages_for_arena(), Pages::Any, "the first is not worth the question");
     let _first = HEAP.claim_pool().unwrap();
-    assert_eq!(HEAP.pages_for_arena(), Pages::Small);
-    assert_eq!([HEAP.pages_for_block(1 << 30), HEAP.pages_for_zeroes()], [Pages::Small; 2]);
-    while HEAP.used_pool_bytes() < 2 * HEAVY_BYTES {
+    assert_eq!(HEAP.thp().pages_for_arena(), Pages::Small);
+    assert_eq!([HEAP.thp().pages_for_block(1 << 30), HEAP.thp().pages_for_zeroes()], [Pages::Small; 2]);
+    while HEAP.thp().used_pool_bytes() < 2 * HEAVY_BYTES {
         let _untouched = HEAP.claim_pool().unwrap();
     }
     assert_eq!(advised_arenas(&HEAP), 0);
@@ -70,14 +72,14 @@ fn where_everybody_has_huge_pages_a_heavy_heap_that_is_filled_has_them_however_s
     assume(&HEAP, HugePages::Always);
     grow_to(&HEAP, HEAVY_BYTES + ARENA_BYTES as u64);
     let (slow, before) = (Rate { bytes: 0, milliseconds: 1000 }, advised_arenas(&HEAP));
-    assert!(HEAP.growth_pays(slow));
+    assert!(HEAP.thp().growth_pays(slow));
     grow_to(&HEAP, 2 * HEAVY_BYTES);
     assert!(advised_arenas(&HEAP) > before);
 }
 
 fn advised_arenas(page_heap: &PageHeap) -> usize {
     let advised = |segment: &Segment| (0..64).filter(|arena| segment.is_advised(*arena)).count();
-    page_heap.segments().map(advised).sum()
+    page_heap.segments().iter().map(advised).sum()
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn a_heap_of_many_arenas_of_which_few_pools_are_in_use_takes_none() {
     }
     // Runs that no arena with a single used pool at its middle could hold need arenas of their own.
     let _run = HEAP.claim(LARGEST_RUN_POOLS as u32 - 1, 1).unwrap();
-    assert!(!HEAP.pays_for_arena());
+    assert!(!HEAP.thp().pays_for_arena());
 }
 
 fn huge_block(page_heap: &PageHeap, bytes: usize) -> NonNull<u8> {
@@ -136,10 +138,10 @@ const MIB: usize = 1 << 20;
 fn a_huge_block_is_taken_in_huge_pages_once_the_one_before_was_filled_and_no_longer_than_twice_that() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::OnAdvice);
-    assert_eq!(HEAP.pages_for_block(64 * MIB), Pages::Any, "nothing is known");
+    assert_eq!(HEAP.thp().pages_for_block(64 * MIB), Pages::Any, "nothing is known");
     filled_huge_block(&HEAP, 20 * MIB);
-    assert_eq!(HEAP.pages_for_block(64 * MIB), Pages::Any);
-    assert_eq!(HEAP.pages_for_block(40 * MIB), Pages::Huge);
+    assert_eq!(HEAP.thp().pages_for_block(64 * MIB), Pages::Any);
+    assert_eq!(HEAP.thp().pages_for_block(40 * MIB), Pages::Huge);
 }
 
 #[test]
@@ -148,7 +150,7 @@ fn a_huge_block_of_a_program_with_few_of_them_is_not() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::OnAdvice);
     filled_huge_block(&HEAP, 5 * MIB);
-    assert_eq!(HEAP.pages_for_block(5 * MIB), Pages::Any);
+    assert_eq!(HEAP.thp().pages_for_block(5 * MIB), Pages::Any);
 }
 
 #[test]
@@ -165,9 +167,9 @@ fn a_huge_block_that_is_not_filled_ends_it() {
         // SAFETY: as above.
         unsafe { place.write(1) };
     }
-    assert_eq!(HEAP.pages_for_block(25 * MIB), Pages::Any);
+    assert_eq!(HEAP.thp().pages_for_block(25 * MIB), Pages::Any);
     let untouched = huge_block(&HEAP, 25 * MIB);
-    assert_eq!(HEAP.pages_for_block(25 * MIB), Pages::Any);
+    assert_eq!(HEAP.thp().pages_for_block(25 * MIB), Pages::Any);
     let _live = untouched;
 }
 
@@ -180,7 +182,7 @@ fn a_huge_block_that_is_freed_before_the_next_comes_is_evidence_too() {
     // SAFETY: ours, used no more.
     unsafe { HEAP.free_huge(strata_core::address::UserPtr::new(block)) };
     HEAP.purge_all();
-    assert_eq!(HEAP.pages_for_block(20 * MIB), Pages::Huge);
+    assert_eq!(HEAP.thp().pages_for_block(20 * MIB), Pages::Huge);
 }
 
 #[test]
@@ -269,7 +271,7 @@ fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
     // SAFETY: claimed from a segment.
     let (segment, arena) = unsafe { Segment::of(last) };
     assert!(segment.is_advised(arena) && segment.dirty(arena) == 0 && segment.free_with_memory(arena) != 0);
-    while HEAP.pass(Which::Idle) {}
+    while HEAP.purge().pass(Scope::Idle) {}
     assert!(!segment.is_advised(arena));
     assert_eq!(segment.free_with_memory(arena), 0);
     assert_eq!(advised_arenas(&HEAP), advised - 1, "full arenas keep theirs");

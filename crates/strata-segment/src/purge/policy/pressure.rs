@@ -17,9 +17,8 @@
 //! Does not know: where limits come from; `strata-os` does. Caches are asked by a number that they compare with their own
 //! when they come to a slow path (`strata-cache/maintenance.rs`): nobody takes anything from another thread.
 
-use crate::page_heap::PageHeap;
 use strata_core::sync::Hint;
-use strata_os::machine::{self, MemoryBudget};
+use strata_os::machine::MemoryBudget;
 
 /// Taken before anybody asks.
 const UNASKED_BYTES: u64 = 16 << 20;
@@ -32,7 +31,7 @@ const PASSES_UNTIL_ASKED_AGAIN: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Pressure {
     /// Bytes that may be taken until somebody asks again.
-    leeway: Hint,
+    headroom: Hint,
     passes: Hint,
     /// 1: when somebody asked last, there was a limit.
     limited: Hint,
@@ -42,7 +41,7 @@ pub(crate) struct Pressure {
 
 /// How near the limit is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Distance {
+pub(crate) enum Distance {
     /// So many bytes away from where it becomes eager.
     Far(u64),
     /// Ask again after so many bytes.
@@ -52,43 +51,63 @@ enum Distance {
 impl Pressure {
     pub(crate) const fn new() -> Self {
         Self {
-            leeway: Hint::new(UNASKED_BYTES),
+            headroom: Hint::new(UNASKED_BYTES),
             passes: Hint::new(0),
             limited: Hint::new(0),
             flush_requests: Hint::new(0),
         }
     }
 
-    /// Asks, and notes the answer.
-    fn ask(&self) -> Distance {
-        let budget = machine::memory_budget();
+    /// Notes what there is of the limit, as somebody asked; how near that is.
+    pub(crate) fn note(&self, budget: Option<MemoryBudget>) -> Distance {
         self.limited.set(u64::from(budget.is_some()));
         let distance = budget.map_or(Distance::Far(BOUNDLESS), distance_of);
         let (Distance::Far(bytes) | Distance::Eager(bytes)) = distance;
-        self.leeway.set(bytes);
+        self.headroom.set(bytes);
         distance
     }
 
     /// Whether `bytes` may be taken without asking; counts them.
-    fn is_within_leeway(&self, bytes: u64) -> bool {
-        match self.leeway.get() {
+    pub(crate) fn is_within_headroom(&self, bytes: u64) -> bool {
+        match self.headroom.get() {
             BOUNDLESS => true,
-            leeway => {
-                self.leeway.set(leeway.saturating_sub(bytes));
-                leeway > bytes
+            headroom => {
+                self.headroom.set(headroom.saturating_sub(bytes));
+                headroom > bytes
             }
         }
     }
 
+    /// Whether more than `bytes` may be taken before anybody asks again.
+    pub(crate) fn is_far_from_limit(&self, bytes: u64) -> bool {
+        self.headroom.get() > bytes
+    }
+
+    /// Whether there is a limit, as far as anybody asked: nothing is taken then that is not needed.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited.get() != 0
+    }
+
+    /// Asks all caches to let go of what they can, when they next come to a slow path.
+    pub(crate) fn request_flush(&self) {
+        self.flush_requests.add(1);
+    }
+
+    /// How often that was asked for.
+    #[inline]
+    pub(crate) fn flush_requests(&self) -> u32 {
+        self.flush_requests.get() as u32
+    }
+
     #[cfg(test)]
-    pub(crate) fn assume_leeway(&self, bytes: u64) {
-        self.leeway.set(bytes);
+    pub(crate) fn assume_headroom(&self, bytes: u64) {
+        self.headroom.set(bytes);
     }
 
     /// Whether a pass should ask.
-    fn is_worth_asking(&self) -> bool {
+    pub(crate) fn is_worth_asking(&self) -> bool {
         self.passes.add(1);
-        self.leeway.get() != BOUNDLESS || self.passes.get().is_multiple_of(PASSES_UNTIL_ASKED_AGAIN)
+        self.headroom.get() != BOUNDLESS || self.passes.get().is_multiple_of(PASSES_UNTIL_ASKED_AGAIN)
     }
 }
 
@@ -97,54 +116,6 @@ fn distance_of(budget: MemoryBudget) -> Distance {
     match budget.room().checked_sub(eager_from) {
         Some(bytes) if bytes > 0 => Distance::Far(bytes.min(BOUNDLESS - 1)),
         _ => Distance::Eager(budget.limit / 100),
-    }
-}
-
-impl PageHeap {
-    /// More memory is about to be taken from the OS: near the limit, what lies free goes first.
-    pub(crate) fn make_room(&self, bytes: usize) {
-        if !self.pressure.is_within_leeway(bytes as u64) {
-            self.look_at_limit();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn look_at_limit(&self) {
-        if let Distance::Eager(_) = self.pressure.ask() {
-            self.request_flush();
-            self.purge_all_for_more();
-        }
-    }
-
-    /// Whether more than `bytes` may be taken before anybody asks again.
-    pub(crate) fn is_far_from_limit(&self, bytes: u64) -> bool {
-        self.pressure.leeway.get() > bytes
-    }
-
-    /// Whether there is a limit, as far as anybody asked: nothing is taken then that is not needed.
-    pub(crate) fn is_limited(&self) -> bool {
-        self.pressure.limited.get() != 0
-    }
-
-    /// Whether a pass should give back all that is free.
-    pub(crate) fn is_near_limit(&self) -> bool {
-        let is_near = self.pressure.is_worth_asking() && matches!(self.pressure.ask(), Distance::Eager(_));
-        if is_near {
-            self.request_flush();
-        }
-        is_near
-    }
-
-    /// Asks all caches to let go of what they can, when they next come to a slow path.
-    pub fn request_flush(&self) {
-        self.pressure.flush_requests.add(1);
-    }
-
-    /// How often that was asked for.
-    #[inline]
-    pub fn flush_requests(&self) -> u32 {
-        self.pressure.flush_requests.get() as u32
     }
 }
 
@@ -163,21 +134,21 @@ mod tests {
     }
 
     #[test]
-    fn nobody_asks_before_the_leeway_is_used_up() {
+    fn nobody_asks_before_the_headroom_is_used_up() {
         let pressure = Pressure::new();
-        assert!(pressure.is_within_leeway(UNASKED_BYTES / 2));
-        assert!(!pressure.is_within_leeway(UNASKED_BYTES / 2));
-        pressure.leeway.set(BOUNDLESS);
-        assert!((0..10).all(|_| pressure.is_within_leeway(u64::MAX)));
+        assert!(pressure.is_within_headroom(UNASKED_BYTES / 2));
+        assert!(!pressure.is_within_headroom(UNASKED_BYTES / 2));
+        pressure.headroom.set(BOUNDLESS);
+        assert!((0..10).all(|_| pressure.is_within_headroom(u64::MAX)));
     }
 
     #[test]
     fn without_a_limit_few_passes_ask() {
         let pressure = Pressure::new();
-        pressure.leeway.set(BOUNDLESS);
+        pressure.headroom.set(BOUNDLESS);
         let asking = (0..10 * PASSES_UNTIL_ASKED_AGAIN).filter(|_| pressure.is_worth_asking()).count();
         assert_eq!(asking, 10);
-        pressure.leeway.set(1);
+        pressure.headroom.set(1);
         assert!(pressure.is_worth_asking());
     }
 }

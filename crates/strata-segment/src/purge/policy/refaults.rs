@@ -12,8 +12,7 @@
 //!
 //! Does not know: which memory. Decisions 0008, 0015. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
 
-use crate::page_heap::PageHeap;
-use crate::stats::Footprint;
+use crate::counters::Footprint;
 use strata_core::layout::POOL_BYTES;
 use strata_core::sync::Hint;
 
@@ -36,9 +35,6 @@ const FORGOTTEN_MS: u64 = 16_000;
 const SILENT_REFAULTS: u64 = 8;
 /// … for so many passes: 16 s at the default delay, after which nothing is a refault anyway.
 const SILENT_PASSES: u64 = 64;
-
-/// What may lie free that a purge thread is worth; in models any.
-const MUCH_BYTES: u64 = if cfg!(strata_loom) { 0 } else { 8 << 20 };
 
 /// What a pass is to do with memory that lay free long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,7 +123,7 @@ impl Refaults {
     }
 
     /// Bytes of free pools that hold memory, about.
-    fn idle_bytes(&self) -> u64 {
+    pub(crate) fn idle_bytes(&self) -> u64 {
         self.idle.get() * POOL_BYTES as u64
     }
 
@@ -198,20 +194,6 @@ impl Refaults {
             self.silent_refaults.add(1);
         }
         Advice::Keep
-    }
-}
-
-impl PageHeap {
-    /// Whether a thread is worth it that gives back what lies free, or may.
-    pub(crate) fn has_much_to_give_back(&self) -> bool {
-        // A pool may have been left many times.
-        let in_parts = self
-            .refaults
-            .partial
-            .get()
-            .saturating_mul(POOL_BYTES as u64)
-            .min(self.counters.committed_bytes.get());
-        self.refaults.idle_bytes() + self.huge_cache.kept_bytes() + in_parts >= MUCH_BYTES
     }
 }
 

@@ -15,9 +15,9 @@
 //!
 //! Does not know: who asks, and when memory goes otherwise. Decision 0024.
 
-use crate::page_heap::PageHeap;
+use super::Purge;
+use super::decommit::pages_over;
 use crate::pools::claim::ClaimedRun;
-use crate::purge::decommit::pages_over;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::{Pool, SUBPAGE_BYTES, SUBPAGES};
@@ -32,7 +32,7 @@ const FILLED_BUT_FOR_PART: u64 = 16;
 /// An end that is less than one part of so many of the allocation stays as it is.
 const WORTH_PART: usize = 16;
 
-impl PageHeap {
+impl Purge<'_> {
     /// A claimed run of so many pools is used, for `bytes`. How many subpages without memory it takes among those that had been used.
     pub(crate) fn fill_run(&self, run: &ClaimedRun, pools: u32, bytes: usize) -> u32 {
         // SAFETY: claimed from a segment.
@@ -45,7 +45,7 @@ impl PageHeap {
         }
         let filled = segment.fill_holes(arena, (run.dirty & !last) << start);
         if is_clean {
-            self.thp.arenas.spend(FILLED_BUT_FOR_PART * (POOL_BYTES - used) as u64);
+            self.knowledge.arenas.spend(FILLED_BUT_FOR_PART * (POOL_BYTES - used) as u64);
             return self.note_missed(filled);
         }
         // SAFETY: the arena was initialised before its bits could be claimed.
@@ -60,13 +60,13 @@ impl PageHeap {
     /// Subpages without memory are taken.
     fn note_missed(&self, subpages: u32) -> u32 {
         if subpages != 0 {
-            self.thp.missed.note(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
+            self.knowledge.missed.note(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
         }
         subpages
     }
 
     fn is_little_missed(&self) -> bool {
-        self.thp.missed.lately(clock::milliseconds()) <= MISSED_BYTES
+        self.knowledge.missed.lately(clock::milliseconds()) <= MISSED_BYTES
     }
 
     /// The subpages, if there are any, lie between the allocation and the end of the pool.
@@ -81,7 +81,7 @@ impl PageHeap {
             (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
         // SAFETY: whole pages of a pool of the caller's, behind what is in use.
         if unsafe { self.purge_part(pool, first..end, subpages.count_ones()) } {
-            self.peak.note_purge(subpages.count_ones().into());
+            self.policy.returned(subpages.count_ones());
         }
     }
 }
@@ -89,7 +89,8 @@ impl PageHeap {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
-    use crate::thp::pages::HugePageChoice;
+    use crate::page_heap::PageHeap;
+    use crate::tuning::HugePageChoice;
     use core::ptr::NonNull;
     use std::vec::Vec;
     use strata_core::block::Chain;

@@ -10,10 +10,8 @@
 //!
 //! Does not know: where it lies. Measured: decision 0014.
 
-use crate::page_heap::PageHeap;
 use crate::rate::RecentBytes;
 use crate::windowed::WindowedMax;
-use strata_core::sync::Ordering::Relaxed;
 
 /// Blocks of many sizes never fit exactly: what is kept may be longer than what lived by one part of so many, …
 const SLACK_PART: u64 = 4;
@@ -54,24 +52,10 @@ impl HugeLimit {
     }
 
     /// What may be kept while so many bytes live, as seen at `now`.
-    fn pays(&self, live: u64, now: u64) -> u64 {
+    pub(crate) fn pays(&self, live: u64, now: u64) -> u64 {
         let peak = self.live.lately();
         let room = (peak + (peak / SLACK_PART).min(SLACK_MOST_BYTES) + SLACK_BYTES).saturating_sub(live);
         room.min(ON_TRUST_BYTES + self.asked_again.lately(now))
-    }
-}
-
-impl PageHeap {
-    /// Unmaps what is kept beyond the bound, as it is at `now`.
-    pub(crate) fn keep_no_more_than_pays(&self, now: u64) {
-        // Relaxed: a number that stands alone.
-        let most = self.tuning.huge_keep_bytes.load(Relaxed);
-        let live = self.counters.huge_bytes.get();
-        let bound = most.min(self.huge_limit.pays(live, now));
-        let excess = self.huge_cache.kept_bytes().saturating_sub(bound);
-        if excess != 0 {
-            self.huge_cache.shed(excess, &self.unmapping());
-        }
     }
 }
 

@@ -1,0 +1,18 @@
+//! What rooms say upwards, to rooms that they do not know.
+//!
+//! Does not know: who listens; `page_heap` does.
+
+use core::fmt::Debug;
+use strata_core::pool::Pool;
+
+/// The rooms above.
+pub(crate) trait Above: Debug {
+    /// Pools were released, or a huge block freed: sooner or later a pass has to come.
+    fn released(&self);
+
+    /// Bytes of huge blocks were taken from the operating system, and not touched yet.
+    fn took_huge(&self, bytes: usize);
+
+    /// More blocks of a pool were freed than were live.
+    fn freed_twice(&self, pool: &Pool) -> !;
+}

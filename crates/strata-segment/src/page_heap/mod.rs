@@ -1,0 +1,135 @@
+//! The page heap: the one face of this layer, and the order in which its rooms are asked.
+//!
+//! ```text
+//!   claim, release, adopt, abandon          pools      ─┐
+//!   allocate_huge, resize_huge, free_huge   huge       ─┼─► segments ─► operating system
+//!   tick, purge_all, trim                   purge ─► policy
+//! ```
+//!
+//! It holds the words of all rooms and hands each of them what that room may know: a room is a struct of references, and what is not
+//! among them it cannot reach. What a room says upwards arrives here (`above`).
+//!
+//! In the order of the fields: what a start touches lies together, up to the first slot (decision 0016).
+//!
+//! Does not know: how any of it is done.
+
+mod huge;
+mod pools;
+mod purge;
+
+use crate::above::Above;
+use crate::counters::Counters;
+use crate::fork_gate::ForkGate;
+use crate::huge::Huge;
+use crate::huge::cache::HugeCache;
+use crate::misuse;
+use crate::pools::Pools;
+use crate::prefault::Prefault;
+use crate::purge::Purge;
+use crate::purge::policy::Policy;
+use crate::purge::schedule::PurgeSchedule;
+use crate::purge::thread::PurgeThread;
+use crate::segments::Segments;
+use crate::segments::asking::Asking;
+use crate::segments::index::Index;
+use crate::segments::numa::Placement;
+use crate::thp::Thp;
+use crate::thp::knowledge::ThpPolicy;
+use crate::tuning::Tuning;
+use strata_core::pool::Pool;
+
+/// Everything shared between threads: one for a program.
+#[repr(C)]
+#[derive(Debug)]
+pub struct PageHeap {
+    /// What may be tuned.
+    pub tuning: Tuning,
+    /// The thread that makes purge passes when no other calls.
+    pub purge_thread: PurgeThread,
+    /// What forks wait at.
+    pub fork_gate: ForkGate,
+    pub(crate) purge_schedule: PurgeSchedule,
+    pub(crate) policy: Policy,
+    pub(crate) asking: Asking,
+    pub(crate) huge_cache: HugeCache,
+    pub(crate) thp: ThpPolicy,
+    pub(crate) placement: Placement,
+    pub(crate) counters: Counters,
+    pub(crate) index: Index,
+}
+
+/// The rooms.
+impl PageHeap {
+    strata_core::const_unless_loom! {
+        /// No segment yet; a constant, for a `static`.
+        pub fn new() -> Self {
+            Self {
+                tuning: Tuning::new(),
+                purge_thread: PurgeThread::new(),
+                fork_gate: ForkGate::new(),
+                purge_schedule: PurgeSchedule::new(),
+                policy: Policy::new(),
+                asking: Asking::new(),
+                huge_cache: HugeCache::new(),
+                thp: ThpPolicy::new(),
+                placement: Placement::new(),
+                counters: Counters::new(),
+                index: Index::new(),
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn segments(&self) -> Segments<'_> {
+        let Self { tuning, asking, placement, index, counters, .. } = self;
+        Segments { tuning, asking, placement, index, counters }
+    }
+
+    #[inline]
+    pub(crate) fn pools(&self) -> Pools<'_> {
+        Pools { segments: self.segments(), policy: &self.policy, above: self }
+    }
+
+    #[inline]
+    pub(crate) fn thp(&self) -> Thp<'_> {
+        Thp { tuning: &self.tuning, knowledge: &self.thp, segments: self.segments() }
+    }
+
+    pub(crate) fn prefaults(&self) -> Prefault<'_> {
+        Prefault { knowledge: &self.thp, policy: &self.policy }
+    }
+
+    pub(crate) fn huge(&self) -> Huge<'_> {
+        let Self { tuning, huge_cache: cache, policy, counters, .. } = self;
+        Huge { tuning, cache, thp: self.thp(), policy, counters, above: self }
+    }
+
+    #[inline]
+    pub(crate) fn purge(&self) -> Purge<'_> {
+        let Self {
+            tuning, purge_thread: thread, fork_gate, purge_schedule: schedule, policy, counters, ..
+        } = self;
+        let (pools, huge, knowledge) = (self.pools(), self.huge(), &self.thp);
+        Purge { tuning, thread, fork_gate, schedule, policy, pools, huge, knowledge, counters }
+    }
+}
+
+impl Above for PageHeap {
+    fn released(&self) {
+        self.purge().schedule();
+    }
+
+    fn took_huge(&self, bytes: usize) {
+        self.purge().make_room(bytes);
+        self.purge().reclaim_pools(bytes);
+    }
+
+    /// Purge passes abandon pools, too.
+    #[cold]
+    fn freed_twice(&self, pool: &Pool) -> ! {
+        if self.purge_thread.berth().is_here() {
+            misuse::freed_twice_seen_by_purge_thread(pool);
+        }
+        misuse::freed_twice(pool)
+    }
+}

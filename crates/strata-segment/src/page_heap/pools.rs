@@ -1,0 +1,175 @@
+//! The face for pools, and for runs of them.
+//!
+//! Does not know: how any of it is done.
+
+use super::PageHeap;
+use crate::pools::claim::ClaimedRun;
+use crate::pools::release::publish;
+use core::ptr::NonNull;
+use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
+use strata_core::pool::{OwnedPool, Pool, SUBPAGES};
+use strata_core::size_class::SizeClass;
+
+/// Pools.
+impl PageHeap {
+    /// Claims one pool.
+    pub fn claim_pool(&self) -> Option<ClaimedRun> {
+        self.claim(1, 1)
+    }
+
+    /// Claims `pools` consecutive pools of one arena, 1 to `LARGEST_RUN_POOLS`, the first at a multiple of `step` pools.
+    ///
+    /// `None`: the OS gives no more, even after everything that lies free was given back.
+    pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        loop {
+            let ticket = self.asking.ticket();
+            if let Some(run) = self.pools().claim(pools, step) {
+                self.note_taken(&run, pools);
+                return Some(run);
+            }
+            let Some(_turn) = self.asking.begin(ticket) else { continue };
+            if self.grow() {
+                continue;
+            }
+            if let Some(remote) = self.pools().claim_remote(pools, step) {
+                return Some(remote);
+            }
+            let grown = self.release_kept_memory() && self.grow();
+            if !grown {
+                return self.pools().claim_late(pools, step);
+            }
+        }
+    }
+
+    /// Claims a pool that served `class` last, and still has its memory.
+    pub fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
+        let run = self.pools().claim_affine(class)?;
+        self.note_taken(&run, 1);
+        Some(run)
+    }
+
+    /// Pools were claimed, some of which may be without memory.
+    fn note_taken(&self, run: &ClaimedRun, pools: u32) {
+        if run.dirty == 0 {
+            self.thp().note_untouched(run.first, pools);
+        }
+        self.policy.took((pools - run.dirty.count_ones()) * SUBPAGES);
+    }
+
+    /// Makes memory for at least one more arena's pools available. `false`: the OS refused.
+    fn grow(&self) -> bool {
+        self.purge().make_room(ARENA_BYTES);
+        self.purge().reclaim_kept(ARENA_BYTES);
+        self.thp.timed(|| self.segments().take_more(&|start| self.thp().take_arena(start)))
+    }
+
+    /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
+    pub(super) fn release_kept_memory(&self) -> bool {
+        self.request_flush();
+        self.purge().purge_all_for_more() > 0
+    }
+
+    /// Becomes the owner of an unowned pool of `class` that has room. Where several nodes have memory, of one of the caller's.
+    ///
+    /// The search begins at bit `start` of each arena, so that threads that begin elsewhere rarely want the same.
+    #[inline]
+    pub fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
+        self.pools().adopt(class, start)
+    }
+
+    /// The same of whatever node, where local memory was refused. `None` where nothing is remote.
+    pub fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
+        self.pools().adopt_remote(class)
+    }
+
+    /// Becomes the owner of any unowned pool of `class` with a free block, of whatever node: when the OS gives no more. Walks all
+    /// headers.
+    #[cold]
+    pub fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
+        self.pools().adopt_scarce(class)
+    }
+
+    /// Whether an unowned pool of `class` seems to have room: a racy read.
+    #[inline]
+    pub fn has_published(&self, class: SizeClass) -> bool {
+        self.pools().has_published(class)
+    }
+
+    /// Gives a pool without live blocks back to its arena.
+    pub fn release_pool(&self, pool: OwnedPool) {
+        self.pools().release(pool);
+    }
+
+    /// Lets go of a pool that the caller does not want: without live blocks it goes back to its arena, else it is unowned from
+    /// now on, and published if it has room.
+    #[inline]
+    pub fn abandon(&self, pool: OwnedPool) {
+        self.pools().abandon(pool);
+    }
+
+    /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass come to it sooner or later.
+    #[cold]
+    pub fn publish_room(&self, class: SizeClass, pool: &Pool) {
+        publish(class, pool);
+        self.schedule_decommit();
+    }
+
+    /// Subpages that had no memory were taken. A new peak has the next [`tick`](Self::tick) decommit free pages inside unowned
+    /// pools: when the caller has its block in hand.
+    #[inline]
+    pub fn note_growth(&self, subpages: u32) {
+        self.policy.took(subpages);
+    }
+
+    /// Takes the memory of a pool that is the caller's, and that nobody touched since the kernel gave its addresses.
+    #[cold]
+    pub fn prefault(&self, pool: &Pool) {
+        self.prefaults().take(pool);
+    }
+}
+
+/// Runs of pools.
+impl PageHeap {
+    /// Allocates `bytes` (at most `LARGEST_RUN_POOLS` pools) at a multiple of `align` (at most as many). The bit mask says which pools,
+    /// from bit 0 on, may hold something.
+    pub fn allocate_large(&self, bytes: usize, align: usize) -> Option<(NonNull<u8>, u64)> {
+        let pools = bytes.div_ceil(POOL_BYTES) as u32;
+        let step = (align / POOL_BYTES).max(1) as u32;
+        let run = self.claim(pools, step)?;
+        self.policy.took(self.purge().fill_run(&run, pools, bytes));
+        run.first.open_run(pools);
+        Some((run.first.base(), run.dirty))
+    }
+
+    /// A run that was used before is used whole again: it has no holes any more.
+    pub fn take_run_whole(&self, first: &Pool, pools: u32) {
+        self.pools().take_run_whole(first, pools);
+    }
+
+    /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's.
+    pub unsafe fn grow_large(&self, first: &Pool, bytes: usize) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { self.pools().grow_large(first, bytes) }
+    }
+
+    /// Gives the tail of a large allocation back.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's, who does not use anything behind `bytes` again.
+    pub unsafe fn shrink_large(&self, first: &Pool, bytes: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.pools().shrink_large(first, bytes) }
+    }
+
+    /// Gives a large allocation back.
+    ///
+    /// # Safety
+    /// - `first` is the first pool of a run that is the caller's, who does not use it again.
+    pub unsafe fn free_large(&self, first: &Pool) {
+        // SAFETY: the caller's promise.
+        unsafe { self.pools().free_large(first) }
+    }
+}

@@ -1,0 +1,144 @@
+//! The face for what goes back, for what is chosen about it, and for the numbers.
+//!
+//! Does not know: how any of it is done.
+
+use super::PageHeap;
+use crate::fork_gate::Forks;
+use crate::segments::asking::Asker;
+use crate::segments::hugetlb::Reserved;
+use crate::segments::vacancy::Vacated;
+use crate::stats::{Footprint, Snapshot};
+use strata_os::machine::HugetlbPage;
+
+/// Purging.
+impl PageHeap {
+    /// Looks for memory to give back, if that is due and no other thread does: called on slow paths, costs two loads if nothing is
+    /// due.
+    #[inline]
+    pub fn tick(&self) {
+        self.purge().tick();
+    }
+
+    /// An unowned pool has room, and so perhaps free pages: there will be a pass.
+    #[inline]
+    pub fn schedule_decommit(&self) {
+        self.purge().schedule_decommit();
+    }
+
+    /// Gives everything back that lies free, at once. Returns the bytes purged or unmapped.
+    pub fn purge_all(&self) -> u64 {
+        self.purge().purge_all()
+    }
+
+    /// [`purge_all`](Self::purge_all) in steps, of which the last is the first that gives something back and ends after `deadline`, by
+    /// the clock; whether that was all.
+    pub fn purge_until(&self, deadline: u64) -> bool {
+        self.purge().purge_until(deadline)
+    }
+
+    /// `purge_all`, and the addresses of what nothing uses.
+    pub fn trim(&self) -> u64 {
+        let before = self.purged_bytes();
+        self.purge_all();
+        self.give_up_addresses();
+        self.purged_bytes() - before
+    }
+
+    /// Gives the addresses back of all that is not in use; how many bytes.
+    pub fn give_up_addresses(&self) -> u64 {
+        // Before the turn: who waits for it holds forks off.
+        let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
+        self.note_vacated(self.segments().give_up_addresses())
+    }
+
+    /// The same; a thread that finds nothing meanwhile waits for the end of the turn.
+    pub(super) fn give_up_in_turn(&self, turn: &Asker<'_>) {
+        self.note_vacated(self.segments().give_up_in_turn(turn));
+    }
+
+    fn note_vacated(&self, vacated: Vacated) -> u64 {
+        self.policy.returned(vacated.subpages);
+        vacated.bytes
+    }
+
+    /// Asks all caches to let go of what they can, when they next come to a slow path.
+    pub fn request_flush(&self) {
+        self.policy.pressure.request_flush();
+    }
+
+    /// How often that was asked for.
+    #[inline]
+    pub fn flush_requests(&self) -> u32 {
+        self.policy.pressure.flush_requests()
+    }
+
+    /// The purge thread's work: makes passes when they are due, sleeps otherwise; ends when there is nothing to give back, or little to
+    /// be had, and `may_go` says so, or when the library goes.
+    pub fn run_purge_thread(&self, may_go: impl Fn() -> bool) {
+        self.purge().run_thread(may_go);
+    }
+
+    /// Has a purge thread come where that is worth it: after something was freed, and on slow paths. A load, if nothing is due.
+    #[inline]
+    pub fn ensure_purge_thread(&self) {
+        self.purge().ensure_thread();
+    }
+}
+
+/// Choices.
+impl PageHeap {
+    /// Changes the delay; a pass that is already due comes that much from now, be it sooner or later than before.
+    pub fn set_purge_delay(&self, milliseconds: u64) {
+        self.purge().set_delay(milliseconds);
+    }
+
+    /// Changes how memory goes. What went lazily goes for good once that is not wanted any more.
+    pub fn set_purge_way(&self, way: u64) {
+        self.purge().set_way(way);
+    }
+
+    /// Switches the purge thread on or off; one that is there goes.
+    pub fn set_purge_thread(&self, wanted: u64) {
+        self.purge().set_thread(wanted);
+    }
+
+    /// Changes how many arenas are reserved at a time. What was made before that was chosen gives back what it has beyond.
+    pub fn set_segment_arenas(&self, arenas: u64) {
+        let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
+        self.segments().set_segment_arenas(arenas);
+    }
+
+    /// Takes `bytes` of explicit huge pages for small, medium and large blocks: as much of it as is to be had.
+    pub fn reserve_hugetlb(&self, page: HugetlbPage, bytes: u64) -> Reserved {
+        self.segments().reserve_hugetlb(page, bytes)
+    }
+}
+
+/// Numbers.
+impl PageHeap {
+    /// Counts everything.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.segments(), self.huge_cache.kept_bytes())
+    }
+
+    /// What is held, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
+    pub fn footprint(&self) -> Footprint {
+        Footprint::of(self.segments(), self.huge_cache.kept_bytes())
+    }
+
+    /// Purge passes that gave memory back, since the start.
+    #[inline]
+    pub fn passes(&self) -> u64 {
+        self.counters.passes.get()
+    }
+
+    /// Bytes given back to the OS since the start.
+    pub fn purged_bytes(&self) -> u64 {
+        self.counters.purged_bytes.get()
+    }
+
+    /// Whether `address` lies in a segment of ours (huge mappings are not looked up).
+    pub fn contains(&self, address: usize) -> bool {
+        self.segments().contains(address)
+    }
+}

@@ -1,0 +1,40 @@
+//! What is done near the limit of the container or of the process: what lies free goes, and caches are asked to let go.
+//!
+//! To ask takes a tenth of a millisecond; how often it is worth that, `policy/pressure` says.
+//!
+//! Does not know: where limits come from; `strata-os` does.
+
+use super::Purge;
+use super::policy::pressure::Distance;
+use strata_os::machine;
+
+impl Purge<'_> {
+    /// More memory is taken from the OS: near the limit, what lies free goes for it.
+    pub(crate) fn make_room(&self, bytes: usize) {
+        if !self.policy.pressure.is_within_headroom(bytes as u64) {
+            self.look_at_limit();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_at_limit(&self) {
+        if let Distance::Eager(_) = self.distance() {
+            self.policy.pressure.request_flush();
+            self.purge_all_for_more();
+        }
+    }
+
+    /// Whether a pass should give back all that is free.
+    pub(super) fn is_near_limit(&self) -> bool {
+        let is_near = self.policy.pressure.is_worth_asking() && matches!(self.distance(), Distance::Eager(_));
+        if is_near {
+            self.policy.pressure.request_flush();
+        }
+        is_near
+    }
+
+    fn distance(&self) -> Distance {
+        self.policy.pressure.note(machine::memory_budget())
+    }
+}

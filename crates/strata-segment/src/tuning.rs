@@ -1,0 +1,64 @@
+//! What may be tuned at run time, and what it is until then.
+//!
+//! Does not know: who tunes, what each number does.
+
+use strata_core::layout::ARENAS_PER_SEGMENT;
+use strata_core::sync::AtomicU64;
+
+const DEFAULT_PURGE_DELAY_MS: u64 = 500;
+const DEFAULT_HUGE_KEEP_BYTES: u64 = 256 << 20;
+
+/// What may be tuned at run time; every value may be changed at any moment.
+#[derive(Debug)]
+pub struct Tuning {
+    /// Milliseconds that memory lies free before it is purged; `u64::MAX` for never.
+    pub purge_delay_ms: AtomicU64,
+    /// Arenas to reserve with a new segment, 1 to 64.
+    pub segment_arenas: AtomicU64,
+    /// Bytes of freed huge blocks kept for reuse, at most.
+    pub huge_keep_bytes: AtomicU64,
+    /// Whether a thread of our own may give memory back when no other calls: 1 or 0.
+    pub purge_thread: AtomicU64,
+    /// How memory goes that lay free for the delay: a [`PurgeWay`].
+    pub purge: AtomicU64,
+    /// When memory is taken in huge pages: a [`HugePageChoice`].
+    pub huge_pages: AtomicU64,
+}
+
+/// How memory goes that lay free for the delay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u64)]
+pub enum PurgeWay {
+    /// At once: it is resident no longer.
+    Now = 0,
+    /// When the kernel needs some: it is resident until then, and cheaper to use again.
+    Lazily = 1,
+}
+
+/// When memory is taken in huge pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum HugePageChoice {
+    /// Where it pays.
+    Auto = 0,
+    /// Nowhere, not even where the system gives them to everybody.
+    Never = 1,
+    /// Everywhere.
+    Always = 2,
+}
+
+impl Tuning {
+    strata_core::const_unless_loom! {
+        /// The defaults.
+        pub(crate) fn new() -> Self {
+            Self {
+                purge_delay_ms: AtomicU64::new(DEFAULT_PURGE_DELAY_MS),
+                segment_arenas: AtomicU64::new(ARENAS_PER_SEGMENT as u64),
+                huge_keep_bytes: AtomicU64::new(DEFAULT_HUGE_KEEP_BYTES),
+                purge_thread: AtomicU64::new(1),
+                purge: AtomicU64::new(PurgeWay::Now as u64),
+                huge_pages: AtomicU64::new(HugePageChoice::Auto as u64),
+            }
+        }
+    }
+}
