@@ -3,6 +3,7 @@
 mod bench;
 mod commands;
 mod inspect;
+mod profile;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ enum Command {
     Bench(commands::bench::Arguments),
     Core(commands::core::Arguments),
     Explain(commands::explain::Arguments),
+    Profile(commands::profile::Arguments),
     Run(commands::run::Arguments),
     Stats(commands::stats::Arguments),
 }
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => commands::bench::execute(&arguments),
         Command::Core(arguments) => commands::core::execute(&arguments),
         Command::Explain(arguments) => commands::explain::execute(&arguments),
+        Command::Profile(arguments) => commands::profile::execute(&arguments),
         Command::Run(arguments) => commands::run::execute(&arguments),
         Command::Stats(arguments) => commands::stats::execute(&arguments),
     };

@@ -3,5 +3,6 @@
 pub(crate) mod bench;
 pub(crate) mod core;
 pub(crate) mod explain;
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod stats;

@@ -12,7 +12,7 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -22,6 +22,8 @@ use object::Endianness;
 use object::elf::{FileHeader64, PT_INTERP};
 use object::read::elf::{FileHeader, ProgramHeader};
 use stratalloc::{OptionErrorKind, Strata};
+
+use crate::profile::Target;
 
 /// Run a program on Strata instead of its own malloc
 ///
@@ -34,6 +36,13 @@ pub(crate) struct Arguments {
     /// Print Strata's statistics on standard error when the program ends
     #[arg(long)]
     stats: bool,
+    /// Profile the heap, and write who holds how much when the program ends: .pb.gz (pprof), .folded, .dhat.json, .heaptrack.gz,
+    /// .txt or .strata, which is there while the program runs
+    #[arg(long, value_name = "FILE", value_parser = Target::named)]
+    profile: Option<Target>,
+    /// Bytes from one sample to the next, on average; also with K, M or G. 1 samples every block
+    #[arg(long, value_name = "BYTES", requires = "profile", default_value = "512K")]
+    profile_rate: String,
     /// Set an option, such as purge_delay=1000; may be said again for another
     #[arg(long = "option", short = 'o', value_name = "NAME=VALUE", value_parser = option)]
     options: Vec<(String, String)>,
@@ -97,9 +106,24 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.stats {
         command.env("STRATA_STATS", "1");
     }
+    if let Some(target) = &arguments.profile {
+        return run_profiled(&mut command, target, &arguments.profile_rate);
+    }
     let error = command.exec();
     let why = format!("running {}: {error}", path.display());
     bail!(if error.kind() == ErrorKind::NotFound { NotStarted::Missing(why) } else { NotStarted::Unfit(why) })
+}
+
+/// Runs the program with a profile, which this command writes when it has ended.
+fn run_profiled(command: &mut Command, target: &Target, rate: &str) -> Result<ExitCode> {
+    target.refuse_unwritable()?;
+    let raw = target.raw()?;
+    let run = command.env("STRATA_PROFILE", &raw).env("STRATA_PROFILE_RATE", rate).status();
+    let status = run.map_err(|error| NotStarted::Unfit(error.to_string()))?;
+    eprintln!("{}", target.finish(&raw)?);
+    // A signal as shells tell it.
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok(u8::try_from(code).unwrap_or(1).into())
 }
 
 /// `libstrata.so`: beside this command, or in the `lib` beside its `bin`.

@@ -128,6 +128,10 @@ sites! {
     SAMPLE_RELEASE: Ordering = Ordering::Release, mutant "sample_release_relaxed" = Ordering::Relaxed;
     /// `cache/profile/sampled.rs::remove`: erases the address before the slot may be taken again.
     SAMPLE_ERASES: bool = true, mutant "sample_address_stays" = false;
+    /// `recorder/sites.rs::publish`: carries the site's words.
+    SITE_PUBLISH: Ordering = Ordering::Release, mutant "site_publish_relaxed" = Ordering::Relaxed;
+    /// `recorder/sites.rs::publish`: takes a place only if it is empty.
+    SITE_EXCHANGES: bool = true, mutant "site_added_unseen" = false;
     /// `segment/segments/index.rs::publish_at`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
     /// `segment/segments/index.rs::segments`: sees the complete segment.

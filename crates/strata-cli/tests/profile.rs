@@ -1,0 +1,134 @@
+//! `strata run --profile` and `strata profile`, on a C program of which it is known what holds how much.
+
+mod installed;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use installed::installed;
+
+/// 20 MB in blocks of 200,000 bytes, 5.6 MB in blocks of 100 (which are of 112), and 100 MB that were freed at once.
+const SOURCE: &str = r#"
+#include <stdlib.h>
+#include <string.h>
+static void *held[60000];
+__attribute__((noinline)) void *make_small(void) { return malloc(100); }
+__attribute__((noinline)) void *make_big(void) { return malloc(200000); }
+__attribute__((noinline)) void turn_over(void) { void *volatile block = malloc(1000); memset(block, 1, 1000); free(block); }
+int main(int argc, char **argv) {
+    int count = 0;
+    for (int i = 0; i < 50000; i++) held[count++] = make_small();
+    for (int i = 0; i < 100; i++) held[count++] = make_big();
+    for (int i = 0; i < 100000; i++) turn_over();
+    if (argc > 1) abort();
+    return 3;
+}
+"#;
+
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("profile");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("known.c"), SOURCE).unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O1", "-g", "-o"]).arg(folder.join("known")).arg(folder.join("known.c"));
+        assert!(compiler.status().unwrap().success(), "the program does not compile");
+        folder
+    })
+}
+
+fn strata(arguments: &[&str]) -> Output {
+    Command::new(installed().join("strata")).args(arguments).current_dir(folder()).output().unwrap()
+}
+
+/// Runs the program with a profile; the profile's bytes.
+fn profiled(name: &str) -> Vec<u8> {
+    let output = strata(&["run", "--profile", name, "--profile-rate", "16K", "--", "./known"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{said}");
+    assert!(said.starts_with(&format!("{name}: ")) && said.contains("bytes live at the end"), "{said}");
+    std::fs::read(folder().join(name)).unwrap()
+}
+
+/// The number behind a stack in collapsed form.
+fn bytes_of(folded: &str, function: &str) -> f64 {
+    let line = folded
+        .lines()
+        .find(|line| line.ends_with(|last: char| last.is_ascii_digit()) && line.contains(function));
+    line.and_then(|line| line.rsplit_once(' ')).map_or(0.0, |(_, bytes)| bytes.parse().unwrap())
+}
+
+#[test]
+fn functions_that_hold_memory_are_named_with_what_they_hold() {
+    let folded = String::from_utf8(profiled("known.folded")).unwrap();
+    // Standard errors at this rate: 60 KB of the large blocks, 300 KB of the small ones.
+    let (big, small) = (bytes_of(&folded, "main;make_big"), bytes_of(&folded, "main;make_small"));
+    assert!((big - 20e6).abs() < 600e3 && (small - 5.6e6).abs() < 1.5e6, "{folded}");
+    assert_eq!(bytes_of(&folded, "turn_over"), 0.0);
+    assert!(!folded.contains("strata"), "{folded}");
+    assert!(!folder().join("known.folded.strata").exists());
+}
+
+#[test]
+fn a_profile_is_shown_compared_and_written_anew() {
+    profiled("known.strata");
+    let shown = strata(&["profile", "known.strata", "--top", "1"]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.starts_with("#1: ") && text.contains("make_big (") && text.contains("known.c:6)"), "{text}");
+    let none = strata(&["profile", "known.strata", "--compare", "known.strata"]);
+    assert!(String::from_utf8(none.stdout).unwrap().starts_with("live: 0 B"));
+    assert!(strata(&["profile", "known.strata", "-o", "anew.dhat.json"]).status.success());
+    let dhat: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder().join("anew.dhat.json")).unwrap()).unwrap();
+    assert_eq!((dhat["dhatFileVersion"].as_u64(), dhat["pps"].as_array().unwrap().len()), (Some(2), 3));
+}
+
+#[test]
+fn a_program_that_crashed_leaves_what_it_wrote() {
+    let crashed = strata(&["run", "--profile", "crashed.strata", "--", "./known", "abort"]);
+    let said = String::from_utf8_lossy(&crashed.stderr);
+    // It lived for less than a second, and wrote its beginning only.
+    assert!(said.contains("ends, or is damaged") || crashed.status.code() == Some(134), "{said}");
+}
+
+#[test]
+fn what_cannot_be_written_or_read_is_refused_in_one_line() {
+    let lines = |output: Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let unwritable =
+        lines(strata(&["run", "--profile", "/nowhere/a.folded", "--", "sh", "-c", "echo started >&2"]));
+    assert!(unwritable.contains("/nowhere/a.folded cannot be written") && !unwritable.contains("started"));
+    let nameless = lines(strata(&["run", "--profile", "a.heap", "--", "./known"]));
+    assert!(nameless.contains("the name says the format"), "{nameless}");
+    let foreign = lines(strata(&["profile", "known.c"]));
+    assert_eq!(foreign, "error: reading known.c: this is no profile of Strata's\n");
+}
+
+#[test]
+fn heaptrack_reads_what_is_written_for_it() {
+    profiled("known.heaptrack.gz");
+    let Ok(output) = Command::new("heaptrack_print").arg("known.heaptrack.gz").current_dir(folder()).output()
+    else {
+        println!("skipped: no heaptrack_print on this machine");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("make_big") && text.contains("known.c:6"), "{text}");
+}
+
+/// `STRATA_TEST_PPROF` names Go's pprof, which no package has under a name that all machines share.
+#[test]
+fn pprof_reads_what_is_written_for_it() {
+    profiled("known.pb.gz");
+    let Some(pprof) = std::env::var_os("STRATA_TEST_PPROF") else {
+        println!("skipped: STRATA_TEST_PPROF names no pprof");
+        return;
+    };
+    let output = Command::new(pprof).args(["-top", "known.pb.gz"]).current_dir(folder()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("File: known") && text.contains("Type: inuse_space") && text.contains("make_big"),
+        "{text}"
+    );
+}

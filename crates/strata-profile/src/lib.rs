@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod estimate;
+mod modules;
+#[cfg(feature = "symbols")]
+mod names;
+mod ours;
+mod pprof;
+mod profile;
+mod read;
+mod text;
+
+pub use estimate::Values;
+pub use modules::Mapping;
+#[cfg(feature = "symbols")]
+pub use names::DebugInfo;
+pub use profile::{Addresses, Frame, Names, Profile, Site};
+pub use read::ReadError;
+pub use strata_recorder::{log, recorder, stack, start_as_asked};

@@ -1,0 +1,164 @@
+//! A profile as a value: taken from this process or read from a file, to be printed, compared, and written for other tools.
+//!
+//! | file       | what                                                                  |
+//! |------------|-----------------------------------------------------------------------|
+//! | `read`     | from a `.strata` file                                                 |
+//! | `estimate` | from counts of samples to bytes and blocks, with their standard error |
+//! | `modules`  | from an address to the file that it lies in, and the address there     |
+//! | `names`    | from an address to functions and lines (feature `symbols`)            |
+//! | `pprof`    | for `go tool pprof` and all that read its format                      |
+//! | `text`     | for people: the top sites; collapsed stacks                            |
+//!
+//! Does not know: how samples are taken.
+
+use crate::{estimate::Values, modules, modules::Mapping, ours};
+use std::collections::BTreeMap;
+use strata_recorder::recorder;
+
+/// What a stack allocated in blocks of one size, by counts of samples. In a difference of two profiles counts may be negative.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// Bytes of a block.
+    pub bytes: u64,
+    /// The mean distance between samples, in bytes.
+    pub mean: u64,
+    /// Return addresses, the innermost first.
+    pub frames: Vec<u64>,
+    /// Samples that were allocated.
+    pub allocated: i64,
+    /// Of those, samples that were freed.
+    pub freed: i64,
+    /// Of those, samples that another thread freed than allocated.
+    pub freed_by_others: i64,
+    /// Of the freed ones, how many lived below 1 ms, below 2 ms, and so on by powers of two.
+    pub lifetimes: Vec<i64>,
+}
+
+/// Which stacks hold and allocated how many bytes, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// All sites.
+    pub sites: Vec<Site>,
+    /// The process's mappings, in the order of their addresses.
+    pub mappings: Vec<Mapping>,
+    /// Milliseconds since the profile began; 0 if that is not known.
+    pub milliseconds: u64,
+    /// When it began, in milliseconds since 1970; 0 if that is not known.
+    pub begun: u64,
+    /// Samples whose free could not be told, so that they seem to live; and samples whose stack found no room.
+    pub lost: [u64; 2],
+}
+
+/// A function, and where in its source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame {
+    /// Its name; where none is known, the file and the address in it.
+    pub function: String,
+    /// The source file, if known.
+    pub file: Option<String>,
+    /// The line, if known.
+    pub line: Option<u32>,
+}
+
+/// Who knows which functions an address is in.
+pub trait Names {
+    /// The functions at a return address, the innermost inlined one first; at least one.
+    fn frames(&mut self, mapping: Option<&Mapping>, address: u64) -> Vec<Frame>;
+}
+
+/// Knows files and addresses only: at once, without reading anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Addresses;
+
+impl Names for Addresses {
+    fn frames(&mut self, mapping: Option<&Mapping>, address: u64) -> Vec<Frame> {
+        let function = match mapping {
+            Some(mapping) => format!("{}+{:#x}", mapping.name(), mapping.file_offset(address)),
+            None => format!("{address:#x}"),
+        };
+        vec![Frame { function, ..Frame::default() }]
+    }
+}
+
+impl Profile {
+    /// What was recorded in this process so far.
+    pub fn take() -> Self {
+        let sites = recorder::sites().into_iter().flat_map(|sites| sites.iter()).map(|site| Site {
+            bytes: site.bytes(),
+            mean: site.mean(),
+            frames: site.frames().collect(),
+            // Freed first: a block that is freed meanwhile was allocated before.
+            freed: site.freed().cast_signed(),
+            freed_by_others: site.freed_by_others().cast_signed(),
+            lifetimes: site.lifetimes().map(u64::cast_signed).into(),
+            allocated: site.allocated().cast_signed(),
+        });
+        let sites = sites.collect();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        Self { sites, mappings: modules::parse(&maps), lost: recorder::lost(), ..Self::default() }
+    }
+
+    /// What changed since `old`, which is of the same process.
+    pub fn compare_to(&self, old: &Self) -> Self {
+        let key = |site: &Site| (site.frames.clone(), site.bytes, site.mean);
+        let before: BTreeMap<_, &Site> = old.sites.iter().map(|site| (key(site), site)).collect();
+        let changed = self.sites.iter().filter_map(|site| {
+            let mut site = site.clone();
+            if let Some(before) = before.get(&key(&site)) {
+                site.allocated -= before.allocated;
+                site.freed -= before.freed;
+                site.freed_by_others -= before.freed_by_others;
+                site.lifetimes.iter_mut().zip(&before.lifetimes).for_each(|(now, before)| *now -= before);
+            }
+            (site.allocated != 0 || site.freed != 0).then_some(site)
+        });
+        Self {
+            sites: changed.collect(),
+            milliseconds: self.milliseconds.saturating_sub(old.milliseconds),
+            begun: self.begun + old.milliseconds,
+            ..self.clone()
+        }
+    }
+
+    /// The mapping that an address lies in.
+    pub fn mapping(&self, address: u64) -> Option<&Mapping> {
+        let behind = self.mappings.partition_point(|mapping| mapping.start <= address);
+        self.mappings.get(behind.checked_sub(1)?).filter(|mapping| address < mapping.end)
+    }
+
+    /// Estimates of what lives: bytes and blocks, as `tracemalloc.get_traced_memory` has them.
+    pub fn live(&self) -> Values {
+        self.sites.iter().map(Site::live).sum()
+    }
+
+    /// The same of all that was allocated.
+    pub fn allocated(&self) -> Values {
+        self.sites.iter().map(Site::allocated).sum()
+    }
+
+    /// Each site with the functions of its stack, the innermost first, without those of the allocator.
+    pub fn named_sites<'profile>(
+        &'profile self,
+        names: &mut dyn Names,
+    ) -> impl Iterator<Item = (Vec<Frame>, &'profile Site)> + use<'profile> {
+        let named: Vec<_> = self.sites.iter().map(|site| (self.named(site, names), site)).collect();
+        named.into_iter()
+    }
+
+    /// The functions of a site's stack, the innermost first, without those of the allocator.
+    pub(crate) fn named(&self, site: &Site, names: &mut dyn Names) -> Vec<Frame> {
+        let all = site.frames.iter().flat_map(|address| {
+            let mapping = self.mapping(address.wrapping_sub(1));
+            let frames = names.frames(mapping, *address);
+            let is_ours = mapping.is_some_and(Mapping::is_ours);
+            frames
+                .into_iter()
+                .map(move |frame| (is_ours || ours::is_ours(&frame.function), frame))
+                .collect::<Vec<_>>()
+        });
+        let all: Vec<_> = all.collect();
+        let ours =
+            all.iter().take(ours::MOST_OF_OURS).rposition(|(is_ours, _)| *is_ours).map_or(0, |last| last + 1);
+        all.into_iter().skip(ours).map(|(_, frame)| frame).collect()
+    }
+}

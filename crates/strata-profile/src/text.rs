@@ -1,0 +1,115 @@
+//! For people: the top sites as `tracemalloc` prints them, and collapsed stacks for flame graphs.
+//!
+//! Does not know: where names come from.
+
+use crate::{Frame, Names, Profile, Values};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+impl Profile {
+    /// The sites that hold most, each by the innermost function that is not the allocator's, with what they hold, its standard error, and
+    /// the stack.
+    pub fn top(&self, count: usize, names: &mut dyn Names) -> String {
+        let mut stacks: BTreeMap<Vec<Frame>, Values> = BTreeMap::new();
+        for site in &self.sites {
+            let sum = stacks.entry(self.named(site, names)).or_default();
+            *sum = [*sum, site.live()].into_iter().sum();
+        }
+        let mut stacks: Vec<_> = stacks.into_iter().filter(|(_, live)| live.blocks != 0.0).collect();
+        stacks.sort_by(|(_, one), (_, other)| other.bytes.abs().total_cmp(&one.bytes.abs()));
+        let mut text = String::new();
+        for (number, (stack, live)) in stacks.iter().take(count).enumerate() {
+            let _ = writeln!(text, "#{}: {}", number + 1, line(live));
+            for frame in stack.iter().take(12) {
+                let _ = writeln!(text, "    {}", place(frame));
+            }
+        }
+        let rest: Values = stacks.iter().skip(count).map(|(_, live)| *live).sum();
+        if stacks.len() > count {
+            let _ = writeln!(text, "{} other: {}", stacks.len() - count, line(&rest));
+        }
+        let _ = writeln!(text, "live: {}", line(&self.live()));
+        let _ = writeln!(text, "allocated: {}", line(&self.allocated()));
+        let [unheard, without_site] = self.lost;
+        if unheard != 0 || without_site != 0 {
+            let _ = writeln!(
+                text,
+                "{unheard} samples seem to live although they may not; {without_site} found no room"
+            );
+        }
+        text
+    }
+
+    /// A line for each stack, the outermost function first, with the bytes that live: what flame graph tools read.
+    pub fn folded(&self, names: &mut dyn Names) -> String {
+        let mut stacks: BTreeMap<String, f64> = BTreeMap::new();
+        for site in &self.sites {
+            let frames = self.named(site, names);
+            let functions: Vec<_> =
+                frames.iter().rev().map(|frame| frame.function.replace(';', ":")).collect();
+            *stacks.entry(functions.join(";")).or_default() += site.live().bytes;
+        }
+        let lines = stacks.iter().filter(|(_, bytes)| bytes.round() != 0.0);
+        lines.fold(String::new(), |mut text, (stack, bytes)| {
+            let _ = writeln!(text, "{stack} {bytes:.0}");
+            text
+        })
+    }
+}
+
+fn line(values: &Values) -> String {
+    let error = values.standard_error();
+    format!("{} ± {}, {:.0} blocks", bytes(values.bytes), bytes(error), values.blocks)
+}
+
+/// Bytes in the unit that reads well.
+fn bytes(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let power = if bytes.abs() < 1024.0 { 0 } else { (bytes.abs().log2() / 10.0) as usize };
+    let unit = power.min(UNITS.len() - 1);
+    let value = bytes / 1024_f64.powi(unit as i32);
+    if unit == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+fn place(frame: &Frame) -> String {
+    match (&frame.file, frame.line) {
+        (Some(file), Some(line)) => format!("{} ({file}:{line})", frame.function),
+        _ => frame.function.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Addresses, Site};
+
+    fn profile() -> Profile {
+        let site = |bytes, frames: &[u64], allocated| Site {
+            bytes,
+            mean: 1,
+            frames: frames.into(),
+            allocated,
+            ..Site::default()
+        };
+        Profile {
+            sites: vec![site(64, &[1, 2], 3), site(4096, &[3, 2], 5), site(16, &[1, 2], 2)],
+            ..Profile::default()
+        }
+    }
+
+    #[test]
+    fn the_top_is_by_bytes_and_the_rest_is_summed() {
+        let text = profile().top(1, &mut Addresses);
+        assert!(
+            text.starts_with(
+                "#1: 20.0 KiB ± 0 B, 5 blocks\n    0x3\n    0x2\n1 other: 224 B ± 0 B, 5 blocks\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn stacks_are_collapsed_with_the_outermost_first() {
+        assert_eq!(profile().folded(&mut Addresses), "0x2;0x1 224\n0x2;0x3 20480\n");
+    }
+}

@@ -1,0 +1,141 @@
+//! A program of which it is known which function holds how much, and what the profile says of it.
+
+use std::hint::black_box;
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+
+use strata_profile::{Addresses, Profile, Values, recorder};
+use stratalloc::Strata;
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+/// The recorder belongs to one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Has the calling thread come to a cold door.
+fn come_to_a_door() {
+    drop(black_box(vec![0_u8; 100_000]));
+}
+
+fn start(mean_bytes: u64) {
+    assert!(recorder::start(mean_bytes));
+    come_to_a_door();
+}
+
+fn stop() {
+    recorder::stop();
+    come_to_a_door();
+}
+
+/// What blocks of a size that nobody else asks for hold and held.
+fn of_size(profile: &Profile, bytes: u64) -> (Values, Values) {
+    let sites = || profile.sites.iter().filter(move |site| site.bytes == bytes);
+    (sites().map(|site| site.live()).sum(), sites().map(|site| site.allocated()).sum())
+}
+
+/// Boxes of a size that no other code of this program has.
+fn boxes<const BYTES: usize>(count: usize) -> Vec<Box<[u8; BYTES]>> {
+    (0..count).map(|_| Box::new([1; BYTES])).collect()
+}
+
+#[test]
+fn at_a_mean_of_one_the_counts_are_exact() {
+    let _alone = alone();
+    start(1);
+    let before = Profile::take();
+    let mut kept = boxes::<7168>(100);
+    kept.truncate(30);
+    let change = Profile::take().compare_to(&before);
+    stop();
+    let (live, allocated) = of_size(&change, 7168);
+    assert_eq!((live.blocks, live.bytes, live.standard_error()), (30.0, 30.0 * 7168.0, 0.0));
+    assert_eq!(allocated.blocks, 100.0);
+}
+
+#[test]
+fn an_estimate_lies_within_four_standard_errors() {
+    let _alone = alone();
+    start(16 << 10);
+    let before = Profile::take();
+    let kept = (boxes::<48>(40_000), boxes::<6144>(1000), boxes::<57_344>(100));
+    let change = Profile::take().compare_to(&before);
+    stop();
+    for (bytes, truth) in [(48, 40_000.0 * 48.0), (6144, 1000.0 * 6144.0), (57_344, 100.0 * 57_344.0)] {
+        let (live, _) = of_size(&change, bytes);
+        assert!(
+            (live.bytes - truth).abs() < 4.0 * live.standard_error(),
+            "{bytes}: {live:?} instead of {truth}"
+        );
+    }
+    drop(kept);
+}
+
+#[test]
+fn a_stack_is_the_same_for_all_blocks_of_a_line_and_another_for_another_line() {
+    let _alone = alone();
+    start(1);
+    let before = Profile::take();
+    let one = boxes::<5120>(10);
+    let other = boxes::<5120>(10);
+    let change = Profile::take().compare_to(&before);
+    stop();
+    let sites: Vec<_> = change.sites.iter().filter(|site| site.bytes == 5120).collect();
+    assert_eq!(sites.iter().map(|site| site.allocated).collect::<Vec<_>>(), [10, 10], "{sites:?}");
+    assert!(sites.iter().all(|site| site.frames.len() > 3));
+    drop((one, other));
+}
+
+#[test]
+fn what_another_thread_frees_and_how_long_it_lived_is_known() {
+    let _alone = alone();
+    start(1);
+    let before = Profile::take();
+    let sent = boxes::<3584>(20);
+    thread::sleep(std::time::Duration::from_millis(40));
+    thread::spawn(move || drop(sent)).join().unwrap();
+    drop(boxes::<3584>(20));
+    let change = Profile::take().compare_to(&before);
+    stop();
+    let sites: Vec<_> = change.sites.iter().filter(|site| site.bytes == 3584).collect();
+    assert_eq!(sites.iter().map(|site| site.freed_by_others).sum::<i64>(), 20);
+    assert_eq!(sites.iter().map(|site| site.freed).sum::<i64>(), 40);
+    // From 16 ms on: the coarse clock may be a tick off.
+    let long: i64 = sites.iter().flat_map(|site| site.lifetimes.iter().skip(5)).sum();
+    assert!((20..40).contains(&long), "{long}");
+}
+
+#[test]
+fn the_top_names_this_program() {
+    let _alone = alone();
+    start(1);
+    let kept = boxes::<20_480>(500);
+    let text = Profile::take().top(1, &mut Addresses);
+    stop();
+    assert!(text.starts_with("#1: ") && text.contains("known_sites"), "{text}");
+    drop(kept);
+}
+
+#[cfg(feature = "symbols")]
+#[test]
+fn functions_are_named_and_the_allocators_own_are_left_out() {
+    #[inline(never)]
+    fn a_function_with_a_name_of_its_own() -> Vec<u8> {
+        black_box(Vec::with_capacity(9_000_000))
+    }
+    let _alone = alone();
+    start(1);
+    let kept = a_function_with_a_name_of_its_own();
+    let text = Profile::take().folded(&mut strata_profile::DebugInfo::default());
+    stop();
+    let line =
+        text.lines().find(|line| line.contains("a_function_with_a_name_of_its_own")).expect("the function");
+    assert!(
+        line.ends_with(" 9000000") && !line.contains("strata_cache") && !line.contains("__rust_alloc"),
+        "{line}"
+    );
+    drop(kept);
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+#[cfg(not(strata_loom))]
+mod environment;
+#[cfg(not(strata_loom))]
+mod errno;
+#[cfg(not(strata_loom))]
+pub mod log;
+#[cfg(not(strata_loom))]
+pub mod recorder;
+pub mod sites;
+#[cfg(not(strata_loom))]
+pub mod stack;
+
+#[cfg(not(strata_loom))]
+pub use environment::start_as_asked;

@@ -1,0 +1,266 @@
+//! Writes the file, by system calls only: from within an allocation, at exit, in a child of `fork`.
+//!
+//! W1  One thread writes at a time; another that wants to leaves it.
+//!
+//! Does not know: how it is read.
+
+use super::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
+use crate::errno;
+use crate::recorder;
+use crate::sites::{LIFETIMES, Site};
+use crate::stack::DEPTH;
+use core::ffi::{CStr, c_int};
+use core::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use strata_os::clock;
+
+/// Milliseconds between two states.
+const INTERVAL: u64 = 1000;
+/// The longest path of a file, with its end and the number that a child adds.
+const PATH_BYTES: usize = 1024;
+/// Bytes of the longest number that a path gets, with a dot.
+const NUMBER_BYTES: usize = 12;
+/// Bytes of mappings in one chunk.
+const MAPS_BYTES: usize = 2048;
+
+/// The file; only one thread at a time uses it (W1), but for `due`.
+struct File {
+    is_busy: AtomicBool,
+    descriptor: AtomicI32,
+    process: AtomicI32,
+    begun: AtomicU64,
+    due: AtomicU64,
+    path: [AtomicU8; PATH_BYTES],
+}
+
+static FILE: File = File {
+    is_busy: AtomicBool::new(false),
+    descriptor: AtomicI32::new(-1),
+    process: AtomicI32::new(0),
+    begun: AtomicU64::new(0),
+    due: AtomicU64::new(u64::MAX),
+    path: [const { AtomicU8::new(0) }; PATH_BYTES],
+};
+
+/// Creates the file at `path`, and writes the state into it every second or so from now on. If there is one already (another process of the
+/// same command has it), the process's number is added to the path. `false`: none can be created.
+pub fn open(path: &CStr) -> bool {
+    let bytes = path.to_bytes_with_nul();
+    if bytes.len() + NUMBER_BYTES > PATH_BYTES {
+        return false;
+    }
+    // Relaxed: nobody writes yet.
+    FILE.path.iter().zip(bytes).for_each(|(place, byte)| place.store(*byte, Relaxed));
+    FILE.create()
+}
+
+/// Writes the state if a second has gone since the last time.
+pub fn write_if_due() {
+    // Relaxed: a hint; `write` decides.
+    if clock::milliseconds() >= FILE.due.load(Relaxed) {
+        write();
+    }
+}
+
+/// Writes the state now, unless another thread does.
+pub fn write() {
+    // Relaxed: as in `File`; -1: no file.
+    if FILE.descriptor.load(Relaxed) < 0 {
+        return;
+    }
+    // Acquire: what the last one wrote; pairs with Release below.
+    if FILE.is_busy.swap(true, Acquire) {
+        return;
+    }
+    errno::preserving(|| FILE.write_state());
+    // Release: pairs with Acquire above.
+    FILE.is_busy.store(false, Release);
+}
+
+/// Writes the last state, and no more.
+pub fn close() {
+    write();
+    // Relaxed: the process ends.
+    FILE.due.store(u64::MAX, Relaxed);
+}
+
+impl File {
+    fn create(&self) -> bool {
+        // SAFETY: asks nothing of the caller.
+        let process = unsafe { libc::getpid() };
+        let mut path = [0; PATH_BYTES];
+        path.iter_mut().zip(&self.path).for_each(|(byte, place)| *byte = place.load(Relaxed));
+        let descriptor = create_new(&path).or_else(|| {
+            add_number(&mut path, process);
+            create_new(&path)
+        });
+        let Some(descriptor) = descriptor else { return false };
+        self.descriptor.store(descriptor, Relaxed);
+        self.process.store(process, Relaxed);
+        self.begun.store(clock::milliseconds(), Relaxed);
+        self.due.store(clock::milliseconds() + INTERVAL, Relaxed);
+        self.put(&MAGIC);
+        // SAFETY: asks for the time.
+        let now = unsafe { libc::time(core::ptr::null_mut()) } as u64;
+        self.chunk(kind::PROCESS, |out| {
+            out.u32(VERSION);
+            out.u32(process.cast_unsigned());
+            out.u64(now * 1000);
+        });
+        true
+    }
+
+    fn write_state(&self) {
+        // SAFETY: asks nothing of the caller.
+        if unsafe { libc::getpid() } != self.process.load(Relaxed) {
+            // A child of `fork`: the file is the parent's.
+            self.process.store(0, Relaxed);
+            let sites = recorder::sites().into_iter().flat_map(|sites| sites.iter());
+            sites.for_each(Site::is_to_be_told_again);
+            if !self.create() {
+                self.descriptor.store(-1, Relaxed);
+                return;
+            }
+        }
+        let now = clock::milliseconds();
+        self.due.store(now + INTERVAL, Relaxed);
+        self.write_maps();
+        for site in recorder::sites().into_iter().flat_map(|sites| sites.iter()) {
+            if site.is_news() {
+                self.write_site(site);
+            }
+        }
+        let [unheard, without_site] = recorder::lost();
+        self.chunk(kind::STATE, |out| {
+            out.u64(now - self.begun.load(Relaxed));
+            out.u64(unheard);
+            out.u64(without_site);
+        });
+    }
+
+    /// A site is written with its counts each time: it may be news to the file, and is short.
+    fn write_site(&self, site: Site<'_>) {
+        self.chunk(kind::SITE, |out| {
+            out.u32(site.number());
+            out.u64(site.bytes());
+            out.u64(site.mean());
+            site.frames().for_each(|frame| out.u64(frame));
+        });
+        self.chunk(kind::COUNTS, |out| {
+            out.u32(site.number());
+            let counts = [site.allocated(), site.freed(), site.freed_by_others()];
+            counts.into_iter().chain(site.lifetimes()).for_each(|count| out.u64(count));
+        });
+    }
+
+    fn write_maps(&self) {
+        // SAFETY: a name with its end.
+        let maps = unsafe { libc::open(c"/proc/self/maps".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+        if maps < 0 {
+            return;
+        }
+        let mut part = kind::MAPS_FIRST;
+        loop {
+            let mut buffer = [0; MAPS_BYTES];
+            // SAFETY: writes into the buffer.
+            let read = unsafe { libc::read(maps, buffer.as_mut_ptr().cast(), buffer.len()) };
+            let Some(text) =
+                usize::try_from(read).ok().filter(|read| *read != 0).and_then(|read| buffer.get(..read))
+            else {
+                break;
+            };
+            self.chunk(part, |out| out.bytes(text));
+            part = kind::MAPS;
+        }
+        // SAFETY: opened above.
+        unsafe { libc::close(maps) };
+    }
+
+    fn chunk(&self, kind: u32, fill: impl FnOnce(&mut Chunk)) {
+        let mut chunk = Chunk { used: CHUNK_HEAD, bytes: [0; CHUNK_BYTES] };
+        fill(&mut chunk);
+        let used = chunk.used;
+        let payload = chunk.bytes.get(CHUNK_HEAD..used).unwrap_or_default();
+        let (sum, length) = (checksum(kind, payload), payload.len() as u32);
+        chunk.used = 0;
+        chunk.u32(kind);
+        chunk.u32(length);
+        chunk.u64(sum);
+        self.put(chunk.bytes.get(..used).unwrap_or_default());
+    }
+
+    fn put(&self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            // SAFETY: reads the bytes.
+            let written =
+                unsafe { libc::write(self.descriptor.load(Relaxed), bytes.as_ptr().cast(), bytes.len()) };
+            match usize::try_from(written) {
+                Ok(written) if written != 0 => bytes = bytes.get(written..).unwrap_or_default(),
+                // A full disk, or the program closed what is not its own: no more is written.
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Bytes of the largest chunk: a site of the deepest stack, or a part of the mappings.
+const CHUNK_BYTES: usize = CHUNK_HEAD + if MAPS_BYTES > 20 + 8 * DEPTH { MAPS_BYTES } else { 20 + 8 * DEPTH };
+const _: () = assert!(CHUNK_HEAD + 4 + 8 * (3 + LIFETIMES) <= CHUNK_BYTES);
+
+struct Chunk {
+    used: usize,
+    bytes: [u8; CHUNK_BYTES],
+}
+
+impl Chunk {
+    fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if let Some(place) = self.bytes.get_mut(self.used..self.used + bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.used += bytes.len();
+        }
+    }
+}
+
+fn create_new(path: &[u8; PATH_BYTES]) -> Option<c_int> {
+    let how = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_APPEND | libc::O_CLOEXEC;
+    // SAFETY: a path with its end.
+    let descriptor = unsafe { libc::open(path.as_ptr().cast(), how, 0o644) };
+    (descriptor >= 0).then_some(descriptor)
+}
+
+/// Puts `.NUMBER` behind a path.
+fn add_number(path: &mut [u8; PATH_BYTES], number: c_int) {
+    let end = path.iter().position(|byte| *byte == 0).unwrap_or_default();
+    let mut number = number.unsigned_abs();
+    let mut digits = [0; NUMBER_BYTES - 2];
+    let mut first = digits.len();
+    while number != 0 && first != 0 {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    let text = [b'.'].into_iter().chain(digits.into_iter().skip(first)).chain([0]);
+    path.iter_mut().skip(end).zip(text).for_each(|(place, byte)| *place = byte);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_put_behind_a_path() {
+        let mut path = [0; PATH_BYTES];
+        path[..4].copy_from_slice(b"/a/b");
+        add_number(&mut path, 1203);
+        assert_eq!(CStr::from_bytes_until_nul(&path).unwrap(), c"/a/b.1203");
+    }
+}

@@ -1,0 +1,132 @@
+//! Takes note of samples: the listener of `strata_cache::profile`. Switched on and off while the program runs.
+//!
+//! ```text
+//!   sample ──► stack ──► site: allocated + 1 ──► record of its slot: site, thread, time
+//!   free   ──► record of the slot ──► its site: freed + 1, how long it lived, whether another thread freed it
+//! ```
+//!
+//! Everything is in one mapping of 9.5 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 1 MiB.
+//!
+//! R1  A record is that of whoever has the slot (S3 of `strata_cache::profile`), so it has no lock.
+//!
+//! Does not know: what is done with the counts.
+
+use crate::log;
+use crate::sites::{Key, Sites};
+use crate::stack::{self, DEPTH, Unwinding};
+use core::ptr::null_mut;
+use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};
+use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use strata_os::{clock, machine, memory, thread};
+
+/// Bytes between samples if nobody says otherwise.
+pub const DEFAULT_MEAN_BYTES: u64 = 512 << 10;
+
+static LISTENER: Listener = Listener { allocated, freed };
+
+/// What is known of a sample until it is freed.
+struct Record {
+    /// The site's number; 0: the table was full.
+    site: AtomicU64,
+    thread: AtomicU64,
+    /// When it was allocated, in milliseconds of the coarse clock.
+    begun: AtomicU64,
+}
+
+struct Recording {
+    sites: Sites,
+    /// Samples whose free will not be heard of.
+    unheard: AtomicU64,
+    records: [Record; SLOT_COUNT],
+}
+
+static RECORDING: AtomicPtr<Recording> = AtomicPtr::new(null_mut());
+
+/// Samples from now on, one in `mean_bytes` on average (at least 1: every block); or at another rate than before. `false`: no memory.
+///
+/// Stacks are found by tables if [`stack::choose`] was not called. Not from within an allocation.
+pub fn start(mean_bytes: u64) -> bool {
+    if recording().is_none() {
+        stack::choose(Unwinding::Tables);
+    }
+    start_as_chosen(mean_bytes)
+}
+
+/// The same, with stacks as they were chosen.
+pub(crate) fn start_as_chosen(mean_bytes: u64) -> bool {
+    map() && profile::start(&LISTENER, mean_bytes)
+}
+
+/// Samples no more; what was counted stays.
+pub fn stop() {
+    profile::stop();
+}
+
+/// The mean distance between samples, in bytes; 0: off.
+pub fn mean_bytes() -> u64 {
+    profile::mean_bytes()
+}
+
+fn recording() -> Option<&'static Recording> {
+    // Acquire: that it is mapped; pairs with Release in recorder.rs::map.
+    let place = RECORDING.load(Acquire);
+    // SAFETY: mapped, zero (which is an empty one), and never unmapped.
+    unsafe { place.as_ref() }
+}
+
+fn map() -> bool {
+    if recording().is_some() {
+        return true;
+    }
+    let bytes = size_of::<Recording>().next_multiple_of(machine::page_size());
+    let Some(fresh) = memory::map(bytes, machine::page_size()) else { return false };
+    // Release: carries the mapping; pairs with Acquire in recorder.rs::recording.
+    if RECORDING.compare_exchange(null_mut(), fresh.cast().as_ptr(), Release, Relaxed).is_err() {
+        // SAFETY: nobody else knows of it.
+        unsafe { memory::release(fresh, bytes) };
+    }
+    true
+}
+
+/// All sites so far.
+pub fn sites() -> Option<&'static Sites> {
+    recording().map(|recording| &recording.sites)
+}
+
+/// Samples whose free will not be heard of, since their part of the set was full; and samples without a site.
+pub fn lost() -> [u64; 2] {
+    // Relaxed: numbers that stand alone.
+    recording().map_or([0; 2], |recording| [recording.unheard.load(Relaxed), recording.sites.lost()])
+}
+
+fn allocated(sample: Sample) {
+    let Some(recording) = recording() else { return };
+    let mut addresses = [0; DEPTH];
+    let depth = stack::capture(&mut addresses);
+    let frames = addresses.get(..depth).unwrap_or_default();
+    let key = Key { bytes: sample.bytes as u64, mean: sample.mean, frames };
+    let site = recording.sites.find_or_add(key);
+    if let Some(site) = site {
+        site.note_allocated();
+    }
+    match sample.slot.and_then(|slot| recording.records.get(slot as usize)) {
+        Some(record) => {
+            // Relaxed, here and below: R1.
+            record.site.store(site.map_or(0, |site| site.number().into()), Relaxed);
+            record.thread.store(thread::mark() as u64, Relaxed);
+            record.begun.store(clock::milliseconds(), Relaxed);
+        }
+        None => _ = recording.unheard.fetch_add(1, Relaxed),
+    }
+    log::write_if_due();
+}
+
+fn freed(slot: u32) {
+    let Some(recording) = recording() else { return };
+    let Some(record) = recording.records.get(slot as usize) else { return };
+    // Relaxed, here and below: R1.
+    if let Some(site) = recording.sites.site(record.site.load(Relaxed) as u32) {
+        let lived = clock::milliseconds().saturating_sub(record.begun.load(Relaxed));
+        site.note_freed(record.thread.load(Relaxed) != thread::mark() as u64, lived);
+    }
+}

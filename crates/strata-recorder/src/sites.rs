@@ -1,0 +1,338 @@
+//! Which stacks allocated: a table of sites without locks, in memory that is never given back.
+//!
+//! ```text
+//!   stack, size, rate ──hash──► index │ 0 · · tag, offset · 0 … │ ──► words │ … size, rate, depth, counts, lifetimes, frames … │
+//!                               next place if another's is there               appended, never moved
+//! ```
+//!
+//! | an index place is | who may leave it | to    | by                                                                       |
+//! |-------------------|------------------|-------|--------------------------------------------------------------------------|
+//! | empty             | any thread       | taken | `publish`: CAS Release; who finds it taken compares, and goes on          |
+//! | taken             | nobody           |       |                                                                          |
+//!
+//! A site is a stack, a block size and a rate, so each sample of it stands for as many bytes as any other: who reads the table makes
+//! estimates of its counts, and nothing here is in floating point.
+//!
+//! T1  The words of a site are written before its place is published, and only its counts change after that.
+//! T2  Two threads that add the same site at the same time get the same one: the words of the one that comes second are lost.
+//!
+//! Does not know: how stacks are found. Model: `loom-tests/tests/p29_sites.rs`.
+
+use strata_core::sync::mutation::{SITE_EXCHANGES, SITE_PUBLISH};
+use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+
+/// Places of the index.
+const PLACES: usize = if cfg!(strata_loom) { 2 } else { 1 << 16 };
+/// Places that are looked at before a site is given up.
+const TRIED: usize = if cfg!(strata_loom) { 2 } else { 64 };
+/// Words of all sites together: 8 MiB, some 17,000 sites of 40 frames.
+const WORDS: usize = if cfg!(strata_loom) { 128 } else { 1 << 20 };
+/// Lifetimes are counted by powers of two of milliseconds: below 1 ms, below 2 ms, … and from 16 s on.
+pub const LIFETIMES: usize = 16;
+
+const HASH: usize = 0;
+const BYTES: usize = 1;
+const MEAN: usize = 2;
+const DEPTH: usize = 3;
+const ALLOCATED: usize = 4;
+const FREED: usize = 5;
+const FOREIGN: usize = 6;
+const WRITTEN: usize = 7;
+const LIVED: usize = 8;
+const FRAMES: usize = LIVED + LIFETIMES;
+
+/// All sites; all-zero bytes are the empty table.
+#[derive(Debug)]
+pub struct Sites {
+    used: AtomicU64,
+    lost: AtomicU64,
+    index: [AtomicU64; PLACES],
+    words: [AtomicU64; WORDS],
+}
+
+/// One site of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'table> {
+    table: &'table Sites,
+    offset: usize,
+}
+
+/// What is asked of a site.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'frames> {
+    /// Bytes of a block.
+    pub bytes: u64,
+    /// The mean distance between samples, in bytes.
+    pub mean: u64,
+    /// Return addresses, the innermost first.
+    pub frames: &'frames [usize],
+}
+
+impl Key<'_> {
+    /// Never 0.
+    fn hash(&self) -> u64 {
+        let numbers = [self.bytes, self.mean].into_iter();
+        let all = numbers.chain(self.frames.iter().map(|frame| *frame as u64));
+        let mixed = all.fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| {
+            (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+        });
+        mixed | 1
+    }
+}
+
+/// What an index place says: which site, and a part of its hash.
+fn entry(hash: u64, offset: usize) -> u64 {
+    hash & !0xffff_ffff | offset as u64
+}
+
+impl Sites {
+    strata_core::const_unless_loom! {
+        /// The empty table.
+        pub fn new() -> Self {
+            Self {
+                used: AtomicU64::new(0),
+                lost: AtomicU64::new(0),
+                index: strata_core::each_slot!(AtomicU64::new(0); PLACES),
+                words: strata_core::each_slot!(AtomicU64::new(0); WORDS),
+            }
+        }
+    }
+
+    /// The site with this key, added if there is none. `None`: the table is full, which is counted.
+    pub fn find_or_add(&self, key: Key<'_>) -> Option<Site<'_>> {
+        let hash = key.hash();
+        let mut fresh = None;
+        for step in 0..TRIED {
+            let place = self.index.get((hash as usize >> 8).wrapping_add(step) % PLACES)?;
+            // Acquire: the site's words; pairs with Release in sites.rs::publish.
+            let mut found = place.load(Acquire);
+            if found == 0 {
+                let Some(site) = fresh.or_else(|| self.append(hash, key)) else { break };
+                fresh = Some(site);
+                match Self::publish(place, entry(hash, site.offset)) {
+                    Ok(()) => return Some(site),
+                    Err(others) => found = others,
+                }
+            }
+            let site = Site { table: self, offset: (found & 0xffff_ffff) as usize };
+            if found ^ hash <= 0xffff_ffff && site.is(hash, key) {
+                return Some(site);
+            }
+        }
+        // Relaxed: a number that stands alone.
+        self.lost.fetch_add(1, Relaxed);
+        None
+    }
+
+    fn publish(place: &AtomicU64, entry: u64) -> Result<(), u64> {
+        if !SITE_EXCHANGES {
+            place.store(entry, SITE_PUBLISH);
+            return Ok(());
+        }
+        // Release (SITE_PUBLISH): carries the site's words (T1); pairs with Acquire in sites.rs::find_or_add. Acquire: another's, the same.
+        place.compare_exchange(0, entry, SITE_PUBLISH, Acquire).map(|_| ())
+    }
+
+    /// Writes a site that nobody knows of yet.
+    fn append(&self, hash: u64, key: Key<'_>) -> Option<Site<'_>> {
+        let length = FRAMES + key.frames.len();
+        // Relaxed, here and below: nobody else has these words before they are published. Offset 0 is none.
+        let offset = self.used.fetch_add(length as u64, Relaxed) as usize + 1;
+        if offset.checked_add(length)? > WORDS {
+            return None;
+        }
+        let site = Site { table: self, offset };
+        let head = [(HASH, hash), (BYTES, key.bytes), (MEAN, key.mean), (DEPTH, key.frames.len() as u64)];
+        head.into_iter().for_each(|(place, word)| site.word(place).store(word, Relaxed));
+        (FRAMES..).zip(key.frames).for_each(|(place, frame)| site.word(place).store(*frame as u64, Relaxed));
+        Some(site)
+    }
+
+    /// The site that a number stands for.
+    pub fn site(&self, number: u32) -> Option<Site<'_>> {
+        (number != 0 && (number as usize) < WORDS - FRAMES)
+            .then_some(Site { table: self, offset: number as usize })
+    }
+
+    /// All sites.
+    pub fn iter(&self) -> impl Iterator<Item = Site<'_>> {
+        // Acquire: as in `find_or_add`; pairs with Release in sites.rs::publish.
+        let taken = self.index.iter().map(|place| place.load(Acquire)).filter(|entry| *entry != 0);
+        taken.map(|entry| Site { table: self, offset: (entry & 0xffff_ffff) as usize })
+    }
+
+    /// Samples that found no room.
+    pub fn lost(&self) -> u64 {
+        // Relaxed: a number that stands alone.
+        self.lost.load(Relaxed)
+    }
+}
+
+impl Default for Sites {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'table> Site<'table> {
+    fn word(self, place: usize) -> &'table AtomicU64 {
+        // In range by construction: `append` and `Sites::site`; a wrong one is the first, which is nobody's.
+        self.table.words.get(self.offset + place).unwrap_or(&self.table.words[0])
+    }
+
+    fn get(self, place: usize) -> u64 {
+        // Relaxed: counts stand alone; all else was there before the site was published (T1).
+        self.word(place).load(Relaxed)
+    }
+
+    fn count(self, place: usize) {
+        // Relaxed: a number that stands alone.
+        self.word(place).fetch_add(1, Relaxed);
+    }
+
+    fn is(self, hash: u64, key: Key<'_>) -> bool {
+        self.get(HASH) == hash
+            && self.get(BYTES) == key.bytes
+            && self.get(MEAN) == key.mean
+            && self.depth() == key.frames.len()
+            && self.frames().zip(key.frames).all(|(ours, theirs)| ours == *theirs as u64)
+    }
+
+    /// A number that stands for it, never 0.
+    pub fn number(self) -> u32 {
+        self.offset as u32
+    }
+
+    /// Bytes of a block.
+    pub fn bytes(self) -> u64 {
+        self.get(BYTES)
+    }
+
+    /// The mean distance between samples, in bytes.
+    pub fn mean(self) -> u64 {
+        self.get(MEAN)
+    }
+
+    fn depth(self) -> usize {
+        self.get(DEPTH) as usize
+    }
+
+    /// Return addresses, the innermost first.
+    pub fn frames(self) -> impl ExactSizeIterator<Item = u64> {
+        (FRAMES..FRAMES + self.depth()).map(move |place| self.get(place))
+    }
+
+    /// Samples that were allocated.
+    pub fn allocated(self) -> u64 {
+        self.get(ALLOCATED)
+    }
+
+    /// Of those, samples that were freed.
+    pub fn freed(self) -> u64 {
+        self.get(FREED)
+    }
+
+    /// Of those, samples that another thread freed than the one that allocated.
+    pub fn freed_by_others(self) -> u64 {
+        self.get(FOREIGN)
+    }
+
+    /// How long freed samples lived, by powers of two of milliseconds.
+    pub fn lifetimes(self) -> [u64; LIFETIMES] {
+        core::array::from_fn(|power| self.get(LIVED + power))
+    }
+
+    /// A sample was allocated.
+    pub fn note_allocated(self) {
+        self.count(ALLOCATED);
+    }
+
+    /// A sample was freed, after so many milliseconds.
+    pub fn note_freed(self, by_another: bool, milliseconds: u64) {
+        self.count(FREED);
+        if by_another {
+            self.count(FOREIGN);
+        }
+        let power = (u64::BITS - milliseconds.leading_zeros()) as usize;
+        self.count(LIVED + power.min(LIFETIMES - 1));
+    }
+
+    /// Whether anything was counted since this was last asked. For one thread at a time.
+    pub fn is_news(self) -> bool {
+        let now = self.allocated() + self.freed();
+        let before = self.word(WRITTEN).swap(now, Relaxed);
+        before != now
+    }
+
+    /// Has the next [`is_news`](Self::is_news) say yes.
+    pub fn is_to_be_told_again(self) {
+        // Relaxed: of one thread at a time.
+        self.word(WRITTEN).store(0, Relaxed);
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use std::boxed::Box;
+    use std::vec::Vec;
+
+    fn table() -> &'static Sites {
+        // SAFETY: mapped just now, zero, which is the empty table.
+        unsafe {
+            strata_os::memory::map(size_of::<Sites>().next_multiple_of(4096), 4096).unwrap().cast().as_ref()
+        }
+    }
+
+    fn key(bytes: u64, frames: &[usize]) -> Key<'_> {
+        Key { bytes, mean: 1 << 19, frames }
+    }
+
+    #[test]
+    fn the_same_stack_size_and_rate_are_one_site() {
+        let table = table();
+        let site = table.find_or_add(key(16, &[1, 2, 3])).unwrap();
+        let others = [
+            key(32, &[1, 2, 3]),
+            key(16, &[1, 2]),
+            key(16, &[1, 2, 4]),
+            Key { mean: 1, ..key(16, &[1, 2, 3]) },
+        ];
+        let mut numbers: Vec<_> = others.map(|key| table.find_or_add(key).unwrap().number()).into();
+        numbers.push(site.number());
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 5);
+        assert_eq!(table.find_or_add(key(16, &[1, 2, 3])).unwrap().number(), site.number());
+        assert_eq!(
+            (site.bytes(), site.mean(), site.frames().collect::<Vec<_>>()),
+            (16, 1 << 19, [1, 2, 3].into())
+        );
+        assert_eq!(table.iter().count(), 5);
+    }
+
+    #[test]
+    fn what_happens_to_samples_is_counted() {
+        let site = table().find_or_add(key(16, &[1])).unwrap();
+        (0..5).for_each(|_| site.note_allocated());
+        [(false, 0), (true, 1), (false, 3), (false, u64::MAX)]
+            .into_iter()
+            .for_each(|(by, ms)| site.note_freed(by, ms));
+        assert_eq!((site.allocated(), site.freed(), site.freed_by_others()), (5, 4, 1));
+        let mut expected = [0; LIFETIMES];
+        [0, 1, 2, LIFETIMES - 1].into_iter().for_each(|power| expected[power] = 1);
+        assert_eq!(site.lifetimes(), expected);
+        assert!(site.is_news() && !site.is_news());
+    }
+
+    #[test]
+    fn a_full_table_says_so_and_keeps_what_it_has() {
+        let table = table();
+        let frames: Box<[usize]> = (0..128).collect();
+        let first = table.find_or_add(key(1, &frames)).unwrap().number();
+        let added =
+            (2..100_000).take_while(|bytes| table.find_or_add(key(*bytes, &frames)).is_some()).count();
+        assert!((5000..100_000).contains(&added), "{added}");
+        assert_eq!((table.find_or_add(key(1, &frames)).unwrap().number(), table.lost()), (first, 1));
+    }
+}
