@@ -6,7 +6,6 @@ mod instructions;
 mod loom;
 mod mutants;
 mod process;
-mod programs;
 mod source;
 mod table;
 mod test;
@@ -42,11 +41,12 @@ enum Chore {
     Simulated,
     /// Atomic exchanges of frees and refills.
     Exchanges,
-    /// Real programs on Strata and on its peers (needs Debian's packages).
-    Programs(programs::Arguments),
-    /// Starts a program for `programs` and says what it used.
-    #[command(hide = true)]
-    Measured(programs::starter::Arguments),
+    /// Real programs on Strata and on its peers (needs Debian's packages): `cargo xtask programs --help`.
+    #[command(disable_help_flag = true)]
+    Programs {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -73,7 +73,10 @@ fn run() -> anyhow::Result<()> {
         Chore::Instructions => instructions::run(&root),
         Chore::Simulated => test::simulated(&root),
         Chore::Exchanges => test::exchanges(&root),
-        Chore::Programs(arguments) => programs::run(&root, &arguments),
-        Chore::Measured(arguments) => programs::starter::run(&arguments),
+        Chore::Programs { arguments } => process::succeed(
+            process::cargo(&root)
+                .args(["run", "--quiet", "--release", "--package", "strata-programs", "--"])
+                .args(&arguments),
+        ),
     }
 }

@@ -3,39 +3,14 @@
 //! Does not know: which programs, and what their output means.
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use strata_harness::process::said;
 
-/// The cargo that runs us, for the workspace at `root`.
-pub(crate) fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root);
-    command
-}
-
-/// Runs it with our own output; an error if it fails.
-pub(crate) fn succeed(command: &mut Command) -> Result<()> {
-    println!("$ {}", said(command));
-    let status = command.status().with_context(|| format!("starting {}", said(command)))?;
-    if !status.success() {
-        bail!("{} failed: {status}", said(command));
-    }
-    Ok(())
-}
-
-/// How it would be typed, without the environment.
-fn said(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
-    let words = std::iter::once(program).chain(command.get_args()).map(|word| word.to_string_lossy());
-    words
-        .map(|word| if word.contains(' ') { format!("'{word}'") } else { word.into_owned() })
-        .collect::<Vec<_>>()
-        .join(" ")
-}
+pub(crate) use strata_harness::process::{cargo, succeed};
 
 /// What a program did.
 pub(crate) struct Outcome {
@@ -134,6 +109,5 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_an_error() {
         assert!(watch(&mut Command::new("no-such-program"), Duration::from_secs(1), |_| ()).is_err());
-        assert!(succeed(&mut Command::new("false")).is_err());
     }
 }

@@ -6,7 +6,7 @@ use super::metric::Metric;
 use super::plan::Case;
 use super::results::Results;
 use super::sample::Kind;
-use super::statistics::geometric_mean;
+use strata_harness::statistics::geometric_mean;
 
 const SUBJECT: &str = "strata";
 /// How the names of our own variants begin.

@@ -3,7 +3,7 @@
 //! Allocators that need a feature are built in a second call: a feature that comes and goes would otherwise link
 //! everything again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::Message;
 
 use super::preload;
+use super::variants::Variant;
 use super::workspace::{Allocator, PACKAGE, Workspace};
 
 /// A binary and what is preloaded into it.
@@ -20,6 +21,7 @@ use super::workspace::{Allocator, PACKAGE, Workspace};
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) preload: Option<PathBuf>,
+    pub(crate) variant: Option<&'static Variant>,
 }
 
 /// Each allocator's program.
@@ -29,6 +31,9 @@ pub(crate) type Binaries = BTreeMap<String, Program>;
 pub(crate) fn build(workspace: &Workspace, allocators: &[Allocator]) -> Result<Binaries> {
     let (plain, featured): (Vec<_>, Vec<_>) =
         allocators.iter().partition(|allocator| allocator.features.is_empty());
+    let names: Vec<&str> = allocators.iter().map(|allocator| &*allocator.name).collect();
+    let folder = workspace.target.display();
+    eprintln!("building in {folder}: {} (minutes the first time, each with fat LTO)", names.join(", "));
     let mut binaries = Binaries::new();
     if allocators.iter().any(|allocator| allocator.name == preload::OWN) {
         build_own_library(&workspace.root)?;
@@ -54,7 +59,8 @@ fn build_group(root: &Path, group: &[&Allocator], binaries: &mut Binaries) -> Re
     let mut child = command(root, group).spawn().context("cannot start cargo: is it in PATH?")?;
     for (target, path) in executables(&mut child)? {
         for allocator in group.iter().filter(|allocator| allocator.binary() == target) {
-            let program = Program { path: path.clone(), preload: allocator.preload.clone() };
+            let (preload, variant) = (allocator.preload.clone(), allocator.variant);
+            let program = Program { path: path.clone(), preload, variant };
             binaries.insert(allocator.name.clone(), program);
         }
     }
@@ -71,8 +77,10 @@ fn command(root: &Path, group: &[&Allocator]) -> Command {
     let mut command = cargo(root);
     command.args(["build", "--release", "--package", PACKAGE]);
     command.arg("--message-format=json-render-diagnostics");
+    // Variants have the binary of another.
+    let binaries: BTreeSet<_> = group.iter().map(|allocator| allocator.binary()).collect();
+    binaries.iter().for_each(|binary| _ = command.args(["--bin", binary]));
     for allocator in group {
-        command.args(["--bin", &allocator.binary()]);
         allocator.features.iter().for_each(|feature| {
             command.args(["--features", feature]);
         });
@@ -125,7 +133,7 @@ mod tests {
 
     fn allocator(name: &str, features: &[&str]) -> Allocator {
         let features = features.iter().map(|feature| (*feature).into()).collect();
-        Allocator { name: name.into(), features, preload: None }
+        Allocator { name: name.into(), features, preload: None, variant: None }
     }
 
     #[test]
@@ -135,7 +143,7 @@ mod tests {
         let command = command(Path::new("."), &[&jemalloc, &snmalloc]);
         let line =
             command.get_args().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        assert!(line.contains("--bin bench-jemalloc --features jemalloc --bin bench-snmalloc"), "{line}");
+        assert!(line.contains("--bin bench-jemalloc --bin bench-snmalloc --features jemalloc"), "{line}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::metric::Metric;
 use super::results::{Results, Series};
-use super::statistics::{Summary, geometric_mean};
+use strata_harness::statistics::{Summary, geometric_mean};
 
 /// Smaller changes of a median are nobody's business.
 const THRESHOLD: f64 = 0.02;

@@ -20,6 +20,6 @@ pub(crate) mod results;
 pub(crate) mod runner;
 pub(crate) mod sample;
 pub(crate) mod schedule;
-pub(crate) mod statistics;
 pub(crate) mod tables;
+pub(crate) mod variants;
 pub(crate) mod workspace;

@@ -24,6 +24,16 @@ use super::{noise, tables};
 const BEGIN: &str = "<!-- numbers:";
 const END: &str = "<!-- numbers:end -->";
 
+/// An error if a page has no markers to write between, or cannot be written.
+pub(crate) fn check(path: &Path) -> Result<()> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    if !text.contains(BEGIN) {
+        bail!("{name} has no {BEGIN}TABLE --> … {END}: put the markers where tables are to stand");
+    }
+    strata_harness::targets::file(path)
+}
+
 /// Replaces what stands between the markers of the page at `path`; returns what was replaced.
 pub(crate) fn update(path: &Path, results: &Results) -> Result<Vec<String>> {
     let name = path.display();
@@ -152,6 +162,16 @@ mod tests {
             ("trees", "strata", &[30]),
             ("trees", "mimalloc", &[10]),
         ])
+    }
+
+    #[test]
+    fn a_page_without_markers_is_refused() {
+        let path = std::env::temp_dir().join(format!("strata-page-{}.md", std::process::id()));
+        std::fs::write(&path, "# No numbers").unwrap();
+        assert!(check(&path).unwrap_err().to_string().contains("numbers:TABLE"));
+        std::fs::write(&path, "<!-- numbers:real-time -->\n<!-- numbers:end -->").unwrap();
+        check(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

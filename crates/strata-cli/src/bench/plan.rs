@@ -38,19 +38,42 @@ pub(crate) struct Effort {
 impl Effort {
     /// Enough for a table in a README.
     pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, stories: 1, budget: None };
-    /// Under two minutes, the last round's misjudgement included: on two quiet cores the stories, most of which is waiting,
-    /// take 50 seconds, and a round of all others under 20.
-    pub(crate) const QUICK: Self =
-        Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(108)) };
+    /// A first table: under two minutes once everything is built, the last round's misjudgement included.
+    pub(crate) const FIRST: Self =
+        Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(90)) };
 }
 
-/// The cases of the workloads called `only` (all of them if empty), in the order of `workloads`.
-pub(crate) fn cases(workloads: &[Workload], only: &[String], cores: usize) -> Result<Vec<Case>> {
+/// How far a run without `--only` goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Programs' work, and single operations: what fits into one table.
+    First,
+    /// Everything.
+    Full,
+}
+
+impl Reach {
+    fn has(self, kind: Kind) -> bool {
+        self == Self::Full || matches!(kind, Kind::Real | Kind::Micro)
+    }
+}
+
+/// The cases of the workloads called `only`, or within `reach` if that is empty, in the order of `workloads`.
+pub(crate) fn cases(
+    workloads: &[Workload],
+    only: &[String],
+    reach: Reach,
+    cores: usize,
+) -> Result<Vec<Case>> {
     if let Some(unknown) = only.iter().find(|name| workloads.iter().all(|workload| workload.name != **name)) {
         let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
         bail!("no workload is called {unknown:?}; choose from {}", names.join(", "));
     }
-    let wanted = workloads.iter().filter(|workload| only.is_empty() || only.contains(&workload.name));
+    let is_wanted = |workload: &&Workload| match only {
+        [] => reach.has(workload.kind),
+        only => only.contains(&workload.name),
+    };
+    let wanted = workloads.iter().filter(is_wanted);
     Ok(wanted.flat_map(|workload| cases_of(workload, cores)).collect())
 }
 
@@ -83,7 +106,7 @@ mod tests {
 
     fn names(only: &[&str]) -> Vec<String> {
         let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
-        let cases = cases(&workloads(), &only, 2).unwrap();
+        let cases = cases(&workloads(), &only, Reach::Full, 2).unwrap();
         cases.iter().map(|case| format!("{}@{}", case.workload, case.threads)).collect()
     }
 
@@ -99,7 +122,7 @@ mod tests {
 
     #[test]
     fn an_unknown_workload_gets_the_list() {
-        let error = cases(&workloads(), &["jsn".to_owned()], 2).unwrap_err().to_string();
+        let error = cases(&workloads(), &["jsn".to_owned()], Reach::Full, 2).unwrap_err().to_string();
         assert!(error.contains("\"jsn\"") && error.contains("json, box_pair"), "{error}");
     }
 

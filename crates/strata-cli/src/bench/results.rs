@@ -11,7 +11,7 @@ use super::machine::Machine;
 use super::metric::Metric;
 use super::plan::{Case, Effort};
 use super::sample::{Kind, Sample, Workload};
-use super::statistics::Summary;
+use strata_harness::statistics::Summary;
 
 /// Raised when old files can no longer be read.
 const FORMAT: u32 = 1;

@@ -32,6 +32,9 @@ fn command(program: &Program) -> Command {
     if let Some(library) = &program.preload {
         command.env("LD_PRELOAD", library);
     }
+    if let Some(variant) = program.variant {
+        command.env(variant.variable, variant.value);
+    }
     command
 }
 
@@ -73,8 +76,8 @@ mod tests {
     #[test]
     fn a_library_is_preloaded_into_its_program_only() {
         let preload = Some("/lib/libtcmalloc_minimal.so.4".into());
-        let [with, without] =
-            [preload, None].map(|preload| command(&Program { path: "/bin/true".into(), preload }));
+        let [with, without] = [preload, None]
+            .map(|preload| command(&Program { path: "/bin/true".into(), preload, variant: None }));
         let (name, value) = with.get_envs().next().unwrap();
         assert_eq!((name, value), ("LD_PRELOAD".as_ref(), Some("/lib/libtcmalloc_minimal.so.4".as_ref())));
         assert_eq!(without.get_envs().count(), 0);

@@ -1,13 +1,13 @@
-//! Runs everything interleaved: round after round, in each round every case, for each case every allocator.
+//! Runs every case on every allocator, in rounds, and checks that all give the same answers.
 //!
-//! A machine that slows down slows all of them down. The allocator that goes first changes from round to round, so that
-//! none always runs on what another one left in the caches and on the clock frequency that it left behind.
+//! Does not know: how rounds are interleaved (`strata-harness`), how a run is started (`runner`).
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use strata_harness::interrupt;
+use strata_harness::progress::Progress;
+use strata_harness::rounds::{self, Ended};
 
 use super::build::Binaries;
 use super::offers::Offers;
@@ -20,26 +20,17 @@ use super::sample::Kind;
 /// were paid for.
 pub(crate) fn run(results: &mut Results, cases: &[Case], binaries: &Binaries, offers: &Offers) {
     let mut round =
-        Round { results, cases, binaries, offers, checksums: BTreeMap::new(), bar: ProgressBar::hidden() };
+        Round { results, cases, binaries, offers, checksums: BTreeMap::new(), progress: Progress::new(0) };
     let effort = round.results.effort;
-    round.bar = bar(round.runs());
-    let start = Instant::now();
-    let mut last = Duration::ZERO;
-    for number in 0..effort.repetitions {
-        if !fits(effort.budget, start.elapsed(), last) {
-            let done = format!("stopped after {number} of {} rounds to stay in time", effort.repetitions);
-            round.bar.println(done);
-            round.results.effort.repetitions = number;
-            break;
-        }
-        last = round.run(number);
+    round.progress = Progress::new(round.runs());
+    let ended = rounds::run(effort.repetitions, effort.budget, |number| round.run(number));
+    if let Some(text) = ended.told(effort.repetitions) {
+        round.progress.say(&text);
     }
-    round.bar.finish_and_clear();
-}
-
-/// Whether one more round as long as the last still fits into the budget. The first one, after none, always does.
-fn fits(budget: Option<Duration>, elapsed: Duration, last: Duration) -> bool {
-    budget.is_none_or(|budget| last.is_zero() || elapsed + last <= budget)
+    if let Ended::InTime(made) | Ended::Interrupted(made) = ended {
+        round.results.effort.repetitions = made;
+    }
+    round.progress.finish();
 }
 
 struct Round<'a> {
@@ -49,7 +40,7 @@ struct Round<'a> {
     offers: &'a Offers,
     /// The first answer for each case and who gave it.
     checksums: BTreeMap<Case, (u64, String)>,
-    bar: ProgressBar,
+    progress: Progress,
 }
 
 impl Round<'_> {
@@ -73,9 +64,6 @@ impl Round<'_> {
 
     /// How long the next round will take, by what this one did of it.
     fn run(&mut self, number: usize) -> Duration {
-        if !stderr().is_terminal() {
-            eprintln!("round {} of {}", number + 1, self.results.effort.repetitions);
-        }
         let (cases, mut again) = (self.cases, Duration::ZERO);
         for case in cases.iter() {
             let rounds = self.rounds_of(case);
@@ -89,24 +77,27 @@ impl Round<'_> {
     }
 
     fn run_case(&mut self, number: usize, case: &Case) {
-        let mut order = self.takers(case);
-        let first = number % order.len().max(1);
-        order.rotate_left(first);
-        order.iter().for_each(|allocator| self.run_one(number, case, allocator));
+        for allocator in rounds::order(&self.takers(case), number) {
+            if !interrupt::is_wanted() {
+                self.run_one(number, case, &allocator);
+            }
+        }
     }
 
     fn run_one(&mut self, number: usize, case: &Case, allocator: &str) {
         let rounds = self.results.effort.repetitions;
-        let message = format!("round {} of {rounds}: {} on {allocator}", number + 1, case.title());
-        self.bar.set_message(message);
-        if let Err(failure) = self.measure(case, allocator) {
+        self.progress.begin(&format!("round {} of {rounds}: {} on {allocator}", number + 1, case.title()));
+        if let Err(failure) = self.measure(case, allocator)
+            // What ends with us has not failed.
+            && !interrupt::is_wanted()
+        {
             let line = format!("{} on {allocator}: {failure:#}", case.title());
             if !self.results.failures.contains(&line) {
-                self.bar.suspend(|| eprintln!("failed: {line}"));
+                self.progress.say(&format!("failed: {line}"));
                 self.results.failures.push(line);
             }
         }
-        self.bar.inc(1);
+        self.progress.advance();
     }
 
     fn measure(&mut self, case: &Case, allocator: &str) -> anyhow::Result<()> {
@@ -121,34 +112,5 @@ impl Round<'_> {
         }
         self.results.add(case, allocator, sample);
         Ok(())
-    }
-}
-
-fn bar(runs: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}, {eta} left  {wide_msg}");
-    let bar = ProgressBar::new(runs as u64);
-    bar.enable_steady_tick(Duration::from_millis(250));
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn a_round_is_begun_only_if_it_probably_ends_in_time() {
-        assert!(fits(Some(100 * SECOND), 66 * SECOND, 33 * SECOND));
-        assert!(!fits(Some(100 * SECOND), 68 * SECOND, 34 * SECOND));
-    }
-
-    #[test]
-    fn the_first_round_always_runs_and_without_a_budget_all_do() {
-        assert!(fits(Some(SECOND), 5 * SECOND, Duration::ZERO));
-        assert!(fits(None, 5_000 * SECOND, 4 * SECOND));
     }
 }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use strata_harness::{interrupt, targets};
 
 use crate::bench::machine::Machine;
 use crate::bench::offers::Offers;
-use crate::bench::plan::{self, Effort};
+use crate::bench::plan::{self, Effort, Reach};
 use crate::bench::results::Results;
 use crate::bench::workspace::Workspace;
 use crate::bench::{best_peer, build, compare, noise, pages, report, schedule, tables};
@@ -17,15 +18,17 @@ use crate::bench::{best_peer, build, compare, noise, pages, report, schedule, ta
 ///
 /// Builds one binary for each allocator, runs them in turns, and prints medians of time, processor time, peak memory and
 /// page faults with ratios to mimalloc.
+///
+/// Without options it gives a first table in minutes. Ctrl-C ends the measuring: what was measured until then is shown.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Less work and fewer repetitions: under two minutes once everything is built
+    /// Everything: more work, more rounds, all workloads; a quarter of an hour or more
     #[arg(long)]
-    quick: bool,
+    full: bool,
     /// Only these workloads, separated by commas
     #[arg(long, value_name = "WORKLOADS", value_delimiter = ',')]
     only: Vec<String>,
-    /// These allocators instead of strata, mimalloc, system and gil; `all` for every one (needs g++ and make)
+    /// These allocators instead of strata, mimalloc and system (and gil with --full); `all` for every one (needs g++ and make)
     #[arg(long, value_name = "ALLOCATORS", value_delimiter = ',')]
     allocators: Vec<String>,
     /// How many times each is run
@@ -47,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PAGE")]
     update: Vec<PathBuf>,
     /// Run nothing: show what an earlier --json wrote to FILE
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "only", "allocators", "repetitions", "scale", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "only", "allocators", "repetitions", "scale", "json"])]
     from: Option<PathBuf>,
     /// The Strata checkout to build from
     #[arg(long, value_name = "DIR")]
@@ -55,13 +58,28 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    fn reach(&self) -> Reach {
+        if self.full { Reach::Full } else { Reach::First }
+    }
+
     fn effort(&self) -> Effort {
-        let mut effort = if self.quick { Effort::QUICK } else { Effort::FULL };
+        // What is named outright is measured as a whole.
+        let mut effort = if self.full || !self.only.is_empty() { Effort::FULL } else { Effort::FIRST };
         if let Some(repetitions) = self.repetitions {
             effort.repetitions = repetitions as usize;
+            if !self.only.is_empty() {
+                effort.stories = effort.repetitions;
+            }
         }
         effort.scale = self.scale.unwrap_or(effort.scale);
         effort
+    }
+
+    /// Whether everything can be written that is asked for.
+    fn check_targets(&self) -> Result<()> {
+        self.json.as_deref().map_or(Ok(()), targets::file)?;
+        self.report.as_deref().map_or(Ok(()), targets::folder)?;
+        self.update.iter().try_for_each(|page| pages::check(page))
     }
 }
 
@@ -74,16 +92,17 @@ fn positive(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    // Before anything takes time: can the old results be read at all?
+    // Before anything takes time: can the old results be read, and the new ones be written?
+    arguments.check_targets()?;
     let old = arguments.compare.as_deref().map(Results::read).transpose()?;
     let results = match &arguments.from {
         Some(path) => Results::read(path)?,
         None => measure(arguments)?,
     };
+    print(&results);
     if let Some(path) = &arguments.json {
         results.write(path)?;
     }
-    print(&results);
     if let Some(old) = old {
         println!("\n{}", compare::report(&old, &results));
     }
@@ -95,22 +114,30 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         println!("\n{}: {} tables written: {}", page.display(), replaced.len(), replaced.join(", "));
     }
     if results.failures.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        if arguments.from.is_none() && arguments.only.is_empty() && !arguments.full {
+            println!(
+                "\nEverything: `strata bench --full`. More peers: `--allocators all`. Plots: `--report DIR`."
+            );
+        }
+        return Ok(if interrupt::is_wanted() { ExitCode::from(130) } else { ExitCode::SUCCESS });
     }
     bail!("{} of the runs failed:\n  {}", results.failures.len(), results.failures.join("\n  "))
 }
 
 fn measure(arguments: &Arguments) -> Result<Results> {
     let workspace = Workspace::open(arguments.workspace.as_deref())?;
-    let allocators = workspace.choose(&arguments.allocators)?;
+    let allocators = workspace.choose(&arguments.allocators, arguments.reach())?;
+    workspace.check_workloads(&arguments.only)?;
     let binaries = build::build(&workspace, &allocators)?;
     let machine = Machine::read();
     println!("{machine}\n");
     let offers = Offers::ask(&binaries)?;
     let workloads = offers.workloads();
-    let cases = plan::cases(&workloads, &arguments.only, machine.cores)?;
+    let cases = plan::cases(&workloads, &arguments.only, arguments.reach(), machine.cores)?;
     let names = allocators.into_iter().map(|allocator| allocator.name).collect();
     let mut results = Results::new(machine, arguments.effort(), workloads, names);
+    // From here on there is something to show.
+    interrupt::listen().context("listening for Ctrl-C")?;
     schedule::run(&mut results, &cases, &binaries, &offers);
     Ok(results)
 }
@@ -152,16 +179,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_outright_goes_before_quick() {
-        let effort = parsed("--quick --repetitions 7").unwrap().effort();
-        assert_eq!((effort.repetitions, effort.scale), (7, Effort::QUICK.scale));
-        assert_eq!(parsed("").unwrap().effort(), Effort::FULL);
+    fn what_is_said_outright_goes_before_what_a_first_table_has() {
+        let effort = parsed("--repetitions 7").unwrap().effort();
+        assert_eq!((effort.repetitions, effort.scale), (7, Effort::FIRST.scale));
+        assert_eq!(parsed("--full").unwrap().effort(), Effort::FULL);
+        let named = parsed("--only order_service --repetitions 20").unwrap().effort();
+        assert_eq!((named.stories, named.scale), (20, Effort::FULL.scale));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_before_anything_is_built() {
+        for wish in ["--json /proc/no/file", "--report /proc/no", "--update /proc/self/status"] {
+            assert!(execute(&parsed(wish).unwrap()).is_err(), "{wish}");
+        }
     }
 
     #[test]
     fn old_results_are_shown_and_nothing_is_run_beside() {
         assert!(parsed("--from old.json --report out --update page.md").is_ok());
-        assert!(parsed("--from old.json --quick").is_err());
+        assert!(parsed("--from old.json --full").is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{ROOMY, align, bold, empty, missing, ratio_cell};
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
-use crate::bench::statistics::geometric_mean;
+use strata_harness::statistics::geometric_mean;
 
 pub(crate) fn of(results: &Results, cases: &[Case], metric: Metric) -> Table {
     let mut table = empty(results);

@@ -5,7 +5,7 @@ use comfy_table::{Cell, Table};
 use super::{ROOMY, align, empty};
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
-use crate::bench::results::Results;
+use crate::bench::results::{Results, Series};
 use crate::bench::sample::{Moment, Sample};
 
 /// A multiple of less tells of the program's own code.
@@ -20,14 +20,44 @@ pub(crate) fn of(results: &Results, case: &Case) -> Table {
     for (index, phase) in phases.iter().enumerate() {
         let name = format!("{}, {} held", phase.phase, held(phase));
         let cells = results.allocators.iter().map(|allocator| {
-            let resident = results.series(case, allocator).and_then(|series| {
+            let series = results.series(case, allocator);
+            let resident = series.and_then(|series| {
                 series.median_of(|sample| moment(sample, index).map(|moment| moment.resident_bytes))
             });
-            Cell::new(resident.map_or_else(|| "–".to_owned(), |bytes| cell(results, bytes, phase)))
+            let shown = resident.map(|bytes| cell(results, bytes, phase) + &worst(series, index));
+            Cell::new(shown.unwrap_or_else(|| "–".to_owned()))
         });
         table.add_row(std::iter::once(Cell::new(name)).chain(cells));
     }
+    if let Some(row) = processor_time(results, case) {
+        table.add_row(row);
+    }
     align(table)
+}
+
+/// The most of several runs: a bound has to hold in each.
+fn worst(series: Option<&Series>, index: usize) -> String {
+    let Some(series) = series.filter(|series| series.samples.len() > 1) else { return String::new() };
+    let resident = series.samples.iter().filter_map(|sample| moment(sample, index));
+    let most = resident.map(|moment| moment.resident_bytes).max().unwrap_or_default();
+    format!(" (≤ {})", Metric::PeakMemory.format(most as f64))
+}
+
+/// What an operation took of all processors, where the story counts some.
+fn processor_time(results: &Results, case: &Case) -> Option<Vec<Cell>> {
+    let of = |allocator: &String| {
+        results.series(case, allocator)?.median_of(|sample| {
+            let nanoseconds = (sample.user_ns + sample.system_ns).checked_div(sample.operations)?;
+            Some(nanoseconds)
+        })
+    };
+    let times: Vec<Option<f64>> = results.allocators.iter().map(of).collect();
+    times.iter().any(Option::is_some).then(|| {
+        let cells = times.iter().map(|time| {
+            Cell::new(time.map_or_else(|| "–".to_owned(), |time| format!("{:.1} µs", time / 1000.0)))
+        });
+        std::iter::once(Cell::new("processor time an operation")).chain(cells).collect()
+    })
 }
 
 fn held(phase: &Moment) -> String {
