@@ -46,3 +46,8 @@ fn answer(request: Request, subject: Subject) -> Result<String, String> {
     };
     line.map_err(|error| format!("cannot write the answer as JSON: {error}"))
 }
+
+/// The programs of a chapter of the book, which compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/six-steps.md")]
+pub struct SixSteps;

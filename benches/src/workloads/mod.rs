@@ -26,6 +26,7 @@ mod log_scan;
 mod lru_cache;
 mod many_threads;
 mod memory_story;
+mod order_service;
 mod pipeline;
 mod rayon_sort;
 mod replace;
@@ -159,6 +160,7 @@ pub static ALL: &[Workload] = &[
     transfer::ALL_TO_ALL,
     latency::WORKLOAD,
     memory_story::WORKLOAD,
+    order_service::WORKLOAD,
     many_threads::SLEEPING,
     many_threads::TURNS,
     many_threads::SIZES_ONCE,
