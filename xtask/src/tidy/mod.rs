@@ -8,7 +8,9 @@
 mod arrows;
 mod atomics;
 mod casts;
+mod facts;
 mod file_shape;
+mod links;
 mod local_paths;
 mod options;
 mod pairing;
@@ -62,6 +64,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("options are in the book", options::check),
     ("rooms know what they are drawn to know", walls::check),
     ("no path of one machine", local_paths::check),
+    ("links lead somewhere", links::check),
+    ("numbers in pages are those of the source", facts::check),
 ];
 
 /// Every breach in the workspace at `root`.

@@ -2,7 +2,8 @@
 
 use super::Finding;
 use crate::mutants::sites;
-use crate::table::{Row, marked};
+use crate::source::{Source, line_of};
+use crate::table::{Row, marked, pattern};
 use crate::workspace::Tree;
 
 const PAGE: &str = "docs/protocols.md";
@@ -23,6 +24,30 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     };
     let mut findings: Vec<_> = rows.iter().flat_map(|row| incomplete(tree, row)).collect();
     findings.extend(orphans(tree, &rows));
+    findings.extend(tree.rust_below(&["crates/"]).flat_map(|file| misnumbered(file, &rows)));
+    findings
+}
+
+/// Comments that number protocols otherwise than the table, or name one of which the file is no source.
+fn misnumbered(file: &Source, rows: &[Row]) -> Vec<Finding> {
+    let comments = file.comments();
+    let numbers = pattern(r"\b[Pp]rotocols? (\d+)|\((P\d+(?:, P\d+)*)\)");
+    let mut findings = Vec::new();
+    for hit in numbers.captures_iter(&comments) {
+        let line = line_of(&comments, hit.get_match().start());
+        if let Some(number) = hit.get(1) {
+            let message =
+                format!("`protocol {}`: say it as {PAGE} numbers it, such as (P9)", number.as_str());
+            findings.push(Finding::new(&file.path, line, message));
+        }
+        for number in hit.get(2).into_iter().flat_map(|numbers| numbers.as_str().split(", ")) {
+            let is_source = |row: &Row| row.cells[0] == number && row.names(SOURCE).contains(&file.path);
+            if !rows.iter().any(is_source) {
+                let message = format!("({number}): {PAGE} does not name this file as its source");
+                findings.push(Finding::new(&file.path, line, message));
+            }
+        }
+    }
     findings
 }
 
@@ -89,6 +114,18 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:#?}");
         assert!(found[0].starts_with("docs/protocols.md:4: protocol 1: `crates/strata-core/src/b.rs`"));
         assert_eq!(messages("| 2 | b | — | — | — |", &[]).len(), 3);
+    }
+
+    #[test]
+    fn a_comment_that_numbers_otherwise_or_claims_another_file_is_found() {
+        let row = "| P1 | a | `crates/strata-core/src/a.rs` | `loom-tests/tests/p1_a.rs` | `a_relaxed` |";
+        let with = |comment: &str| {
+            let file = ("crates/strata-core/src/a.rs", format!("//! {comment}\n{}", SITE.1));
+            messages(row, &[(file.0, &file.1), MODEL_FILE])
+        };
+        assert!(with("Frees (P1).").is_empty());
+        assert!(with("Frees (protocol 1).")[0].contains("say it as docs/protocols.md numbers it"));
+        assert!(with("Frees (P1, P2).")[0].contains("(P2)"));
     }
 
     #[test]
