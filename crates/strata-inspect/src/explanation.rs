@@ -2,7 +2,7 @@
 //!
 //! Does not know: how anything is found out.
 
-use crate::bytes::{Bytes, Wide};
+use crate::bytes::{Bytes, Short, Wide};
 use crate::causes::{Cause, CauseName, Facts};
 use crate::footprint::{ClassFootprint, Footprint};
 use crate::json::Object;
@@ -33,8 +33,7 @@ impl Facts<'_> {
         out.write_char('[')?;
         for (index, line) in Line::ALL.into_iter().enumerate() {
             out.write_str(if index == 0 { "" } else { "," })?;
-            let name = format_args!("{}", line.name());
-            write_line(out, name, self.waterfall.bytes(line), line.parent().map(Line::name))?;
+            write_line(out, line.name(), self.waterfall.bytes(line), line.parent().map(Line::name))?;
             if line == Line::FreeBlocks {
                 self.write_free_classes(out)?;
             }
@@ -49,8 +48,8 @@ impl Facts<'_> {
             let bytes = of_class.free.min(left);
             left -= bytes;
             out.write_char(',')?;
-            let name = format_args!("free-blocks-{}", class.block_bytes());
-            write_line(out, name, bytes, Some(Line::FreeBlocks.name()))?;
+            let name = Short::of(format_args!("free-blocks-{}", class.block_bytes()));
+            write_line(out, name.as_str(), bytes, Some(Line::FreeBlocks.name()))?;
         }
         Ok(())
     }
@@ -74,7 +73,7 @@ fn classes(footprint: &Footprint) -> impl Iterator<Item = (SizeClass, &ClassFoot
 
 fn write_line(
     out: &mut impl Write,
-    name: fmt::Arguments<'_>,
+    name: &str,
     bytes: u64,
     parent: Option<&str>,
 ) -> fmt::Result {
@@ -120,8 +119,8 @@ impl Facts<'_> {
         if bytes == 0 && line.parent().is_some() {
             return Ok(());
         }
-        let title = format_args!("{:indent$}{}", "", line.title(), indent = 2 * line.depth());
-        row(f, Wide::of(title), bytes, self.waterfall.rss_bytes())?;
+        let title = Wide::of(format_args!("{:indent$}{}", "", line.title(), indent = 2 * line.depth()));
+        row(f, title, bytes, self.waterfall.rss_bytes())?;
         if line == Line::FreeBlocks { self.write_worst(f) } else { Ok(()) }
     }
 
@@ -129,14 +128,14 @@ impl Facts<'_> {
         let worst = crate::footprint::worst_classes(self.footprint);
         let told = worst.iter().flatten().filter(|(_, of_class)| of_class.free >= 64 << 10);
         for (class, of_class) in told {
-            let title = format_args!(
+            let title = Wide::of(format_args!(
                 "      {} B: {} of {} pools kept by {} blocks",
                 class.block_bytes(),
                 of_class.pinned_pools,
                 of_class.pools,
                 of_class.pinning_blocks
-            );
-            row(f, Wide::of(title), of_class.free, self.waterfall.rss_bytes())?;
+            ));
+            row(f, title, of_class.free, self.waterfall.rss_bytes())?;
         }
         Ok(())
     }
