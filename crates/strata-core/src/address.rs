@@ -41,12 +41,6 @@ impl UserPtr {
         Self(address)
     }
 
-    /// Whether it lies in the pool that starts at `base` (an address, or 0 for none): three instructions, no memory.
-    #[inline(always)]
-    pub fn is_in_pool_at(self, base: usize) -> bool {
-        (self.0.addr().get() ^ base) < POOL_BYTES
-    }
-
     /// The index of the pool within its arena; `None` for 0, which no block has (see the drawing).
     #[inline(always)]
     pub fn pool_index(self) -> Option<PoolIndex> {
@@ -278,9 +272,6 @@ mod tests {
         let pointer = at(0x7f00_0040_0000 + 5 * POOL_BYTES + 48);
         assert_eq!(pointer.arena().as_non_null().addr().get(), 0x7f00_0040_0000);
         assert_eq!(pointer.pool_index().unwrap().get(), 5);
-        assert!(pointer.is_in_pool_at(0x7f00_0040_0000 + 5 * POOL_BYTES));
-        assert!(!pointer.is_in_pool_at(0x7f00_0040_0000 + 6 * POOL_BYTES));
-        assert!(!pointer.is_in_pool_at(0));
     }
 
     #[test]

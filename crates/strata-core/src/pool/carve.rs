@@ -46,12 +46,6 @@ impl OwnedPool {
         self.carved.set(to);
         self.live.set(self.live.get() + (to - from));
     }
-
-    /// Whether blocks are left to carve that never were.
-    #[inline]
-    pub fn can_carve(&self, class: SizeClass) -> bool {
-        self.carved.get() < Pool::capacity(class)
-    }
 }
 
 impl Pool {
