@@ -71,12 +71,7 @@ fn classes(footprint: &Footprint) -> impl Iterator<Item = (SizeClass, &ClassFoot
     SizeClass::all().zip(&footprint.classes)
 }
 
-fn write_line(
-    out: &mut impl Write,
-    name: &str,
-    bytes: u64,
-    parent: Option<&str>,
-) -> fmt::Result {
+fn write_line(out: &mut impl Write, name: &str, bytes: u64, parent: Option<&str>) -> fmt::Result {
     let mut object = Object::begin(out)?;
     object.text("name", name)?;
     object.plain("bytes", bytes)?;
