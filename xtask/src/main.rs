@@ -6,6 +6,7 @@ mod instructions;
 mod loom;
 mod mutants;
 mod process;
+mod public_api;
 mod source;
 mod table;
 mod test;
@@ -39,6 +40,10 @@ enum Chore {
     Instructions,
     /// Tests on a simulated system: calls fail; near a limit; several nodes; huge pages.
     Simulated,
+    /// The public interface of `stratalloc` against the lists in docs/public-api.
+    PublicApi(public_api::Arguments),
+    /// The oldest Rust that the manifests promise, if it is installed.
+    OldestRust,
     /// Atomic exchanges of frees and refills.
     Exchanges,
     /// Real programs on Strata and on its peers (needs Debian's packages): `cargo xtask programs --help`.
@@ -72,6 +77,8 @@ fn run() -> anyhow::Result<()> {
         Chore::Tsan(arguments) => tsan::run(&root, &arguments),
         Chore::Instructions => instructions::run(&root),
         Chore::Simulated => test::simulated(&root),
+        Chore::PublicApi(arguments) => public_api::run(&root, &arguments),
+        Chore::OldestRust => test::oldest_rust(&root),
         Chore::Exchanges => test::exchanges(&root),
         Chore::Programs { arguments } => process::succeed(
             process::cargo(&root)

@@ -5,9 +5,10 @@
 //! Does not know: what the steps check.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process::{cargo, heading, succeed};
 use crate::{instructions, loom, tidy};
@@ -22,6 +23,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tests (optimised, debug assertions on)", tests),
     ("a simulated system: calls fail; near a limit; several nodes; huge pages", simulated),
     ("features: std, serde", features),
+    ("the oldest Rust that is promised", oldest_rust),
     ("exchanges of frees and refills", exchanges),
     ("models, the short set", models),
     ("instructions of the hot paths", instructions::run_if_possible),
@@ -100,6 +102,30 @@ fn features(root: &Path) -> Result<()> {
     command.args(["test", "--package", "stratalloc", "--profile", "checked", "--features", "std,serde"]);
     succeed(command.args(["--test=watch_panic", "--test=serialized"]))
 }
+
+/// What ships compiles with the version that `rust-version` in `Cargo.toml` names, where rustup has it.
+pub(crate) fn oldest_rust(root: &Path) -> Result<()> {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("reading Cargo.toml")?;
+    let manifest: toml::Table = manifest.parse().context("Cargo.toml")?;
+    let version = manifest["workspace"]["package"]["rust-version"].as_str().context("no rust-version")?;
+    let toolchain = format!("+{version}");
+    let probe =
+        Command::new("rustc").arg(&toolchain).arg("--version").env_remove("RUSTUP_TOOLCHAIN").output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no Rust {version} here (`rustup toolchain install {version} --profile minimal`)");
+        return Ok(());
+    }
+    let mut command = Command::new("cargo");
+    command.arg(&toolchain).current_dir(root);
+    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
+        command.env_remove(variable);
+    }
+    command.args(["check", "--quiet"]).args(SHIPPED.iter().flat_map(|package| ["--package", package]));
+    succeed(command.env("CARGO_TARGET_DIR", root.join("target/oldest")))
+}
+
+/// What goes to the registry and into programs; tools are for those who have a newer one.
+const SHIPPED: [&str; 2] = ["stratalloc", "strata-gil"];
 
 /// Every atomic read-modify-write is counted, in a build of its own.
 pub(crate) fn exchanges(root: &Path) -> Result<()> {
