@@ -39,16 +39,16 @@ impl PymallocStats {
         line(out, "# arenas reclaimed", self.arenas_reclaimed)?;
         line(out, "# arenas highwater mark", self.arenas_highest)?;
         line(out, "# arenas allocated current", self.arenas_current)?;
-        let label = format_args!("{} arenas * {} bytes/arena", self.arenas_current, self.arena_bytes);
-        line(out, label, self.mapped_bytes())?;
+        let Self { arenas_current: arenas, arena_bytes: bytes, .. } = self;
+        line(out, format_args!("{arenas} arenas * {bytes} bytes/arena"), self.mapped_bytes())?;
         writeln!(out)
     }
 
     fn write_bytes(&self, out: &mut impl Write) -> fmt::Result {
         line(out, "# bytes in allocated blocks", self.allocated_bytes())?;
         line(out, "# bytes in available blocks", self.available_bytes())?;
-        let label = format_args!("{} unused pools * {} bytes", self.unused_pool_count, self.pool_bytes);
-        line(out, label, self.unused_pool_bytes())?;
+        let Self { unused_pool_count: pools, pool_bytes: bytes, .. } = self;
+        line(out, format_args!("{pools} unused pools * {bytes} bytes"), self.unused_pool_bytes())?;
         line(out, "# bytes lost to pool headers", self.header_bytes)?;
         line(out, "# bytes lost to quantization", self.quantization_bytes)?;
         line(out, "# bytes lost to arena alignment", self.alignment_bytes)?;
