@@ -34,6 +34,7 @@ mod stats;
 mod thp;
 mod tuning;
 mod windowed;
+mod without;
 
 pub use fork_gate::{ForkGate, Inside, Presence, StrangerInside};
 pub use huge::block::Resized;

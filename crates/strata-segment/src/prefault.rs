@@ -11,6 +11,7 @@ use crate::purge::policy::Policy;
 use crate::segments::advised::FIT_ARENAS;
 use crate::segments::segment::Segment;
 use crate::thp::knowledge::ThpPolicy;
+use crate::without::PREFAULT;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::pool::Pool;
 use strata_os::{machine, memory};
@@ -38,7 +39,8 @@ impl Prefault<'_> {
     fn may_take(&self, pool: &Pool) -> bool {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
-        FIT_ARENAS
+        PREFAULT
+            && FIT_ARENAS
             && POOL_BYTES / machine::page_size() >= LEAST_PAGES
             && !segment.is_advised(arena)
             && !segment.is_pinned()

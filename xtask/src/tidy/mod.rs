@@ -15,6 +15,7 @@ mod local_paths;
 mod options;
 mod pairing;
 mod protocols;
+mod switches;
 mod walls;
 mod words;
 
@@ -63,6 +64,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("protocols have source, model and mutant", protocols::check),
     ("options are in the book", options::check),
     ("rooms know what they are drawn to know", walls::check),
+    ("heuristics that can be compiled out are in the book", switches::check),
     ("no path of one machine", local_paths::check),
     ("links lead somewhere", links::check),
     ("numbers in pages are those of the source", facts::check),

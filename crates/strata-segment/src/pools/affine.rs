@@ -20,17 +20,21 @@ use super::release::publish;
 use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::Segment;
+use crate::without::AFFINE_REUSE;
 use strata_core::arena;
 use strata_core::pool::RemoteState;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{AFFINE_CLAIMS, AFFINE_PUTS_BACK};
 
 /// Whether what is given back is offered. In models only where one asks for it: all others would have too many executions.
-pub(crate) const FREED_ARE_OFFERED: bool = !cfg!(strata_loom);
+pub(crate) const FREED_ARE_OFFERED: bool = AFFINE_REUSE && !cfg!(strata_loom);
 
 impl Pools<'_> {
     /// Claims a pool that served `class` last, and still has its memory.
     pub(crate) fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
+        if !AFFINE_REUSE {
+            return None;
+        }
         let run = self.segments.find(Kind::Abandoned(class), |segment| segment.claim_affine(class))?;
         self.policy.claimed(1, run.dirty.count_ones());
         Some(run)

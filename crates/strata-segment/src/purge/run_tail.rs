@@ -19,6 +19,7 @@ use super::Purge;
 use super::decommit::pages_over;
 use crate::pools::claim::ClaimedRun;
 use crate::segments::segment::{Segment, pool_index};
+use crate::without::RUN_TAIL;
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::{Pool, SUBPAGE_BYTES, SUBPAGES};
 use strata_os::{clock, machine};
@@ -40,7 +41,7 @@ impl Purge<'_> {
         let (start, last) = (run.first.index().get() as u32, 1 << (pools - 1));
         let used = bytes - (pools as usize - 1) * POOL_BYTES;
         let is_clean = run.dirty & last == 0;
-        if segment.is_pinned() || POOL_BYTES - used < bytes / WORTH_PART {
+        if !RUN_TAIL || segment.is_pinned() || POOL_BYTES - used < bytes / WORTH_PART {
             return self.note_missed(segment.fill_holes(arena, run.dirty << start));
         }
         let filled = segment.fill_holes(arena, (run.dirty & !last) << start);

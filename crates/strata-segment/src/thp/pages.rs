@@ -23,6 +23,7 @@ use crate::segments::segment::Segment;
 use crate::thp::evidence;
 use crate::thp::growth::{self, GROWTH_BYTES, HEAVY_BYTES, LIGHT_BYTES};
 use crate::tuning::HugePageChoice;
+use crate::without::THP;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::Pool;
@@ -213,7 +214,7 @@ impl Thp<'_> {
         // Relaxed: a number that stands alone.
         let choice = HugePageChoice::of(self.tuning.huge_pages.load(Relaxed));
         let wanted = match choice {
-            HugePageChoice::Auto => pays() && !self.knowledge.is_slow(clock::milliseconds()),
+            HugePageChoice::Auto => THP && pays() && !self.knowledge.is_slow(clock::milliseconds()),
             HugePageChoice::Never => false,
             HugePageChoice::Always => true,
         };

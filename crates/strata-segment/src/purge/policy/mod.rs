@@ -21,6 +21,7 @@ pub(crate) mod reclaim;
 pub(crate) mod refaults;
 
 use crate::counters::Footprint;
+use crate::without::{CROSS_RECLAIM, HUGE_LIMIT, PEAK, REFAULTS};
 use huge_limit::HugeLimit;
 use peak::Peak;
 use pressure::Pressure;
@@ -90,7 +91,7 @@ impl Policy {
 
     /// Subpages that had no memory were taken.
     pub(crate) fn took(&self, subpages: u32) {
-        if subpages != 0 {
+        if PEAK && subpages != 0 {
             self.peak.grow(subpages.into());
         }
     }
@@ -113,19 +114,20 @@ impl Policy {
     /// Which free memory is to go by the pass that begins at `now`, where pools hold that much.
     pub(crate) fn on_pass(&self, pools: Footprint, now: u64) -> Scope {
         match self.refaults.advice(pools, now) {
-            Advice::Purge => Scope::Idle,
-            Advice::Keep => Scope::Nothing,
+            Advice::Keep if REFAULTS => Scope::Nothing,
+            Advice::Purge | Advice::Keep => Scope::Idle,
         }
     }
 
     /// How many of so many free bytes may go for what is taken, in a program that holds so many.
     pub(crate) fn on_growth(&self, free: u64, held: u64) -> u64 {
-        if self.refaults.is_backing_off() { 0 } else { self.reclaim.allowance(free, held) }
+        let is_backing_off = REFAULTS && self.refaults.is_backing_off();
+        if !CROSS_RECLAIM || is_backing_off { 0 } else { self.reclaim.allowance(free, held) }
     }
 
     /// How many bytes of freed huge blocks are worth keeping while so many live, as seen at `now`.
     pub(crate) fn huge_limit(&self, live: u64, now: u64) -> u64 {
-        self.huge_limit.pays(live, now)
+        if HUGE_LIMIT { self.huge_limit.pays(live, now) } else { u64::MAX }
     }
 
     /// Whether a thread is worth it that gives back what lies free, where huge blocks left that much, and so much is committed.
