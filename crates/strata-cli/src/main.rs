@@ -22,9 +22,11 @@ struct Cli {
 enum Command {
     Bench(commands::bench::Arguments),
     Core(commands::core::Arguments),
+    Diff(commands::snapshot::DiffArguments),
     Explain(commands::explain::Arguments),
     Profile(commands::profile::Arguments),
     Run(commands::run::Arguments),
+    Snapshot(commands::snapshot::Arguments),
     Stats(commands::stats::Arguments),
 }
 
@@ -32,9 +34,11 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bench(arguments) => commands::bench::execute(&arguments),
         Command::Core(arguments) => commands::core::execute(&arguments),
+        Command::Diff(arguments) => commands::snapshot::execute_diff(&arguments),
         Command::Explain(arguments) => commands::explain::execute(&arguments),
         Command::Profile(arguments) => commands::profile::execute(&arguments),
         Command::Run(arguments) => commands::run::execute(&arguments),
+        Command::Snapshot(arguments) => commands::snapshot::execute(&arguments),
         Command::Stats(arguments) => commands::stats::execute(&arguments),
     };
     result.unwrap_or_else(|error| {

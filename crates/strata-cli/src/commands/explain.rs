@@ -76,7 +76,8 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn look(process: &Process) -> Result<Moment> {
+/// A process at this moment.
+pub(crate) fn look(process: &Process) -> Result<Moment> {
     let moment = Moment::of(process, &process.heaps()?);
     moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))
 }

@@ -5,4 +5,5 @@ pub(crate) mod core;
 pub(crate) mod explain;
 pub(crate) mod profile;
 pub(crate) mod run;
+pub(crate) mod snapshot;
 pub(crate) mod stats;

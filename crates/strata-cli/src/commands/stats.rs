@@ -37,20 +37,21 @@ pub(crate) struct Arguments {
 }
 
 /// One allocator at one moment.
-struct Moment {
+pub(super) struct Moment {
     address: u64,
     stats: Stats,
     threads: Vec<ThreadStats>,
 }
 
 impl Moment {
-    fn of(heap: &Heap<'_, Process>) -> Self {
+    pub(super) fn of(heap: &Heap<'_, Process>) -> Self {
         let mut threads = Vec::new();
         let stats = heap.stats_and_threads(&mut |thread| threads.push(thread));
         Self { address: heap.address(), stats, threads }
     }
 
-    fn json(&self, pid: u32) -> Result<String> {
+    /// As one line of JSON.
+    pub(super) fn json(&self, pid: u32) -> Result<String> {
         let mut text = format!("{{\"pid\":{pid},\"address\":\"{:#x}\",\"stats\":", self.address);
         self.stats.write_json(&mut text)?;
         text.push_str(",\"threads\":[");

@@ -5,3 +5,4 @@ pub(crate) mod moment;
 pub(crate) mod pagemap;
 pub(crate) mod process;
 pub(crate) mod refusal;
+pub(crate) mod snapshot;

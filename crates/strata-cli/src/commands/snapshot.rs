@@ -1,0 +1,59 @@
+//! `strata snapshot` and `strata diff`: what a running process holds, kept in a file, and what changed between two of them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{explain, stats};
+use crate::inspect::process::Process;
+use crate::inspect::snapshot::{Snapshot, VERSION, difference};
+
+/// Keep what a running process holds in a file, for `strata diff`
+///
+/// The file is JSON: what `strata explain --json` and `strata stats --json` print. The process is neither stopped nor changed.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The process
+    pid: u32,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Runs `strata snapshot`.
+pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
+    let process = Process::open(arguments.pid)?;
+    let explanation = explain::json(&explain::look(&process)?, None, process.pid())?;
+    let heaps: Vec<String> = process
+        .heaps()?
+        .iter()
+        .map(|heap| stats::Moment::of(heap).json(process.pid()))
+        .collect::<Result<_>>()?;
+    let name = serde_json::to_string(&process.name())?;
+    let (taken, heaps) = (Timestamp::now().as_millisecond(), heaps.join(","));
+    let text = format!(
+        "{{\"strata_snapshot\":{VERSION},\"taken_ms\":{taken},\"name\":{name},\"explanation\":{explanation},\"heaps\":[{heaps}]}}\n"
+    );
+    let path = &arguments.output;
+    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Say what changed between two snapshots, by layer, size class and thread
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The earlier snapshot
+    before: PathBuf,
+    /// The later one
+    after: PathBuf,
+}
+
+/// Runs `strata diff`.
+pub(crate) fn execute_diff(arguments: &DiffArguments) -> Result<ExitCode> {
+    let (before, after) = (Snapshot::read(&arguments.before)?, Snapshot::read(&arguments.after)?);
+    println!("{}", difference(&before, &after));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,202 @@
+//! What a process held at one moment, read from a file, and what changed between two.
+//!
+//! Does not know: how it was found out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use strata_inspect::{Bytes, Line};
+
+/// The version of the file.
+pub(crate) const VERSION: u32 = 1;
+
+/// Rows of each table.
+const ROWS: usize = 15;
+
+/// The file, as far as differences are told.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Snapshot {
+    taken_ms: i64,
+    name: String,
+    explanation: Explanation,
+    heaps: Vec<Heap>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Explanation {
+    pid: u32,
+    rss_bytes: u64,
+    lines: Vec<LineBytes>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LineBytes {
+    name: String,
+    bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Heap {
+    stats: Stats,
+    threads: Vec<Thread>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Stats {
+    classes: Vec<Class>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Class {
+    block_bytes: u64,
+    live_blocks: u64,
+    free_blocks: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Thread {
+    thread: u32,
+    ready_bytes: u64,
+}
+
+impl Snapshot {
+    /// Reads a file that `strata snapshot` wrote.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let place = path.display();
+        let bytes = std::fs::read(path).with_context(|| format!("reading {place}"))?;
+        Self::parse(&bytes).with_context(|| format!("reading {place}"))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self> {
+        let value: Value = match serde_json::from_slice(bytes) {
+            Ok(value) => value,
+            Err(error) if error.is_eof() && bytes.starts_with(b"{\"strata_snapshot\"") => {
+                bail!("the snapshot is cut short: take it again")
+            }
+            Err(_) => bail!("it is no snapshot: `strata snapshot PID -o FILE` makes one"),
+        };
+        match value["strata_snapshot"].as_u64() {
+            None => bail!("it is no snapshot: `strata snapshot PID -o FILE` makes one"),
+            Some(version) if version != u64::from(VERSION) => {
+                bail!(
+                    "the snapshot has version {version}, and this command reads {VERSION}: use that of the same release"
+                )
+            }
+            Some(_) => serde_json::from_value(value).context("the snapshot is damaged"),
+        }
+    }
+
+    /// Bytes of something by its name.
+    fn lines(&self) -> BTreeMap<String, u64> {
+        let lines = self.explanation.lines.iter().map(|line| (line.name.clone(), line.bytes));
+        let parts =
+            lines.filter(|(name, _)| Line::ALL.iter().any(|line| line.name() == name && is_part(*line)));
+        parts.chain([("RSS".to_owned(), self.explanation.rss_bytes)]).collect()
+    }
+
+    fn classes(&self, blocks: impl Fn(&Class) -> u64) -> BTreeMap<String, u64> {
+        let mut sums = BTreeMap::new();
+        for class in self.heaps.iter().flat_map(|heap| &heap.stats.classes) {
+            let name = format!("{:>6} B", class.block_bytes);
+            *sums.entry(name).or_default() += blocks(class) * class.block_bytes;
+        }
+        sums
+    }
+
+    fn threads(&self) -> BTreeMap<String, u64> {
+        let threads = self.heaps.iter().flat_map(|heap| &heap.threads);
+        threads.map(|thread| (format!("thread {}", thread.thread), thread.ready_bytes)).collect()
+    }
+}
+
+/// Whether a line has no parts, so that it is told once.
+fn is_part(line: Line) -> bool {
+    Line::ALL.iter().all(|other| other.parent() != Some(line))
+}
+
+/// What changed, by layer, class and thread.
+pub(crate) fn difference(before: &Snapshot, after: &Snapshot) -> String {
+    let seconds = (after.taken_ms - before.taken_ms) as f64 / 1000.0;
+    let mut text = format!("{} ({}), {seconds:.1} s apart", after.name, after.explanation.pid);
+    if before.explanation.pid != after.explanation.pid {
+        text = format!("{} ({}) and {text}", before.name, before.explanation.pid);
+    }
+    let tables = [
+        ("in memory", before.lines(), after.lines()),
+        ("live blocks", before.classes(|class| class.live_blocks), after.classes(|class| class.live_blocks)),
+        ("free blocks", before.classes(|class| class.free_blocks), after.classes(|class| class.free_blocks)),
+        ("ready in threads", before.threads(), after.threads()),
+    ];
+    for (title, before, after) in tables {
+        text.push_str(&table(title, &before, &after));
+    }
+    text
+}
+
+/// The rows that changed most.
+fn table(title: &str, before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> String {
+    let of = |map: &BTreeMap<String, u64>, name: &String| map.get(name).copied().unwrap_or(0);
+    let only_before = before.keys().filter(|name| !after.contains_key(*name));
+    let mut rows: Vec<(&String, u64, u64)> =
+        after.keys().chain(only_before).map(|name| (name, of(before, name), of(after, name))).collect();
+    rows.retain(|(_, before, after)| before != after);
+    rows.sort_by_key(|(_, before, after)| std::cmp::Reverse(before.abs_diff(*after)));
+    if rows.is_empty() {
+        return format!("\n\n{title}: no change");
+    }
+    let mut text = format!("\n\n{title:<22} {:>12} {:>12} {:>13}", "before", "after", "change");
+    for (name, before, after) in rows.iter().take(ROWS) {
+        let sign = if after > before { '+' } else { '-' };
+        let change = format!("{sign}{}", Bytes(before.abs_diff(*after)));
+        text.push_str(&format!("\n  {name:<20} {:>12} {:>12} {change:>13}", Bytes(*before), Bytes(*after)));
+    }
+    if rows.len() > ROWS {
+        text.push_str(&format!("\n  … and {} more", rows.len() - ROWS));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(live: u64, ready: u64) -> Snapshot {
+        let text = format!(
+            r#"{{"strata_snapshot":1,"taken_ms":5000,"name":"p","explanation":{{"pid":7,"rss_bytes":9000,"lines":
+            [{{"name":"strata","bytes":8000,"parent":null}},{{"name":"live-small","bytes":{live},"parent":"live"}}]}},
+            "heaps":[{{"stats":{{"classes":[{{"block_bytes":48,"live_blocks":{live},"free_blocks":2}}]}},
+            "threads":[{{"thread":7,"ready_bytes":{ready}}}]}}]}}"#
+        );
+        Snapshot::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_changed_is_told_and_nothing_else() {
+        let text = difference(&snapshot(100, 64), &snapshot(300, 64));
+        assert!(text.contains("live-small") && text.contains("+200 B"), "{text}");
+        assert!(text.contains("    48 B") && text.contains("+9.3 KiB"), "{text}");
+        assert!(
+            text.contains("ready in threads: no change") && text.contains("free blocks: no change"),
+            "{text}"
+        );
+        assert!(!text.contains("  strata "), "a sum is no line of its own: {text}");
+        assert!(difference(&snapshot(300, 64), &snapshot(100, 0)).contains("-64 B"));
+    }
+
+    #[test]
+    fn foreign_and_damaged_files_give_one_clear_line() {
+        for (text, said) in [
+            (&b"\x7fELF"[..], "it is no snapshot"),
+            (b"{\"version\":1}", "it is no snapshot"),
+            (b"{\"strata_snapshot\":1,\"taken_ms\":5", "cut short"),
+            (b"{\"strata_snapshot\":9}", "has version 9"),
+            (b"{\"strata_snapshot\":1}", "is damaged"),
+        ] {
+            let error = Snapshot::parse(text).unwrap_err();
+            assert!(format!("{error:#}").contains(said), "{error:#}");
+        }
+    }
+}
