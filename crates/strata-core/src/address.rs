@@ -7,8 +7,8 @@
 //!         └─► ArenaHead = header slot 0 (pool 0 is metadata, so no block ever has pool index 0)
 //! ```
 //!
-//! A [`UserPtr`] is what a program handed in: wild until its header slot was read. A [`BlockPtr`]
-//! is tame.
+//! A [`UserPtr`] is what a program handed in: untrusted until its header slot was read. A [`BlockPtr`]
+//! is validated.
 //!
 //! I1  Every arena and every huge mapping starts on an arena boundary with a header table in its first bytes, so the slot
 //!     of any pointer that we handed out may be read. (One exception, a huge pointer that is itself arena-aligned, has pool
@@ -89,7 +89,7 @@ impl UserPtr {
     pub fn arena(self) -> ArenaPtr {
         let base = self.0.as_ptr().map_addr(|address| address & !(ARENA_BYTES - 1));
         // SAFETY: no mapping of ours lies in the first arena of the address space, so the masked address is not 0;
-        // for a wild pointer the value is only ever compared or validated before use.
+        // for an untrusted pointer the value is only ever compared or validated before use.
         ArenaPtr(unsafe { NonNull::new_unchecked(base) }.cast())
     }
 
