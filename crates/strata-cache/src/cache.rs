@@ -131,12 +131,14 @@ pub(crate) struct CountingState {
     pub(crate) mean: OwnedUsize,
     /// Bytes of large blocks before their next sample, plus one; 0: not drawn yet.
     pub(crate) until_large: OwnedUsize,
+    /// Of a thread's own cache: 1 while one is put in front of it, and when none is to be any more.
+    pub(crate) is_closed: OwnedUsize,
 }
 
 impl CountingState {
     strata_core::const_unless_loom! {
         fn new() -> Self {
-            Self { random: OwnedUsize::zero(), mean: OwnedUsize::zero(), until_large: OwnedUsize::zero() }
+            Self { random: OwnedUsize::zero(), mean: OwnedUsize::zero(), until_large: OwnedUsize::zero(), is_closed: OwnedUsize::zero() }
         }
     }
 }
@@ -203,6 +205,7 @@ impl Cache {
     pub(crate) fn join(&self, runtime: &'static Runtime, number: u32) {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.exit_rounds.set(0);
+        self.counting.is_closed.set(0);
         self.thread.set(0);
         self.stays_after_fork.set(0);
         self.refills.set(0);

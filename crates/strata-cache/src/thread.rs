@@ -209,7 +209,7 @@ pub(crate) fn lead_to(cache: &'static Cache) {
 
 /// Takes the calling thread's cache away from it for good.
 fn retire(cache: &'static Cache) {
-    counting::end();
+    counting::end(cache);
     // SAFETY: DEAD owns nothing and is never written (I1).
     unsafe { word::set(dead().as_ptr()) };
     // SAFETY: the thread's own cache, which the word no longer leads to.

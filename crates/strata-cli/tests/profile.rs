@@ -2,9 +2,11 @@
 
 mod installed;
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use installed::installed;
 
@@ -103,6 +105,52 @@ fn what_cannot_be_written_or_read_is_refused_in_one_line() {
     assert!(nameless.contains("the name says the format"), "{nameless}");
     let foreign = lines(strata(&["profile", "known.c"]));
     assert_eq!(foreign, "error: reading known.c: this is no profile of Strata's\n");
+}
+
+/// The kind of thread that comes to no cold door: it replaces blocks of one size.
+const STEADY: &str = r#"
+#include <stdlib.h>
+#include <stdio.h>
+static void *held[100];
+__attribute__((noinline)) void *replace(void *old) { free(old); return malloc(5000); }
+int main(void) {
+    for (int i = 0; i < 100; i++) held[i] = malloc(5000);
+    for (int i = 0; i < 1000; i++) held[i % 100] = replace(held[i % 100]);
+    puts("steady");
+    fflush(stdout);
+    while (getchar() != EOF) for (int i = 0; i < 20000; i++) held[i % 100] = replace(held[i % 100]);
+    return 0;
+}
+"#;
+
+#[test]
+fn a_signal_switches_also_a_thread_that_comes_to_no_cold_door() {
+    std::fs::write(folder().join("steady.c"), STEADY).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O1", "-g", "-o", "steady", "steady.c"]).current_dir(folder());
+    assert!(compiler.status().unwrap().success());
+    let raw = folder().join("steady.strata");
+    let _ = std::fs::remove_file(&raw);
+    let mut program = Command::new(folder().join("steady"))
+        .env("LD_PRELOAD", installed().join("libstrata.so"))
+        .envs([("STRATA_PROFILE_SIGNAL", "12"), ("STRATA_PROFILE_RATE", "64K")])
+        .env("STRATA_PROFILE", &raw)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 6];
+    program.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+    // SAFETY: the program is a child that was not waited for.
+    unsafe { libc::kill(program.id().cast_signed(), 12) };
+    std::thread::sleep(Duration::from_millis(50));
+    program.stdin.take().unwrap().write_all(b"twice").unwrap();
+    assert!(program.wait().unwrap().success());
+    let shown = strata(&["profile", "steady.strata"]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    // 100,000 blocks of 5,120 bytes.
+    let line = text.lines().find(|line| line.starts_with("allocated: ")).unwrap();
+    assert!(line.contains(" MiB") && text.contains("replace ("), "{text}");
 }
 
 #[test]

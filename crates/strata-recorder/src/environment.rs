@@ -11,10 +11,8 @@
 
 use crate::recorder::{self, DEFAULT_MEAN_BYTES};
 use crate::stack::{self, Unwinding};
-use crate::{errno, log};
+use crate::{log, signal};
 use core::ffi::{CStr, c_int};
-use core::mem::MaybeUninit;
-use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 use strata_os::machine::environment;
 
 const PATH_BYTES: usize = 1000;
@@ -40,8 +38,8 @@ pub fn start_as_asked() -> bool {
         return complain(c"STRATA_PROFILE: the file cannot be created; nothing is profiled\n");
     }
     stack::choose(unwinding());
-    if let Some(signal) = signal() {
-        return wait_for(signal, mean)
+    if let Some(number) = number_of_signal() {
+        return signal::wait_for(number, mean)
             || complain(
                 c"STRATA_PROFILE_SIGNAL is not accepted (the number of a signal); nothing is profiled\n",
             );
@@ -71,7 +69,7 @@ fn parse(text: &[u8]) -> Option<u64> {
 }
 
 /// The signal that switches; 0, which is none, if it is not a number.
-fn signal() -> Option<c_int> {
+fn number_of_signal() -> Option<c_int> {
     let mut text = [0; 4];
     match environment(c"STRATA_PROFILE_SIGNAL", &mut text) {
         None | Some(0) => None,
@@ -80,39 +78,6 @@ fn signal() -> Option<c_int> {
             Some(text.and_then(|text| text.parse().ok()).unwrap_or_default())
         }
     }
-}
-
-/// The rate at which the signal starts.
-static RATE: AtomicU64 = AtomicU64::new(0);
-
-/// Has the signal switch the recorder on, and off again; whether it will.
-fn wait_for(signal: c_int, mean: u64) -> bool {
-    // Relaxed: written before the handler is there.
-    RATE.store(mean, Relaxed);
-    // All memory is mapped now: the handler takes none.
-    if !recorder::start_as_chosen(mean) {
-        return false;
-    }
-    recorder::stop();
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: all-zero bytes are an action.
-    let action = unsafe { action.assume_init_mut() };
-    action.sa_sigaction = (switch as extern "C" fn(c_int) as *const ()).addr();
-    action.sa_flags = libc::SA_RESTART;
-    // SAFETY: a handler that calls what a handler may.
-    unsafe { libc::sigaction(signal, action, core::ptr::null_mut()) == 0 }
-}
-
-extern "C" fn switch(_signal: c_int) {
-    errno::preserving(|| {
-        if recorder::mean_bytes() == 0 {
-            // Relaxed: as above.
-            recorder::start_as_chosen(RATE.load(Relaxed));
-        } else {
-            recorder::stop();
-            log::write();
-        }
-    });
 }
 
 fn unwinding() -> Unwinding {

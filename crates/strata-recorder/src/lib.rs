@@ -12,6 +12,8 @@ mod errno;
 pub mod log;
 #[cfg(not(strata_loom))]
 pub mod recorder;
+#[cfg(not(strata_loom))]
+mod signal;
 pub mod sites;
 #[cfg(not(strata_loom))]
 pub mod stack;

@@ -19,6 +19,7 @@
 use super::distance::{blocks_before_sample, bytes_before_sample, random, state_of};
 use super::{SHARED, mean_bytes, note_freed, note_sample};
 use crate::cache::Cache;
+use crate::magazine::depth_of;
 use crate::thread::{self, RUNTIME};
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
@@ -180,12 +181,32 @@ pub(crate) fn heed(cache: &Cache) {
     }
 }
 
+/// The calling thread puts a counting cache in front of its own, if it has one and profiling is on: also in a signal handler, whatever it
+/// interrupted.
+///
+/// An operation in the midst of which the thread was goes on with the cache that it has read the word for. Nothing of that cache is
+/// changed here, so it makes no difference where the operation was.
+pub(crate) fn heed_in_handler() {
+    let own = thread::cache();
+    if own.runtime().is_some() && own.behind().is_none() && mean_bytes() != 0 {
+        enter(own);
+    }
+}
+
 fn enter(own: &'static Cache) {
+    // A handler may interrupt what is below, and come here itself.
+    if own.counting.is_closed.get() != 0 {
+        return;
+    }
+    own.counting.is_closed.set(1);
+    enter_alone(own);
+    own.counting.is_closed.set(0);
+}
+
+fn enter_alone(own: &'static Cache) {
     let Some(front) = RUNTIME.enter_in_front() else { return };
     // What the thread freed since `start` it freed unseen.
-    SizeClass::all().for_each(|class| {
-        own.magazine(class).oldest(u32::MAX).for_each(|block| note_freed(block.as_non_null()))
-    });
+    SizeClass::all().for_each(|class| own.magazine(class).glance(depth_of(class)).for_each(note_freed));
     let seed = SHARED.seed.get();
     SHARED.seed.set(seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
     let address = if seed == 0 { core::ptr::from_ref(front).addr() as u64 } else { 0 };
@@ -202,8 +223,9 @@ fn leave(counting: Counting) {
     unsafe { RUNTIME.leave_in_front(counting.front) };
 }
 
-/// The calling thread ends.
-pub(crate) fn end() {
+/// The calling thread ends, whose cache this is.
+pub(crate) fn end(own: &Cache) {
+    own.counting.is_closed.set(1);
     if let Some(counting) = Counting::current() {
         counting.take_back();
         leave(counting);

@@ -16,7 +16,7 @@
 //! | a thread that comes to a refill         | there: the requests to flush changed, which it compares anyway            |
 //! | a thread that only frees                | at each sixteenth flush                                                  |
 //! | one that allocates large blocks          | there                                                                    |
-//! | one that turns blocks over within its magazines | not until its next cold door                                     |
+//! | one that turns blocks over within its magazines | not until its next cold door, unless a signal has it `heed`       |
 //!
 //! So of a thread of the last kind, allocations are not counted; and what it frees of sampled blocks counts as live until a profiled
 //! thread frees or samples the block: as many bytes as its magazines hold, 4 MiB at most, and 16 MiB for all such threads.
@@ -101,6 +101,11 @@ pub fn start(listener: &'static Listener, mean_bytes: u64) -> bool {
 /// Samples no more. Frees of blocks that were sampled are still told, by threads that have not heard of this.
 pub fn stop() {
     set_mean(0);
+}
+
+/// Has the calling thread learn of `start` now, instead of at its next cold door. May be called in a signal handler.
+pub fn heed() {
+    counting::heed_in_handler();
 }
 
 /// The mean distance between samples, in bytes; 0: off.

@@ -21,6 +21,8 @@ const INTERVAL: u64 = 1000;
 const PATH_BYTES: usize = 1024;
 /// Bytes of the longest number that a path gets, with a dot.
 const NUMBER_BYTES: usize = 12;
+/// Where a file says which process wrote it: behind the magic, and the head and the version of its first chunk.
+const PROCESS_AT: usize = MAGIC.len() + CHUNK_HEAD + 4;
 /// Bytes of mappings in one chunk.
 const MAPS_BYTES: usize = 2048;
 
@@ -43,8 +45,8 @@ static FILE: File = File {
     path: [const { AtomicU8::new(0) }; PATH_BYTES],
 };
 
-/// Creates the file at `path`, and writes the state into it every second or so from now on. If there is one already (another process of the
-/// same command has it), the process's number is added to the path. `false`: none can be created.
+/// Creates the file at `path`, and writes the state into it every second or so from now on. If another process has it already, this one's
+/// number is added to the path; what this process wrote before it became another program goes. `false`: none can be created.
 pub fn open(path: &CStr) -> bool {
     let bytes = path.to_bytes_with_nul();
     if bytes.len() + NUMBER_BYTES > PATH_BYTES {
@@ -91,7 +93,7 @@ impl File {
         let process = unsafe { libc::getpid() };
         let mut path = [0; PATH_BYTES];
         path.iter_mut().zip(&self.path).for_each(|(byte, place)| *byte = place.load(Relaxed));
-        let descriptor = create_new(&path).or_else(|| {
+        let descriptor = create_new(&path).or_else(|| take_over(&path, process)).or_else(|| {
             add_number(&mut path, process);
             create_new(&path)
         });
@@ -235,6 +237,28 @@ fn create_new(path: &[u8; PATH_BYTES]) -> Option<c_int> {
     // SAFETY: a path with its end.
     let descriptor = unsafe { libc::open(path.as_ptr().cast(), how, 0o644) };
     (descriptor >= 0).then_some(descriptor)
+}
+
+/// The file that this process wrote when it was another program (`exec` keeps the number), emptied.
+fn take_over(path: &[u8; PATH_BYTES], process: c_int) -> Option<c_int> {
+    // SAFETY: a path with its end.
+    let descriptor =
+        unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_APPEND | libc::O_CLOEXEC) };
+    let mut start = [0; PROCESS_AT + 4];
+    // SAFETY: writes into the buffer; or no descriptor.
+    let read = unsafe { libc::read(descriptor, start.as_mut_ptr().cast(), start.len()) };
+    let is_ours = read.cast_unsigned() == start.len()
+        && start.starts_with(&MAGIC)
+        && start.ends_with(&process.cast_unsigned().to_le_bytes());
+    // SAFETY: opened above.
+    if is_ours && unsafe { libc::ftruncate(descriptor, 0) } == 0 {
+        return Some(descriptor);
+    }
+    if descriptor >= 0 {
+        // SAFETY: opened above.
+        unsafe { libc::close(descriptor) };
+    }
+    None
 }
 
 /// Puts `.NUMBER` behind a path.
