@@ -71,3 +71,41 @@ fn two_adopt_while_a_third_frees() {
         world.end([]);
     });
 }
+
+/// Where memory is scarce pools are adopted without their bits; others adopt the same pool by its bit, take its free block, and
+/// abandon it full.
+#[test]
+fn adopting_what_is_scarce_against_adopting() {
+    model("adopting_what_is_scarce_against_adopting", Some(3), || {
+        let (world, live) = World::with_a_left_pool();
+        let (ours, page_heap) = (world.enter(), &world.runtime().page_heap);
+        let other = spawn(move || {
+            if let Some(pool) = page_heap.adopt_scarce(HALF) {
+                assert!(pool.live() == 1, "whoever adopts it has its free block");
+                page_heap.abandon(pool);
+            }
+        });
+        let block = ours.alloc(HALF);
+        join(other);
+        [&block, &live].into_iter().for_each(Block::expect_intact);
+        [block, live].into_iter().for_each(|block| ours.free(block));
+        world.end([ours]);
+    });
+}
+
+#[test]
+fn adopting_what_is_scarce_against_the_free_of_the_live_block() {
+    model("adopting_what_is_scarce_against_the_free_of_the_live_block", None, || {
+        let (world, live) = World::with_a_left_pool();
+        let page_heap = &world.runtime().page_heap;
+        let other = spawn(move || {
+            if let Some(pool) = page_heap.adopt_scarce(HALF) {
+                page_heap.abandon(pool);
+            }
+        });
+        world.without_cache().free(live);
+        join(other);
+        world.expect_no_pool_in_use();
+        world.end([]);
+    });
+}

@@ -90,6 +90,8 @@ sites! {
     ADOPT_LOOKS: bool = true, mutant "adopt_trusts_the_bit" = false;
     /// `segment/pools/adopt.rs::adopt`: puts a published pool of another class back into the bitmap.
     ADOPT_PUTS_BACK: bool = true, mutant "adopt_loses_the_bit" = false;
+    /// `segment/pools/adopt.rs::adopt_scarce_in`: abandons a pool that turned out to be full.
+    SCARCE_LETS_GO: bool = true, mutant "scarce_keeps_the_full" = false;
     /// `segment/pools/affine.rs::claim_affine_in`: a bit that turns out to be a published pool's is set again.
     AFFINE_PUTS_BACK: bool = true, mutant "affine_loses_the_bit" = false;
     /// `segment/pools/affine.rs::claim_affine_in`: claims what it was offered.

@@ -10,7 +10,7 @@ use strata_core::arena;
 use strata_core::layout::USABLE_POOLS;
 use strata_core::pool::{Format, OwnedPool};
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::{ADOPT_LOOKS, ADOPT_PUTS_BACK};
+use strata_core::sync::mutation::{ADOPT_LOOKS, ADOPT_PUTS_BACK, SCARCE_LETS_GO};
 
 impl Pools<'_> {
     /// Becomes the owner of an unowned pool of `class` that has room. Where several nodes have memory, of one of the caller's.
@@ -82,7 +82,10 @@ impl Segment {
             if owned.format() == Format::Blocks(class) && owned.room(class) != 0 {
                 return Some(owned);
             }
-            pools.abandon(owned);
+            // It was taken, or its class changed, since the glance.
+            if SCARCE_LETS_GO {
+                pools.abandon(owned);
+            }
             None
         })
     }
