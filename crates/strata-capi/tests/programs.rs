@@ -113,3 +113,50 @@ fn the_first_segment_is_as_large_as_was_chosen_and_no_more_than_a_part_of_a_limi
     assert_eq!(reserved_under(&[], Some(300 << 10)), "16.0 MiB");
     assert_eq!(reserved_under(&[("STRATA_SEGMENT_SIZE", "4M")], Some(300 << 10)), "4.0 MiB");
 }
+
+#[test]
+fn a_leak_check_finds_nothing_of_ours() {
+    if !runs("valgrind") {
+        println!("skipped: no valgrind");
+        return;
+    }
+    let mut command = Command::new("valgrind");
+    command.args(["-q", "--leak-check=full", "--show-leak-kinds=all", "--error-exitcode=9", "/bin/true"]);
+    let output = finish(command.env("LD_PRELOAD", Finished::get().shared()));
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(said(&output), "");
+}
+
+/// Page faults of a process that does nothing, as most runs have it.
+fn page_faults_of_nothing(library: Option<&Path>) -> u64 {
+    let faults = || {
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: writes the value that it is given.
+        unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()) };
+        // SAFETY: all numbers.
+        unsafe { usage.assume_init() }.ru_minflt as u64
+    };
+    let mut runs = [(); 15].map(|()| {
+        let (mut command, before) = (Command::new("/bin/true"), faults());
+        library.into_iter().for_each(|library| _ = command.env("LD_PRELOAD", library));
+        assert!(command.status().unwrap().success());
+        faults() - before
+    });
+    runs.sort_unstable();
+    runs[runs.len() / 2]
+}
+
+#[test]
+fn a_process_that_does_nothing_costs_few_page_faults_more() {
+    let library = Finished::get().shared();
+    // Counted among those of all children of this process: alone.
+    if std::env::var_os("STRATA_TEST_CHILD").is_none() {
+        let mut alone = Command::new(std::env::current_exe().unwrap());
+        alone.args(["a_process_that_does_nothing_costs_few_page_faults_more", "--exact"]);
+        let output = finish(alone.env("STRATA_TEST_CHILD", "1"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let (without, with) = (page_faults_of_nothing(None), page_faults_of_nothing(Some(library.as_ref())));
+    assert!(with <= without + 25, "{with} instead of {without}");
+}
