@@ -1,0 +1,203 @@
+//! Endurance, on request: many threads, blocks that others free, threads that come and go, forks, trims and signals, with every
+//! block's contents verified.
+//!
+//! ```sh
+//! STRATA_ENDURANCE_SECONDS=3600 cargo test --profile checked -p stratalloc --test endurance -- --ignored --nocapture
+//! ```
+
+#[allow(dead_code, reason = "each test file uses its part")]
+mod patterned;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod process;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod random;
+#[allow(dead_code, reason = "each test file uses its part")]
+mod spin;
+
+use patterned::{Patterned, layout};
+use process::{KIB, MIB, alone, peak_resident_bytes, resident_bytes};
+use random::Random;
+use spin::SpinLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use stratalloc::Strata;
+
+#[global_allocator]
+static GLOBAL: Strata = Strata;
+
+const THREADS: u64 = 64;
+/// Blocks that a thread has at most.
+const OWN: usize = 400;
+/// Blocks that wait for another thread at most.
+const SHARED: usize = 4000;
+
+/// How often what was done.
+#[derive(Default)]
+struct Counts {
+    allocations: AtomicU64,
+    bytes: AtomicU64,
+    resizes: AtomicU64,
+    crossed: AtomicU64,
+    threads: AtomicU64,
+    forks: AtomicU64,
+    trims: AtomicU64,
+}
+
+static COUNTS: Counts = Counts {
+    allocations: AtomicU64::new(0),
+    bytes: AtomicU64::new(0),
+    resizes: AtomicU64::new(0),
+    crossed: AtomicU64::new(0),
+    threads: AtomicU64::new(0),
+    forks: AtomicU64::new(0),
+    trims: AtomicU64::new(0),
+};
+static SIGNALS: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn on_signal(_: libc::c_int) {
+    SIGNALS.fetch_add(1, Relaxed);
+}
+
+fn count(what: &AtomicU64) {
+    what.fetch_add(1, Relaxed);
+}
+
+fn any_size(random: &mut Random) -> usize {
+    match random.below(10_000) {
+        0 => random.between(2 * MIB, 6 * MIB),
+        1..60 => random.between(32 * KIB, MIB),
+        60..800 => random.between(2 * KIB, 32 * KIB),
+        _ => random.between(1, 2 * KIB),
+    }
+}
+
+/// What a thread does, so many times: every block is looked at before it is freed or resized.
+fn work(seed: u64, times: u64, shared: &SpinLock<Vec<Patterned>>) {
+    let mut random = Random::new(seed);
+    let mut own: Vec<Patterned> = Vec::new();
+    for step in 0..times {
+        let size = any_size(&mut random);
+        own.extend(Patterned::new(layout(size, 1 << random.between(3, 6)), step));
+        count(&COUNTS.allocations);
+        COUNTS.bytes.fetch_add(size as u64, Relaxed);
+        if own.len() > OWN {
+            let victim = random.below(own.len());
+            own.swap_remove(victim).free();
+        }
+        if random.once_in(16) && !own.is_empty() {
+            let index = random.below(own.len());
+            let _ = own[index].resize(any_size(&mut random), step);
+            count(&COUNTS.resizes);
+        }
+        if random.once_in(4) {
+            let given = own.pop();
+            let taken = shared.with(|shared| {
+                shared.extend(given);
+                let index = if shared.is_empty() { 0 } else { step as usize % shared.len() };
+                (shared.len() > SHARED || step % 2 == 0 && !shared.is_empty())
+                    .then(|| shared.swap_remove(index))
+            });
+            taken.into_iter().for_each(Patterned::free);
+            count(&COUNTS.crossed);
+        }
+    }
+    own.into_iter().for_each(Patterned::free);
+}
+
+/// A child that works for a moment.
+fn fork_one(seed: u64) {
+    // SAFETY: the child allocates, which is what is tested.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        let own = SpinLock::new(Vec::new());
+        let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(seed, 300, &own))).is_ok();
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(!well)) };
+    }
+    let (mut status, begun) = (0, Instant::now());
+    // SAFETY: a child of ours. A signal may interrupt the wait.
+    while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } != child {
+        assert!(begun.elapsed() < Duration::from_secs(120), "child {child} hangs");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(status, 0);
+    count(&COUNTS.forks);
+}
+
+fn endure(seconds: u64) {
+    // SAFETY: the handler counts.
+    unsafe { libc::signal(libc::SIGUSR1, on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t) };
+    let (shared, stop) = (SpinLock::new(Vec::new()), AtomicBool::new(false));
+    let before = Strata::stats().used_pools;
+    std::thread::scope(|scope| {
+        let (shared, stop) = (&shared, &stop);
+        let until_stopped = |what: &dyn Fn(u64)| {
+            (0..).take_while(|_| !stop.load(Relaxed)).for_each(what);
+        };
+        for thread in 0..THREADS {
+            scope.spawn(move || until_stopped(&|round| work(thread << 32 | round, 1000, shared)));
+        }
+        scope.spawn(move || {
+            until_stopped(&|round| {
+                std::thread::scope(|inner| drop(inner.spawn(|| work(round, 50, shared))));
+                count(&COUNTS.threads);
+            });
+        });
+        scope.spawn(move || {
+            until_stopped(&|round| {
+                fork_one(round);
+                std::thread::sleep(Duration::from_millis(50));
+            });
+        });
+        scope.spawn(move || {
+            until_stopped(&|_| {
+                Strata::trim();
+                count(&COUNTS.trims);
+                std::thread::sleep(Duration::from_millis(20));
+            });
+        });
+        let (end, process) =
+            (Instant::now() + Duration::from_secs(seconds), std::process::id().cast_signed());
+        while Instant::now() < end {
+            // SAFETY: to this process, which handles it.
+            unsafe { libc::kill(process, libc::SIGUSR1) };
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        stop.store(true, Relaxed);
+    });
+    shared.with(std::mem::take).into_iter().for_each(Patterned::free);
+    drop(shared);
+    Strata::trim();
+    let after = Strata::stats();
+    let rows = [
+        ("allocations", COUNTS.allocations.load(Relaxed)),
+        ("MiB allocated", COUNTS.bytes.load(Relaxed) >> 20),
+        ("resizes", COUNTS.resizes.load(Relaxed)),
+        ("blocks freed by others", COUNTS.crossed.load(Relaxed)),
+        ("threads come and gone", COUNTS.threads.load(Relaxed)),
+        ("forks", COUNTS.forks.load(Relaxed)),
+        ("trims", COUNTS.trims.load(Relaxed)),
+        ("signals", SIGNALS.load(Relaxed)),
+        ("peak MiB", peak_resident_bytes() as u64 >> 20),
+        ("MiB at the end", resident_bytes() as u64 >> 20),
+        ("pools at the start", before),
+        ("pools at the end", after.used_pools),
+    ];
+    rows.into_iter().for_each(|(what, number)| println!("  {what:<24} {number:>14}"));
+    assert!(after.used_pools < before + 100, "{} pools are still in use", after.used_pools);
+}
+
+#[test]
+#[ignore = "takes as long as it is told"]
+fn sixty_four_threads_endure_whatever_comes() {
+    alone("sixty_four_threads_endure_whatever_comes", || {
+        let seconds = std::env::var("STRATA_ENDURANCE_SECONDS").ok().and_then(|text| text.parse().ok());
+        endure(seconds.unwrap_or(60));
+    });
+}
+
+#[test]
+fn a_second_is_endured() {
+    alone("a_second_is_endured", || endure(1));
+}
