@@ -34,7 +34,7 @@ use strata_core::sync::{fence, light_fence, spin_hint};
 use strata_os::thread;
 
 /// How often who waits lets others run before it sleeps.
-const YIELDS: u32 = 64;
+const YIELDS: u32 = 16;
 /// How often it sleeps then, a millisecond each (I2).
 const NAPS_FOR_THREADS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 const NAPS_FOR_A_FORK: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 500 };
