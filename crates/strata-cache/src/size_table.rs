@@ -1,4 +1,4 @@
-//! Which magazine of a cache serves a size that is known at run time only: a table says where it lies.
+//! Which magazine of a cache serves a size: a table says where it lies, and for a constant size the compiler has looked it up.
 //!
 //! ```text
 //!   0 … 1024 bytes      each size        ─► SMALL,  a cache line for 32 sizes   ┐ the magazine's distance from
@@ -13,6 +13,7 @@
 //! Does not know: pools. Not in models: their caches are larger.
 
 use crate::cache::{Cache, place_of};
+use strata_core::address::UserPtr;
 use strata_core::block::BlockPtr;
 use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SMALL_BYTES, SizeClass};
@@ -82,6 +83,38 @@ impl Cache {
     pub unsafe fn pop_at(&self, place: MagazinePlace) -> Option<BlockPtr> {
         // SAFETY: from the table.
         unsafe { self.magazine_at(place.0.into()) }.pop()
+    }
+
+    /// A block for `size` bytes, from the magazine at their place. `None`: out of memory.
+    ///
+    /// # Safety
+    /// - As for [`alloc`](Self::alloc); `place` is that of `size`.
+    #[inline(always)]
+    pub unsafe fn alloc_at(&self, place: MagazinePlace, size: usize) -> Option<BlockPtr> {
+        // SAFETY: the same contract.
+        match unsafe { self.pop_at(place) } {
+            Some(block) => Some(block),
+            // SAFETY: as above; the magazine is empty.
+            None => unsafe { self.refill(SizeClass::of(size)) },
+        }
+    }
+
+    /// Frees a block of `size` bytes, into the magazine at their place.
+    ///
+    /// # Safety
+    /// - As for [`free`](Self::free), with the class of `size`; `place` is that of `size`.
+    #[inline(always)]
+    pub unsafe fn free_at(&self, pointer: UserPtr, place: MagazinePlace, size: usize) {
+        debug_assert!(pointer.pool_index().is_some(), "a huge block is no block of a pool");
+        // SAFETY: the caller's to give back.
+        let block = unsafe { pointer.block() };
+        // SAFETY: from the table.
+        let magazine = unsafe { self.magazine_at(place.0.into()) };
+        // SAFETY: the thread's own magazine; large enough by the same contract.
+        if !unsafe { magazine.push(block) } {
+            // SAFETY: the same contract.
+            unsafe { self.free_at_the_door(SizeClass::of(size), block) };
+        }
     }
 }
 

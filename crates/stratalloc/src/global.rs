@@ -8,7 +8,7 @@
 use crate::realloc;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
-use strata_cache::{large, thread};
+use strata_cache::{MagazinePlace, large, thread};
 use strata_core::address::UserPtr;
 use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::pool::Memory;
@@ -63,11 +63,9 @@ unsafe impl GlobalAlloc for Strata {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let size = padded_size(layout);
-        if size > SMALL_BYTES {
-            return alloc_above_small(size, layout);
-        }
+        let Some(place) = MagazinePlace::of_small(size) else { return alloc_above_small(size, layout) };
         // SAFETY: the calling thread's own cache.
-        match unsafe { thread::cache().alloc(SizeClass::of_small(size)) } {
+        match unsafe { thread::cache().alloc_at(place, size) } {
             Some(block) => block.as_non_null().as_ptr(),
             None => null_mut(),
         }
@@ -78,12 +76,12 @@ unsafe impl GlobalAlloc for Strata {
         // SAFETY: the caller's promise: a live allocation is not null.
         let pointer = UserPtr::new(unsafe { NonNull::new_unchecked(pointer) });
         let size = padded_size(layout);
-        if size > SMALL_BYTES {
+        let Some(place) = MagazinePlace::of_small(size) else {
             // SAFETY: the caller gives the block back.
             return unsafe { free_above_small(pointer, size) };
-        }
+        };
         // SAFETY: as above.
-        unsafe { thread::cache().free(pointer, SizeClass::of_small(size)) };
+        unsafe { thread::cache().free_at(pointer, place, size) };
     }
 
     #[inline(always)]
