@@ -35,8 +35,7 @@ fn options_come_from_the_environment() {
     let output = finish(&mut command);
     let said = said(&output);
     assert!(output.status.success());
-    for part in ["strata: STRATA_HUGE_KEEP=much is not accepted", "strata: purge_delay", "strata: committed"]
-    {
+    for part in ["strata: STRATA_HUGE_KEEP=much is not accepted", "strata: purge_delay", "]: committed"] {
         assert!(said.contains(part), "{said}");
     }
 }

@@ -99,8 +99,8 @@ fn reserved_under(variables: &[(&str, &str)], limit: Option<u64>) -> String {
     command.env("LIBRARY", Finished::get().shared()).env("STRATA_STATS", "1").envs(variables.iter().copied());
     let output = finish(&mut command);
     let said = said(&output);
-    let line = said.lines().find(|line| line.starts_with("strata: reserved")).expect(&said);
-    line.split_whitespace().skip(2).take(2).collect::<Vec<_>>().join(" ")
+    let line = said.lines().find(|line| line.contains("]: reserved")).expect(&said);
+    line.split_whitespace().skip(3).take(2).collect::<Vec<_>>().join(" ")
 }
 
 #[test]

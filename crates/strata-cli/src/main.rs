@@ -30,8 +30,14 @@ enum Command {
     Stats(commands::stats::Arguments),
 }
 
+/// What `env` exits with when it fails itself: whatever else may be the program's own.
+const OWN_FAILURE: u8 = 125;
+
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let failed =
+        if matches!(command, Command::Run(_)) { ExitCode::from(OWN_FAILURE) } else { ExitCode::FAILURE };
+    let result = match command {
         Command::Bench(arguments) => commands::bench::execute(&arguments),
         Command::Core(arguments) => commands::core::execute(&arguments),
         Command::Diff(arguments) => commands::snapshot::execute_diff(&arguments),
@@ -43,6 +49,6 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        error.downcast_ref().map_or(ExitCode::FAILURE, NotStarted::exit_code)
+        error.downcast_ref().map_or(failed, NotStarted::exit_code)
     })
 }

@@ -34,9 +34,53 @@ fn the_program_runs_on_strata_with_options() {
         run(&["--stats", "--option", "purge_delay=7", "-o", "show_options=1", "--", "ls", "-d", "."]);
     let said = said(&output);
     assert!(output.status.success() && output.stdout == b".\n", "{said}");
-    for part in ["purge_delay   7 ", "environment", "strata: committed"] {
+    for part in
+        ["purge_delay   7 ", "environment", "strata ls[", "]: committed", "at its peak", "on the wall"]
+    {
         assert!(said.contains(part), "{said}");
     }
+}
+
+#[test]
+fn one_report_is_of_the_program_and_more_on_request() {
+    let reports = |arguments: &[&str]| {
+        let script = ["--", "sh", "-c", "ls / >/dev/null; ls / >/dev/null; exit 3"];
+        let output = run(&[arguments, &script].concat());
+        assert_eq!(output.status.code(), Some(3));
+        said(&output).lines().filter(|line| line.contains("]: committed")).count()
+    };
+    assert_eq!(reports(&["--stats"]), 1);
+    assert_eq!(reports(&["--stats", "--children"]), 3);
+    assert_eq!(reports(&[]), 0);
+}
+
+#[test]
+fn a_report_goes_into_a_file_as_json_and_what_cannot_be_written_is_refused() {
+    let file = installed().join("report.json");
+    let _ = std::fs::remove_file(&file);
+    let wish = format!("--stats={}", file.display());
+    let output = run(&[&wish, "--json", "--", "ls", "/"]);
+    assert!(output.status.success() && said(&output).is_empty(), "{}", said(&output));
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!((&report["name"], report["stats"]["version"].is_u64()), (&"ls".into(), true));
+    assert!(report["peak_resident_bytes"].as_u64() > Some(0) && report["wall_ms"].is_u64(), "{report}");
+    let refused = run(&["--stats=/proc/no/file", "--", "ls"]);
+    assert_eq!(refused.status.code(), Some(125), "{}", said(&refused));
+    assert!(refused.stdout.is_empty() && said(&refused).contains("cannot be written"));
+}
+
+#[test]
+fn a_variable_that_is_no_option_gets_one_line() {
+    let output = Command::new(installed().join("strata"))
+        .args(["run", "--", "true"])
+        .env("STRATA_PURGEDELAY", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(
+        said(&output).lines().filter(|line| line.contains("STRATA_PURGEDELAY is no option")).count(),
+        1
+    );
 }
 
 #[test]

@@ -64,6 +64,7 @@ mod linux;
 pub mod machine;
 pub mod memory;
 mod node;
+mod output;
 pub mod own_memory;
 #[cfg_attr(
     strata_loom,
@@ -99,6 +100,7 @@ use system::memory as imp;
 
 pub use counters::{CallCounts, calls};
 pub use lifecycle::{AroundFork, ThreadExitKey, abort, around_fork, on_thread_exit};
+pub use output::Output;
 #[cfg(strata_loom)]
 pub use simulated::clock;
 pub use stderr::Line;

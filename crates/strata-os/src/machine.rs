@@ -97,6 +97,43 @@ pub fn hugetlb_bytes() -> u64 {
     crate::imp::hugetlb_bytes()
 }
 
+/// What this process has used since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Milliseconds of processor time in the program.
+    pub user_ms: u64,
+    /// Milliseconds of processor time in the kernel.
+    pub system_ms: u64,
+    /// Bytes of resident memory at its highest.
+    pub peak_resident_bytes: u64,
+    /// Page faults.
+    pub faults: u64,
+}
+
+/// What this process has used since it started. A system call.
+pub fn used() -> Used {
+    let mut usage = core::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: writes the value that it is given; if it fails, the value stays zero.
+    crate::call::quietly(|| unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) });
+    // SAFETY: all zero bytes are one.
+    let usage = unsafe { usage.assume_init() };
+    let milliseconds = |time: libc::timeval| time.tv_sec as u64 * 1000 + time.tv_usec as u64 / 1000;
+    // Linux counts the peak in KiB, macOS in bytes.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    Used {
+        user_ms: milliseconds(usage.ru_utime),
+        system_ms: milliseconds(usage.ru_stime),
+        peak_resident_bytes: usage.ru_maxrss as u64 * unit,
+        faults: (usage.ru_minflt + usage.ru_majflt) as u64,
+    }
+}
+
+/// The name of the calling thread, which for the first one is the program's, copied into `buffer`; its length.
+pub fn thread_name(buffer: &mut [u8; 16]) -> usize {
+    crate::system::machine::thread_name(buffer);
+    buffer.iter().position(|byte| *byte == 0).unwrap_or(buffer.len())
+}
+
 /// Bytes of a page: 4 KiB on x86-64; 4, 16 or 64 KiB on aarch64, as the kernel was built; never a constant.
 #[inline]
 pub fn page_size() -> usize {

@@ -30,12 +30,20 @@ use crate::profile::Target;
 /// The program needs no change: its dynamic loader is told to load libstrata.so first. Programs that it starts run on
 /// Strata, too.
 ///
-/// The exit code is the program's; 127 if there is no such program, 126 if it cannot be run like this, as with `env`.
+/// The exit code is the program's; 127 if there is no such program, 126 if it cannot be run like this, 125 if this command fails, as
+/// with `env`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Print Strata's statistics on standard error when the program ends
-    #[arg(long)]
-    stats: bool,
+    /// Report on standard error, or at the end of FILE, when the program ends: what it holds, its peak, its time
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "not asked for; asked for; asked for in a file")]
+    stats: Option<Option<PathBuf>>,
+    /// The report as one line of JSON
+    #[arg(long, requires = "stats")]
+    json: bool,
+    /// A report of each process that the program starts, too
+    #[arg(long, requires = "stats")]
+    children: bool,
     /// Profile the heap, and write who holds how much when the program ends: .pb.gz (pprof), .folded, .dhat.json, .heaptrack.gz,
     /// .txt or .strata, which is there while the program runs
     #[arg(long, value_name = "FILE", value_parser = Target::named)]
@@ -103,8 +111,11 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     for (name, value) in &arguments.options {
         command.env(format!("STRATA_{}", name.to_uppercase()), value);
     }
-    if arguments.stats {
-        command.env("STRATA_STATS", "1");
+    if let Some(file) = &arguments.stats {
+        command.envs(report(arguments, file.as_deref())?);
+    }
+    for variable in unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        eprintln!("strata: {variable} is no option and does nothing; docs/options.md has them all");
     }
     if let Some(target) = &arguments.profile {
         return run_profiled(&mut command, target, &arguments.profile_rate);
@@ -125,6 +136,40 @@ fn run_profiled(command: &mut Command, target: &Target, rate: &str) -> Result<Ex
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     Ok(u8::try_from(code).unwrap_or(1).into())
 }
+
+/// The variables that ask the library for a report.
+fn report(arguments: &Arguments, file: Option<&Path>) -> Result<Vec<(&'static str, OsString)>> {
+    let mut variables = vec![("STRATA_STATS", "1".into())];
+    if let Some(file) = file {
+        strata_harness::targets::file(file)?;
+        // The program may go elsewhere.
+        let path = std::path::absolute(file).with_context(|| format!("finding {}", file.display()))?;
+        variables.push(("STRATA_STATS_FILE", path.into()));
+    }
+    if arguments.json {
+        variables.push(("STRATA_STATS_JSON", "1".into()));
+    }
+    // Under a profile this command waits for the program, which has another number.
+    if !arguments.children && arguments.profile.is_none() {
+        // This process becomes the program.
+        variables.push(("STRATA_STATS_OF", std::process::id().to_string().into()));
+    }
+    Ok(variables)
+}
+
+/// Variables that look like options and are none.
+fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
+    let is_unknown = |name: &String| {
+        let Some(option) = name.strip_prefix("STRATA_") else { return false };
+        // No option takes this, so nothing changes.
+        let answer = Strata::set_option(&option.to_lowercase(), "?");
+        answer.is_err_and(|why| why.kind() == OptionErrorKind::Unknown) && !OURS.contains(&option)
+    };
+    names.filter(is_unknown).collect()
+}
+
+/// What this command itself says to the library.
+const OURS: [&str; 5] = ["STATS_OF", "STATS_FILE", "STATS_JSON", "PROFILE", "PROFILE_RATE"];
 
 /// `libstrata.so`: beside this command, or in the `lib` beside its `bin`.
 fn library() -> Result<PathBuf> {
@@ -252,6 +297,13 @@ mod tests {
         assert!(option("purge_delay").unwrap_err().contains("NAME=VALUE"));
         assert!(option("colour=blue").unwrap_err().contains("no option is called `colour`"));
         assert!(option("huge_keep=much").unwrap_err().contains("bytes, also with K, M or G"));
+    }
+
+    #[test]
+    fn a_variable_that_is_no_option_is_found() {
+        let names = ["HOME", "STRATA_PURGE_DELAY", "STRATA_PURGEDELAY", "STRATA_STATS_FILE", "STRATA_"];
+        let unknown = unknown(names.into_iter().map(str::to_owned));
+        assert_eq!(unknown, ["STRATA_PURGEDELAY", "STRATA_"]);
     }
 
     #[test]

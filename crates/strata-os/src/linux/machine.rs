@@ -156,6 +156,11 @@ pub(crate) fn name_thread(name: &'static core::ffi::CStr) {
     quietly(|| unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) });
 }
 
+pub(crate) fn thread_name(buffer: &mut [u8; 16]) {
+    // SAFETY: the kernel writes sixteen bytes, of which one is zero.
+    quietly(|| unsafe { libc::prctl(libc::PR_GET_NAME, buffer.as_mut_ptr()) });
+}
+
 /// Whether the program runs with the rights of another user than the one who started it.
 pub(crate) fn has_foreign_rights() -> bool {
     auxiliary(libc::AT_SECURE) != 0

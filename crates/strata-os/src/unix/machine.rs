@@ -77,6 +77,10 @@ pub fn process() -> u64 {
 /// Threads have no names that POSIX knows of.
 pub(crate) fn name_thread(_name: &'static core::ffi::CStr) {}
 
+pub(crate) fn thread_name(buffer: &mut [u8; 16]) {
+    buffer.fill(0);
+}
+
 /// Whether the program runs with the rights of another user than the one who started it.
 ///
 /// Asked before the program gives such rights up, as it does no sooner than in `main`.

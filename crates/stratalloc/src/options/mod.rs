@@ -29,6 +29,7 @@ pub use program::register;
 
 use crate::global::Strata;
 use crate::lines::Lines;
+use crate::report;
 use core::fmt::Write;
 use settings::{Origin, Setting};
 use strata_cache::thread::RUNTIME;
@@ -77,7 +78,12 @@ fn obey(row: &Row, value: u64) {
         Id::Reserve2m => reservation::reserve(row, HugetlbPage::TwoMiB, value),
         Id::Reserve1g => reservation::reserve(row, HugetlbPage::OneGiB, value),
         Id::Janitor => page_heap.set_purge_thread(value),
-        Id::Stats => STATS.store(value, Relaxed),
+        Id::Stats => {
+            STATS.store(value, Relaxed);
+            if value == 1 {
+                report::begin();
+            }
+        }
         Id::ShowOptions => SHOWN.store(value, Relaxed),
     }
 }
