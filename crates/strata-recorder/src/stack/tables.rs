@@ -5,7 +5,7 @@
 //!
 //! Does not know: which unwinder it is.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use core::ptr::null_mut;
 use strata_core::sync::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
@@ -28,8 +28,7 @@ pub(super) fn prepare() -> bool {
     };
     let mut found = symbols();
     if found.iter().any(|symbol| symbol.is_null()) {
-        // SAFETY: a name with its end. It stays loaded.
-        let _ = unsafe { libc::dlopen(c"libgcc_s.so.1".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
+        load_unwinder();
         found = symbols();
     }
     let [address, backtrace] = found;
@@ -38,6 +37,19 @@ pub(super) fn prepare() -> bool {
     // Release: carries the other; pairs with Acquire in stack/tables.rs::walk.
     BACKTRACE.store(backtrace, Release);
     !address.is_null() && !backtrace.is_null()
+}
+
+/// Loads libgcc's, for good, if anything can be loaded: `dlopen` is asked for by its name, since linkers warn of it in static programs.
+fn load_unwinder() {
+    type Load = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+    // SAFETY: a name with its end.
+    let load = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"dlopen".as_ptr()) };
+    if !load.is_null() {
+        // SAFETY: the function of this name, as POSIX has it.
+        let load = unsafe { core::mem::transmute::<*mut c_void, Load>(load) };
+        // SAFETY: a name with its end.
+        let _ = unsafe { load(c"libgcc_s.so.1".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
+    }
 }
 
 struct Walk<'addresses> {
