@@ -28,9 +28,10 @@
 //! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`; mutants `gate_unfenced`,
 //! `gate_left_relaxed`, `gate_opened_relaxed`.
 
+use crate::pause::pause;
 use strata_core::sync::mutation::{GATE_FENCES, GATE_LEFT, GATE_OPENED};
 use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
-use strata_core::sync::{fence, light_fence, spin_hint};
+use strata_core::sync::{fence, light_fence};
 use strata_os::thread;
 
 /// How often who waits lets others run before it sleeps.
@@ -154,7 +155,7 @@ impl ForkGate {
             enter(0);
             let mut is_over = || {
                 pauses.next().is_none_or(|before| {
-                    pause(before);
+                    pause(before, YIELDS);
                     !self.is_closed()
                 })
             };
@@ -185,7 +186,7 @@ impl ForkGate {
         // Relaxed: the fence orders it. Another fork may be under way.
         while self.closed_by.compare_exchange(0, this_thread(), Relaxed, Relaxed).is_err() {
             let Some(before) = pauses.next() else { return };
-            pause(before);
+            pause(before, YIELDS);
         }
         if GATE_FENCES {
             // SeqCst: thread "enters | reads the gate" against fork "closes the gate | reads who is inside" (I1).
@@ -195,13 +196,13 @@ impl ForkGate {
         let is_anybody_inside = || self.strangers.load(Acquire) != 0 || others().any(Presence::is_inside);
         // By then the stores of others are seen.
         if others().next().is_some() {
-            pause(0);
+            pause(0, YIELDS);
         }
         for before in pauses {
             if !is_anybody_inside() {
                 return;
             }
-            pause(before);
+            pause(before, YIELDS);
         }
     }
 
@@ -252,16 +253,6 @@ fn fence_between() {
 /// Not zero.
 fn this_thread() -> u64 {
     thread::mark() as u64 | 1
-}
-
-fn pause(before: u32) {
-    if cfg!(strata_loom) {
-        spin_hint();
-    } else if before < YIELDS {
-        thread::yield_now();
-    } else {
-        thread::nap();
-    }
 }
 
 #[cfg(all(test, not(strata_loom)))]

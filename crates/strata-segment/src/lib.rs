@@ -25,6 +25,7 @@ pub mod misuse;
 mod model;
 mod offsets;
 mod page_heap;
+mod pause;
 mod pools;
 mod prefault;
 mod purge;

@@ -18,18 +18,18 @@
 //! I2  A refusal counts only for the asker. A thread that is not the asker is never refused; it searches again.
 //! I3  Nobody waits for ever: a fork copies the word but not the asker (the word holds the process); a signal handler that
 //!     interrupts the asker is the same thread and does not wait; after a second anybody takes over. Then two threads ask,
-//!     which costs addresses and nothing else: `page_heap.rs` publishes whatever comes.
+//!     which costs addresses and nothing else: `page_heap/` publishes whatever comes.
 //!
 //! Does not know: what is asked for. Model: `loom-tests/tests/p23_one_asks.rs`; mutants `asks_without_turn`, `asked_relaxed`.
 
+use crate::pause::pause;
 use strata_core::sync::mutation::{ASKED, ASKS_IN_TURN};
-use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, spin_hint};
+use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use strata_os::{machine, thread};
 
 /// How often who waits lets others run before it sleeps: most askers are done by then.
 const YIELDS: u32 = 64;
-/// How often it sleeps, a millisecond each, before it asks itself. It must sleep: under a real-time policy (`SCHED_FIFO`) a
-/// thread that yields lets nobody of a lower priority run, such as the asker.
+/// How often it sleeps, a millisecond each, before it asks itself.
 const NAPS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 
 /// What the word says: nobody asks, or who does, and in which round.
@@ -140,21 +140,10 @@ impl Asking {
     /// Until the word is another. `false`: it took too long (I3).
     fn wait(&self, ticket: Ticket) -> bool {
         (0..YIELDS + NAPS).any(|pauses| {
-            pause(pauses);
+            pause(pauses, YIELDS);
             // Relaxed: whoever goes on draws another ticket.
             self.0.load(Relaxed) != ticket.0
         })
-    }
-}
-
-/// Lets others run, the asker for one; `before`: after so many pauses.
-fn pause(before: u32) {
-    if cfg!(strata_loom) {
-        spin_hint();
-    } else if before < YIELDS {
-        thread::yield_now();
-    } else {
-        thread::nap();
     }
 }
 
