@@ -14,12 +14,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use object::Endianness;
 use object::elf::{ET_CORE, FileHeader64, NT_PRPSINFO, PF_W, PT_LOAD, PT_NOTE};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
-use strata_inspect::{Found, Heap, Mapping, Resident, Target, Usage};
+use strata_inspect::{Heap, Mapping, Resident, Target, Usage};
+
+use super::heaps_in;
 
 const PAGE_BYTES: u64 = 4096;
 const NT_FILE: u32 = 0x4649_4c45;
@@ -145,22 +147,16 @@ impl CoreFile {
 
     /// The allocators in it, at least one.
     pub(crate) fn heaps(&self) -> Result<Vec<Heap<'_, Self>>> {
-        let (mut heaps, mut other) = (Vec::new(), None);
-        Heap::find(self, &mut |found| match found {
-            Found::Heap(heap) => heaps.push(heap),
-            Found::OtherVersion(version) => other = Some(version),
-        });
-        match other {
-            _ if !heaps.is_empty() => Ok(heaps),
-            Some(version) => bail!(
+        heaps_in(self).map_err(|other| match other {
+            Some(version) => anyhow!(
                 "the process ran a Strata whose structures have version {version}, and this command reads version {}: use \
 the command of the same release",
                 strata_inspect::OFFSETS_VERSION
             ),
-            None => bail!(
+            None => anyhow!(
                 "the process did not run on Strata, or the core is of another program than the one given"
             ),
-        }
+        })
     }
 
     fn mapped_at(&self, address: u64) -> Option<&Mapped> {

@@ -6,3 +6,15 @@ pub(crate) mod pagemap;
 pub(crate) mod process;
 pub(crate) mod refusal;
 pub(crate) mod snapshot;
+
+use strata_inspect::{Found, Heap, Target};
+
+/// The allocators in a target, at least one; if there is none, the version of one that this command cannot read.
+fn heaps_in<T: Target>(target: &T) -> Result<Vec<Heap<'_, T>>, Option<u32>> {
+    let (mut heaps, mut other) = (Vec::new(), None);
+    Heap::find(target, &mut |found| match found {
+        Found::Heap(heap) => heaps.push(heap),
+        Found::OtherVersion(version) => other = Some(version),
+    });
+    if heaps.is_empty() { Err(other) } else { Ok(heaps) }
+}

@@ -15,8 +15,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use strata_inspect::kernel_text::{self, Smaps};
-use strata_inspect::{Found, Heap, Mapping, Resident, Target, Usage};
+use strata_inspect::{Heap, Mapping, Resident, Target, Usage};
 
+use super::heaps_in;
 use super::pagemap::Pagemap;
 use super::refusal::Refusal;
 
@@ -64,16 +65,10 @@ impl Process {
 
     /// The allocators in it, at least one.
     pub(crate) fn heaps(&self) -> Result<Vec<Heap<'_, Self>>, Refusal> {
-        let (mut heaps, mut other) = (Vec::new(), None);
-        Heap::find(self, &mut |found| match found {
-            Found::Heap(heap) => heaps.push(heap),
-            Found::OtherVersion(version) => other = Some(version),
-        });
-        match other {
-            _ if !heaps.is_empty() => Ok(heaps),
-            Some(version) => Err(Refusal::OtherVersion(self.pid, version)),
-            None => Err(Refusal::NoStrata(self.pid, self.name())),
-        }
+        heaps_in(self).map_err(|other| match other {
+            Some(version) => Refusal::OtherVersion(self.pid, version),
+            None => Refusal::NoStrata(self.pid, self.name()),
+        })
     }
 
     fn copy(&self, address: u64, into: &mut [u8]) -> io::Result<()> {
