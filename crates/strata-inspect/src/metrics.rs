@@ -1,179 +1,220 @@
-//! The statistics as text that Prometheus scrapes, in both dialects, written into a buffer of the caller's.
+//! The metrics: one list, whatever they are written for. Names are those that dashboards for jemalloc's gauges expect.
 //!
-//! The six gauges that dashboards for jemalloc subtract from each other come first, under the names that they expect:
-//! `resident − allocated` is waste, `active − allocated` fragmentation, `retained` addresses without memory.
+//! The six gauges that such dashboards subtract from each other come first: `resident − allocated` is waste,
+//! `active − allocated` fragmentation, `retained` addresses without memory.
 //!
-//! | dialect     | content type                                              | differs in                                  |
-//! |-------------|-----------------------------------------------------------|---------------------------------------------|
-//! | Prometheus  | `text/plain; version=0.0.4`                               | a counter's family ends in `_total`         |
-//! | OpenMetrics | `application/openmetrics-text; version=1.0.0; charset=utf-8` | it does not; units; `# EOF` at the end    |
-//!
-//! Does not know: who scrapes.
+//! Does not know: how a metric is written.
 
 use crate::stats::{ClassStats, Stats};
-use core::fmt::{self, Write};
+use core::fmt;
 
-/// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// Version 0.0.4, which everything reads.
-    Prometheus,
-    /// Version 1.0.0.
-    OpenMetrics,
+/// What is measured: a family of samples with one name.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    name: &'static str,
+    help: &'static str,
+    kind: MetricKind,
+    source: Source,
 }
 
-impl Dialect {
-    /// What the answer to a scrape says of its text.
-    pub fn content_type(self) -> &'static str {
+/// Whether a metric may fall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// It may: what there is at this moment.
+    Gauge,
+    /// It may not: what there was since the start.
+    Counter,
+}
+
+/// Where the samples of a metric come from.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// One sample.
+    Total(fn(&Stats) -> u64),
+    /// One for each size class that has pools.
+    Classes(fn(&ClassStats) -> u64),
+    /// One for each kind of system call on memory.
+    Calls,
+}
+
+/// One number of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// What tells it from the metric's other samples; `None` if it is the only one.
+    pub label: Option<Label>,
+    /// Bytes if the metric's name says so, else a count.
+    pub value: u64,
+}
+
+/// What tells samples of one metric apart. Its `Display` is the label's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Label {
+    /// A size class: the bytes of its blocks.
+    Size(u64),
+    /// A system call.
+    Call(&'static str),
+}
+
+impl Label {
+    /// The label's name.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Prometheus => "text/plain; version=0.0.4",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Size(_) => "size",
+            Self::Call(_) => "call",
         }
     }
+}
 
-    /// The one that a scraper's `Accept` header asks for.
-    pub fn of_accept(accept: &str) -> Self {
-        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(bytes) => bytes.fmt(f),
+            Self::Call(name) => name.fmt(f),
+        }
     }
 }
 
-/// A family of which there is one sample: its name, what it says, and its value.
-type Single = (&'static str, &'static str, fn(&Stats) -> u64);
-
-const GAUGES: &[Single] = &[
-    ("strata_allocated_bytes", "Bytes of the blocks that the program has.", Stats::allocated_bytes),
-    ("strata_active_bytes", "Bytes of the pools and mappings in which blocks live.", Stats::active_bytes),
-    ("strata_resident_bytes", "Bytes that may be in memory, in use or free.", |stats| stats.resident_bytes),
-    ("strata_retained_bytes", "Bytes of addresses without memory.", Stats::retained_bytes),
-    ("strata_metadata_bytes", "Bytes that describe arenas.", Stats::metadata_bytes),
-    ("strata_mapped_bytes", "Bytes that may be touched.", |stats| stats.committed_bytes),
-    ("strata_reserved_bytes", "Bytes of addresses held.", |stats| stats.reserved_bytes),
-    ("strata_ready_bytes", "Bytes of free blocks in the magazines of threads.", |stats| stats.ready_bytes),
-    ("strata_free_bytes", "Bytes of free blocks in pools in use.", Stats::free_bytes),
-    ("strata_lazily_purged_bytes", "Resident bytes that the kernel may take.", |stats| {
+/// All metrics: gauges, gauges of size classes, counters.
+pub const METRICS: &[Metric] = &[
+    gauge("strata_allocated_bytes", "Bytes of the blocks that the program has.", Stats::allocated_bytes),
+    gauge(
+        "strata_active_bytes",
+        "Bytes of the pools and mappings in which blocks live.",
+        Stats::active_bytes,
+    ),
+    gauge("strata_resident_bytes", "Bytes that may be in memory, in use or free.", |stats| {
+        stats.resident_bytes
+    }),
+    gauge("strata_retained_bytes", "Bytes of addresses without memory.", Stats::retained_bytes),
+    gauge("strata_metadata_bytes", "Bytes that describe arenas.", Stats::metadata_bytes),
+    gauge("strata_mapped_bytes", "Bytes that may be touched.", |stats| stats.committed_bytes),
+    gauge("strata_reserved_bytes", "Bytes of addresses held.", |stats| stats.reserved_bytes),
+    gauge("strata_ready_bytes", "Bytes of free blocks in the magazines of threads.", |stats| {
+        stats.ready_bytes
+    }),
+    gauge("strata_free_bytes", "Bytes of free blocks in pools in use.", Stats::free_bytes),
+    gauge("strata_lazily_purged_bytes", "Resident bytes that the kernel may take.", |stats| {
         stats.lazily_purged_bytes
     }),
-    ("strata_pinned_bytes", "Bytes of explicit huge pages, which stay.", |stats| stats.pinned_bytes),
-    ("strata_large_allocated_bytes", "Of the allocated bytes, those in runs of pools.", |stats| {
+    gauge("strata_pinned_bytes", "Bytes of explicit huge pages, which stay.", |stats| stats.pinned_bytes),
+    gauge("strata_large_allocated_bytes", "Of the allocated bytes, those in runs of pools.", |stats| {
         stats.large_bytes
     }),
-    ("strata_huge_allocated_bytes", "Of the allocated bytes, those in mappings of their own.", |stats| {
-        stats.huge_bytes
-    }),
-    ("strata_huge_kept_bytes", "Bytes of freed huge blocks that wait for reuse.", |stats| {
+    gauge(
+        "strata_huge_allocated_bytes",
+        "Of the allocated bytes, those in mappings of their own.",
+        |stats| stats.huge_bytes,
+    ),
+    gauge("strata_huge_kept_bytes", "Bytes of freed huge blocks that wait for reuse.", |stats| {
         stats.huge_kept_bytes
     }),
-    ("strata_used_pools", "Pools of 64 KiB in use.", |stats| stats.used_pools),
-    ("strata_dirty_pools", "Free pools that may be in memory.", |stats| stats.dirty_pools),
-    ("strata_clean_pools", "Free pools without memory.", |stats| stats.clean_pools),
-    ("strata_arenas", "Arenas of 4 MiB in use.", |stats| stats.arenas),
-    ("strata_caches", "Caches of threads and heaps in use.", |stats| stats.caches),
-];
-
-const COUNTERS: &[Single] = &[
-    ("strata_purged_bytes", "Bytes given back to the system.", |stats| stats.purged_bytes),
-    ("strata_purges", "Calls that gave memory of free pools back.", |stats| stats.purges),
-    ("strata_caches_opened", "Caches handed out.", |stats| stats.caches_ever),
-    ("strata_refused_calls", "System calls on memory that were refused.", |stats| stats.calls.failed),
-];
-
-/// A gauge with a sample for each size class that has pools.
-type OfClass = (&'static str, &'static str, fn(&ClassStats) -> u64);
-
-const CLASS_GAUGES: &[OfClass] = &[
-    ("strata_class_allocated_bytes", "Bytes of the blocks of a size class that the program has.", |class| {
-        class.live_bytes()
-    }),
-    ("strata_class_ready_bytes", "Bytes of a size class in magazines of threads.", |class| {
+    gauge("strata_used_pools", "Pools of 64 KiB in use.", |stats| stats.used_pools),
+    gauge("strata_dirty_pools", "Free pools that may be in memory.", |stats| stats.dirty_pools),
+    gauge("strata_clean_pools", "Free pools without memory.", |stats| stats.clean_pools),
+    gauge("strata_arenas", "Arenas of 4 MiB in use.", |stats| stats.arenas),
+    gauge("strata_caches", "Caches of threads and heaps in use.", |stats| stats.caches),
+    of_classes(
+        "strata_class_allocated_bytes",
+        "Bytes of the blocks of a size class that the program has.",
+        |class| class.live_bytes(),
+    ),
+    of_classes("strata_class_ready_bytes", "Bytes of a size class in magazines of threads.", |class| {
         class.ready_blocks * class.block_bytes
     }),
-    ("strata_class_free_bytes", "Bytes of free blocks of a size class in pools in use.", |class| {
+    of_classes("strata_class_free_bytes", "Bytes of free blocks of a size class in pools in use.", |class| {
         class.free_blocks() * class.block_bytes
     }),
-    ("strata_class_pools", "Pools in use for a size class.", |class| class.pools),
+    of_classes("strata_class_pools", "Pools in use for a size class.", |class| class.pools),
+    counter("strata_purged_bytes", "Bytes given back to the system.", |stats| stats.purged_bytes),
+    counter("strata_purges", "Calls that gave memory of free pools back.", |stats| stats.purges),
+    counter("strata_caches_opened", "Caches handed out.", |stats| stats.caches_ever),
+    counter("strata_refused_calls", "System calls on memory that were refused.", |stats| stats.calls.failed),
+    calls("strata_calls", "System calls on memory."),
 ];
 
-impl Stats {
-    /// Writes all metrics.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn write_metrics(&self, dialect: Dialect, out: &mut impl Write) -> fmt::Result {
-        for (name, help, value) in GAUGES {
-            dialect.head(out, name, help, "gauge", "")?;
-            writeln!(out, "{name} {}", value(self))?;
-        }
-        for (name, help, value) in CLASS_GAUGES {
-            dialect.head(out, name, help, "gauge", "")?;
-            for class in self.classes.iter().filter(|class| class.pools > 0) {
-                writeln!(out, "{name}{{size=\"{}\"}} {}", class.block_bytes, value(class))?;
-            }
-        }
-        for (name, help, value) in COUNTERS {
-            dialect.head(out, name, help, "counter", "_total")?;
-            writeln!(out, "{name}_total {}", value(self))?;
-        }
-        dialect.head(out, "strata_calls", "System calls on memory.", "counter", "_total")?;
-        for (call, count) in self.calls_by_name() {
-            writeln!(out, "strata_calls_total{{call=\"{call}\"}} {count}")?;
-        }
-        match dialect {
-            Dialect::Prometheus => Ok(()),
-            Dialect::OpenMetrics => writeln!(out, "# EOF"),
-        }
-    }
+const fn gauge(name: &'static str, help: &'static str, value: fn(&Stats) -> u64) -> Metric {
+    Metric { name, help, kind: MetricKind::Gauge, source: Source::Total(value) }
 }
 
-impl Dialect {
-    fn head(self, out: &mut impl Write, name: &str, help: &str, kind: &str, suffix: &str) -> fmt::Result {
-        let suffix = match self {
-            Self::Prometheus => suffix,
-            Self::OpenMetrics => "",
-        };
-        writeln!(out, "# TYPE {name}{suffix} {kind}")?;
-        if self == Self::OpenMetrics && name.ends_with("_bytes") {
-            writeln!(out, "# UNIT {name} bytes")?;
+const fn of_classes(name: &'static str, help: &'static str, value: fn(&ClassStats) -> u64) -> Metric {
+    Metric { name, help, kind: MetricKind::Gauge, source: Source::Classes(value) }
+}
+
+const fn counter(name: &'static str, help: &'static str, value: fn(&Stats) -> u64) -> Metric {
+    Metric { name, help, kind: MetricKind::Counter, source: Source::Total(value) }
+}
+
+const fn calls(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, help, kind: MetricKind::Counter, source: Source::Calls }
+}
+
+impl Metric {
+    /// The family's name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it says, as one sentence.
+    pub const fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Whether it may fall.
+    pub const fn kind(&self) -> MetricKind {
+        self.kind
+    }
+
+    /// What its samples have behind its name.
+    pub const fn suffix(&self) -> &'static str {
+        match self.kind {
+            MetricKind::Gauge => "",
+            MetricKind::Counter => "_total",
         }
-        writeln!(out, "# HELP {name}{suffix} {help}")
+    }
+
+    /// Whether its samples are bytes; its name ends in `_bytes` then.
+    pub fn is_in_bytes(&self) -> bool {
+        self.name.ends_with("_bytes")
+    }
+
+    /// Tells the samples at one moment.
+    pub fn samples(&self, stats: &Stats, mut each: impl FnMut(Sample)) {
+        match self.source {
+            Source::Total(value) => each(Sample { label: None, value: value(stats) }),
+            Source::Classes(value) => {
+                for class in stats.classes.iter().filter(|class| class.pools > 0) {
+                    each(Sample { label: Some(Label::Size(class.block_bytes)), value: value(class) });
+                }
+            }
+            Source::Calls => {
+                for (call, value) in stats.calls_by_name() {
+                    each(Sample { label: Some(Label::Call(call)), value });
+                }
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::String;
 
-    fn text(dialect: Dialect) -> String {
+    #[test]
+    fn no_name_stands_twice_and_each_metric_says_what_it_is() {
+        for (index, metric) in METRICS.iter().enumerate() {
+            assert!(METRICS.iter().skip(index + 1).all(|other| other.name != metric.name), "{}", metric.name);
+            assert!(metric.name.starts_with("strata_") && metric.help.ends_with('.'), "{metric:?}");
+            assert!(!metric.name.ends_with("_total"), "{}: the samples of a counter have it", metric.name);
+        }
+    }
+
+    #[test]
+    fn classes_without_pools_have_no_samples() {
         let mut stats = Stats::zero();
-        stats.huge_bytes = 4096;
         stats.classes[2].pools = 3;
-        let mut out = String::new();
-        stats.write_metrics(dialect, &mut out).unwrap();
-        out
-    }
-
-    #[test]
-    fn both_dialects_have_the_same_samples() {
-        let samples = |text: &str| -> std::vec::Vec<String> {
-            text.lines().filter(|line| !line.starts_with('#')).map(String::from).collect()
-        };
-        let (classic, open) = (text(Dialect::Prometheus), text(Dialect::OpenMetrics));
-        assert_eq!(samples(&classic), samples(&open));
-        assert!(classic.contains("strata_allocated_bytes 4096\n"), "{classic}");
-        assert!(classic.contains("strata_class_pools{size=\"48\"} 3\n"), "{classic}");
-        assert!(open.ends_with("\n# EOF\n") && !classic.contains("EOF"));
-    }
-
-    #[test]
-    fn a_counters_family_is_named_as_the_dialect_wants_it() {
-        assert!(text(Dialect::Prometheus).contains("# TYPE strata_purges_total counter\n"));
-        assert!(text(Dialect::OpenMetrics).contains("# TYPE strata_purges counter\n"));
-    }
-
-    #[test]
-    fn a_scraper_gets_what_it_accepts() {
-        let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2";
-        assert_eq!(Dialect::of_accept(accept), Dialect::OpenMetrics);
-        assert_eq!(Dialect::of_accept("text/plain"), Dialect::Prometheus);
+        let pools = METRICS.iter().find(|metric| metric.name == "strata_class_pools").unwrap();
+        let mut seen = std::vec::Vec::new();
+        pools.samples(&stats, |sample| seen.push(sample));
+        assert_eq!(seen, [Sample { label: Some(Label::Size(48)), value: 3 }]);
     }
 }
