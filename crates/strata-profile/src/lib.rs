@@ -14,6 +14,7 @@ pub use estimate::Values;
 pub use modules::Mapping;
 #[cfg(feature = "symbols")]
 pub use names::DebugInfo;
+pub use pprof::Shown;
 pub use profile::{Addresses, Frame, Names, Profile, Site};
 pub use read::ReadError;
 pub use strata_recorder::{log, recorder, stack, start_as_asked};

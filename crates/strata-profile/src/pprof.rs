@@ -126,13 +126,40 @@ mod proto {
     }
 }
 
+/// Which of its values a profile in pprof's format shows to a reader who asks for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Bytes that live (`inuse_space`).
+    #[default]
+    Live,
+    /// Bytes that were allocated (`alloc_space`).
+    Allocated,
+}
+
+impl Shown {
+    const fn sample_type(self) -> &'static str {
+        match self {
+            Self::Live => "inuse_space",
+            Self::Allocated => "alloc_space",
+        }
+    }
+}
+
 impl Profile {
-    /// The profile in pprof's format, by addresses: whoever reads it looks names up, by build id.
+    /// The profile in pprof's format, by addresses: its reader looks names up, by build id.
     ///
     /// # Errors
     /// None that is known: the writer is memory.
     pub fn to_pprof(&self) -> io::Result<Vec<u8>> {
-        gzipped(&Builder::new(self, None).build())
+        self.to_pprof_showing(Shown::Live)
+    }
+
+    /// The same with other values shown first.
+    ///
+    /// # Errors
+    /// None that is known: the writer is memory.
+    pub fn to_pprof_showing(&self, shown: Shown) -> io::Result<Vec<u8>> {
+        gzipped(&Builder::new(self, None).build(shown))
     }
 
     /// The same with the names of functions, so that whoever reads it needs no files.
@@ -140,7 +167,7 @@ impl Profile {
     /// # Errors
     /// None that is known: the writer is memory.
     pub fn to_pprof_with(&self, names: &mut dyn Names) -> io::Result<Vec<u8>> {
-        gzipped(&Builder::new(self, Some(names)).build())
+        gzipped(&Builder::new(self, Some(names)).build(Shown::Live))
     }
 }
 
@@ -177,7 +204,7 @@ impl<'profile> Builder<'profile> {
         builder
     }
 
-    fn build(mut self) -> proto::Profile {
+    fn build(mut self, shown: Shown) -> proto::Profile {
         let types = [
             ("alloc_objects", "count"),
             ("alloc_space", "bytes"),
@@ -185,7 +212,7 @@ impl<'profile> Builder<'profile> {
             ("inuse_space", "bytes"),
         ];
         self.out.sample_type = types.map(|(name, unit)| self.value_type(name, unit)).into();
-        self.out.default_sample_type = self.string("inuse_space");
+        self.out.default_sample_type = self.string(shown.sample_type());
         self.out.period_type = Some(self.value_type("space", "bytes"));
         self.out.period =
             self.profile.sites.iter().map(|site| site.mean.cast_signed()).max().unwrap_or_default();
@@ -339,5 +366,14 @@ mod tests {
             read.location.iter().all(|place| place.id != 0 && place.mapping_id != 0 && place.line.len() == 1)
         );
         assert_eq!(read.string_table[read.default_sample_type as usize], "inuse_space");
+    }
+
+    #[test]
+    fn a_reader_is_shown_what_the_writer_chose() {
+        let shown = |shown| {
+            let built = Builder::new(&Profile::default(), None).build(shown);
+            built.string_table[built.default_sample_type as usize].clone()
+        };
+        assert_eq!([Shown::Live, Shown::Allocated].map(shown), ["inuse_space", "alloc_space"]);
     }
 }
