@@ -4,7 +4,7 @@
 //!   adopt, claim ──► attached: refills cost no exchange ──class quiet, pool full, thread ends──► detached ──► abandoned
 //! ```
 //!
-//! A pool is held for a batch, not for a life: unless the thread is busy with the class, it is abandoned right after the refill that
+//! A pool is held for a batch only: unless the thread is busy with the class, it is abandoned right after the refill that
 //! claimed it, and open to every thread and to the purge pass.
 //!
 //! A1  The slot of a class holds the token of an owned pool of that class, or nothing.
@@ -18,7 +18,7 @@ use core::ptr::{NonNull, null_mut};
 use strata_core::pool::{OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 
-/// A look at the active pool, whose token stays in its slot.
+/// A reference to the active pool, whose token stays in its slot.
 #[derive(Debug)]
 pub(crate) struct Attached(ManuallyDrop<OwnedPool>);
 

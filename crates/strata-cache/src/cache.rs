@@ -6,8 +6,8 @@
 //!   classes[class]     the active pool, if there is one; how much is wanted  (`active`, `refill`, `flush`)
 //! ```
 //!
-//! I1  Everything here has one owner, the thread (or whoever claimed the slot for a moment); statistics read magazines racily.
-//! I2  All-zero bytes but for `runtime` are an empty cache; one such, `EMPTY`, stands in where a thread has none, so the
+//! I1  Everything here has one owner, the thread (or the one that claimed the slot for a moment); statistics read magazines racily.
+//! I2  All-zero bytes but for `runtime` are an empty cache; one such, `EMPTY`, serves where a thread has none, so the
 //!     fast path needs no test.
 //!
 //! Does not know: thread-local storage.
@@ -23,7 +23,7 @@ use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::{OwnedPtr, OwnedU32, OwnedUsize};
 use strata_segment::{Inside, PageHeap, Presence};
 
-/// What a thread knows of one class beside its magazine: looked at in cold doors only.
+/// The thread's state of one class besides its magazine: read on slow paths only.
 #[derive(Debug)]
 pub(crate) struct ClassState {
     /// The pool that refills draw from while the thread is busy with the class (`active`).
@@ -38,11 +38,11 @@ pub(crate) struct ClassState {
     pub(crate) fresh: OwnedU32,
     /// Blocks of a larger class that were handed out in its stead (`promotion`).
     pub(crate) promoted: OwnedU32,
-    /// Whether an allocation or a free came to a cold door since this was last asked (`flush`, `maintenance`).
+    /// Whether an allocation or a free came to a slow path since this was last read (`flush`, `maintenance`).
     pub(crate) visited: OwnedU32,
-    /// Whether larger blocks went home for want of room since the last refill (`flush`).
-    pub(crate) sent_home: OwnedU32,
-    /// Blocks in the magazine when quiet ones were last looked for (`maintenance`).
+    /// Whether larger blocks were given back for want of room since the last refill (`flush`).
+    pub(crate) overflowed: OwnedU32,
+    /// Blocks in the magazine at the last search for quiet ones (`maintenance`).
     pub(crate) seen: OwnedU32,
     /// Of a counting cache: blocks before the class's next sample, plus one (`profile`).
     pub(crate) until_sample: OwnedU32,
@@ -59,7 +59,7 @@ impl ClassState {
                 fresh: OwnedU32::zero(),
                 promoted: OwnedU32::zero(),
                 visited: OwnedU32::zero(),
-                sent_home: OwnedU32::zero(),
+                overflowed: OwnedU32::zero(),
                 seen: OwnedU32::zero(),
                 until_sample: OwnedU32::zero(),
             }
@@ -76,7 +76,7 @@ impl ClassState {
             &self.fresh,
             &self.promoted,
             &self.visited,
-            &self.sent_home,
+            &self.overflowed,
             &self.seen,
         ] {
             count.set(0);
@@ -91,7 +91,7 @@ pub struct Cache {
     /// Where pools without blocks lead: never written, so empty and full.
     none: Storage<0>,
     runtime: OwnedPtr<Runtime>,
-    /// The number that the kernel has for the thread; 0: a heap's, or a temporary one (`thread`).
+    /// The kernel's number of the thread; 0: a heap's cache, or a temporary one (`thread`).
     pub(crate) thread: OwnedU32,
     /// Of a counting cache: the thread's own, which is behind it (`profile`).
     behind: OwnedPtr<Cache>,
@@ -101,19 +101,19 @@ pub struct Cache {
     pub(crate) flushes: OwnedU32,
     /// Bytes that the limits of all magazines together allow (`flush`).
     pub(crate) granted_bytes: OwnedU32,
-    /// The class that is next asked to give up its limit (`flush`).
+    /// The class whose limit is reduced next when another needs more (`flush`).
     pub(crate) hand: OwnedU32,
     /// Requests to flush that were heeded (`maintenance`).
     pub(crate) requests: OwnedU32,
-    /// Purge passes that were seen (`maintenance`).
+    /// The last purge pass that was seen (`maintenance`).
     pub(crate) passes: OwnedU32,
-    /// Rounds of destructors that the cache sat out (`thread`).
+    /// Rounds of destructors that the cache has let pass (`thread`).
     pub(crate) exit_rounds: OwnedU32,
-    /// Where searches begin, so that two threads rarely want the same pool.
+    /// Where searches start, so that two threads rarely want the same pool.
     pub(crate) start: OwnedU32,
-    /// Whether it stays as it is in a child of `fork` (`fork`): 1 or 0.
+    /// Whether a child of `fork` keeps it (`fork`): 1 or 0.
     pub(crate) stays_after_fork: OwnedU32,
-    /// Whether its thread is in the middle of something.
+    /// Whether its thread is inside an operation that a fork must wait for.
     pub(crate) presence: Presence,
     pub(crate) counting: CountingState,
     pub(crate) small: [Storage<DEPTH>; SMALL_COUNT],
@@ -122,7 +122,7 @@ pub struct Cache {
     classes: [ClassState; CLASS_COUNT],
 }
 
-/// What a counting cache knows beside each class's countdown (`profile`).
+/// A counting cache's state besides each class's countdown (`profile`).
 #[derive(Debug)]
 pub(crate) struct CountingState {
     /// The state of its random numbers.
@@ -131,7 +131,7 @@ pub(crate) struct CountingState {
     pub(crate) mean: OwnedUsize,
     /// Bytes of large blocks before their next sample, plus one; 0: not drawn yet.
     pub(crate) until_large: OwnedUsize,
-    /// Of a thread's own cache: 1 while one is put in front of it, and when none is to be any more.
+    /// Of a thread's own cache: 1 while one is put in front of it, and when none may be any more.
     pub(crate) is_closed: OwnedUsize,
 }
 
@@ -146,7 +146,7 @@ impl CountingState {
 /// Classes with a deep magazine.
 pub(crate) const SMALL_COUNT: usize = LAST_SMALL.index() + 1;
 
-/// Where the magazine of a class lies in every cache, in bytes from its start: what pools of the class say.
+/// The distance of a class's magazine from the start of any cache, in bytes: pools of the class record it.
 pub(crate) const fn place_of(class: SizeClass) -> u32 {
     let index = class.index();
     let place = if index < SMALL_COUNT {
@@ -168,7 +168,7 @@ static PLACES: [u32; CLASS_COUNT] = {
     places
 };
 
-const _: () = assert!(offset_of!(Cache, none) == 0, "a pool without a magazine says 0");
+const _: () = assert!(offset_of!(Cache, none) == 0, "a pool without a magazine records 0");
 
 // SAFETY: one owner at a time (I1); it moves with the claim of the registry's bit.
 unsafe impl Sync for Cache {}
@@ -212,11 +212,11 @@ impl Cache {
         self.flushes.set(0);
         self.requests.set(runtime.page_heap.flush_requests());
         self.passes.set(runtime.page_heap.passes() as u32);
-        // The first begins at the lowest pool; the others spread over the arena.
+        // The first starts at the lowest pool; the others are spread over the arena.
         self.start.set(number.wrapping_mul(37) % u64::BITS);
     }
 
-    /// Joins an empty cache to none: a stand-in of one thread's own, for `profile`.
+    /// Joins an empty cache to no runtime: a sentinel of one thread's own, for `profile`.
     #[cfg(not(strata_loom))]
     pub(crate) fn join_none(&self) {
         self.runtime.set(core::ptr::null_mut());
@@ -236,14 +236,14 @@ impl Cache {
         self.behind.set(own.map_or(core::ptr::null_mut(), |own| core::ptr::from_ref(own).cast_mut()));
     }
 
-    /// Holds forks off, on its thread. A sentinel cannot. In models nobody forks.
+    /// Holds forks off, on its thread. A sentinel cannot. Models do not fork.
     #[inline]
     pub(crate) fn hold_off_forks(&self) -> Option<Inside<'_>> {
         let runtime = self.runtime().filter(|_| !cfg!(strata_loom))?;
         Some(runtime.page_heap.fork_gate.enter(&self.presence))
     }
 
-    /// Its name, to compare with a pool's holder.
+    /// Its number, to compare with a pool's owner.
     #[inline]
     pub(crate) fn name(&self) -> *mut () {
         core::ptr::from_ref(self).cast_mut().cast()
@@ -257,7 +257,7 @@ impl Cache {
         unsafe { self.magazine_at(place) }
     }
 
-    /// The magazine at a place.
+    /// The magazine at `place`.
     ///
     /// # Safety
     /// - `place` is 0, where a magazine lies that is always empty and always full, or came from [`place_of`].
@@ -265,13 +265,13 @@ impl Cache {
     pub(crate) unsafe fn magazine_at(&self, place: u32) -> Magazine<'_> {
         // SAFETY: within the cache.
         let place = unsafe { NonNull::from(self).cast::<u8>().byte_add(place as usize) };
-        // SAFETY: the caller's promise.
+        // SAFETY: a magazine lies at `place`, or an empty one that is never written, by this function's contract.
         unsafe { Magazine::at(place) }
     }
 
     #[inline]
     pub(crate) fn class(&self, class: SizeClass) -> &ClassState {
-        // SAFETY: as above.
+        // SAFETY: a class's index is below CLASS_COUNT by construction.
         unsafe { self.classes.get_unchecked(class.index()) }
     }
 
@@ -286,11 +286,11 @@ impl Cache {
     #[inline]
     pub(crate) fn page_heap(&self) -> &'static PageHeap {
         debug_assert!(self.runtime().is_some());
-        // SAFETY: only caches that joined a runtime get here: sentinels are turned away at every cold door.
+        // SAFETY: only caches that joined a runtime get here: sentinels are turned away on every slow path.
         &unsafe { self.runtime().unwrap_unchecked() }.page_heap
     }
 
-    /// The number that the kernel has for the thread whose cache this is; 0: a heap's. A racy read.
+    /// The kernel's number of the thread whose cache this is; 0: a heap's. A racy read.
     pub fn thread(&self) -> u32 {
         self.thread.glance()
     }
@@ -300,8 +300,8 @@ impl Cache {
         (self.refills.glance().into(), self.flushes.glance().into())
     }
 
-    /// The classes of the blocks in magazines, each as its pool has it: what the program does not have although the pools
-    /// think so. A racy read.
+    /// The classes of the blocks in magazines, each as its pool has it: blocks that the program does not have although the pools
+    /// count them as live. A racy read.
     pub fn ready_blocks(&self) -> impl Iterator<Item = SizeClass> {
         SizeClass::all().flat_map(|class| self.magazine(class).glance(depth_of(class))).filter_map(|block| {
             // SAFETY: a block of a pool; its header is never unmapped.

@@ -1,13 +1,13 @@
 //! Blocks of several pools sorted into chains, one a pool, in one pass.
 //!
 //! ```text
-//!   block ─► of the pool at hand? in front of its chain
-//!             │ no: that chain is put into its place
+//!   block ─► of the current pool? in front of its chain
+//!             │ no: that chain is stored
 //!             └──pool mod 64──► the last chain of such pools: this pool's? goes on · another's? a new chain
 //!   places   chain 0, chain 1, chain 2 …            in the order in which they began
 //! ```
 //!
-//! Neighbouring pools do not come into each other's way; of those that do, a chain may go in two parts.
+//! Neighbouring pools never collide; of those that do, a chain may be split in two.
 //!
 //! Does not know: where chains go. Idea: remote caches (Liétar et al. 2019, snmalloc).
 
@@ -19,10 +19,10 @@ use strata_core::layout::POOL_SHIFT;
 use strata_core::pool::Pool;
 use strata_core::sync::mutation::FLUSH_SORTS;
 
-/// Pools that are told apart at once; in models one, so that they come into each other's way.
+/// Pools that are told apart at once; in models one, so that they collide.
 const REMAINDERS: usize = if cfg!(strata_loom) { 1 } else { 64 };
 
-/// Sorts blocks of one magazine, and gives `each` chain with its pool.
+/// Sorts blocks of one magazine, and calls `each` with each chain and its pool.
 ///
 /// By reference: a copy would read in one piece what was written in two just before. The processor cannot forward that, so it waits
 /// until all stores are done, among them those of links into cold blocks (half of a flush's time, decision 0026).
@@ -54,7 +54,7 @@ pub(crate) unsafe fn sort(
     }
     chains.put(place, chain);
     for chain in chains.begun() {
-        // SAFETY: the caller's promise.
+        // SAFETY: blocks of pools, by this function's contract.
         each(unsafe { pool_of(chain.head) }, chain);
     }
 }
@@ -87,11 +87,11 @@ impl Chains {
         self.chains[place].write(chain);
     }
 
-    /// A chain of this pool that has begun, with its place.
+    /// The chain of this pool that was begun before, with its place.
     #[inline(always)]
     fn find(&self, number: usize) -> Option<(usize, Chain)> {
         let place = usize::from(self.lasts[number % REMAINDERS]);
-        // SAFETY: all that have begun were put when another took their turn; `lasts` begins with the first.
+        // SAFETY: each chain that was begun was stored when another became the current one; `lasts` starts with the first.
         let chain = unsafe { self.chains[place].assume_init() };
         (number_of(chain.head) == number).then_some((place, chain))
     }
@@ -116,7 +116,7 @@ fn number_of(block: BlockPtr) -> usize {
 /// - The block is of a pool.
 #[inline]
 pub(crate) unsafe fn pool_of(block: BlockPtr) -> &'static Pool {
-    // SAFETY: the caller's promise.
+    // SAFETY: a block of a pool, by this function's contract.
     unsafe { UserPtr::new(block.as_non_null()).pool() }
 }
 
@@ -129,7 +129,7 @@ mod tests {
     use strata_core::size_class::SizeClass;
 
     #[test]
-    fn every_block_is_in_one_chain_of_its_pool_however_pools_take_turns() {
+    fn every_block_is_in_one_chain_of_its_pool_however_pools_alternate() {
         let cache = runtime().enter().unwrap();
         let class = SizeClass::of(2048);
         let all: Vec<_> =

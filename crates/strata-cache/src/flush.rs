@@ -1,17 +1,18 @@
-//! The cold door of a free: the magazine is full. It becomes deeper, or its older half goes home.
+//! The slow path of a free: the magazine is full. It becomes deeper, or its older half is given back.
 //!
 //! ```text
-//!   limit   0 ──first free──► home at once ─ ─► 1, 2, 4 … 64 ──► then the older half goes home, sorted by pool:
+//!   limit   0 ──first free──► back at once ─ ─► 1, 2, 4 … 64 ──► then the older half goes back, sorted by pool:
 //!                                                 each pool's blocks as one chain, by one compare-and-swap
 //! ```
 //!
-//! F1  A class's limit doubles with each visit, up to [`most`] of the class; that of larger blocks only when an allocation found the
-//!     magazine empty after a block had gone home: one that a thread frees and wants no more is not kept. All limits together allow the thread's share of
-//!     [`ALL_BYTES`]. Beyond that a class gets more from one that came to no cold door lately. So a thread that sleeps, or only frees, holds that much.
+//! F1  A class's limit doubles with each visit, up to [`most`] of the class. That of larger blocks does only when an allocation found the
+//!     magazine empty after a block had been given back: one that a thread frees and does not want again is not kept. All limits together
+//!     allow the thread's share of [`ALL_BYTES`]. Beyond that a class takes from another that came to no slow path
+//!     recently. So a thread that sleeps, or only frees, holds at most that.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
-//!     after its magazine was found quiet: a block of a pool from which another cache took the last batch goes home, and
-//!     is not handed out here while its neighbours live there. After that, what passes through the magazine is not told apart.
+//!     after its magazine was found quiet: a block of a pool from which another cache took the last batch is given back, and
+//!     is not handed out here while its neighbours are live there. After that, what passes through the magazine is not told apart.
 //!
 //! Does not know: who owns a pool. Idea: magazines' depots (Bonwick and Adams 2001), batches by pool (Liétar et al. 2019, snmalloc).
 
@@ -36,11 +37,11 @@ const LEAST_SHARE: u64 = 64 << 10;
 const MOST_SHARE: u64 = 4 << 20;
 /// Blocks of fewer bytes share a cache line.
 const LINE_BYTES: usize = 64;
-/// Blocks up to this size stay at their first free: little is held by them.
+/// Blocks up to this size stay at their first free: they hold little.
 const FEW_BYTES: usize = 512;
-/// Blocks up to this size have their magazine become deeper by frees alone. Models have larger ones, which do so too.
+/// Blocks up to this size deepen their magazine by frees alone. Models have larger ones, which do so too.
 const FREELY_BYTES: usize = if cfg!(strata_loom) { usize::MAX } else { FEW_BYTES };
-/// Classes that are asked, one after another, to give up their limit for another.
+/// Classes that are tried, one after another, for a limit to reduce.
 const ASKED: u32 = 2;
 
 /// The deepest that the magazine of a class becomes by frees.
@@ -62,32 +63,32 @@ impl Cache {
     /// Frees a block whose magazine is full.
     ///
     /// # Safety
-    /// - The caller is the thread whose cache this is, and no sentinel; the block serves as one of `class`, and is the caller's to
-    ///   give back.
+    /// - The caller is the thread whose cache this is, and no sentinel; the block is at least as large as those of `class`, and the
+    ///   caller may free it.
     #[inline(never)]
     pub(crate) unsafe fn flush(&self, class: SizeClass, block: BlockPtr) {
         let held_off = self.hold_off_forks();
         let magazine = self.magazine(class);
         // SAFETY: the thread's own magazine.
         let limit = unsafe { magazine.limit() };
-        let goes_home = limit == 0 && self.goes_home_first(class, block);
+        let is_returned = limit == 0 && self.is_returned_at_once(class, block);
         if class.block_bytes() > FREELY_BYTES {
-            // Whether it was missed, the next refill knows.
-            self.class(class).sent_home.set(1);
+            // The next refill knows whether it was missed.
+            self.class(class).overflowed.set(1);
         }
         if (class.block_bytes() > FREELY_BYTES || !self.deepen(class, limit)) && limit != 0 {
-            self.send_home(class, magazine.count().saturating_sub(limit) + limit.div_ceil(2));
+            self.return_oldest(class, magazine.count().saturating_sub(limit) + limit.div_ceil(2));
         }
         // SAFETY: the same contract.
-        if goes_home || !unsafe { magazine.push(block) } {
+        if is_returned || !unsafe { magazine.push(block) } {
             // SAFETY: the same contract.
-            unsafe { self.send_one_home(block) };
+            unsafe { self.return_one(block) };
         }
         drop(held_off);
         self.maintain_after_flush();
     }
 
-    /// Frees a block past the cold doors: into its magazine if it has room, else to its pool.
+    /// Frees a block without the slow path: into its magazine if it has room, else to its pool.
     ///
     /// # Safety
     /// - As for [`flush`](Self::flush).
@@ -96,29 +97,29 @@ impl Cache {
         // SAFETY: the same contract.
         if !unsafe { self.magazine(class).push(block) } {
             // SAFETY: the same contract.
-            unsafe { self.send_one_home(block) };
+            unsafe { self.return_one(block) };
         }
     }
 
-    /// Whether a block that comes first to a magazine without a limit is not to stay in it (F3).
-    fn goes_home_first(&self, class: SizeClass, block: BlockPtr) -> bool {
+    /// Whether a block that comes first to a magazine without a limit is given back at once (F3).
+    fn is_returned_at_once(&self, class: SizeClass, block: BlockPtr) -> bool {
         let bytes = class.block_bytes();
         // SAFETY: a block of a pool.
         bytes > FEW_BYTES || bytes < LINE_BYTES && unsafe { pool_of(block) }.holder() != self.name()
     }
 
-    /// A refill finds the magazine empty: it becomes deeper if larger blocks went home since the last one for want of room (F1).
+    /// A refill found the magazine empty: it becomes deeper if larger blocks were given back since the last one for want of room (F1).
     pub(crate) fn deepen_if_missed(&self, class: SizeClass) {
-        let sent_home = &self.class(class).sent_home;
-        if sent_home.get() != 0 {
-            sent_home.set(0);
+        let overflowed = &self.class(class).overflowed;
+        if overflowed.get() != 0 {
+            overflowed.set(0);
             // SAFETY: the thread's own magazine.
             let limit = unsafe { self.magazine(class).limit() };
             self.deepen(class, limit);
         }
     }
 
-    /// Has the magazine of a class become deeper, if it may; whether it did.
+    /// Deepens the magazine of a class, if that is allowed. Returns whether it did.
     fn deepen(&self, class: SizeClass, limit: u32) -> bool {
         self.class(class).visited.set(1);
         let deeper = limit.saturating_mul(2).max(first_limit(class)).min(most(class));
@@ -132,7 +133,7 @@ impl Cache {
         true
     }
 
-    /// Whether so many bytes more may be held, perhaps since other classes hold fewer from now on (F1).
+    /// Whether `more` bytes may be held, perhaps because other classes hold fewer from now on (F1).
     fn has_bytes_for(&self, more: u32) -> bool {
         let share = self.share();
         for _ in 0..ASKED {
@@ -157,17 +158,17 @@ impl Cache {
         (ALL_BYTES / caches).clamp(LEAST_SHARE, MOST_SHARE) as u32
     }
 
-    /// Empties the magazine of a class; it begins anew.
+    /// Empties the magazine of a class, and sets its limit to nothing.
     pub(crate) fn close(&self, class: SizeClass) {
         let magazine = self.magazine(class);
         // SAFETY: the thread's own magazine.
         let limit = unsafe { magazine.limit() };
         self.granted_bytes.set(self.granted_bytes.get().saturating_sub(limit * class.block_bytes() as u32));
         if limit != 0 {
-            // SAFETY: as above.
+            // SAFETY: the thread's own magazine.
             unsafe { magazine.set_limit(0) };
         }
-        self.send_home(class, DEPTH as u32);
+        self.return_oldest(class, DEPTH as u32);
     }
 
     /// Empties all magazines.
@@ -180,7 +181,7 @@ impl Cache {
     ///
     /// # Safety
     /// - As for [`flush`](Self::flush).
-    unsafe fn send_one_home(&self, block: BlockPtr) {
+    unsafe fn return_one(&self, block: BlockPtr) {
         // SAFETY: a block of a pool.
         let pool = unsafe { pool_of(block) };
         // SAFETY: the caller's block, of this pool.
@@ -188,14 +189,14 @@ impl Cache {
     }
 
     /// Gives the oldest blocks of a magazine back to their pools, each pool's as one chain.
-    fn send_home(&self, class: SizeClass, count: u32) {
+    fn return_oldest(&self, class: SizeClass, count: u32) {
         let magazine = self.magazine(class);
         if magazine.count() == 0 {
-            // Nor is a line of its head written, whose page may not be in use.
+            // Its head is not written either: that page may be untouched.
             return;
         }
-        // The lines of cold blocks are asked for one flush ahead, one with each chain that goes: nobody waits for them, and memory
-        // has something to do while chains are given away (decision 0026).
+        // The lines of cold blocks are prefetched one flush ahead, one with each chain that is given back: so no load waits for them, and
+        // the memory bus is busy meanwhile (decision 0026).
         let mut next = magazine.oldest(2 * count).skip(count as usize);
         let give = |pool, chain: &Chain| {
             if let Some(block) = next.next() {
@@ -216,7 +217,7 @@ impl Cache {
         if self.is_active(class, pool)
             && let Some(active) = self.active(class)
         {
-            // SAFETY: the caller's promise; the pool is this cache's.
+            // SAFETY: blocks of `pool`, this thread's to free, by this function's contract; the pool is this cache's.
             if unsafe { active.put(*chain) } == Freed::TooMany {
                 misuse::freed_twice(pool);
             }
@@ -232,7 +233,7 @@ const fn first_limit(class: SizeClass) -> u32 {
     if cfg!(strata_loom) || class.block_bytes() > FEW_BYTES { 1 } else { 4 }
 }
 
-/// Gives a chain back to a pool that is not the caller's, and does what follows from it.
+/// Gives a chain back to a pool that is not the caller's, and does what that demands.
 ///
 /// # Safety
 /// - The chain's blocks are of `pool`, which is of `class`, and the caller's to give back.
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn larger_blocks_that_are_freed_and_not_wanted_are_not_kept() {
+    fn larger_blocks_that_are_freed_and_not_taken_again_are_not_kept() {
         let cache = runtime().enter().unwrap();
         let class = SizeClass::of(2048);
         let blocks: Vec<_> = (0..300).map(|_| new(cache, class)).collect();
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_block_whose_neighbours_another_thread_has_goes_home() {
+    fn a_small_block_whose_neighbours_another_thread_has_is_given_back() {
         let runtime = runtime();
         let (owner, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
         let class = SizeClass::of(16);

@@ -1,7 +1,7 @@
-//! What happens around a fork: it waits until no other thread is in the middle of something, and the child gets what they had.
+//! What happens around a fork: it waits until no other thread is inside an operation, and the child takes over what those had.
 //!
-//! A child has one thread, and copies of the caches of all others. Those that the fork found outside of any cold door (all of them,
-//! unless one took too long) are *orphans*: as whole as at their thread's end. Whoever comes to a cold door in the child empties one
+//! A child has one thread, and copies of the caches of all others. Those that the fork found outside of any slow path (all of them,
+//! unless one took too long) are *orphans*: as intact as at their thread's end. Each slow path in the child empties one
 //! of them, until there are none. So a child that only runs another program pays nothing for them.
 //!
 //! Heaps are values of the program, which the child has, too: their caches stay.
@@ -16,7 +16,7 @@ use strata_segment::{ForkGate, Inside, StrangerInside};
 
 strata_os::at_load!(first register);
 
-/// What the thread does until this is dropped no fork comes in the middle of.
+/// While this lives, no fork comes in the middle of what the thread does.
 #[derive(Debug)]
 #[must_use = "forks are held off until this is dropped"]
 pub struct HeldOff<'cache> {
@@ -36,7 +36,7 @@ fn gate() -> &'static ForkGate {
 }
 
 extern "C" fn register() {
-    // Without memory for it, forks come whenever they come: the child may lack what others are in the middle of.
+    // Without memory for it, forks do not wait: the child may lack what others were in the middle of.
     around_fork(AroundFork { before, in_parent, in_child });
 }
 
@@ -56,8 +56,8 @@ unsafe extern "C" fn in_child() {
 }
 
 impl Registry {
-    /// In a child of `fork`, in its only thread, whose caches are `own`: those of all others are orphans. Those of heaps stay,
-    /// and those that the fork found in the middle of something: nobody uses them again.
+    /// In a child of `fork`, in its only thread, whose caches are `own`: makes those of all other threads orphans. Those of heaps stay,
+    /// and so do those that the fork found inside an operation: they are not used again.
     fn note_orphans(&self, own: [&Cache; 2]) {
         for slab in self.published() {
             let known = slab.free.glance() | slab.orphans.glance();

@@ -1,13 +1,13 @@
-//! The fast path of a free: push the block into its class's magazine, whichever pool it is of and whoever owns that.
+//! The fast path of a free: push the block into its class's magazine, whichever pool it is of and whichever thread owns that.
 //!
-//! | who frees                | finds the magazine by                             | instructions |
-//! |--------------------------|---------------------------------------------------|--------------|
-//! | Rust, which has a layout | its size, mostly a constant                       | 8            |
-//! | C, which has an address  | one load from the pool's header (`free_unsized`)  | 15           |
+//! | caller                   | finds the magazine by                            | instructions |
+//! |--------------------------|--------------------------------------------------|--------------|
+//! | Rust, which has a layout | its size, mostly a constant                      | 8            |
+//! | C, which has an address  | one load from the pool's header (`free_unsized`) | 15           |
 //!
-//! A magazine that is full, a thread without a cache, large runs and huge blocks leave by one cold door.
+//! A magazine that is full, a thread without a cache, large runs and huge blocks leave by one slow path.
 //!
-//! Does not know: `Layout`; what happens behind the door (`flush`, `large`).
+//! Does not know: `Layout`; what happens on the slow path (`flush`, `large`).
 
 use crate::cache::Cache;
 use crate::chains::pool_of;
@@ -60,7 +60,7 @@ impl Cache {
     pub unsafe fn free_in(&self, pointer: UserPtr, pool: &'static Pool) {
         // SAFETY: the caller's to give back.
         let block = unsafe { pointer.block() };
-        // SAFETY: what an open pool says is where its class's magazine lies; 0 leads to one that is always full.
+        // SAFETY: an open pool records where its class's magazine lies; 0 leads to one that is always full.
         let magazine = unsafe { self.magazine_at(pool.magazine()) };
         // SAFETY: the thread's own magazine, of the pool's class.
         if !unsafe { magazine.push(block) } {
@@ -69,7 +69,7 @@ impl Cache {
         }
     }
 
-    /// The cold half of [`free_in`](Self::free_in), for those who found the magazine full themselves.
+    /// The slow half of [`free_in`](Self::free_in), for callers that found the magazine full themselves.
     ///
     /// # Safety
     /// - As for [`free_in`](Self::free_in).

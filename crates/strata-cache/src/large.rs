@@ -1,4 +1,4 @@
-//! Allocations that share no pool, from both sides: large ones are runs of pools, huge ones mappings of their own.
+//! Allocations that share no pool, allocated and freed: large ones are runs of pools, huge ones mappings of their own.
 //!
 //! Memory that the kernel has just zeroed is not zeroed again.
 //!
@@ -63,12 +63,12 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
     };
     let has_cache = cache.runtime().is_some();
     let taken = ask().or_else(|| {
-        // What this thread has ready itself may be what is wanted.
+        // This thread's own magazines may have what is wanted.
         has_cache.then(|| cache.let_go())?;
         ask()
     });
     drop(held_off);
-    // When the block is in hand; such allocations may be a thread's only ones.
+    // Once the block is in hand; such allocations may be a thread's only ones.
     if has_cache {
         cache.maintain();
     } else {
@@ -91,7 +91,7 @@ fn clear(start: NonNull<u8>, size: usize, dirty: u64) {
         if dirty >> index & 1 == 1 {
             // SAFETY: within the new allocation.
             let pool = unsafe { start.add(offset) };
-            // SAFETY: as above.
+            // SAFETY: within the new allocation, which only the caller has.
             unsafe { pool.write_bytes(0, POOL_BYTES.min(size - offset)) };
         }
     }

@@ -4,7 +4,7 @@
 //!   alloc ──► magazine of the class ◄── free            a batch: blocks of one pool, one exchange
 //!              │ empty          ▲ full
 //!              ▼                ▼
-//!            refill           flush ──chains, one a pool──► their pools, whoever owns them
+//!            refill           flush ──chains, one a pool──► their pools, whichever thread owns them
 //!              ▲
 //!              └── active pool ◄── adopted: unowned, with room │ claimed: free
 //! ```

@@ -7,7 +7,7 @@
 //!
 //! An array, so that a cold block is not touched when it is freed, no link lies in memory that the program may still write to,
 //! and a batch is a slice. `limit` is how deep the magazine may become by frees: it starts at nothing, grows by need, and can be
-//! cut short at any time. All-zero bytes are a magazine that is empty and full: both ways lead to a cold door.
+//! cut short at any time. All-zero bytes are a magazine that is both empty and full: pop and push both take the slow path.
 //!
 //! M1  A block in the magazine of a class is at least as large, and as aligned, as blocks of the class are.
 //! M2  `count` and `limit` are at most [`depth_of`] the class.
@@ -94,9 +94,9 @@ impl<'cache> Magazine<'cache> {
         debug_assert!(index < DEPTH);
         // SAFETY: the slots follow the head.
         let slots = unsafe { self.place.byte_add(size_of::<Head>()) }.cast::<OwnedPtr<u8>>();
-        // SAFETY: M2.
+        // SAFETY: a slot of the storage, since `index` is below the depth (M2).
         let slot = unsafe { slots.add(index) };
-        // SAFETY: as above.
+        // SAFETY: a slot of the storage, since `index` is below the depth (M2).
         unsafe { slot.as_ref() }
     }
 
@@ -104,8 +104,8 @@ impl<'cache> Magazine<'cache> {
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<BlockPtr> {
         let left = self.head().count.get().wrapping_sub(1);
-        // The sign of what is left, since LLVM makes of every other test of nothing a comparison before the subtraction: one
-        // instruction more.
+        // The sign of the remaining count is tested, since LLVM turns every other test for empty into a comparison before the subtraction:
+        // one instruction more.
         if left.cast_signed() < 0 {
             return None;
         }
@@ -115,7 +115,7 @@ impl<'cache> Magazine<'cache> {
         Some(BlockPtr::from_address(block))
     }
 
-    /// Puts a block, if the limit allows it; whether it did.
+    /// Puts a block, if the limit allows it. Returns whether it did.
     ///
     /// # Safety
     /// - The caller owns the magazine and the block, which is one for its class (M1).
@@ -143,7 +143,7 @@ impl<'cache> Magazine<'cache> {
     /// - The caller owns the magazine.
     #[inline]
     pub(crate) unsafe fn limit(&self) -> u32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: plain words that only the owner writes, by this function's contract.
         unsafe { self.head().limit.get() as u32 }
     }
 
@@ -153,7 +153,7 @@ impl<'cache> Magazine<'cache> {
     /// - The caller owns the magazine.
     pub(crate) unsafe fn set_limit(&self, limit: u32) {
         debug_assert!(limit as usize <= DEPTH);
-        // SAFETY: the caller's promise.
+        // SAFETY: plain words that only the owner accesses, by this function's contract.
         unsafe { self.head().limit.set(limit as usize) };
     }
 
@@ -167,7 +167,7 @@ impl<'cache> Magazine<'cache> {
         })
     }
 
-    /// Takes so many of the oldest blocks out, which went elsewhere.
+    /// Removes `count` of the oldest blocks, which were given back.
     pub(crate) fn forget_oldest(self, wanted: u32) {
         let count = self.head().count.get();
         let gone = (wanted as usize).min(count);
@@ -175,7 +175,7 @@ impl<'cache> Magazine<'cache> {
         self.head().count.set(count - gone);
     }
 
-    /// Fills the empty magazine with the newest blocks of another, which has so many.
+    /// Fills the empty magazine with the newest blocks of another, which has that many.
     #[cfg(not(strata_loom))]
     pub(crate) fn fill_with_newest(self, other: Self, count: u32) {
         debug_assert!(self.head().count.get() == 0 && count <= other.count());
@@ -199,7 +199,7 @@ impl<'cache> Magazine<'cache> {
     }
 }
 
-/// The same number, of which the compiler no longer knows how it came about: LLVM would index by the number before the subtraction,
+/// The same number, of whose origin the compiler knows nothing: otherwise LLVM would index by the number before the subtraction,
 /// and copy it for that: one instruction more in every allocation.
 #[cfg(all(target_arch = "x86_64", not(any(miri, strata_loom))))]
 #[inline(always)]
@@ -239,7 +239,7 @@ impl Filler<'_> {
         }
     }
 
-    /// The blocks that were put are the magazine's; how many these are. `wanted` is what the filler began with.
+    /// Makes the blocks that were put the magazine's, and returns their number. `wanted` is what the filler was made with.
     pub(crate) fn finish(self, wanted: u32) -> u32 {
         let count = wanted as usize - self.free;
         if self.free != 0 {
@@ -271,7 +271,7 @@ mod tests {
         let magazine = empty();
         // SAFETY: the magazine is this test's.
         unsafe { magazine.set_limit(limit) };
-        // SAFETY: as above; nobody touches the blocks.
+        // SAFETY: the magazine is this test's; the blocks are never dereferenced.
         blocks.for_each(|number| assert!(unsafe { magazine.push(block(number)) }));
         magazine
     }

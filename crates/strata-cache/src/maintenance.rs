@@ -1,14 +1,14 @@
-//! What a thread does beside allocating, in cold doors, when its block is in hand: pools and limits follow what it is busy with.
+//! What a thread does besides allocating, on slow paths, when its block is in hand: pools and limits follow what it is busy with.
 //!
-//! | when                              | what                                                                     |
-//! |-----------------------------------|--------------------------------------------------------------------------|
-//! | after each refill                 | the class's pool is abandoned, unless the thread is busy with the class    |
-//! | every 64 refills                  | classes that had few of them are quiet: their pools are abandoned          |
-//! | after a purge pass                | magazines that nothing changed since the last one are emptied              |
-//! | memory is short (a flush request) | all magazines are emptied, all pools abandoned                             |
-//! | each time                         | a purge pass, if one is due and no other thread makes it                   |
+//! | when                              | what                                                                    |
+//! |-----------------------------------|-------------------------------------------------------------------------|
+//! | after each refill                 | the class's pool is abandoned, unless the thread is busy with the class |
+//! | every 64 refills                  | classes that had few of them are quiet: their pools are abandoned       |
+//! | after a purge pass                | magazines that nothing changed since the last one are emptied           |
+//! | memory is short (a flush request) | all magazines are emptied, all pools abandoned                          |
+//! | each time                         | a purge pass, if one is due and no other thread makes it                |
 //!
-//! Does not know: clocks; the segment layer looks at those. Idea: one ordered pass (tcmalloc's `background.cc`).
+//! Does not know: clocks; the segment layer reads those. Idea: one ordered pass (tcmalloc's `background.cc`).
 
 use crate::cache::Cache;
 use crate::registry::Runtime;
@@ -19,13 +19,13 @@ use strata_segment::Inside;
 
 /// Refills in a round.
 const ROUND: u32 = 64;
-/// Refills of a class in a round that make the thread busy with it. So it is busy with four classes at most.
+/// Refills of a class in a round that make the thread busy with it; so it is busy with four classes at most.
 const BUSY: u32 = 16;
-/// Flushes between two looks at the clock, on a thread that hardly allocates.
+/// Flushes between two checks of the clock, on a thread that hardly allocates.
 const FLUSHES: u32 = 16;
 
 impl Cache {
-    /// A class was refilled, and a block is in hand; forks are held off until what was begun with it is done.
+    /// A class was refilled, and a block is in hand; forks are held off until that operation is complete.
     #[inline]
     pub(crate) fn maintain_after_refill(&self, class: SizeClass, held_off: Option<Inside<'_>>) {
         self.note_refill(class);
@@ -54,7 +54,7 @@ impl Cache {
         }
     }
 
-    /// A block came to a full magazine, and went.
+    /// A block was freed into a full magazine, and is dealt with.
     #[inline]
     pub(crate) fn maintain_after_flush(&self) {
         let flushes = self.flushes.get().wrapping_add(1);
@@ -132,7 +132,7 @@ impl Cache {
         SizeClass::all().for_each(|class| self.detach(class));
     }
 
-    /// Empties the cache of a thread that ends: its blocks go to their pools, its pools to all (P4).
+    /// Empties the cache of a thread that ends: its blocks go to their pools, its pools to all threads (P4).
     ///
     /// # Safety
     /// - The caller is the thread whose cache this is.
@@ -152,7 +152,7 @@ impl Cache {
         }
     }
 
-    /// Gives everything back that the thread has ready: blocks to their pools, pools to all.
+    /// Gives everything back that the thread has ready: blocks to their pools, pools to all threads.
     ///
     /// # Safety
     /// - The caller is the thread whose cache this is.
@@ -173,7 +173,7 @@ mod tests {
     use strata_core::size_class::SizeClass;
 
     #[test]
-    fn a_cache_lets_go_when_all_are_asked_to() {
+    fn a_cache_is_flushed_when_all_are_asked_to() {
         static RUNTIME: Runtime = Runtime::new();
         let cache = RUNTIME.enter().unwrap();
         let (class, other) = (SizeClass::of(100), SizeClass::of(5000));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_falls_quiet_gives_its_pool_up_and_a_busy_one_keeps_it() {
+    fn a_class_that_falls_quiet_abandons_its_pool_and_a_busy_one_keeps_it() {
         static RUNTIME: Runtime = Runtime::new();
         let cache = RUNTIME.enter().unwrap();
         let (quiet, busy) = (SizeClass::of(64), SizeClass::of(128));
@@ -227,7 +227,7 @@ mod tests {
         }
         // SAFETY: the caches of a test have one user.
         unsafe { other.collect() };
-        // SAFETY: as above.
+        // SAFETY: the caches of a test have one user.
         unsafe { cache.collect() };
         assert_eq!(RUNTIME.page_heap.snapshot().used_pools, 0);
     }

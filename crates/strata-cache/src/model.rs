@@ -1,6 +1,6 @@
-//! What only models ask for: a runtime that can be given back, so that ten thousand executions fit into memory.
+//! For models only: a runtime that can be given back, so that ten thousand executions fit into memory.
 //!
-//! Does not know: whether anybody still uses it.
+//! Does not know: whether the runtime is still in use.
 
 use crate::registry::Runtime;
 
@@ -8,11 +8,11 @@ impl Runtime {
     /// Gives everything back: segments, and the caches themselves.
     ///
     /// # Safety
-    /// - Nobody uses the runtime, its caches, or any memory of theirs again.
+    /// - The runtime, its caches, and their memory are not used again.
     pub unsafe fn dismantle(&self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: not used again, by this function's contract.
         unsafe { self.page_heap.dismantle() };
-        // SAFETY: as above.
+        // SAFETY: not used again, by this function's contract.
         unsafe { self.registry.dismantle() };
     }
 }

@@ -1,6 +1,6 @@
-//! Where the runtime and its caches keep what a reader outside of the process asks for.
+//! Offsets in the runtime and its caches, for a reader in another process.
 //!
-//! Does not know: who reads.
+//! Does not know: the reader.
 
 use crate::cache::{Cache, SMALL_COUNT};
 use crate::magazine::{DEPTH, FIELDS, LARGE_DEPTH};

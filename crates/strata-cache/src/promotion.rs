@@ -8,10 +8,10 @@
 //!  1152 … 1920 ─► 2048     a page holds no two blocks
 //! ```
 //!
-//! A block's pool says what it is, so whoever gets a larger one need not know. It is as aligned as a smaller one would be: the
+//! A block's pool records its class, so the holder of a larger one need not know. It is as aligned as a smaller one would be: the
 //! larger size is a multiple of every power of two that divides the smaller.
 //!
-//! Does not know: who asks. Measured in decision 0016.
+//! Does not know: what allocates. Measured in decision 0016.
 
 use crate::cache::Cache;
 use core::ops::RangeInclusive;
@@ -23,7 +23,7 @@ const MOST: u32 = if cfg!(strata_loom) { 0 } else { 3 };
 /// Block sizes that are promoted; the powers of two among them serve.
 const PROMOTED: RangeInclusive<usize> = 80..=1920;
 
-/// The class that serves in the place of this one.
+/// The class that serves instead of this one.
 fn promotion_of(class: SizeClass) -> Option<SizeClass> {
     let bytes = class.block_bytes();
     (PROMOTED.contains(&bytes) && !bytes.is_power_of_two()).then(|| SizeClass::of(bytes.next_power_of_two()))

@@ -1,4 +1,4 @@
-//! The cold door of an allocation: the magazine is empty, and takes a batch.
+//! The slow path of an allocation: the magazine is empty, and takes a batch.
 //!
 //! ```text
 //!   0  a class's first blocks: larger ones, of a pool that is there (`promotion`)
@@ -9,8 +9,8 @@
 //!   5  if the OS has no more: any free block of any unowned pool
 //! ```
 //!
-//! Used memory first, untouched memory later, the OS last. A batch doubles with each refill, up to half a magazine. Whatever looks
-//! after memory comes when the block is in hand.
+//! Used memory first, untouched memory later, the OS last. A batch doubles with each refill, up to half a magazine. Maintenance
+//! comes when the block is in hand.
 //!
 //! Does not know: thread-local storage; where memory comes from.
 
@@ -87,7 +87,7 @@ impl Cache {
         }
         let held_off = self.hold_off_forks();
         let block = self.take_batch(class, 1);
-        // Whoever takes memory as it is may leave it so: what comes next is not prefaulted.
+        // A caller that takes memory as it is may leave it untouched: what it takes next is not prefaulted.
         self.class(class).fresh.set(0);
         self.maintain_after_refill(class, held_off);
         block
@@ -160,7 +160,7 @@ impl Cache {
         filler.finish(wanted) != 0
     }
 
-    /// Draws from a pool's holes, or from what nobody carved yet.
+    /// Draws from a pool's holes, or from its uncarved part.
     fn draw_carved(&self, class: SizeClass, pool: &OwnedPool, wanted: u32) -> Option<Memory> {
         let (memory, holes) = (pool.uncarved_memory(), pool.holes());
         let mut filler = self.magazine(class).filler(wanted);
@@ -169,7 +169,7 @@ impl Cache {
         (filler.finish(wanted) != 0).then_some(memory)
     }
 
-    /// The OS has no more: what magazines hold goes home, and any free block will do, even of another node.
+    /// The OS has no more: magazines are emptied, and any free block will do, even of another node.
     #[cold]
     fn draw_scarce(&self, class: SizeClass, wanted: u32) -> Option<Memory> {
         self.let_go();
@@ -190,7 +190,7 @@ impl Cache {
     /// one call instead of a fault for each page (decision 0009).
     fn note_claimed(&self, class: SizeClass, run: &ClaimedRun) {
         let fresh = &self.class(class).fresh;
-        // Of blocks larger than a page the program may use the beginning only.
+        // The program may use only the beginning of blocks larger than a page.
         if run.memory() == Memory::Used || class.block_bytes() > SUBPAGE_BYTES {
             fresh.set(0);
         } else if fresh.get() < SEVERAL_POOLS {
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn every_block_is_handed_out_once_and_all_come_home() {
+    fn every_block_is_handed_out_once_and_all_are_given_back() {
         let runtime = runtime();
         let cache = runtime.enter().unwrap();
         for class in SizeClass::all().step_by(5) {

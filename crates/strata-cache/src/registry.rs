@@ -1,12 +1,12 @@
-//! Where caches live, and who may be one: slots in slabs, claimed by a bit (P11, P12).
+//! Where caches live, and how threads come by them: slots in slabs, claimed by a bit (P11, P12).
 //!
-//! | bit     | who may leave it         | to      | by            | what becomes visible                          |
-//! |---------|--------------------------|---------|---------------|-----------------------------------------------|
-//! | free    | a thread that starts     | claimed | CAS Acquire   | the last user emptied the cache               |
-//! | claimed | the thread, when it ends | free    | OR Release    | it is empty                                   |
+//! | bit     | who may leave it         | to      | by          | what becomes visible            |
+//! |---------|--------------------------|---------|-------------|---------------------------------|
+//! | free    | a thread that starts     | claimed | CAS Acquire | the last user emptied the cache |
+//! | claimed | the thread, when it ends | free    | OR Release  | it is empty                     |
 //!
 //! I1  A cache whose bit is free owns no pool and holds no block: `abandon` comes before the release.
-//! I2  Slabs are never unmapped: a glance at a cache that was just left is harmless.
+//! I2  Slabs are never unmapped: a racy read of a cache that was just left is harmless.
 //!
 //! Short-lived threads use the lowest slots again and again: a hundred thousand of them need as much memory as those that
 //! live at the same time.
@@ -38,7 +38,7 @@ const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
 #[repr(C, align(1024))]
 #[derive(Debug)]
 pub struct Runtime {
-    /// What a reader outside of the process finds it by.
+    /// What a reader in another process finds it by.
     signature: Signature,
     /// The caches.
     pub registry: Registry,
@@ -68,7 +68,7 @@ impl Runtime {
         Some(cache)
     }
 
-    /// A counting cache for a thread that has one of its own: it is not counted among those, whose shares it would make smaller.
+    /// A counting cache for a thread that has one of its own. It is not counted as a thread, since it would make the shares smaller.
     #[cfg(not(strata_loom))]
     pub(crate) fn enter_in_front(&'static self) -> Option<&'static Cache> {
         let _held_off = self.hold_off_forks();
@@ -82,7 +82,7 @@ impl Runtime {
     /// Frees the slot of a counting cache.
     ///
     /// # Safety
-    /// - `cache` came from [`enter_in_front`](Self::enter_in_front), holds no block, and nobody uses it any more.
+    /// - `cache` came from [`enter_in_front`](Self::enter_in_front), holds no block, and is no longer used.
     #[cfg(not(strata_loom))]
     pub(crate) unsafe fn leave_in_front(&'static self, cache: &'static Cache) {
         let _held_off = self.hold_off_forks();
@@ -104,12 +104,12 @@ impl Runtime {
             // A counting one (`profile`), which was not counted.
             self.registry.live.add(1);
         }
-        // SAFETY: its thread is not in this process, and whoever takes an orphan is alone with it.
+        // SAFETY: its thread is not in this process, and the caller that took the orphan is alone with it.
         unsafe { self.leave_between_forks(cache) };
         true
     }
 
-    /// In models nobody forks.
+    /// Models do not fork.
     fn hold_off_forks(&self) -> Option<StrangerInside<'_>> {
         (!cfg!(strata_loom)).then(|| self.page_heap.fork_gate.enter_as_stranger())
     }
@@ -117,9 +117,9 @@ impl Runtime {
     /// A block for a thread that has no cache and gets none: it enters, and leaves again.
     pub(crate) fn alloc_by_temporary_cache(&'static self, class: SizeClass) -> Option<BlockPtr> {
         let temporary = self.enter()?;
-        // SAFETY: nobody else has the temporary cache.
+        // SAFETY: only this call has the temporary cache.
         let block = unsafe { temporary.alloc(class) };
-        // SAFETY: as above; it is not used again.
+        // SAFETY: only this call has it, and does not use it again.
         unsafe { self.leave(temporary) };
         block
     }
@@ -127,7 +127,7 @@ impl Runtime {
     /// Empties the cache of a thread that ends, and frees its slot.
     ///
     /// # Safety
-    /// - `cache` came from [`enter`](Self::enter) of this runtime, and nobody uses it any more.
+    /// - `cache` came from [`enter`](Self::enter) of this runtime, and is no longer used.
     pub unsafe fn leave(&'static self, cache: &'static Cache) {
         let _held_off = self.hold_off_forks();
         // SAFETY: the same contract.
@@ -140,15 +140,15 @@ impl Runtime {
         if !LEAVE_EMPTIES_FIRST {
             self.registry.release(cache);
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the cache is in no use, by this function's contract.
         unsafe { cache.abandon() };
         if LEAVE_EMPTIES_FIRST {
             self.registry.release(cache);
         }
     }
 
-    /// The same for a heap's cache, on a thread whose own is `own` (or a sentinel): whoever deletes a heap has usually freed
-    /// its blocks, and those that still wait in its magazines would keep pools in use.
+    /// The same for a heap's cache, on a thread whose own is `own` (or a sentinel): a thread that deletes a heap has usually freed
+    /// its blocks, and those that are still in its magazines would keep pools in use.
     ///
     /// # Safety
     /// - As for [`leave`](Self::leave), of `heap`.
@@ -169,7 +169,7 @@ impl Default for Runtime {
     }
 }
 
-/// The words and the first cache are the first page of a slab; more than that few programs touch.
+/// The words and the first cache are the first page of a slab; few programs touch more than that.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Slab {
@@ -189,16 +189,16 @@ impl Slab {
             // SAFETY: within the slab.
             unsafe { place.byte_add(offset) }
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: `place` is aligned, zero and the caller's, by this function's contract.
         unsafe { init_fresh(part(offset_of!(Self, free)).cast(), PoolBits::none) };
-        // SAFETY: as above.
+        // SAFETY: within the slab, zero, and the caller's.
         unsafe { init_fresh(part(offset_of!(Self, orphans)).cast(), PoolBits::none) };
         let nothing = || AtomicPtr::<Self>::new(core::ptr::null_mut());
-        // SAFETY: as above.
+        // SAFETY: within the slab, zero, and the caller's.
         unsafe { init_fresh(part(offset_of!(Self, next)).cast(), nothing) };
         for index in 0..CACHES_PER_SLAB {
             let offset = offset_of!(Self, caches) + index * size_of::<Cache>();
-            // SAFETY: as above.
+            // SAFETY: within the slab, zero, and the caller's.
             unsafe { init_fresh(part(offset).cast(), Cache::new) };
         }
     }
@@ -232,7 +232,7 @@ impl Registry {
     fn claim(&self) -> Option<(&'static Cache, u32)> {
         let mut place = &self.first;
         for number in 0..SLAB_COUNT {
-            // Without memory for a slab, none is made further on: who looks for a slab stops at the first empty place.
+            // Without memory for a slab, none is made further on: a search for a slab ends at the first empty place.
             let slab = Self::slab(place).or_else(|| Self::add_slab(place))?;
             if let Some(slot) = slab.free.claim_lowest() {
                 self.live.add(1);
@@ -256,13 +256,13 @@ impl Registry {
         }
     }
 
-    /// Whether a fork left caches behind that nobody has emptied yet.
+    /// Whether a fork left caches behind that are not emptied yet.
     #[inline]
     pub(crate) fn has_orphans(&self) -> bool {
         self.orphaned.get() != 0
     }
 
-    /// One of them, which is the caller's alone.
+    /// One of them, which is then the caller's alone.
     fn take_orphan(&self) -> Option<&'static Cache> {
         if !self.has_orphans() {
             return None;
@@ -282,7 +282,7 @@ impl Registry {
         unsafe { slab.as_ref() }
     }
 
-    /// The slab at an empty place: ours, or that of the thread that was faster.
+    /// The slab at an empty place: ours, or that of another thread that was faster.
     #[cold]
     fn add_slab(place: &AtomicPtr<Slab>) -> Option<&'static Slab> {
         let bytes = size_of::<Slab>().next_multiple_of(machine::page_size());
@@ -302,7 +302,7 @@ impl Registry {
     /// Gives all slabs back, in models.
     ///
     /// # Safety
-    /// - Nobody uses a cache of theirs again.
+    /// - None of their caches is used again.
     #[cfg(strata_loom)]
     pub(crate) unsafe fn dismantle(&self) {
         let bytes = size_of::<Slab>().next_multiple_of(machine::page_size());

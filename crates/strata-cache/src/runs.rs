@@ -1,4 +1,4 @@
-//! Runs of one or two pools that a thread has ready, as magazines have blocks: for what is a little larger than the largest class.
+//! Runs of one or two pools that a thread has ready, as magazines have blocks: for requests a little above the largest class.
 //!
 //! R1  A run in here is as its allocation left it: to its arena it is in use.
 //! R2  The runs of each length hold a quarter of the thread's share at most (`flush`), and at most four. A length's limit doubles with
@@ -17,7 +17,7 @@ use strata_core::sync::OwnedU32;
 
 /// Runs of a length at most.
 pub(crate) const DEPTH: usize = 4;
-/// Pools of the longest run that waits here. In models none does: they count their pools.
+/// Pools of the longest run that is kept. In models none is: they count their pools.
 pub(crate) const LONGEST: usize = if cfg!(strata_loom) { 0 } else { 2 };
 /// The part of the thread's share that each length may take.
 const PART: u32 = 4;
@@ -26,7 +26,7 @@ const PART: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Runs {
     pub(crate) storage: [Storage<DEPTH>; LONGEST],
-    /// How many there were when quiet ones were last looked for, plus one.
+    /// How many there were at the last search for quiet ones, plus one.
     seen: [OwnedU32; LONGEST],
 }
 
@@ -56,7 +56,7 @@ impl Runs {
 }
 
 impl Cache {
-    /// A run of so many pools that is ready; what it holds is unspecified.
+    /// A run of `pools` pools that is ready; its contents are unspecified.
     #[inline]
     pub(crate) fn take_run(&self, pools: usize) -> Option<NonNull<u8>> {
         let run = self.runs.of(pools)?.pop()?.as_non_null();
@@ -67,7 +67,7 @@ impl Cache {
         Some(run)
     }
 
-    /// Keeps a run of the caller's; whether it did.
+    /// Keeps a run of the caller's. Returns whether it did.
     pub(crate) fn keep_run(&self, pools: usize, first: &Pool) -> bool {
         let Some(runs) = self.runs.of(pools).filter(|_| self.runtime().is_some()) else { return false };
         // SAFETY: the thread's own magazine, of runs of this length.
@@ -77,10 +77,10 @@ impl Cache {
         // SAFETY: the thread's own magazine.
         let limit = unsafe { runs.limit() };
         let most = (self.share() / PART / (pools * POOL_BYTES) as u32).min(DEPTH as u32);
-        // SAFETY: as above.
+        // SAFETY: the thread's own magazine.
         unsafe { runs.set_limit((limit * 2).max(1).min(most)) };
-        // The first one is no sign that others follow.
-        // SAFETY: as above.
+        // The first one does not show that others follow.
+        // SAFETY: the thread's own magazine.
         limit != 0 && unsafe { runs.push(BlockPtr::from_address(first.base())) }
     }
 
@@ -114,7 +114,7 @@ impl Cache {
         }
     }
 
-    /// The bytes of each run that is ready: what the program does not have although its arena thinks so. A racy read.
+    /// The bytes of each run that is ready: memory that the program does not have although its arena counts it as used. A racy read.
     pub fn ready_runs(&self) -> impl Iterator<Item = u64> {
         self.runs.glance()
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_go_round_are_kept_and_all_come_home() {
+    fn runs_that_are_reused_are_kept_and_all_are_given_back() {
         static RUNTIME: Runtime = Runtime::new();
         let cache = RUNTIME.enter().unwrap();
         let runs: Vec<_> = (0..6).map(|_| run(&RUNTIME, 1)).collect();

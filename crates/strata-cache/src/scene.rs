@@ -1,13 +1,13 @@
-//! What the tests of this crate do with a runtime or a cache that is theirs alone.
+//! What the tests of this crate do with a runtime or a cache of their own.
 //!
-//! Does not know: what they look at.
+//! Does not know: what they test.
 
 use crate::cache::Cache;
 use crate::registry::Runtime;
 use strata_core::address::UserPtr;
 use strata_core::size_class::SizeClass;
 
-/// A runtime of the test's own, whose memory no clock takes back.
+/// A runtime of the test's own, from which the clock takes no memory back.
 pub(crate) fn runtime() -> &'static Runtime {
     let runtime: &'static Runtime = std::boxed::Box::leak(std::boxed::Box::new(Runtime::new()));
     runtime.page_heap.set_purge_delay(u64::MAX);

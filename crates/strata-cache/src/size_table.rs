@@ -1,4 +1,4 @@
-//! Which magazine of a cache serves a size: a table says where it lies, and for a constant size the compiler has looked it up.
+//! Which magazine of a cache serves a size: a table says where it lies, and for a constant size the compiler reads it.
 //!
 //! ```text
 //!   0 … 1024 bytes      each size        ─► SMALL,  a cache line for 32 sizes   ┐ the magazine's distance from
@@ -30,7 +30,7 @@ const _: () = assert!(
     "two bytes reach every magazine"
 );
 
-/// The places of no byte (the smallest block) to 1 KiB; public for those who look them up in assembly.
+/// The places of no byte (the smallest block) to 1 KiB; public for code that reads them in assembly.
 pub static SMALL: Places<{ SMALL_BYTES + 1 }> = Places::of_steps(0, 1);
 /// The places of up to 32 KiB, for each multiple of [`MEDIUM_STEP_BYTES`]; public as above.
 pub static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> =
@@ -94,7 +94,7 @@ impl Cache {
         // SAFETY: the same contract.
         match unsafe { self.pop_at(place) } {
             Some(block) => Some(block),
-            // SAFETY: as above; the magazine is empty.
+            // SAFETY: the same contract; the magazine is empty.
             None => unsafe { self.refill(SizeClass::of(size)) },
         }
     }

@@ -5,18 +5,18 @@
 //!     EMPTY  ─────────────────► its cache ─────────────────► DEAD
 //! ```
 //!
-//! | the word says | alloc                                              | free                                       |
-//! |---------------|----------------------------------------------------|--------------------------------------------|
-//! | `EMPTY`       | enters the runtime, arms the key, goes on          | the same                                   |
-//! | a cache       | the fast path                                      | the fast path                              |
-//! | a counting one| what `profile` had it hand out, or by way of its own | by way of its own                        |
-//! | `DEAD`        | a temporary cache, for this one block              | gives the block to its pool at once        |
+//! | the word says  | alloc                                                | free                                |
+//! |----------------|------------------------------------------------------|-------------------------------------|
+//! | `EMPTY`        | enters the runtime, arms the key, goes on            | the same                            |
+//! | a cache        | the fast path                                        | the fast path                       |
+//! | a counting one | what `profile` had it hand out, or by way of its own | by way of its own                   |
+//! | `DEAD`         | a temporary cache, for this one block                | gives the block to its pool at once |
 //!
 //! I1  `EMPTY` and `DEAD` are never written: their magazines are empty and full, so every write is behind a test
-//!     that sends them away (`Cache::runtime`).
+//!     that fails for them (`Cache::runtime`).
 //! I2  The word is set before the key is armed: arming may allocate (glibc does, for keys above 31), and then finds a cache.
-//! I3  The destructor asks to be called once more: destructors of other keys may still allocate, and run in rounds. (Not
-//!     more often: a thread whose first allocation is in a late round would have no round left.)
+//! I3  The destructor asks to be called once more: destructors of other keys may still allocate, and run in rounds. (Only
+//!     once: a thread whose first allocation is in a late round would have no round left.)
 //!
 //! Does not know: what a cache does.
 
@@ -34,7 +34,7 @@ use strata_segment::PageHeap;
 /// Everything that the threads of this program share.
 pub static RUNTIME: Runtime = Runtime::new();
 
-/// `EMPTY`, and the rest of `DEAD`: caches of zeros that nobody writes (I1) may lie over one another.
+/// `EMPTY`, and the rest of `DEAD`: caches of zeros that are never written (I1) may overlap.
 #[repr(C)]
 struct Sentinels {
     empty: Cache,
@@ -44,7 +44,7 @@ struct Sentinels {
 /// How far behind `EMPTY` is `DEAD`.
 const DEAD_OFFSET: usize = align_of::<Cache>();
 
-/// They lie among what the loader makes read-only (I1), a page that is mapped anyway: every program reads its beginning.
+/// They lie in what the loader makes read-only (I1), on a page that is mapped anyway: every program reads its beginning.
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".data.rel.ro.strata_sentinels"))]
 static SENTINELS: Sentinels = Sentinels { empty: Cache::new(), rest: [0; DEAD_OFFSET] };
 
@@ -59,7 +59,7 @@ strata_os::thread_word! {
     mod word { initial = crate::thread::SENTINELS }
 }
 
-/// Rounds of destructors that the cache sits out (I3), of the four that POSIX promises.
+/// Rounds of destructors that the cache lets pass (I3), of the four that POSIX promises.
 const ROUNDS_TO_WAIT: u32 = 1;
 
 /// The calling thread's cache, or a sentinel that owns nothing.
@@ -85,7 +85,7 @@ pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
     &RUNTIME.page_heap
 }
 
-/// The cache in which freed runs wait, whoever frees them: allocations of runs ask the thread's own.
+/// The cache in which freed runs wait, whichever thread frees them: allocations of runs search the thread's own.
 pub(crate) fn keeper_of_runs(_cache: &Cache) -> &'static Cache {
     own_cache()
 }
@@ -151,7 +151,7 @@ unsafe fn free_unsampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
     }
 }
 
-/// A block is freed, by way of a sentinel or a large one.
+/// A block is freed through a sentinel, or is a large one.
 pub(crate) fn note_freed(block: BlockPtr) {
     crate::profile::note_freed(block.as_non_null());
 }
@@ -196,12 +196,12 @@ fn enter() -> Option<&'static Cache> {
         heed_profile(cache);
         return Some(cache);
     }
-    // Nobody would tell when the thread ends: it is served by temporary caches, slowly but without a trace.
+    // Its end would go unnoticed: it is served by temporary caches, which is slow and leaves nothing behind.
     retire(cache);
     None
 }
 
-/// The calling thread's word leads to another cache of its own from now on.
+/// Makes the calling thread's word lead to another cache of its own.
 pub(crate) fn lead_to(cache: &'static Cache) {
     // SAFETY: a cache of the registry, claimed for this thread.
     unsafe { word::set(core::ptr::from_ref(cache).cast_mut().cast()) };
@@ -237,12 +237,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentinels_may_lie_over_one_another_since_all_of_both_is_zero() {
+    fn sentinels_may_overlap_since_all_of_both_is_zero() {
         let bytes = (&raw const SENTINELS).cast::<u8>();
         for offset in 0..size_of::<Sentinels>() {
             // SAFETY: within the static.
             let byte = unsafe { bytes.byte_add(offset) };
-            // SAFETY: as above; nobody writes it.
+            // SAFETY: within the static, which is never written.
             assert_eq!(unsafe { byte.read() }, 0, "{offset}");
         }
         assert_eq!(SENTINELS.rest.len() % align_of::<Cache>(), 0);

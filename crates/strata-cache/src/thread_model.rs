@@ -1,4 +1,4 @@
-//! The current thread's cache, in models: there is no thread word; every actor holds its cache in its hand.
+//! The current thread's cache, in models: there is no thread word; each actor has its cache at hand.
 //!
 //! A sentinel (a cache that was never entered) is that of a thread that is ending, as `DEAD` is in the shipped build.
 //!
@@ -17,7 +17,7 @@ std::thread_local! {
     static SHARED: Cell<Option<&'static Runtime>> = const { Cell::new(None) };
 }
 
-/// Says what stands where the shipped build has its one static runtime.
+/// Names the runtime that a model has instead of the shipped build's one static.
 pub fn share(runtime: &'static Runtime) {
     SHARED.set(Some(runtime));
 }
@@ -43,7 +43,7 @@ pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &shared().page_heap
 }
 
-/// Forks are modelled by themselves.
+/// Forks are modelled separately.
 pub(crate) fn hold_off_forks(cache: &Cache) -> Option<Inside<'_>> {
     cache.hold_off_forks()
 }

@@ -32,7 +32,7 @@ fn new(cache: &Cache) -> UserPtr {
 }
 
 fn free(cache: &Cache, block: UserPtr) {
-    // SAFETY: as above; a test gives a block back once.
+    // SAFETY: the caches take turns on one thread; a test gives a block back once.
     unsafe { cache.free(block, CLASS) };
 }
 
@@ -42,7 +42,7 @@ fn caches(threads: usize) -> Vec<&'static Cache> {
     (0..threads).map(|_| runtime.enter().expect("a slot")).collect()
 }
 
-/// Exchanges for each turn of `play`, of which there are so many, after it was warmed up by as many.
+/// Exchanges for each of [`TURNS`] calls of `play`, after as many to warm up.
 fn a_turn(mut play: impl FnMut(usize)) -> f64 {
     (0..TURNS).for_each(&mut play);
     let before = exchanges();
@@ -110,7 +110,7 @@ fn frees_cost_few_exchanges_whatever_the_traffic() {
         println!("{threads:>8} {:>8.3} {:>18.3} {:>11.3}", counts[0], counts[1], counts[2]);
         assert!(counts[0] <= 0.25, "replacing own blocks");
         assert!(counts[1] <= 0.2, "a tenth for a free in runs, and the same for its refill");
-        assert!(counts[2] <= 0.5, "a quarter for a free of anybody's, and the same for its refill");
+        assert!(counts[2] <= 0.5, "a quarter for a free of any thread's, and the same for its refill");
     }
     let (taken, freed) = refills_and_random_frees();
     println!("taken in order {taken:.3} a block; all freed at random by another {freed:.3}");

@@ -1,15 +1,15 @@
-//! The cache that is in front of a thread's own while profiling is on: it counts what is allocated, and looks at what is freed.
+//! The cache in front of a thread's own while profiling is on: it counts allocations, and checks each free.
 //!
 //! ```text
-//!   pop ──► a run of the class's blocks, all before its next sample ──empty──► door: a block of the thread's cache; sampled?
+//!   pop ──► a run of the class's blocks, all before its next sample ──empty──► slow: a block of the thread's cache; sampled?
 //!                                                                              then the next run, from the same magazine
-//!   push ─► always full ─────────────────────────────────────────────────────► door: sampled? then into the thread's cache
+//!   push ─► always full ─────────────────────────────────────────────────────► slow: sampled? then into the thread's cache
 //! ```
 //!
 //! C1  Its limits are 0 for ever, so no block enters its magazines but by `hand_out`.
-//! C2  A block in its magazines was counted as one without a sample. What is left there when profiling ends was counted for nothing,
+//! C2  A block in its magazines was counted as one without a sample. Those left when profiling ends were counted for nothing,
 //!     which changes no chance: each class counts for itself, so a run that waits takes no sample from another class.
-//! C3  It has no runtime, so every cold door takes it for a sentinel; what is behind it tells it from one.
+//! C3  It has no runtime, so every slow path takes it for a sentinel; `behind` tells it from one.
 //!
 //! C2 is why there is a countdown for each class instead of one for all bytes: a run that ends where the next sample is due would
 //! leave that sample to whichever class asks next.
@@ -26,7 +26,7 @@ use strata_core::block::BlockPtr;
 use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
 
-/// Blocks of a run at most: from sixteen on the door costs little, and few of them keep what is freed last close at hand.
+/// Blocks of a run at most: from sixteen on the slow path costs little, and a short run keeps recently freed blocks within reach.
 const RUN_BLOCKS: u32 = 16;
 /// Bytes of a run at most, unless one block is larger.
 const RUN_BYTES: usize = 4096;
@@ -80,7 +80,7 @@ impl Counting {
         self.front.counting.mean.get() as u64
     }
 
-    /// Counts a block that the thread's cache gave, and hands a run out behind it.
+    /// Counts a block that the thread's cache gave, and hands out a run behind it.
     fn count(self, class: SizeClass, block: BlockPtr) {
         if self.left(class) == 0 {
             self.draw(class);
@@ -97,17 +97,17 @@ impl Counting {
         self.front.magazine(class).fill_with_newest(ready, run);
     }
 
-    /// Gives what was handed out back to the thread's cache: past the cold doors, where this may be called from.
+    /// Gives what was handed out back to the thread's cache: without slow paths, where this may be called from.
     fn take_back(self) {
         for class in SizeClass::all() {
             while let Some(block) = self.front.magazine(class).pop() {
-                // SAFETY: the thread's own cache; a block that nobody has.
+                // SAFETY: the thread's own cache; a block that the program does not have.
                 unsafe { self.own.put_by(class, block) };
             }
         }
     }
 
-    /// Counts from now on at the rate that holds now: what was drawn before is forgotten, which changes no chance.
+    /// Counts at the current rate from now on: what was drawn before is forgotten, which changes no chance.
     fn begin(self) {
         let counting = &self.front.counting;
         counting.mean.set(mean_bytes() as usize);
@@ -156,7 +156,7 @@ pub(crate) fn note_large(block: NonNull<u8>, bytes: usize) {
     }
 }
 
-/// A large or huge block has another size, and perhaps another address: one was freed, and another allocated.
+/// A large or huge block changed its size, and perhaps its address: counts as one freed and another allocated.
 pub fn note_resized(old: NonNull<u8>, new: NonNull<u8>, bytes: usize) {
     if Counting::current().is_some() {
         note_freed(old);
@@ -164,8 +164,8 @@ pub fn note_resized(old: NonNull<u8>, new: NonNull<u8>, bytes: usize) {
     }
 }
 
-/// The thread whose cache this is (a heap's is no thread's) puts a counting cache in front of it, or takes that away: as `start` and
-/// `stop` have it.
+/// Puts a counting cache in front of this one, or takes it away, as `start` and `stop` have it: on the thread whose cache this is
+/// (a heap's has no thread).
 pub(crate) fn heed(cache: &Cache) {
     let own = thread::own_cache();
     if !core::ptr::eq(own, cache) {
@@ -184,8 +184,8 @@ pub(crate) fn heed(cache: &Cache) {
 /// The calling thread puts a counting cache in front of its own, if it has one and profiling is on: also in a signal handler, whatever it
 /// interrupted.
 ///
-/// An operation in the midst of which the thread was goes on with the cache that it has read the word for. Nothing of that cache is
-/// changed here, so it makes no difference where the operation was.
+/// An operation that was interrupted goes on with the cache whose address it has read. Nothing in that cache is
+/// changed here, so the point of interruption does not matter.
 pub(crate) fn heed_in_handler() {
     let own = thread::cache();
     if own.runtime().is_some() && own.behind().is_none() && mean_bytes() != 0 {
@@ -194,7 +194,7 @@ pub(crate) fn heed_in_handler() {
 }
 
 fn enter(own: &'static Cache) {
-    // A handler may interrupt what is below, and come here itself.
+    // A handler may interrupt the lines below, and run this function itself.
     if own.counting.is_closed.get() != 0 {
         return;
     }
@@ -205,7 +205,7 @@ fn enter(own: &'static Cache) {
 
 fn enter_alone(own: &'static Cache) {
     let Some(front) = RUNTIME.enter_in_front() else { return };
-    // What the thread freed since `start` it freed unseen.
+    // What the thread freed between `start` and now was not seen.
     SizeClass::all().for_each(|class| own.magazine(class).glance(depth_of(class)).for_each(note_freed));
     let seed = SHARED.seed.get();
     SHARED.seed.set(seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
@@ -219,7 +219,7 @@ fn enter_alone(own: &'static Cache) {
 fn leave(counting: Counting) {
     thread::lead_to(counting.own);
     counting.front.set_behind(None);
-    // SAFETY: from `enter_in_front`, empty, and nothing leads to it.
+    // SAFETY: from `enter_in_front`, empty, and no word leads to it.
     unsafe { RUNTIME.leave_in_front(counting.front) };
 }
 

@@ -1,4 +1,4 @@
-//! How far it is to the next sample: exponentially distributed, in whole numbers only.
+//! The distance to the next sample: exponentially distributed, computed in whole numbers only.
 //!
 //! Each byte that is allocated is a sample with a chance of 1 in `mean`, so a block of Z bytes is sampled with the chance
 //! 1 − exp(−Z / mean), whatever was allocated before it. An interrupted thread may be in the midst of floating point, and `core`
@@ -25,7 +25,7 @@ pub(super) fn random(state: &OwnedUsize) -> u64 {
     bits.wrapping_mul(0x2545_f491_4f6c_dd1d)
 }
 
-/// A state for a generator, of a number that need not be random (splitmix64).
+/// A generator's state from a number that need not be random (splitmix64).
 pub(super) fn state_of(seed: u64) -> usize {
     let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

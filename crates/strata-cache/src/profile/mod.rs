@@ -2,27 +2,27 @@
 //!
 //! ```text
 //!   off   thread word ─► the thread's cache
-//!   on    thread word ─► counting cache ──cold door──► the thread's cache
+//!   on    thread word ─► counting cache ──slow path──► the thread's cache
 //!                        pops: a run of blocks known to have no sample · pushes: always full
 //! ```
 //!
 //! While profiling is on, a thread has a *counting cache* in front of its own (`counting`). So the fast paths are the same to the
-//! instruction, on and off. A cold door hands out a run that ends before the next sample (`distance`), and looks up every block
-//! that is freed in the set of sampled blocks (`sampled`).
+//! instruction, on and off. A slow path hands out a run that ends before the next sample (`distance`), and searches the set of sampled
+//! blocks for every block that is freed (`sampled`).
 //!
-//! | who                                     | learns of `start` and `stop`                                             |
-//! |-----------------------------------------|--------------------------------------------------------------------------|
-//! | a thread that starts                    | there                                                                    |
-//! | a thread that comes to a refill         | there: the requests to flush changed, which it compares anyway            |
-//! | a thread that only frees                | at each sixteenth flush                                                  |
-//! | one that allocates large blocks          | there                                                                    |
-//! | one that turns blocks over within its magazines | not until its next cold door, unless a signal has it `heed`       |
+//! | thread                                      | learns of `start` and `stop`                                  |
+//! |---------------------------------------------|---------------------------------------------------------------|
+//! | a thread that starts                        | at once                                                       |
+//! | one that refills a magazine                 | at once: the flush requests changed, which it compares anyway |
+//! | one that only frees                         | at each sixteenth flush                                       |
+//! | one that allocates large blocks             | at once                                                       |
+//! | one that reuses blocks within its magazines | not until its next slow path, unless a signal has it `heed`   |
 //!
-//! So of a thread of the last kind, allocations are not counted; and what it frees of sampled blocks counts as live until a profiled
+//! So of a thread of the last kind, allocations are not counted; and the sampled blocks that it frees count as live until a profiled
 //! thread frees or samples the block: as many bytes as its magazines hold, 4 MiB at most, and 16 MiB for all such threads.
 //! First-class heaps are not sampled.
 //!
-//! Does not know: stacks, sites, files; who listens does (`Listener`). Decision 0027.
+//! Does not know: stacks, sites, files; the `Listener` does. Decision 0027.
 //! Idea: countdown to the next sample (tcmalloc, jemalloc); a run that is known to hold none is ours.
 
 pub(crate) mod counting;
@@ -45,8 +45,8 @@ pub use sampled::SLOT_COUNT;
 /// A block that was sampled.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Where in the set it is, below [`SLOT_COUNT`]: a place for a record of it, the listener's own until the block is freed.
-    /// `None`: its part of the set was full, so its free will not be heard of.
+    /// Its index in the set, below [`SLOT_COUNT`]: a place for a record of it, the listener's own until the block is freed.
+    /// `None`: its part of the set was full, so its free will not be reported.
     pub slot: Option<u32>,
     /// The block.
     pub block: NonNull<u8>,
@@ -56,7 +56,7 @@ pub struct Sample {
     pub mean: u64,
 }
 
-/// Who is told of samples. Both functions run inside an allocation or a free: they neither allocate, wait nor unwind.
+/// Told of samples. Both functions run inside an allocation or a free: they must not allocate, wait or unwind.
 #[derive(Debug)]
 pub struct Listener {
     /// A block was sampled; the program does not have it yet.
@@ -67,12 +67,12 @@ pub struct Listener {
 
 /// What threads share of the profiler.
 struct Shared {
-    /// Mapped by the first `start`, and never unmapped: a thread may look into it long after `stop`.
+    /// Mapped by the first `start`, and never unmapped: a thread may search it long after `stop`.
     sampled: AtomicPtr<Sampled>,
     listener: AtomicPtr<Listener>,
     /// Bytes between samples; 0: off.
     mean: AtomicU64,
-    /// What random numbers begin with, one for each counting cache.
+    /// What random numbers start with, one for each counting cache.
     seed: Hint,
 }
 
@@ -86,7 +86,7 @@ static SHARED: Shared = Shared {
 /// Samples each byte that is allocated with a chance of 1 in `mean_bytes` from now on, or at another rate than before; 1 samples every
 /// block. `false`: no memory for the set of sampled blocks.
 ///
-/// The first listener stays: another one is not taken.
+/// The first listener stays: later ones are ignored.
 pub fn start(listener: &'static Listener, mean_bytes: u64) -> bool {
     if !map_sampled() {
         return false;
@@ -98,23 +98,23 @@ pub fn start(listener: &'static Listener, mean_bytes: u64) -> bool {
     true
 }
 
-/// Samples no more. Frees of blocks that were sampled are still told, by threads that have not heard of this.
+/// Stops sampling. Frees of sampled blocks are still reported, by threads that have not learnt of it.
 pub fn stop() {
     set_mean(0);
 }
 
-/// Has the calling thread learn of `start` now, instead of at its next cold door. May be called in a signal handler.
+/// Makes the calling thread learn of `start` now, instead of on its next slow path. May be called in a signal handler.
 pub fn heed() {
     counting::heed_in_handler();
 }
 
 /// The mean distance between samples, in bytes; 0: off.
 pub fn mean_bytes() -> u64 {
-    // Relaxed: whoever counts reads it once, when a counting cache is made.
+    // Relaxed: a counting cache reads it once, when it is made.
     SHARED.mean.load(Relaxed)
 }
 
-/// What random numbers are made of from now on, so that a test can repeat them.
+/// Seeds the random numbers from now on, so that a test can repeat them.
 pub fn set_seed(seed: u64) {
     SHARED.seed.set(seed);
 }
@@ -143,7 +143,7 @@ fn map_sampled() -> bool {
     let place = fresh.cast::<Sampled>().as_ptr();
     // Release: carries the mapping; pairs with Acquire in profile/mod.rs::sampled.
     if SHARED.sampled.compare_exchange(null_mut(), place, Release, Relaxed).is_err() {
-        // SAFETY: nobody else knows of it.
+        // SAFETY: mapped just now, and not published.
         unsafe { memory::release(fresh, bytes) };
     }
     true
@@ -165,7 +165,7 @@ fn note_sample(block: NonNull<u8>, bytes: usize, mean: u64) {
     (listener.allocated)(Sample { slot, block, bytes, mean });
 }
 
-/// Whether a block may be sampled: all but a few of those that are not are told apart.
+/// Whether a block may be sampled: excludes all but a few of those that are not.
 #[inline(always)]
 pub(crate) fn may_be_sampled(block: NonNull<u8>) -> bool {
     sampled().is_some_and(|sampled| sampled.may_hold(address_of(block)))

@@ -1,4 +1,4 @@
-//! Of the profiler's hook, what models look at: the set of sampled blocks. Everything else is one thread's own.
+//! The part of the profiler's hook that models run: the set of sampled blocks. Everything else belongs to one thread.
 //!
 //! Does not know: caches.
 

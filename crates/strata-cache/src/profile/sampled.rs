@@ -1,4 +1,4 @@
-//! The sampled blocks that the program has: a set of addresses without locks, asked at every free while profiling is on.
+//! The sampled blocks that the program has: a set of addresses without locks, searched at every free while profiling is on.
 //!
 //! ```text
 //!   address ──hash──► bucket │ tags: 8 bytes, one word        │ blocks: 8 addresses, a cache line
@@ -6,18 +6,18 @@
 //!                               └ 0: empty, else 8 bits more of the hash
 //! ```
 //!
-//! | a slot is | who may leave it           | to    | by                                                             |
-//! |-----------|----------------------------|-------|----------------------------------------------------------------|
-//! | empty     | a thread with a sample     | taken | `insert`: tag by CAS Acquire, then the address                  |
-//! | taken     | the thread that frees the block | empty | `remove`: address zeroed, then tag by AND Release           |
+//! | a slot is | changed by                      | to    | by                                                |
+//! |-----------|---------------------------------|-------|---------------------------------------------------|
+//! | empty     | a thread with a sample          | taken | `insert`: tag by CAS Acquire, then the address    |
+//! | taken     | the thread that frees the block | empty | `remove`: address zeroed, then tag by AND Release |
 //!
 //! Nearly every free is of a block whose bucket is empty: one load of a word of 64 KiB. With a thousand samples, which at the default rate
-//! stand for 512 MiB, one free in nine looks closer.
+//! stand for 512 MiB, one free in nine has to compare addresses.
 //!
-//! S1  Who holds the block (a thread that allocates it, then the program, then a thread that frees it) is the only one to insert, find
-//!     or remove its address. So an address is found if it is there: the program's own order of things carries it.
+//! S1  Only the holder of a block (a thread that allocates it, then the program, then a thread that frees it) inserts, finds
+//!     or removes its address. So an address that is there is found: the program's own ordering carries it.
 //! S2  The address of an empty slot is 0, so a slot that is being taken matches no address that was in it before.
-//! S3  What a listener keeps for a slot is that of who took the slot, until the tag is cleared.
+//! S3  What a listener keeps for a slot belongs to the thread that took the slot, until the tag is cleared.
 //!
 //! Does not know: what a sample is. Model: `loom-tests/tests/p28_sampled.rs`. Idea: tags in a word (Swiss tables, Benzaquen et al. 2017).
 
@@ -61,7 +61,7 @@ impl Slot {
     }
 }
 
-/// Where an address belongs.
+/// The bucket and tag of an address.
 #[derive(Clone, Copy)]
 struct Place {
     bucket: usize,
@@ -74,7 +74,7 @@ impl Place {
         // Blocks lie at multiples of 16. Fibonacci hashing (Knuth, vol. 3).
         let hash = (address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let bucket = (hash >> 40) as usize % BUCKET_COUNT;
-        // Never 0; and in models all addresses come into each other's way.
+        // Never 0; and in models all addresses collide.
         let tag = if cfg!(strata_loom) { 1 } else { hash >> 56 | 1 };
         Self { bucket, tag }
     }
@@ -114,7 +114,7 @@ impl Sampled {
             }
             let slot = place.slot(empty.trailing_zeros() / 8);
             let taken = word | (slot.tag_bits() & (place.tag * ONES));
-            // Acquire (SAMPLE_CLAIM): what the last one kept for the slot is done with; pairs with Release in profile/sampled.rs::remove.
+            // Acquire (SAMPLE_CLAIM): the last holder is done with what it kept for the slot; pairs with Release in profile/sampled.rs::remove.
             match tags.compare_exchange(word, taken, SAMPLE_CLAIM, Relaxed) {
                 Ok(_) => {
                     // Relaxed: S1.
@@ -129,13 +129,13 @@ impl Sampled {
     /// Whether an address may be in the set: whether anything is in its bucket.
     #[inline(always)]
     pub fn may_hold(&self, address: u64) -> bool {
-        // Relaxed: S1; any other address is none of the caller's business.
+        // Relaxed: S1; any other address does not concern the caller.
         self.tags.get(Place::of(address).bucket).is_some_and(|tags| tags.load(Relaxed) != 0)
     }
 
     /// The top bit of each byte of a bucket that has a place's tag, perhaps of one more.
     fn matching(&self, place: Place) -> u64 {
-        // Relaxed: as above.
+        // Relaxed: S1.
         let word = self.tags.get(place.bucket).map_or(0, |tags| tags.load(Relaxed));
         zero_bytes(word ^ (place.tag * ONES))
     }

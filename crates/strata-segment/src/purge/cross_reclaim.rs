@@ -1,16 +1,16 @@
-//! Cross-reclaim: memory that lies free on one side goes for what the other takes; the sides are pools, and what huge blocks left.
+//! Cross-reclaim: free memory in pools is given back for what a huge block takes, and what huge blocks left for what pools take.
 //!
 //! ```text
-//!   an arena is taken            ──► as much of what waits in the cache is unmapped
+//!   an arena is taken            ──► as much of the huge cache is unmapped
 //!   a huge block comes, or grows ──► as many of the free pools are purged
 //! ```
 //!
 //! Neither side can use what the other has free. So a program whose phases want small blocks and one long buffer in turn would
 //! hold the most that each of them ever wanted, until the passes, which come later than the next phase, find it free.
 //!
-//! What was given up so may have to be faulted in again. Therefore no more is given up than the program holds,
-//! counted from when nothing lay free at a pass: at worst, memory is faulted in twice. A program that is known to refault
-//! what is given back (`policy/refaults`) gives up nothing.
+//! What was given back may have to be faulted in again. Therefore no more is given back than the program holds,
+//! counted from the last pass at which nothing was free: at worst, memory is faulted in twice. A program that is known to refault
+//! what is given back (`policy/refaults`) gives nothing back here.
 //!
 //! Does not know: when a pass comes. Measured: decision 0017.
 
@@ -22,7 +22,7 @@ use crate::tuning::PurgeWay;
 use strata_core::layout::POOL_BYTES;
 
 impl Purge<'_> {
-    /// Pools take so many bytes of fresh memory: what huge blocks left goes for them.
+    /// Pools take `bytes` of fresh memory: what huge blocks left is given back for it.
     pub(crate) fn reclaim_kept(&self, bytes: usize) {
         let kept = self.huge.kept_bytes();
         if kept != 0 {
@@ -32,7 +32,7 @@ impl Purge<'_> {
         }
     }
 
-    /// A huge block takes so many bytes of fresh memory: free pools go for it.
+    /// A huge block takes `bytes` of fresh memory: free pools are purged for it.
     pub(crate) fn reclaim_pools(&self, bytes: usize) {
         let most = self.may_give(Footprint::of_pools(self.segments()).idle_bytes).min(bytes as u64)
             / POOL_BYTES as u64;
@@ -40,12 +40,12 @@ impl Purge<'_> {
         self.policy.reclaim.note(given);
     }
 
-    /// How many of so many free bytes may be given up.
+    /// How many of `free` bytes may be given back.
     fn may_give(&self, free: u64) -> u64 {
         if self.is_never() { 0 } else { self.policy.on_growth(free, self.segments().returnable_bytes()) }
     }
 
-    /// Purges up to so many free pools, none in arenas with huge pages; how many.
+    /// Purges up to `most` free pools, none in arenas with huge pages. Returns how many.
     fn purge_some(&self, most: u32) -> u32 {
         let mut left = most;
         for segment in self.segments().returnable() {
@@ -66,7 +66,7 @@ impl Purge<'_> {
         if idle == 0 {
             return 0;
         }
-        // The lowest are taken first by whoever wants pools.
+        // The lowest pools are claimed first, so they are spared.
         let spared = bits_of(idle).take((idle.count_ones().saturating_sub(most)) as usize);
         let wanted = spared.fold(idle, |mask, bit| mask & !(1 << bit));
         self.purge_among(segment, arena, wanted, PurgeWay::Now).count_ones()
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_little_that_lies_free_stays() {
+    fn little_free_memory_stays() {
         static HEAP: PageHeap = PageHeap::new();
         let _block = take_huge(&HEAP, 32);
         free_pools(&HEAP, take_pools(&HEAP, 32));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_that_leaves_nothing_begins_a_new_account() {
+    fn a_pass_that_leaves_nothing_starts_the_count_anew() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_delay(0);
         HEAP.policy.reclaim.note(1);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_given_up_where_memory_is_never_given_back() {
+    fn nothing_is_reclaimed_where_memory_is_never_given_back() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_delay(u64::MAX);
         free_pools(&HEAP, take_pools(&HEAP, POOLS));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_given_up_by_a_program_that_refaults_what_it_gives_back() {
+    fn nothing_is_reclaimed_by_a_program_that_refaults_what_it_gives_back() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.policy.purged(1000, 0);
         HEAP.policy.claimed(1000, 0);

@@ -4,11 +4,11 @@
 //!   published ──claim──► ours ──in use of late?──► idle ──the next pass──► holes, pages purged ──► abandoned again
 //! ```
 //!
-//! Nearly every pool with free blocks is unowned, so a purge pass reaches them whoever used them last and whether that thread sleeps.
-//! The same happens when the program takes more memory than ever (`peak`). No pages go that were in use since the pass before; and
-//! passes that the clock makes take nothing while memory is in refaults.
+//! Nearly every pool with free blocks is unowned, so a purge pass reaches them, whichever thread used them last and whether it sleeps.
+//! The same happens when the program exceeds its peak (`peak`). Pages in use since the pass before stay; and passes that the clock
+//! makes take nothing while the policy backs off (`refaults`).
 //!
-//! I1  Whoever decommits owns the pool, so no list changes under it; what others give back meanwhile waits in the pool's word.
+//! I1  The thread that decommits owns the pool, so no list changes under it; what others give back meanwhile waits in the remote word.
 //! I2  Blocks are off the list before their pages are purged, so no link is lost.
 //!
 //! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_decommit.rs`. Decisions 0010, 0019, 0023.
@@ -27,7 +27,7 @@ use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{DECOMMIT_CLAIMS, DECOMMIT_LETS_GO, DECOMMIT_RECHECKS};
 use strata_os::{machine, memory};
 
-/// Scope pools are worth it.
+/// Which pools a pass inspects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reach {
     /// Those in use since the last pass are left alone.
@@ -66,12 +66,12 @@ impl Purge<'_> {
         false
     }
 
-    /// Whether a pass has done what it was for.
+    /// Whether a pass has done enough.
     fn is_enough(&self, reach: Reach) -> bool {
         reach == Reach::Peak && self.policy.peak.wanted() == 0
     }
 
-    /// Gives back what lies behind the blocks of a pool. It has been of no use so far, whatever the blocks are: most classes of
+    /// Gives back what lies behind the blocks of a pool. It was never used, whatever the blocks are: most classes of
     /// a thread never need a second page.
     fn decommit_tail(&self, class: SizeClass, pool: &OwnedPool) {
         let subpages = pool.decommit_tail(class, machine::page_size());
@@ -99,14 +99,14 @@ impl Purge<'_> {
         }
     }
 
-    /// Gives a part of a pool back by one call, and counts it: so many of its `subpages` held something. Whether it went.
+    /// Gives a part of a pool back by one call, and counts it: `gone` of its subpages held something. Returns whether the OS took it.
     ///
     /// # Safety
-    /// - The part is whole pages of a pool of the caller's, and holds nothing that anybody uses.
+    /// - The part is whole pages of a pool that the caller owns, and holds nothing that is in use.
     pub(super) unsafe fn purge_part(&self, pool: &Pool, subpages: Range<u32>, gone: u32) -> bool {
         // SAFETY: within the pool.
         let start = unsafe { pool.base().byte_add(subpages.start as usize * SUBPAGE_BYTES) };
-        // SAFETY: the caller's promise.
+        // SAFETY: whole pages that nothing uses, by this function's contract.
         let went = unsafe { memory::purge(start, subpages.len() * SUBPAGE_BYTES) };
         if went {
             self.counters.purged_bytes.add(u64::from(gone) * SUBPAGE_BYTES as u64);
@@ -181,7 +181,7 @@ impl Purge<'_> {
         let owned = if DECOMMIT_CLAIMS {
             pool.claim()
         } else {
-            // SAFETY: a seeded fault: nobody made sure of it.
+            // SAFETY: a mutant: the pool was not claimed.
             Some(unsafe { OwnedPool::from_raw(pool.into()) })
         };
         let Some(owned) = owned else { return false };
@@ -219,7 +219,7 @@ impl Segment {
     }
 }
 
-/// The pages, whole, that subpages are to go of: where a page is longer than a subpage, the rest of it are holes already.
+/// The whole pages of these subpages: where a page is longer than a subpage, the rest of it are holes already.
 pub(super) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
     let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
     let page = (1 << subpages_a_page) - 1;
@@ -281,10 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn free_pages_of_an_unowned_pool_go_when_the_program_takes_more_than_ever() {
+    fn free_pages_of_an_unowned_pool_go_when_the_program_exceeds_its_peak() {
         static HEAP: PageHeap = PageHeap::new();
         half_free_pool(&HEAP, SizeClass::of(1024));
-        // Three steps of 1 MiB, the first two of which find that nobody takes blocks from the pool.
+        // Three steps of 1 MiB, the first two of which find that no thread takes blocks from the pool.
         let purged = [(); 3].map(|()| {
             HEAP.note_growth(256);
             HEAP.tick();
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_somebody_owns_is_left_alone() {
+    fn an_owned_pool_is_left_alone() {
         static HEAP: PageHeap = PageHeap::new();
         let pool = half_free_pool(&HEAP, SizeClass::of(1024));
         let _held = pool.claim().unwrap();

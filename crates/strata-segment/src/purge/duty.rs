@@ -1,13 +1,13 @@
-//! What the purge thread does while it is there, when it comes, and when it goes.
+//! What the purge thread does, when it is started, and when it exits.
 //!
 //! ```text
 //!   something was freed ──► a pass is due, much lies free, none runs ──► started ──► passes ──► nothing left, or little ──► exits
 //! ```
 //!
-//! D1  Its only duty is that of every thread: to make a pass when one is due. So nothing is lost if it is late or missing, as in the
-//!     child of a fork: the next caller of the allocator makes it instead.
-//! D2  A pass that is scheduled while it exits is made, if it is for much: the purge thread exits, fences, and reads `due`; who sets
-//!     `due` fences, and reads the word. One of the two sees the other's write.
+//! D1  Its only duty is one that every thread has: to make a pass when one is due. So nothing is lost if it is late or missing, as in
+//!     the child of a fork: the next caller of the allocator makes the pass instead.
+//! D2  A pass that is scheduled while it exits is made, if it is for much: the purge thread exits, fences, and reads `due`; the thread
+//!     that sets `due` fences, and reads the word. One of the two sees the other's write.
 //!
 //! Does not know: how a pass is made; `schedule` does. Model: `loom-tests/tests/p20_purge_thread.rs`; mutant `purge_thread_exits_unseen`.
 //! Decision 0008.
@@ -24,14 +24,14 @@ const GRACE_MS: u64 = 100;
 /// Between two passes, however short the delay.
 const BREATH_MS: u64 = 2;
 
-/// A pass that gives back less has been of no use, and after so many of them in a row the purge thread goes, although some pools that
-/// are in use may have more another time: they are left to whoever calls the allocator.
+/// A pass that gives back less was not worth it, and after this many in a row the purge thread exits, although some pools in use
+/// may yield more later: they are left to the next thread that calls the allocator.
 const LITTLE_BYTES: u64 = 1 << 20;
 const IDLE_PASSES: u32 = 4;
 
 impl Purge<'_> {
-    /// The purge thread's work: makes passes when they are due, sleeps otherwise; ends when there is nothing to give back, or little to be
-    /// had, and `may_go` says so, or when the library goes.
+    /// The purge thread's work: makes passes when they are due, sleeps otherwise. Ends when there is nothing to give back, or little, and
+    /// `may_go` allows it, or when the library is unloaded.
     pub(crate) fn run_thread(&self, may_go: impl Fn() -> bool) {
         let mut idle_passes = 0;
         while self.thread.may_run() {
@@ -57,13 +57,13 @@ impl Purge<'_> {
         }
     }
 
-    /// Whether there is not much to give back, but for what pools in use may have.
+    /// Whether there is little to give back, not counting what pools in use may have.
     fn is_no_more_use(&self) -> bool {
         self.policy.inspected_partial(self.policy.partial());
         !self.has_much_to_give_back()
     }
 
-    /// Whether a thread is worth it that gives back what lies free, or may.
+    /// Whether what is free, or may be, justifies a thread that gives it back.
     fn has_much_to_give_back(&self) -> bool {
         self.policy.is_worth_a_thread(self.huge.kept_bytes(), self.counters.committed_bytes.get())
     }
@@ -82,13 +82,13 @@ impl Purge<'_> {
         self.schedule.due().filter(|_| self.is_thread_wanted())
     }
 
-    /// Whether the user wants one.
+    /// Whether the option allows one.
     fn is_thread_wanted(&self) -> bool {
         // Relaxed: a number that stands alone; a change unparks the thread.
         self.tuning.purge_thread.load(Relaxed) != 0
     }
 
-    /// Whether there can be a purge thread, be there one or not.
+    /// Whether a purge thread may run in this process, whether it does or not.
     pub(super) fn may_have_thread(&self) -> bool {
         self.thread.berth().can_start() && self.is_thread_wanted() && !self.thread.is_refused()
     }
@@ -98,7 +98,7 @@ impl Purge<'_> {
         now < due.saturating_add(GRACE_MS) && self.is_thread_wanted() && self.thread.is_running()
     }
 
-    /// Whether there is much to give back, and nobody who would do it if the program fell silent now: a load, if nothing is due.
+    /// Whether there is much to give back, and no thread would do it if the program fell silent now. Costs a load if nothing is due.
     #[inline]
     fn wants_thread(&self) -> bool {
         self.next_pass().is_some() && self.is_worth_a_thread()
@@ -110,7 +110,7 @@ impl Purge<'_> {
         !self.is_never() && self.thread.is_missing() && self.has_much_to_give_back()
     }
 
-    /// Has a purge thread come where that is worth it: after something was freed, and on slow paths. A load, if nothing is due.
+    /// Starts a purge thread where that is worth it: after something was freed, and on slow paths. Costs a load if nothing is due.
     #[inline]
     pub(crate) fn ensure_thread(&self) {
         if self.thread.berth().can_start() && self.wants_thread() {
@@ -132,7 +132,7 @@ impl Purge<'_> {
         }
     }
 
-    /// Switches the purge thread on or off; one that is there goes.
+    /// Switches the purge thread on or off; a running one exits.
     pub(crate) fn set_thread(&self, wanted: u64) {
         // Relaxed: a number that stands alone.
         self.tuning.purge_thread.store(wanted, Relaxed);
@@ -143,7 +143,7 @@ impl Purge<'_> {
 /// Orders everything before it before everything after it, for the two events of D2.
 pub(super) fn exit_fence() {
     if EXIT_FENCES {
-        // SeqCst: purge thread "leaves | reads due" against releaser "sets due | reads the word" (D2).
+        // SeqCst: purge thread "exits | reads due" against releaser "sets due | reads the word" (D2).
         fence(SeqCst);
     }
 }

@@ -1,6 +1,6 @@
-//! What is done near the limit of the container or of the process: what lies free goes, and caches are asked to let go.
+//! What is done near the limit of the container or of the process: free memory is given back, and caches are asked to flush.
 //!
-//! To ask takes a tenth of a millisecond; how often it is worth that, `policy/pressure` says.
+//! Asking for the limit takes a tenth of a millisecond; `policy/pressure` says how often it is worth that.
 //!
 //! Does not know: where limits come from; `strata-os` does.
 
@@ -9,7 +9,7 @@ use super::policy::pressure::Distance;
 use strata_os::machine;
 
 impl Purge<'_> {
-    /// More memory is taken from the OS: near the limit, what lies free goes for it.
+    /// `bytes` more are about to be taken from the OS: near the limit, free memory is given back first.
     pub(crate) fn make_room(&self, bytes: usize) {
         if !self.policy.pressure.is_within_headroom(bytes as u64) {
             self.look_at_limit();

@@ -1,14 +1,14 @@
-//! Giving memory back: when a pass comes, what it takes, and the thread that makes it when no other calls.
+//! Giving memory back: when a pass comes, what it takes, and the thread that makes it when no other thread calls.
 //!
-//! | file            | what it does                                                                    |
-//! |-----------------|---------------------------------------------------------------------------------|
-//! | `schedule`      | when a pass is due, and which thread makes it                                   |
-//! | `pass`          | one pass: free pools, and what huge blocks left                                 |
-//! | `decommit`      | free pages inside unowned pools; `run_tail`: behind an allocation in a run      |
-//! | `cross_reclaim` | what lies free on one side goes for what the other takes                        |
-//! | `limits`        | the limit of the container or the process is near                               |
-//! | `thread`        | the purge thread: whether it runs; `duty`: what it does; `parker`: its sleep    |
-//! | `policy`        | what decides; numbers only                                                      |
+//! | file            | what it does                                                                 |
+//! |-----------------|------------------------------------------------------------------------------|
+//! | `schedule`      | when a pass is due, and which thread makes it                                |
+//! | `pass`          | one pass: free pools, and what huge blocks left                              |
+//! | `decommit`      | free pages inside unowned pools; `run_tail`: behind an allocation in a run   |
+//! | `cross_reclaim` | free pools go for huge blocks, and huge extents for pools                    |
+//! | `limits`        | near the limit of the container or the process                               |
+//! | `thread`        | the purge thread: whether it runs; `duty`: what it does; `parker`: its sleep |
+//! | `policy`        | the decisions; numbers only                                                  |
 //!
 //! Does not know: who allocates.
 
@@ -35,7 +35,7 @@ use schedule::PurgeSchedule;
 use strata_core::sync::Ordering::Relaxed;
 use thread::PurgeThread;
 
-/// The room, as far as it reaches.
+/// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Purge<'heap> {
     pub(crate) tuning: &'heap Tuning,
@@ -54,9 +54,9 @@ impl<'heap> Purge<'heap> {
         self.pools.segments
     }
 
-    /// Whether memory is never given back unasked.
+    /// Whether memory is never given back unless the program asks for it.
     fn is_never(&self) -> bool {
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is read by itself; nothing is published with it.
         self.tuning.purge_delay_ms.load(Relaxed) == u64::MAX
     }
 

@@ -1,9 +1,9 @@
 //! Parks one thread of the allocator until it is unparked.
 //!
-//! | state    | who may leave it    | to       | by                    | what becomes visible              |
-//! |----------|---------------------|----------|-----------------------|-----------------------------------|
-//! | empty    | any thread          | notified | `unpark`, swap Release | what that thread did before      |
-//! | notified | the one that parks  | empty    | `park`, swap Acquire  | the same                          |
+//! | state    | who may leave it   | to       | by                     | what becomes visible        |
+//! |----------|--------------------|----------|------------------------|-----------------------------|
+//! | empty    | any thread         | notified | `unpark`, swap Release | what that thread did before |
+//! | notified | the one that parks | empty    | `park`, swap Acquire   | the same                    |
 //!
 //! I1  One thread parks. An `unpark` that comes before it sleeps is kept in the word; one that comes while it falls asleep
 //!     changes the word that the kernel compares; one that comes later wakes it. So none is lost.
@@ -42,12 +42,12 @@ impl Parker {
         }
     }
 
-    /// Sleeps until unparked; may also return for no reason.
+    /// Sleeps until unparked; may also return spuriously.
     pub fn park(&self) {
         self.unless_unparked(|| self.word.sleep_while(EMPTY, |address| sleep(address, None)));
     }
 
-    /// Sleeps until unparked, at most that many milliseconds; may also return for no reason.
+    /// Sleeps until unparked, at most `milliseconds`; may also return spuriously.
     pub fn park_for(&self, milliseconds: u64) {
         self.unless_unparked(|| self.word.nap_while(EMPTY, |address| sleep(address, Some(milliseconds))));
     }
@@ -56,7 +56,7 @@ impl Parker {
         // Acquire: sees what the other thread did; pairs with Release in parker.rs::unpark.
         if self.word.swap(EMPTY, Acquire) == EMPTY {
             fall_asleep();
-            // Acquire: as above.
+            // Acquire: sees what the other thread did; pairs with Release in parker.rs::unpark.
             self.word.swap(EMPTY, Acquire);
         }
     }

@@ -1,19 +1,19 @@
-//! Giving memory back to the OS while keeping the addresses (P9).
+//! One purge pass: gives free memory back to the OS while keeping the addresses (P9).
 //!
 //! ```text
 //!   free + dirty ──pass──► idle_once ──pass──► idle_twice ──pass──► claimed ─► purged, clean ─► free
 //! ```
 //!
-//! A pool that was free and dirty at three passes in a row is purged; the passes are half a delay apart, so memory that cycles
-//! is left alone. When a pass comes, and who makes it: `schedule`.
+//! A pool that was free and dirty at three passes in a row is purged; the passes are half a delay apart, so memory that is in regular use
+//! stays. When a pass comes, and which thread makes it: `schedule`.
 //!
-//! I1  The purger holds the claim of what it purges, exactly like an allocator would; so nobody else touches it, and the
+//! I1  The purger holds the claim of what it purges, exactly like an allocator would; so no other thread touches it, and the
 //!     bit comes back only after the memory is zero and marked clean.
 //!
-//! I2  What was purged lazily stays dirty, since it reads as its old contents or as zero; `lazy` keeps the passes from purging it
-//!     again, until it is used or all free memory has to go at once.
+//! I2  What was purged with `MADV_FREE` stays dirty, since it reads as its old contents or as zero; `lazy` keeps the passes from
+//!     purging it again, until it is used or all free memory has to go at once.
 //!
-//! Does not know: who allocates, time. Models: `loom-tests/tests/p9_purge.rs`.
+//! Does not know: what memory is used for, time. Models: `loom-tests/tests/p9_purge.rs`.
 //! Idea: delayed purging (mimalloc), here with passes instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
 
 use super::Purge;
@@ -29,7 +29,7 @@ use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::{LAZY_STAYS_DIRTY, PURGE_CLAIMS, PURGE_CLEANS_FIRST};
 use strata_os::{clock, memory};
 
-/// Bytes of huge blocks that a step of `purge_until` gives back: some milliseconds' worth.
+/// Bytes of huge blocks that a step of `purge_until` gives back: some milliseconds of work.
 const SHED_BYTES: u64 = 32 << 20;
 
 impl Scope {
@@ -44,21 +44,21 @@ impl Scope {
 }
 
 impl Purge<'_> {
-    /// How a pass gives back: what has to go at once never goes lazily.
+    /// How a pass gives back: with `Scope::All` never by `MADV_FREE`.
     fn way(&self, scope: Scope) -> PurgeWay {
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is read by itself; nothing is published with it.
         let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::Lazily as u64;
         if lazily && scope != Scope::All { PurgeWay::Lazily } else { PurgeWay::Now }
     }
 
-    /// Changes how memory goes. What went lazily goes for good once that is not wanted any more.
+    /// Changes how memory is given back. Once `MADV_FREE` is no longer wanted, what was purged with it is purged for good.
     pub(crate) fn set_way(&self, way: u64) {
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is stored by itself; nothing is published with it.
         self.tuning.purge.store(way, Relaxed);
         self.schedule();
     }
 
-    /// Gives everything back that lies free, at once. Returns the bytes purged or unmapped.
+    /// Gives everything back that is free, at once. Returns the bytes purged or unmapped.
     pub(crate) fn purge_all(&self) -> u64 {
         let before = self.purged_bytes();
         self.pass(Scope::All);
@@ -72,8 +72,8 @@ impl Purge<'_> {
         self.purged_bytes() - before
     }
 
-    /// [`purge_all`](Self::purge_all) in steps, of which the last is the first that gives something back and ends after `deadline`, by
-    /// the clock; whether that was all.
+    /// [`purge_all`](Self::purge_all) in steps. Stops after the first step that gives something back and ends past `deadline`
+    /// (milliseconds of the clock). Returns whether that was all.
     pub(crate) fn purge_until(&self, deadline: u64) -> bool {
         let (stopped, seen) = (Cell::new(false), Cell::new(self.purged_bytes()));
         let is_over = || {
@@ -93,10 +93,10 @@ impl Purge<'_> {
         !is_over()
     }
 
-    /// Gives back what waits for reuse as huge blocks, some at a time.
+    /// Gives back the huge cache, some at a time.
     fn shed_until(&self, is_over: impl Fn() -> bool) {
         let mut before = u64::MAX;
-        // Not until nothing is left: a child of fork may have counted an extent that another thread had in hand.
+        // Not until nothing is left: a child of fork may have counted an extent that another thread was about to insert.
         while !is_over() && self.huge.kept_bytes() < before {
             let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
             before = self.huge.kept_bytes();
@@ -104,7 +104,7 @@ impl Purge<'_> {
         }
     }
 
-    /// One pass over everything; whether something free is left that may hold memory.
+    /// One pass over everything. Returns whether something free is left that may hold memory.
     pub(crate) fn pass(&self, scope: Scope) -> bool {
         self.pass_with(scope, Forks::BetweenSteps)
     }
@@ -138,11 +138,11 @@ impl Purge<'_> {
         let left = idle();
         idle_twice.set(left & idle_once.get());
         idle_once.set(left);
-        // What the OS keeps, locked pages for one, is no reason for another pass; it is tried when something else is.
+        // What the OS refuses to take (locked pages, say) is no reason for another pass; it is tried again when something else is.
         left & !refused != 0
     }
 
-    /// Purges those of the `wanted` pools that are still free; which of them it did.
+    /// Purges those of the `wanted` pools that are still free. Returns which ones.
     pub(super) fn purge_among(&self, segment: &Segment, arena: u32, wanted: u64, way: PurgeWay) -> u64 {
         let bits = &segment.pools[arena as usize];
         let claimed =
@@ -163,7 +163,7 @@ impl Purge<'_> {
         purged
     }
 
-    /// Purges the claimed pools, each run of neighbours by one call; returns those for which that was done.
+    /// Purges the claimed pools, each run of neighbours by one call. Returns those that were purged.
     fn purge_pools(&self, segment: &Segment, arena: u32, mut claimed: u64, way: PurgeWay) -> u64 {
         let mut purged = 0;
         segment.shun_huge_pages(arena);
@@ -172,7 +172,7 @@ impl Purge<'_> {
             let run = run_mask(start, length);
             let (base, bytes) =
                 (segment.arena(arena).pool_base(pool_index(start)), length as usize * POOL_BYTES);
-            // SAFETY: committed, and ours by the claim (I1); a free pool's contents are nobody's.
+            // SAFETY: committed, and claimed by the caller (I1); a free pool's contents are in no use.
             if unsafe { way.purge(base, bytes) } {
                 purged |= run;
                 self.note_purged(segment, arena, run, way);
@@ -183,8 +183,8 @@ impl Purge<'_> {
         purged
     }
 
-    /// What went lazily is not gone yet, and is not refaulted. Of the others only those that were dirty had been taken before, but
-    /// for their holes.
+    /// What was purged with `MADV_FREE` is still there, and is not refaulted. Of the rest only what was dirty had been taken before,
+    /// holes aside.
     fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
             self.policy.returned(segment.forget_contents(arena, run));
@@ -208,9 +208,9 @@ impl PurgeWay {
     /// - As for [`memory::purge`].
     unsafe fn purge(self, start: NonNull<u8>, bytes: usize) -> bool {
         match self {
-            // SAFETY: the caller's promise.
+            // SAFETY: committed pages that nothing uses, by this function's contract.
             Self::Now => unsafe { memory::purge(start, bytes) },
-            // SAFETY: as above.
+            // SAFETY: the same range, by the same contract.
             Self::Lazily => unsafe { memory::purge_lazily(start, bytes) },
         }
     }
@@ -261,13 +261,13 @@ mod tests {
         let (start, dirty) = HEAP.allocate_large(POOL_BYTES, 1).unwrap();
         assert_eq!(dirty, 1);
         assert!(!HEAP.purge().pass(Scope::Idle));
-        // SAFETY: allocated above; `dirty_a_pool` filled it, and nobody zeroed it.
+        // SAFETY: allocated above; `dirty_a_pool` filled it, and nothing zeroed it.
         assert_eq!(unsafe { start.read() }, 0xa5);
         assert_eq!(HEAP.snapshot().purge_calls, 0);
     }
 
     #[test]
-    fn what_is_to_stay_stays_but_ages() {
+    fn what_a_pass_leaves_still_counts_as_idle() {
         static HEAP: PageHeap = PageHeap::new();
         dirty_a_pool(&HEAP);
         (0..5).for_each(|_| assert!(HEAP.purge().pass(Scope::Nothing)));
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_lazily_is_left_alone_by_passes_and_goes_for_good_when_it_has_to() {
+    fn what_madv_free_took_is_spared_by_passes_and_goes_for_good_when_it_has_to() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_way(PurgeWay::Lazily as u64);
         let passes = || (0..5).for_each(|_| _ = HEAP.purge().pass(Scope::Idle));
@@ -287,7 +287,7 @@ mod tests {
         };
         assert!(dirty_a_pool(&HEAP));
         passes();
-        assert_eq!(numbers(), (1, 1, 1, 0), "one lazy purge, and nothing is gone yet");
+        assert_eq!(numbers(), (1, 1, 1, 0), "one purge with MADV_FREE, and nothing is gone yet");
         assert!(!HEAP.purge().pass(Scope::Idle), "nothing is left to purge");
         assert!(!dirty_a_pool(&HEAP), "it is not known to be zero");
         assert_eq!(numbers(), (1, 0, 1, 0), "it was used since");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_lazily_goes_once_that_is_no_longer_wanted() {
+    fn what_madv_free_took_goes_for_good_once_the_option_is_off() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_way(PurgeWay::Lazily as u64);
         dirty_a_pool(&HEAP);

@@ -1,19 +1,20 @@
-//! The end of a run of pools, behind the allocation: what others left there goes back, since nobody will use it while the run lives.
+//! The end of a run of pools, behind the allocation: memory that earlier users left there is given back, since nothing uses it
+//! while the run is in use.
 //!
 //! ```text
 //!   66,000 bytes │■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■│■ · · · · · · · · · · · · · · │     ■ used   · 60 KiB of the last pool
 //! ```
 //!
-//! 100 MiB of blocks of 5,000 bytes, freed, left half as much again behind 100 MiB of 66,000 bytes.
+//! Without this, 100 MiB of freed blocks of 5,000 bytes left half as much again behind 100 MiB of blocks of 66,000 bytes.
 //!
-//! What went is a hole of the last pool (`pool/holes.rs` I4), stays one when the run is freed, and the next run takes the part of it
-//! that it needs. Where runs of many lengths come and go that would be for nothing: giving back with every allocation took two and a
+//! What was given back is a hole of the last pool (`pool/holes.rs` I4), stays one when the run is freed, and the next run takes the part of it
+//! that it needs. Where runs of many lengths alternate, that would gain nothing: giving back with every allocation took two and a
 //! half times the time (200 blocks of 64 to 128 KiB, replaced at random). So what other runs left stays while more than
 //! [`MISSED_BYTES`] of what had gone were taken again in the last quarter to half a second. What blocks left goes in any case.
 //!
-//! An end that nobody used speaks against huge pages, which would bring it: so it uses up trust (`evidence`).
+//! An end that was never used speaks against huge pages, which would fill it: so it uses up trust (`evidence`).
 //!
-//! Does not know: who asks, and when memory goes otherwise. Decision 0024.
+//! Does not know: who allocates, and when else memory is given back. Decision 0024.
 
 use super::Purge;
 use super::decommit::pages_over;
@@ -27,14 +28,14 @@ use strata_os::{clock, machine};
 /// 256 page faults: less than a thousandth of the time.
 const MISSED_BYTES: u64 = 1 << 20;
 
-/// What comes in huge pages is to be filled but for one part of so many.
+/// What comes in huge pages is expected to be filled but for this part: one in `FILLED_BUT_FOR_PART`.
 const FILLED_BUT_FOR_PART: u64 = 16;
 
-/// An end that is less than one part of so many of the allocation stays as it is.
+/// An end of less than one in `WORTH_PART` of the allocation stays as it is.
 const WORTH_PART: usize = 16;
 
 impl Purge<'_> {
-    /// A claimed run of so many pools is used, for `bytes`. How many subpages without memory it takes among those that had been used.
+    /// A claimed run of `pools` is used, for `bytes`. Returns how many subpages without memory it takes among those that were used before.
     pub(crate) fn fill_run(&self, run: &ClaimedRun, pools: u32, bytes: usize) -> u32 {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(run.first) };
@@ -58,7 +59,7 @@ impl Purge<'_> {
         filled
     }
 
-    /// Subpages without memory are taken.
+    /// Counts subpages without memory that are taken.
     fn note_missed(&self, subpages: u32) -> u32 {
         if subpages != 0 {
             self.knowledge.missed.note(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
@@ -70,17 +71,17 @@ impl Purge<'_> {
         self.knowledge.missed.lately(clock::milliseconds()) <= MISSED_BYTES
     }
 
-    /// The subpages, if there are any, lie between the allocation and the end of the pool.
+    /// Gives `subpages` back, all of which lie between the allocation and the end of the pool.
     fn give_back_end(&self, segment: &Segment, arena: u32, pool: &Pool, subpages: u32) {
         if subpages == 0 {
             return;
         }
         segment.shun_huge_pages(arena);
-        // What lies between is holes, without memory: it goes again with the others, by one call.
+        // Holes between them, which have no memory, are purged again: that makes one call of several.
         let pages = pages_over(subpages, machine::page_size());
         let (first, end) =
             (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
-        // SAFETY: whole pages of a pool of the caller's, behind what is in use.
+        // SAFETY: whole pages of a pool that the caller claimed, behind the bytes that the allocation uses.
         if unsafe { self.purge_part(pool, first..end, subpages.count_ones()) } {
             self.policy.returned(subpages.count_ones());
         }
@@ -115,7 +116,7 @@ mod tests {
         unsafe { page_heap.free_large(pool) };
     }
 
-    /// Leaves the memory of so many pools behind, side by side, all of it in use once: by blocks.
+    /// Leaves the memory of `pools` pools behind, side by side, all of it used once: by blocks.
     fn leave(page_heap: &PageHeap, pools: usize) {
         let class = SizeClass::of(8192);
         let runs: Vec<_> = (0..pools).map(|_| page_heap.claim_pool().unwrap()).collect();
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_little_stays_and_so_does_what_nobody_used() {
+    fn a_little_stays_and_so_does_what_was_never_used() {
         static HEAP: PageHeap = PageHeap::new();
         let _untouched = new(&HEAP, BYTES);
         leave(&HEAP, 8);

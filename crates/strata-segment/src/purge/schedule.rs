@@ -5,7 +5,7 @@
 //!                                                       └─ nothing left: 0 until the next release
 //! ```
 //!
-//! The purge thread makes it if there is one; otherwise a thread that comes to a slow path and finds one due. None waits.
+//! The purge thread makes it if there is one; otherwise the first thread that finds it due on a slow path. None waits.
 //!
 //! C1  A release is followed by a pass: the releaser frees bits, fences, and reads `due`; the pass clears `due`, fences, and
 //!     reads the bits. One of the two reads sees the other's write, so either the pass sees the bits or the releaser sees
@@ -42,7 +42,7 @@ impl PurgeSchedule {
 
     /// When the next pass is due, if there is anything to give back.
     pub(crate) fn due(&self) -> Option<u64> {
-        // Relaxed: a hint; whoever acts on it exchanges the word.
+        // Relaxed: a hint; a thread that acts on it exchanges the word.
         Some(self.due.load(Relaxed)).filter(|due| *due != 0)
     }
 
@@ -61,8 +61,8 @@ impl Purge<'_> {
         self.ensure_thread();
     }
 
-    /// The clock is read past the C library, since the purge thread comes here, too: its own pass has cleared what was due when it
-    /// releases a pool whose last blocks were freed meanwhile.
+    /// Reads the clock by a system call, since the purge thread comes here, too, and calls nothing of the C library: its own pass has
+    /// cleared what was due when it releases a pool whose last blocks were freed meanwhile.
     fn arm_if_nothing_is_due(&self) {
         if self.schedule.due().is_none() {
             self.arm(clock::milliseconds_past_the_c_library());
@@ -78,24 +78,24 @@ impl Purge<'_> {
     }
 
     fn due_after(&self, now: u64) -> u64 {
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is read by itself; nothing is published with it.
         let delay = self.tuning.purge_delay_ms.load(Relaxed);
         let interval = if delay == u64::MAX { delay } else { delay / PASSES_A_DELAY };
         now.saturating_add(interval).max(1)
     }
 
-    /// Changes the delay; a pass that is already due comes that much from now, be it sooner or later than before.
+    /// Changes the delay; a pass that is already due is due the new delay from now, be it sooner or later than before.
     pub(crate) fn set_delay(&self, milliseconds: u64) {
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is stored by itself; nothing is published with it.
         self.tuning.purge_delay_ms.store(milliseconds, Relaxed);
         if let Some(due) = self.schedule.due() {
-            // A pass that came first armed by the new delay or will.
+            // If it fails, a pass came first, and armed by the new delay or will.
             let _ = self.schedule.exchange(due, self.due_after(clock::milliseconds()));
             self.thread.wake();
         }
     }
 
-    /// Looks for memory to give back, if that is due and nobody else does: called on slow paths, costs a load if nothing is
+    /// Makes a purge pass if one is due and no other thread makes it: called on slow paths, costs a load if nothing is
     /// due.
     #[inline]
     pub(crate) fn tick(&self) {
@@ -107,7 +107,7 @@ impl Purge<'_> {
         }
     }
 
-    /// An unowned pool has room, and so perhaps free pages: there will be a pass.
+    /// An unowned pool has room, and so perhaps free pages: schedules a pass.
     #[inline]
     pub(crate) fn schedule_decommit(&self) {
         self.policy.left_partial();
@@ -125,7 +125,7 @@ impl Purge<'_> {
         }
     }
 
-    /// The pass that was due at `due`, unless another thread makes it. Limits are left to the purge thread, where there can be one, and to
+    /// Makes the pass that was due at `due`, unless another thread does. Limits are left to the purge thread, where there can be one, and to
     /// those who take memory: asking takes a descriptor, which the program could meet.
     fn pass_if_first(&self, due: u64, now: u64) {
         if self.schedule.exchange(due, 0) {
@@ -133,8 +133,8 @@ impl Purge<'_> {
         }
     }
 
-    /// The same by the purge thread, which does not ask for limits where the program would meet the descriptors that it takes. The bytes
-    /// that went meanwhile.
+    /// The same by the purge thread, which does not ask for limits where the program would meet the descriptors that it takes. Returns
+    /// the bytes that were given back meanwhile.
     pub(crate) fn pass_on_the_thread(&self, due: u64, now: u64) -> u64 {
         let before = self.purged_bytes();
         if self.schedule.exchange(due, 0) {

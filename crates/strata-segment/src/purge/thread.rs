@@ -1,20 +1,20 @@
 //! The thread that gives memory back when no other thread calls: running, or not.
 //!
-//! | state    | who may leave it                               | to            | by                                             |
-//! |----------|------------------------------------------------|---------------|------------------------------------------------|
-//! | absent   | a thread that finds much free                  | starting      | `claim_start`, CAS AcqRel                      |
-//! | starting | the same                                       | started       | `started`, CAS                                 |
-//! |          |                                                | refused, exited | `refuse`, `put_off`, CAS                     |
-//! |          | the new thread, if it is faster                | running       | `begin`, CAS                                   |
-//! | started  | the new thread                                 | running       | `begin`, CAS                                   |
-//! |          | the thread that unloads the library            | closed        | `close`, swap: the thread may not have run yet |
-//! | running  | the purge thread, when nothing is left to do   | exited        | `exit`, CAS                                    |
-//! |          | the thread that unloads the library            | closed        | `close`, swap                                  |
-//! | exited   | a thread that finds much free                  | starting      | `claim_start`, CAS                             |
-//! |          | the purge thread, if something came meanwhile  | running       | `resume`, CAS                                  |
-//! | refused  | a thread that finds much free, a second later  | starting      | `claim_start`, CAS                             |
-//! | starting, started, running | a child of `fork`            | starting      | `claim_start`, CAS: there is no such thread here |
-//! | closed   | none                                           |               |                                                |
+//! | state                      | who may leave it                               | to              | by                                               |
+//! |----------------------------|------------------------------------------------|-----------------|--------------------------------------------------|
+//! | absent                     | a thread that sees much free                   | starting        | `claim_start`, CAS AcqRel                        |
+//! | starting                   | the same                                       | started         | `started`, CAS                                   |
+//! |                            |                                                | refused, exited | `refuse`, `put_off`, CAS                         |
+//! |                            | the new thread, if it is faster                | running         | `begin`, CAS                                     |
+//! | started                    | the new thread                                 | running         | `begin`, CAS                                     |
+//! |                            | the thread that unloads the library            | closed          | `close`, swap: the thread may not have run yet   |
+//! | running                    | the purge thread, when nothing is left to do   | exited          | `exit`, CAS                                      |
+//! |                            | the thread that unloads the library            | closed          | `close`, swap                                    |
+//! | exited                     | a thread that sees much free                   | starting        | `claim_start`, CAS                               |
+//! |                            | the purge thread, if a pass came due meanwhile | running         | `resume`, CAS                                    |
+//! | refused                    | a thread that sees much free, a second later   | starting        | `claim_start`, CAS                               |
+//! | starting, started, running | a child of `fork`                              | starting        | `claim_start`, CAS: there is no such thread here |
+//! | closed                     | none                                           |                 |                                                  |
 //!
 //! I1  The thread that moves the word to *starting*, or from *started*, *exited* or *running* to *closed*, is alone with the purge
 //!     thread's berth. From *started* on there is a thread that has to end before its code may go, whether it has run or not.
@@ -30,10 +30,10 @@ use strata_core::sync::{AtomicU64, Hint, Ordering::AcqRel, Ordering::Acquire, Or
 use strata_os::clock;
 use strata_os::kernel_thread::Berth;
 
-/// How long no other start is tried where one was refused.
+/// Milliseconds without another attempt after a start was refused.
 const RETRY_MS: u64 = 1000;
 
-/// What the word says.
+/// The states of the table above.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Absent,
@@ -107,12 +107,12 @@ impl PurgeThread {
         self.word.compare_exchange(from.0, to.0, PURGE_THREAD_MOVES, Relaxed).is_ok()
     }
 
-    /// Where the thread runs: for the one that claimed the start, or closed (I1).
+    /// The thread's stack and slot, for the caller that claimed the start, or closed (I1).
     pub fn berth(&self) -> &Berth {
         &self.berth
     }
 
-    /// Whether none is there and one might be: worth asking whether there should be.
+    /// Whether no thread is there and one could be: worth asking whether there should be one.
     pub fn is_missing(&self) -> bool {
         // Relaxed: a hint; `claim_start` decides.
         self.lacks(Word(self.word.load(Relaxed)))
@@ -122,55 +122,55 @@ impl PurgeThread {
         match word.state() {
             State::Absent | State::Exited => true,
             State::Starting | State::Started => !self.is_of_here(word),
-            // A thread may end otherwise: with a child that shares the memory and calls `exec`, or by a filter.
+            // A thread may end in other ways: with a child that shares the memory and calls `exec`, or by a seccomp filter.
             State::Running => !self.is_of_here(word) || !self.berth.is_occupied(),
             State::Refused => clock::milliseconds() >= self.retry_at.get(),
             State::Closed => false,
         }
     }
 
-    /// Whether the word was written in this process, not in one above it.
+    /// Whether the word was written in this process, not in a parent.
     fn is_of_here(&self, word: Word) -> bool {
         word.generation() == self.berth.generation()
     }
 
-    /// Makes the caller the one who starts it: it has to start, refuse, or put off. `false`: another thread does, or there is one.
+    /// Gives the caller the right to start the thread: it must then start, refuse or put off. `false`: another caller has it, or a thread runs.
     #[must_use = "who claims the start has to start it, to refuse, or to put off"]
     pub fn claim_start(&self) -> bool {
         let word = self.word();
         self.lacks(word) && self.exchange(word, State::Starting)
     }
 
-    /// The one that claimed the start says that there is a thread now, for which `close` has to wait (I1).
+    /// To be called after a claimed start succeeded: there is a thread now, for which `close` has to wait (I1).
     pub fn started(&self) {
         let word = self.word();
         if word.state() == State::Starting {
-            // If that fails, the thread has begun by itself, or it was closed and will not begin.
+            // If that fails, the thread has begun already, or it was closed and will not begin.
             let _ = self.exchange(word, State::Started);
         }
     }
 
-    /// The new thread reports. `false`: it is not wanted any more.
+    /// The new thread begins. `false`: it is no longer wanted, and has to end.
     pub fn begin(&self) -> bool {
         loop {
             let word = self.word();
             if !matches!(word.state(), State::Starting | State::Started) {
                 return false;
             }
-            // It fails once at most because of the thread that started this one, and once because of the one that closes.
+            // Fails at most twice: once because the starting thread moved the word to *started*, once because another closed it.
             if self.exchange(word, State::Running) {
                 return true;
             }
         }
     }
 
-    /// No thread could be started: none is tried for a while.
+    /// No thread could be started: the next attempt is in a second.
     pub fn refuse(&self) {
         self.retry_at.set(clock::milliseconds() + RETRY_MS);
         self.end_start(State::Refused);
     }
 
-    /// The last thread has not left its berth yet: the next thread that finds much free tries again.
+    /// The last thread has not left its berth yet: the next thread that sees much free tries again.
     pub fn put_off(&self) {
         self.end_start(State::Exited);
     }
@@ -183,13 +183,13 @@ impl PurgeThread {
         }
     }
 
-    /// The purge thread ends, since nothing is left to do. `false`: it is to end anyway.
+    /// The purge thread exits, since nothing is left to do. `false`: it was closed, and has to end anyway.
     pub fn exit(&self) -> bool {
         let word = self.word();
         word.state() == State::Running && self.exchange(word, State::Exited)
     }
 
-    /// The purge thread, still there, goes on. `false`: there will be another, or none any more.
+    /// The purge thread goes on instead of exiting. `false`: another will be started, or none any more.
     pub(crate) fn resume(&self) -> bool {
         let word = self.word();
         word.state() == State::Exited && self.exchange(word, State::Running)
@@ -203,31 +203,31 @@ impl PurgeThread {
         matches!(before.state(), State::Started | State::Running | State::Exited) && self.is_of_here(before)
     }
 
-    /// Whether it was ended for good: the program or the library is about to go, and nothing is worth giving back.
+    /// Whether it was ended for good: the program ends or the library is unloaded, so nothing is worth giving back.
     pub fn is_closed(&self) -> bool {
-        // Relaxed: a pass goes on, or stops a little later.
+        // Relaxed: a pass that misses it stops a little later.
         Word(self.word.load(Relaxed)).state() == State::Closed
     }
 
-    /// Whether none could be started when one was wanted last.
+    /// Whether the last attempt to start one was refused.
     pub(crate) fn is_refused(&self) -> bool {
-        // Relaxed: decides only who asks for limits.
+        // Relaxed: decides only which thread asks for limits.
         Word(self.word.load(Relaxed)).state() == State::Refused
     }
 
-    /// Whether there is one in this process.
+    /// Whether one runs in this process.
     pub fn is_running(&self) -> bool {
-        // Relaxed: decides only who makes the pass.
+        // Relaxed: decides only which thread makes the pass.
         let word = Word(self.word.load(Relaxed));
         word.state() == State::Running && !self.lacks(word)
     }
 
-    /// Something is due that was not. Unparks whether there is a purge thread or not: one that begins at this moment may not be seen.
+    /// A pass is due that was not. Unparks even if no purge thread is seen: one that begins at this moment may not be visible yet.
     pub(crate) fn wake(&self) {
         self.parker.unpark();
     }
 
-    /// Sleeps until woken, at most that many milliseconds; may also return for no reason. For the purge thread itself.
+    /// Sleeps until woken, at most `milliseconds`; may also return spuriously. For the purge thread itself.
     pub(crate) fn park(&self, milliseconds: Option<u64>) {
         match milliseconds {
             None => self.parker.park(),
@@ -235,7 +235,7 @@ impl PurgeThread {
         }
     }
 
-    /// Whether the purge thread is to go on, as it asks itself.
+    /// Whether the purge thread may go on; for the purge thread itself.
     pub(crate) fn may_run(&self) -> bool {
         self.word().state() == State::Running
     }
@@ -274,7 +274,7 @@ mod tests {
         assert!(THREAD.resume() && !THREAD.claim_start());
         MAY_GO.unpark();
         THREAD.berth().wait_until_empty(None);
-        assert!(THREAD.is_missing() && !THREAD.is_running(), "it has ended without a word");
+        assert!(THREAD.is_missing() && !THREAD.is_running(), "it has ended without a transition");
         assert!(THREAD.claim_start());
     }
 
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_purge_thread_that_is_dismissed_before_it_began_does_not_begin() {
+    fn a_purge_thread_that_is_closed_before_it_began_does_not_begin() {
         let thread = PurgeThread::new();
         assert!(thread.claim_start());
         assert!(!thread.close(), "there is no thread yet");

@@ -1,33 +1,33 @@
-//! How much of what freed huge blocks leave is kept: as much as leaves the program no larger than it was of late.
+//! How much of what freed huge blocks leave is kept: no more than makes the program as large as it was recently.
 //!
 //! ```text
-//!   bytes of huge blocks │■■■■ live ■■■■│▒▒▒▒ kept ▒▒▒▒│          │ ≤ the most that lived of late, and a little
+//!   bytes of huge blocks │■■■■ live ■■■■│▒▒▒▒ kept ▒▒▒▒│          │ ≤ the recent peak of live bytes, and a little
 //! ```
 //!
 //! A program that takes 100 MiB in blocks again and again has them kept; one that frees 100 MiB once keeps 64 of them, until
-//! two passes have found nobody who needs them (`cache`); one that never had much keeps little. Passes come when the program
+//! two passes have found it unused (`cache`); one that never had much keeps little. Passes come when the program
 //! calls again, or by the purge thread: a program of one thread that falls silent keeps no more than those 64 MiB.
 //!
-//! Does not know: where it lies. Measured: decision 0014.
+//! Does not know: where the memory lies. Measured: decision 0014.
 
 use crate::rate::RecentBytes;
 use crate::windowed::WindowedMax;
 
-/// Blocks of many sizes never fit exactly: what is kept may be longer than what lived by one part of so many, …
+/// Blocks of many sizes never fit exactly: the kept bytes may exceed the live ones by one part in `SLACK_PART`, …
 const SLACK_PART: u64 = 4;
 /// … but by no more than this: where more lives, blocks come in huge pages, and a fresh one costs little (decision 0017); …
 const SLACK_MOST_BYTES: u64 = 40 << 20;
-/// … and in any case by so many bytes.
+/// … and in any case by this much.
 const SLACK_BYTES: u64 = 8 << 20;
 
 /// What is kept without a sign that it will be asked for again.
 const ON_TRUST_BYTES: u64 = 64 << 20;
 
-/// What is known for the decision.
+/// What the decision depends on.
 #[derive(Debug)]
 pub(crate) struct HugeLimit {
     live: WindowedMax,
-    /// Bytes asked for shortly after others were freed.
+    /// Bytes that were allocated shortly after others were freed.
     asked_again: RecentBytes,
 }
 
@@ -36,22 +36,22 @@ impl HugeLimit {
         Self { live: WindowedMax::new(), asked_again: RecentBytes::new() }
     }
 
-    /// So many bytes of huge blocks live now.
+    /// Notes that `bytes` of huge blocks are live now.
     pub(crate) fn note_live(&self, bytes: u64) {
         self.live.note(bytes);
     }
 
-    /// So many bytes were asked for at `now`, shortly after others were freed.
+    /// Notes that `bytes` were allocated at `now`, shortly after others were freed.
     pub(crate) fn note_asked_again(&self, bytes: u64, now: u64) {
         self.asked_again.note(bytes, now);
     }
 
-    /// A pass takes place while so many bytes live.
+    /// Notes a pass, at which `live` bytes are live.
     pub(crate) fn turn(&self, live: u64) {
         self.live.turn(live);
     }
 
-    /// What may be kept while so many bytes live, as seen at `now`.
+    /// Bytes that may be kept while `live` bytes are live, at the time `now`.
     pub(crate) fn pays(&self, live: u64, now: u64) -> u64 {
         let peak = self.live.lately();
         let room = (peak + (peak / SLACK_PART).min(SLACK_MOST_BYTES) + SLACK_BYTES).saturating_sub(live);
@@ -66,7 +66,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn no_more_is_kept_than_lived_of_late() {
+    fn no_more_is_kept_than_was_live_recently() {
         let keep = HugeLimit::new();
         keep.note_asked_again(1000 * MIB, 0);
         let pays = |live| keep.pays(live, 0);

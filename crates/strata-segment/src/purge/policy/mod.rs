@@ -1,16 +1,16 @@
-//! What decides how much memory goes back, and when: told of what is taken and given back, asked at each pass and each growth.
+//! Decides how much memory is given back, and when: told of what is taken and given back, asked at each pass and each growth.
 //!
-//! | told                                   | by                | what of it                                             |
-//! |----------------------------------------|-------------------|--------------------------------------------------------|
-//! | `claimed`, `released`, `left_partial`  | pools             | refaults: what is in use, what lies free               |
-//! | `took`, `returned`, `decommitted`      | pools, passes     | the peak, in subpages that may be in memory            |
-//! | `purged`                               | passes            | refaults: what may be wanted again                     |
+//! | told                                  | by            | what of it                                  |
+//! |---------------------------------------|---------------|---------------------------------------------|
+//! | `claimed`, `released`, `left_partial` | pools         | refaults: what is in use, what lies free    |
+//! | `took`, `returned`, `decommitted`     | pools, passes | the peak, in subpages that may be in memory |
+//! | `purged`                              | passes        | refaults: what may be wanted again          |
 //!
-//! | asked           | when                        | answer                                                     |
-//! |-----------------|-----------------------------|------------------------------------------------------------|
-//! | `on_pass`       | a pass begins               | which free memory goes                                     |
-//! | `on_growth`     | memory is about to be taken | how much of what lies free goes for it                     |
-//! | `huge_limit`    | a huge block comes or goes  | how much of what such blocks left is kept                  |
+//! | asked        | when                        | answer                                    |
+//! |--------------|-----------------------------|-------------------------------------------|
+//! | `on_pass`    | a pass begins               | which free memory goes                    |
+//! | `on_growth`  | memory is about to be taken | how much of what lies free goes for it    |
+//! | `huge_limit` | a huge block comes or goes  | how much of what such blocks left is kept |
 //!
 //! Does not know: addresses, the operating system. Model: jemalloc's `decay.h`.
 
@@ -29,7 +29,7 @@ use reclaim::Reclaim;
 use refaults::{Advice, Refaults};
 use strata_core::layout::POOL_BYTES;
 
-/// What may lie free that a purge thread is worth; in models any.
+/// Free bytes that justify a purge thread; in models any.
 const MUCH_BYTES: u64 = if cfg!(strata_loom) { 0 } else { 8 << 20 };
 
 /// Which free memory to give back.
@@ -43,7 +43,7 @@ pub(crate) enum Scope {
     All,
 }
 
-/// What is known for the decisions.
+/// One file for each heuristic.
 #[derive(Debug)]
 pub(crate) struct Policy {
     refaults: Refaults,

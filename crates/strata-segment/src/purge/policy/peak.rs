@@ -1,16 +1,16 @@
-//! Tracks the peak of resident pool memory. When memory grows a step beyond it, free pages in unowned pools go, as many as the step.
+//! Tracks the peak of resident pool memory. When memory grows a step beyond it, as many free pages in unowned pools are decommitted.
 //!
 //! ```text
-//!   subpages taken ──► resident ──a step above the peak──► a pass over unowned pools: free pages go, until the peak is what it was
+//!   subpages taken ──► resident ──a step above the peak──► a pass over unowned pools: decommitted until the peak is what it was
 //! ```
 //!
-//! Free pages inside pools in use cost nothing while the program is below its peak: it had the memory before. They do when it grows
-//! beyond it. So a pass is due at each step above the peak, whatever the schedule says. A step is a part of the peak, so that
+//! Free pages inside pools cost nothing while the program is below its peak: it had the memory before. Above it they do.
+//! So a pass is due at each step above the peak, whatever the schedule says. A step is a fraction of the peak, so that
 //! programs of any size make few of them, and no pass gives back more than the step: what is decommitted costs a page fault if it is
-//! wanted again.
+//! used again.
 //!
-//! The counts are hints: they decide when to decommit, nothing else. What counts as resident is what may be in memory: a pool is, once
-//! it is claimed, and stays so when it is released, until it is purged; but for its holes, and what was not touched of it until it was
+//! The counts are hints: they decide when to decommit, nothing else. Counted as resident is what may be in memory: a pool
+//! from its claim until it is purged, its release notwithstanding; less its holes, and less what was still untouched when it was
 //! released.
 //!
 //! Does not know: pools, the clock. Decision 0019.
@@ -20,7 +20,7 @@ use strata_core::sync::Hint;
 
 /// The least step, in subpages: 1 MiB.
 const LEAST_STEP: u64 = 16 * SUBPAGES as u64;
-/// A step is one part of so many of the peak.
+/// A step is the peak divided by this.
 const STEPS: u64 = 32;
 
 /// The peak, in subpages.
@@ -32,7 +32,7 @@ pub(crate) struct Peak {
     given_back: Hint,
     /// What was resident after the last pass.
     peak: Hint,
-    /// Subpages that passes may yet give back, so that the peak is what it was.
+    /// Subpages that passes may still give back to bring the peak down to what it was.
     wanted: Hint,
     /// Whether a step was made since the last pass: 1 or 0.
     due: Hint,
@@ -61,7 +61,7 @@ impl Peak {
         self.due.take() != 0
     }
 
-    /// Notes that subpages without memory are taken; whether that is a step above the last pass.
+    /// Notes that subpages without memory are taken. Returns whether that is a step above the last pass.
     fn exceeds(&self, subpages: u64) -> bool {
         self.taken.add(subpages);
         let (resident, peak) = (self.taken.get().saturating_sub(self.given_back.get()), self.peak.get());
@@ -74,17 +74,17 @@ impl Peak {
         true
     }
 
-    /// Notes that subpages were given back that lay free.
+    /// Notes that free subpages were given back.
     pub(crate) fn note_purge(&self, subpages: u64) {
         self.given_back.add(subpages);
     }
 
-    /// Subpages that are to be given back because of the last step.
+    /// Subpages to give back because of the last step.
     pub(crate) fn wanted(&self) -> u64 {
         self.wanted.get()
     }
 
-    /// Notes that subpages were decommitted because of the last step, which therefore was none.
+    /// Notes that subpages were decommitted because of the last step, which is taken off the peak.
     pub(crate) fn note_decommit(&self, subpages: u64) {
         self.given_back.add(subpages);
         self.peak.set(self.peak.get().saturating_sub(subpages));

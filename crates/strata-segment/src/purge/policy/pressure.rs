@@ -5,22 +5,22 @@
 //!              │                                       └ a tenth left: eager │ refused: the last resort
 //! ```
 //!
-//! | how near  | what a pass gives back      | caches                           | who finds out                         |
-//! |-----------|-----------------------------|----------------------------------|---------------------------------------|
-//! | far       | what was idle for two passes| keep what they have              | each pass; taking as much as was left |
-//! | eager     | all that is free            | are asked to let go              | the same, for each hundredth taken    |
-//! | refused   | all that is free, at once   | the caller's lets go, others are asked | who was refused                 |
+//! | how near | what a pass gives back       | caches                                       | who asks for the limit                |
+//! |----------|------------------------------|----------------------------------------------|---------------------------------------|
+//! | far      | what was idle for two passes | keep what they have                          | each pass; taking as much as was left |
+//! | eager    | all that is free             | are asked to flush                           | the same, for each hundredth taken    |
+//! | refused  | all that is free, at once    | the caller's is flushed, others are asked to | the thread that was refused           |
 //!
-//! Asking costs a tenth of a millisecond, so nobody asks for the first 16 MiB, and later only when as much was taken as was
-//! left at the last time, or a pass is due.
+//! Asking costs a tenth of a millisecond. So no thread asks for the first 16 MiB, and later only when as much was taken as was
+//! left the last time, or when a pass is due.
 //!
-//! Does not know: where limits come from; `strata-os` does. Caches are asked by a number that they compare with their own
-//! when they come to a slow path (`strata-cache/maintenance.rs`): nobody takes anything from another thread.
+//! Does not know: where limits come from; `strata-os` does. A flush request is a number that each cache compares with the last one
+//! it heeded when it comes to a slow path (`strata-cache/maintenance.rs`): no thread takes anything from another.
 
 use strata_core::sync::Hint;
 use strata_os::machine::MemoryBudget;
 
-/// Taken before anybody asks.
+/// Bytes taken before the limit is asked for the first time.
 const UNASKED_BYTES: u64 = 16 << 20;
 /// No limit.
 const BOUNDLESS: u64 = u64::MAX;
@@ -30,21 +30,21 @@ const PASSES_UNTIL_ASKED_AGAIN: u64 = 64;
 /// What is known of the limit.
 #[derive(Debug)]
 pub(crate) struct Pressure {
-    /// Bytes that may be taken until somebody asks again.
+    /// Bytes that may be taken until the limit is asked for again.
     headroom: Hint,
     passes: Hint,
-    /// 1: when somebody asked last, there was a limit.
+    /// Whether there was a limit when it was asked for last: 1 or 0.
     limited: Hint,
-    /// How often all caches were asked to let go.
+    /// How often all caches were asked to flush.
     flush_requests: Hint,
 }
 
-/// How near the limit is.
+/// The distance to the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Distance {
-    /// So many bytes away from where it becomes eager.
+    /// Bytes that may be taken before it becomes `Eager`.
     Far(u64),
-    /// Ask again after so many bytes.
+    /// Near: ask again after these bytes.
     Eager(u64),
 }
 
@@ -58,7 +58,7 @@ impl Pressure {
         }
     }
 
-    /// Notes what there is of the limit, as somebody asked; how near that is.
+    /// Notes the answer to a question for the limit. Returns the distance.
     pub(crate) fn note(&self, budget: Option<MemoryBudget>) -> Distance {
         self.limited.set(u64::from(budget.is_some()));
         let distance = budget.map_or(Distance::Far(BOUNDLESS), distance_of);
@@ -78,22 +78,22 @@ impl Pressure {
         }
     }
 
-    /// Whether more than `bytes` may be taken before anybody asks again.
+    /// Whether more than `bytes` may be taken before the limit is asked for again.
     pub(crate) fn is_far_from_limit(&self, bytes: u64) -> bool {
         self.headroom.get() > bytes
     }
 
-    /// Whether there is a limit, as far as anybody asked: nothing is taken then that is not needed.
+    /// Whether there was a limit when it was asked for last: if so, nothing is taken that is not needed.
     pub(crate) fn is_limited(&self) -> bool {
         self.limited.get() != 0
     }
 
-    /// Asks all caches to let go of what they can, when they next come to a slow path.
+    /// Asks all caches to give back what they can, when they next come to a slow path.
     pub(crate) fn request_flush(&self) {
         self.flush_requests.add(1);
     }
 
-    /// How often that was asked for.
+    /// How often all caches were asked to flush.
     #[inline]
     pub(crate) fn flush_requests(&self) -> u32 {
         self.flush_requests.get() as u32
@@ -104,7 +104,7 @@ impl Pressure {
         self.headroom.set(bytes);
     }
 
-    /// Whether a pass should ask.
+    /// Whether a pass should ask for the limit.
     pub(crate) fn is_worth_asking(&self) -> bool {
         self.passes.add(1);
         self.headroom.get() != BOUNDLESS || self.passes.get().is_multiple_of(PASSES_UNTIL_ASKED_AGAIN)
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_asks_before_the_headroom_is_used_up() {
+    fn no_thread_asks_before_the_headroom_is_used_up() {
         let pressure = Pressure::new();
         assert!(pressure.is_within_headroom(UNASKED_BYTES / 2));
         assert!(!pressure.is_within_headroom(UNASKED_BYTES / 2));

@@ -1,18 +1,18 @@
-//! How much of what lies free on one side may go for what the other takes (`cross_reclaim`): no more than the program holds.
+//! How much may be given back on one side for what the other takes (`cross_reclaim`): no more than the program holds.
 //!
-//! Counted from when nothing lay free at a pass: at worst, memory is faulted in twice.
+//! Counted from the last pass at which nothing was free: at worst, memory is faulted in twice.
 //!
 //! Does not know: what the sides are, when a pass comes. Measured: decision 0017.
 
 use strata_core::sync::Hint;
 
-/// Less than one part of so many of what the program holds is not worth the page faults.
+/// Less than the program's bytes divided by this is not worth the page faults.
 const WORTH_PART: u64 = 16;
 
-/// What one side gave up for the other.
+/// What one side gave back for the other.
 #[derive(Debug)]
 pub(crate) struct Reclaim {
-    /// Bytes, since nothing lay free.
+    /// Bytes, since the last pass at which nothing was free.
     given: Hint,
 }
 
@@ -21,7 +21,7 @@ impl Reclaim {
         Self { given: Hint::new(0) }
     }
 
-    /// Bytes that may be given up of `free` ones, by a program that holds so many.
+    /// Bytes that may be given back of `free` ones, by a program that holds `held`.
     pub(crate) fn allowance(&self, free: u64, held: u64) -> u64 {
         if free < held / WORTH_PART { 0 } else { held.saturating_sub(self.given.get()).min(free) }
     }
@@ -31,12 +31,12 @@ impl Reclaim {
         self.given.get()
     }
 
-    /// So many bytes were given up.
+    /// Notes that `bytes` were given back.
     pub(crate) fn note(&self, bytes: u64) {
         self.given.add(bytes);
     }
 
-    /// Nothing lies free: whatever is wanted next is faulted in anyway.
+    /// Nothing is free: whatever is used next is faulted in anyway.
     pub(crate) fn forget(&self) {
         self.given.set(0);
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_given_up_than_the_program_holds_until_nothing_lies_free() {
+    fn no_more_is_given_back_than_the_program_holds_until_nothing_is_free() {
         let reclaim = Reclaim::new();
         assert_eq!(reclaim.allowance(60, 100), 60);
         reclaim.note(60);

@@ -1,14 +1,14 @@
-//! Tracks refaults: how much of what was given back the program takes again soon after, from pass to pass.
+//! Tracks refaults: how much of what was given back the program takes again soon after.
 //!
-//! A program that frees and allocates the same gigabyte again and again has it free for longer than the delay each time. Given
-//! back, every page would cost a fault. So what was given back is remembered for a while; if the program takes fresh memory at the
-//! rate at which it was given back, the passes back off: for some time memory stays while the program is active. The time doubles
-//! with each such refault. A program that falls silent is not spared: what it has free goes; unless it took it back soon after each
-//! of its last silences, eight times in a row.
+//! A program that frees and allocates the same gigabyte again and again has it free for longer than the delay each time. If it were
+//! given back, every page would cost a fault. So what was given back is remembered for a while; if the program takes fresh memory at
+//! that rate, the passes back off: memory stays for a time while the program is active. The time doubles
+//! with each such refault. In a program that falls silent, memory is given back all the same; unless it was taken again soon after
+//! each of its last eight silences.
 //!
-//! Beside that, how much lies free at the moment, as far as it is known without a walk: whether a purge thread is worth it.
+//! It also estimates, without a walk, how much is free at the moment: what a purge thread could give back.
 //!
-//! The counts are hints (a load and a store each, no exchange): they decide when memory goes, not whose it is.
+//! The counts are hints (a load and a store each, no exchange): they decide when memory is given back, not which.
 //!
 //! Does not know: which memory. Decisions 0008, 0015. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
 
@@ -22,26 +22,26 @@ const REFAULT_POOLS: u64 = 64;
 const FIRST_BACKOFF: u64 = 64;
 const LONGEST_BACKOFF: u64 = 64 * FIRST_BACKOFF;
 
-/// Passes in a row at which less is in use than before, from which on that is no pause.
+/// With less in use at each of this many passes in a row, the program is shrinking, not pausing.
 const FALLS: u64 = 3;
-/// In a pause less is claimed than one part of so many of what lies free.
+/// A program that pauses claims less than this fraction of the free bytes: one in `LIVELY_PART`.
 const LIVELY_PART: u64 = 32;
 
-/// Milliseconds after which memory that is taken is no refault, whatever was given back before: 3 % of them are enough to fault
-/// in some gigabytes.
+/// Milliseconds after which memory that is taken is no refault: giving back once in that time costs 3 % of the time even where some
+/// gigabytes are faulted in.
 const FORGOTTEN_MS: u64 = 16_000;
 
-/// Silences in a row that ended with a refault, from which on the next one is sat out …
+/// Silences in a row that ended with a refault; from this many on, memory stays through the next silence …
 const SILENT_REFAULTS: u64 = 8;
-/// … for so many passes: 16 s at the default delay, after which nothing is a refault anyway.
+/// … for this many passes: 16 s at the default delay, after which nothing is a refault anyway.
 const SILENT_PASSES: u64 = 64;
 
-/// What a pass is to do with memory that lay free long enough.
+/// What a pass is to do with memory that was free long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Advice {
     /// Give it back.
     Purge,
-    /// Leave it: it will be asked for.
+    /// Leave it: it will be used again.
     Keep,
 }
 
@@ -52,22 +52,22 @@ pub(crate) struct Refaults {
     claimed: Hint,
     untouched: Hint,
     released: Hint,
-    /// Given back of late; a quarter of it is forgotten at each pass.
+    /// Given back recently; a quarter of it is forgotten at each pass.
     purged: Hint,
-    /// Passes for which memory stays yet, and for how many the last refault had it stay.
+    /// Passes for which memory still stays, and the length of the last back-off.
     backoff: Hint,
     last_backoff: Hint,
-    /// Bytes in use at the last pass, and for how many passes they fell while pools were claimed all the same.
+    /// Bytes in use at the last pass, and for how many passes in a row they fell although pools were claimed.
     used: Hint,
     falls: Hint,
-    /// Free pools that hold memory: counted as they come and go, and right at each pass.
+    /// Free pools that hold memory: counted as they are claimed and released, corrected at each pass.
     idle: Hint,
-    /// How often pools were left that are used in part: each may have free pages.
+    /// How often a partly used pool was abandoned: each may have free pages.
     partial: Hint,
     /// When memory was given back last, and whether the program was silent: 1 or 0.
     purged_at: Hint,
     was_silent: Hint,
-    /// Passes since something was taken or left.
+    /// Passes since a pool was last claimed or released.
     silence: Hint,
     silent_refaults: Hint,
 }
@@ -92,7 +92,7 @@ impl Refaults {
         }
     }
 
-    /// Pools were claimed, so many of which may hold something: the others have to be faulted in.
+    /// Pools were claimed, `dirty` of which may hold something: the others have to be faulted in.
     pub(crate) fn note_claim(&self, pools: u32, dirty: u32) {
         self.claimed.add(pools.into());
         self.idle.set(self.idle.get().saturating_sub(dirty.into()));
@@ -107,22 +107,22 @@ impl Refaults {
         self.idle.add(pools.into());
     }
 
-    /// Pools that are used in part were left, or had blocks freed into them.
+    /// A partly used pool was abandoned, or had blocks freed into it.
     pub(crate) fn note_partial(&self) {
         self.partial.add(1);
     }
 
-    /// How often pools were left that are used in part.
+    /// How often that was so.
     pub(crate) fn parts(&self) -> u64 {
         self.partial.get()
     }
 
-    /// So many of them have been inspected: nothing more is to be had from them.
+    /// `parts` of them have been inspected: nothing more is to be had from them.
     pub(crate) fn note_parts_gone(&self, parts: u64) {
         self.partial.set(self.partial.get().saturating_sub(parts));
     }
 
-    /// Bytes of free pools that hold memory, about.
+    /// Bytes of free pools that hold memory, estimated.
     pub(crate) fn idle_bytes(&self) -> u64 {
         self.idle.get() * POOL_BYTES as u64
     }
@@ -142,7 +142,7 @@ impl Refaults {
         self.backoff.get() != 0
     }
 
-    /// What the pass that begins at `now` is to do, where pools hold that much.
+    /// What the pass that begins at `now` is to do, given the memory of pools.
     pub(crate) fn advice(&self, pools: Footprint, now: u64) -> Advice {
         self.idle.set(pools.idle_bytes / POOL_BYTES as u64);
         self.forget_old(now);
@@ -152,7 +152,7 @@ impl Refaults {
         self.silence.set(if active { 0 } else { self.silence.get() + 1 });
         let is_falling = self.is_falling(claimed, pools);
         let refaulted = untouched.min(purged);
-        // What is not asked for within some passes is no refault.
+        // What is not taken again within some passes is no refault.
         self.purged.set((purged - refaulted) * 3 / 4);
         if refaulted >= REFAULT_POOLS && refaulted >= purged / 4 {
             return self.back_off();
@@ -163,12 +163,12 @@ impl Refaults {
         if stays { Advice::Keep } else { Advice::Purge }
     }
 
-    /// Whether a silence that has come so far will end before its memory is worth giving back, as all before.
+    /// Whether a silence that has begun is expected to end before its memory is worth giving back, as all before.
     fn sits_silence_out(&self) -> bool {
         self.silent_refaults.get() >= SILENT_REFAULTS && self.silence.get() <= SILENT_PASSES
     }
 
-    /// What was given back long ago is no refault any more.
+    /// Forgets what was given back long ago: taking it again is no refault.
     fn forget_old(&self, now: u64) {
         if self.purged.get() != 0 && now.saturating_sub(self.purged_at.get()) > FORGOTTEN_MS {
             self.purged.set(0);
@@ -176,7 +176,7 @@ impl Refaults {
         }
     }
 
-    /// Whether the program went on for some passes with ever less: it claims pools, and many of those that are free do not serve.
+    /// Whether the program was active for some passes with ever less in use: it claims pools, and leaves most of the free ones unused.
     fn is_falling(&self, claimed: u64, pools: Footprint) -> bool {
         let used = pools.held_bytes.saturating_sub(pools.idle_bytes);
         let goes_on = claimed * POOL_BYTES as u64 * LIVELY_PART >= pools.idle_bytes;
@@ -201,7 +201,7 @@ impl Refaults {
 mod tests {
     use super::*;
 
-    /// A pass over a program that took and left so many pools, all of them without memory.
+    /// A pass over a program that claimed and released this many pools, all of them without memory.
     fn pass(refaults: &Refaults, taken: u32, left: u32) -> Advice {
         refaults.note_claim(taken, 0);
         refaults.note_release(left);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_program_is_not_spared() {
+    fn a_silent_program_keeps_nothing() {
         let refaults = Refaults::new();
         refaults.note_purge(1000, 0);
         assert_eq!(pass(&refaults, 1000, 0), Advice::Keep);
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(pass(&refaults, 0, 0), Advice::Purge);
     }
 
-    /// A pass over a program that refaulted what was given back, claims `taken` pools, and has so many in use and free.
+    /// A pass over a program that refaulted what was given back, claims `taken` pools, and has `used` pools in use and `free` ones free.
     fn pass_with(refaults: &Refaults, taken: u32, used: u64, free: u64) -> Advice {
         refaults.note_claim(taken, taken);
         let (held, idle) = ((used + free) * POOL_BYTES as u64, free * POOL_BYTES as u64);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn silences_are_sat_out_when_eight_in_a_row_ended_in_refaults() {
+    fn memory_stays_through_silences_when_eight_in_a_row_ended_in_refaults() {
         let refaults = refaulted_some();
         (0..SILENT_REFAULTS).for_each(|_| assert_eq!(silence(&refaults, 0, 1000), Advice::Purge));
         assert_eq!(pass(&refaults, 1, 1000), Advice::Keep);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_free_is_known_without_a_walk() {
+    fn what_is_free_is_known_without_a_walk() {
         let refaults = Refaults::new();
         refaults.note_release(100);
         refaults.note_claim(30, 20);
