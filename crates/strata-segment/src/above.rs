@@ -1,13 +1,13 @@
-//! What rooms say upwards, to rooms that they do not know.
+//! What rooms report upwards, to rooms that they do not know.
 //!
-//! Does not know: who listens; `page_heap` does.
+//! Does not know: the receiver; `page_heap` hands it out.
 
 use core::fmt::Debug;
 use strata_core::pool::Pool;
 
 /// The rooms above.
 pub(crate) trait Above: Debug {
-    /// Pools were released, or a huge block freed: sooner or later a pass has to come.
+    /// Pools were released, or a huge block freed: a pass has to come sooner or later.
     fn released(&self);
 
     /// Bytes of huge blocks were taken from the operating system, and not touched yet.

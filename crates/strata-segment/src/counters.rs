@@ -1,4 +1,4 @@
-//! What the layer counts about itself, each number once; and the footprint, which is counted when it is asked for.
+//! What the layer counts about itself, each number once; and the footprint, which is computed on request.
 //!
 //! Does not know: where anything is.
 
@@ -40,7 +40,7 @@ impl Counters {
         }
     }
 
-    /// The pools of this mask of an arena's went back.
+    /// The pools of an arena in this mask were given back.
     pub(crate) fn count_purged_pools(&self, pools: u64) {
         self.purged_bytes.add(u64::from(pools.count_ones()) * POOL_BYTES as u64);
         self.purged_pools.add(pools.count_ones().into());

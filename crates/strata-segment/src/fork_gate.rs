@@ -1,29 +1,29 @@
-//! A fork waits until no other thread is in the middle of something, and who comes meanwhile waits for the fork.
+//! A fork waits until no other thread is inside an operation, and threads that begin one meanwhile wait for the fork.
 //!
-//! `fork` copies memory, but only one thread: what the others had claimed at that moment, nobody in the child would give back, and
-//! hints that they were about to set, nobody would.
+//! `fork` copies memory, but only one thread: what the others had claimed at that moment would stay claimed in the child for ever, and
+//! hints that they were about to set would be missing.
 //!
 //! ```text
-//!   a thread     announces itself │ fence │ is a fork under way? no ──► works ──► leaves
+//!   a thread     announces itself │ fence │ is a fork in progress? no ──► works ──► leaves
 //!                                                   yes ──► leaves, waits, comes again
-//!   who forks    says so          │ fence │ waits until all have left ──► fork ──► says that it is over, in parent and child
+//!   the forker   says so          │ fence │ waits until all have left ──► fork ──► says that it is over, in parent and child
 //! ```
 //!
-//! | gate    | who may leave it     | to      | by                       | what becomes visible                       |
-//! |---------|----------------------|---------|--------------------------|--------------------------------------------|
-//! | open    | a thread that forks  | closed  | `close`, CAS             |                                            |
-//! | closed  | the same, and its child | open | `open`, CAS Release      | what the fork read, before others write it |
+//! | gate   | who may leave it        | to     | by                  | what becomes visible                       |
+//! |--------|-------------------------|--------|---------------------|--------------------------------------------|
+//! | open   | a thread that forks     | closed | `close`, CAS        |                                            |
+//! | closed | the same, and its child | open   | `open`, CAS Release | what the fork read, before others write it |
 //!
 //! I1  Of a thread that announces itself and one that forks at the same time, one sees the other: each writes, fences, and reads.
-//! I2  Nobody waits for ever. The one who forks goes on after a second: what others are in the middle of by then, the child
-//!     does without. Who waits for a fork goes on after half of that, since the one who forks may wait for a lock of the
-//!     program's or the C library's that the waiting thread holds. The thread that forks waits for nobody if it allocates on the way.
+//! I2  No wait lasts for ever. The forking thread goes on after a second: what others are in the middle of by then is missing in the
+//!     child. A thread that waits for a fork goes on after half of that, since the forking one may wait for a lock of the
+//!     program or of the C library that the waiting thread holds. The forking thread waits for no other if it allocates on the way.
 //!
-//! I3  Who holds forks off waits for nobody who may wait for a fork: whoever takes a turn (`asking`) holds forks off before.
+//! I3  A thread that holds forks off waits for none that may wait for a fork: so one that takes a turn (`asking`) holds forks off first.
 //!
 //! A thread announces itself by plain stores to a word of its own (`Presence`), and nothing is paid for the fence (`light_fence`): the
-//! one who forks lets others run once before it looks, and by then a processor has made its stores visible. Threads without such a word
-//! (strangers: the purge thread, those that have no cache) count themselves in one word.
+//! forking thread lets others run once before it reads the words, and by then a processor has made its stores visible. Threads without
+//! such a word (the purge thread, those that have no cache) share one count.
 //!
 //! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`; mutants `gate_unfenced`,
 //! `gate_left_relaxed`, `gate_opened_relaxed`.
@@ -34,25 +34,25 @@ use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 use strata_core::sync::{fence, light_fence};
 use strata_os::thread;
 
-/// How often who waits lets others run before it sleeps.
+/// How often a waiting thread lets others run before it sleeps.
 const YIELDS: u32 = 16;
 /// How often it sleeps then, a millisecond each (I2).
 const NAPS_FOR_THREADS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 const NAPS_FOR_A_FORK: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 500 };
 
-/// Whether the thread that has this is in the middle of something: how often it is, one within the other.
+/// Whether the owner of this word is inside an operation: how often it is, one within the other.
 #[derive(Debug)]
 pub struct Presence(AtomicU64);
 
 impl Presence {
     strata_core::const_unless_loom! {
-        /// It is not: all-zero bytes.
+        /// Outside: all-zero bytes.
         pub fn none() -> Self {
             Self(AtomicU64::new(0))
         }
     }
 
-    /// Whether its thread is, or was when the process was forked, in the middle of something.
+    /// Whether its thread is inside an operation, or was when the process was forked.
     pub fn is_inside(&self) -> bool {
         // Acquire: what it did before it left; pairs with Release in fork_gate.rs::drop.
         self.0.load(Acquire) != 0
@@ -60,7 +60,7 @@ impl Presence {
 
     /// Of a thread that a fork left behind.
     pub fn forget(&self) {
-        // Relaxed: its one user now.
+        // Relaxed: the caller is its one user now.
         self.0.store(0, Relaxed);
     }
 }
@@ -86,10 +86,10 @@ pub struct Inside<'word> {
 #[must_use = "forks are held off until this is dropped"]
 pub struct StrangerInside<'gate>(&'gate AtomicU64);
 
-/// Who holds forks off while something takes many steps.
+/// Which function holds forks off while an operation takes many steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forks {
-    /// The caller, for all of them.
+    /// The caller, for all steps.
     HeldOff,
     /// Each step for itself.
     BetweenSteps,
@@ -107,9 +107,9 @@ impl ForkGate {
     #[inline]
     pub fn enter<'word>(&self, presence: &'word Presence) -> Inside<'word> {
         let word = &presence.0;
-        // Relaxed: the thread's own.
+        // Relaxed: only this thread writes it.
         let before = word.load(Relaxed);
-        // Relaxed: the fence orders it.
+        // Relaxed: ordered by the fence.
         word.store(before + 1, Relaxed);
         fence_between();
         if before == 0 && self.is_closed() {
@@ -136,7 +136,7 @@ impl ForkGate {
                 // Release (GATE_LEFT): as in fork_gate.rs::drop; pairs with Acquire in fork_gate.rs::close.
                 self.strangers.fetch_sub(1, GATE_LEFT);
             } else {
-                // Relaxed: the fence orders it.
+                // Relaxed: ordered by the fence.
                 self.strangers.fetch_add(1, Relaxed);
             }
             fence_between();
@@ -148,7 +148,7 @@ impl ForkGate {
         StrangerInside(&self.strangers)
     }
 
-    /// Leaves, waits for the fork, and enters again: `enter(0)` leaves. Who waits is not inside: else it would seem so in the child.
+    /// Leaves, waits for the fork, and enters again: `enter(0)` leaves. It is outside while it waits: else the child would take it to be inside.
     fn wait_for_the_fork(&self, enter: impl Fn(u64)) {
         let mut pauses = 0..YIELDS + NAPS_FOR_A_FORK;
         loop {
@@ -169,7 +169,7 @@ impl ForkGate {
 
     /// Holds forks off for a step, unless the caller does for all.
     pub(crate) fn enter_for_step(&self, forks: Forks) -> Option<StrangerInside<'_>> {
-        // In models nobody forks but where that is what is modelled; all others would have too many executions.
+        // Models fork only where that is what is modelled; everywhere else it would cost too many executions.
         (forks == Forks::BetweenSteps && !cfg!(strata_loom)).then(|| self.enter_as_stranger())
     }
 
@@ -183,18 +183,18 @@ impl ForkGate {
     /// Closes the gate, and waits until `others` have left, all words but the caller's own; but not for long (I2).
     pub fn close<'word, Words: Iterator<Item = &'word Presence>>(&self, others: impl Fn() -> Words) {
         let mut pauses = 0..YIELDS + NAPS_FOR_THREADS;
-        // Relaxed: the fence orders it. Another fork may be under way.
+        // Relaxed: ordered by the fence. Another fork may be in progress.
         while self.closed_by.compare_exchange(0, this_thread(), Relaxed, Relaxed).is_err() {
             let Some(before) = pauses.next() else { return };
             pause(before, YIELDS);
         }
         if GATE_FENCES {
-            // SeqCst: thread "enters | reads the gate" against fork "closes the gate | reads who is inside" (I1).
+            // SeqCst: thread "enters | reads the gate" against fork "closes the gate | reads the words" (I1).
             fence(SeqCst);
         }
         // Acquire: what they did; pairs with Release in fork_gate.rs::drop.
         let is_anybody_inside = || self.strangers.load(Acquire) != 0 || others().any(Presence::is_inside);
-        // By then the stores of others are seen.
+        // By then the stores of others are visible.
         if others().next().is_some() {
             pause(0, YIELDS);
         }
@@ -215,7 +215,7 @@ impl ForkGate {
 
     /// Opens the gate in the child, where there is one thread.
     pub fn open_in_child(&self) {
-        // Relaxed, both: it is alone.
+        // Relaxed, both: there is no other thread.
         self.strangers.store(0, Relaxed);
         self.closed_by.store(0, Relaxed);
     }
@@ -242,7 +242,7 @@ impl Drop for StrangerInside<'_> {
     }
 }
 
-/// Between an announcement and the look at the gate (I1).
+/// Between an announcement and the read of the gate (I1).
 #[inline]
 fn fence_between() {
     if GATE_FENCES {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_within_itself_leaves_when_the_outer_one_does() {
+    fn nested_operations_end_with_the_outer_one() {
         let (gate, presence) = (ForkGate::new(), Presence::none());
         let outer = gate.enter(&presence);
         drop(gate.enter(&presence));
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn who_forks_may_enter_itself() {
+    fn the_forking_thread_may_enter() {
         let (gate, presence) = (ForkGate::new(), Presence::none());
         gate.close(iter::empty);
         assert!(!gate.is_closed());

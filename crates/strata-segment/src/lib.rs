@@ -1,12 +1,12 @@
-//! The segment layer: which memory serves next, and when it goes back to the OS.
+//! The segment layer: which memory is used next, and when it is given back to the OS.
 //!
 //! ```text
 //!   page heap ── index ──► segment (≤ 64 arenas, 256 MiB of addresses) ──► arena ──► pools
 //!       └── what freed huge blocks leave, between two uses
 //! ```
 //!
-//! Nobody owns anything here: every word is shared and changed by read-modify-write. Memory is claimed from the fullest
-//! arena first, so that the others can drain; what lay free for a while is purged.
+//! Nothing here has an owner: every word is shared and changed by read-modify-write. Memory is claimed from the fullest
+//! arena first, so that the others can drain; memory that was free for a while is purged.
 //!
 //! Does not know: thread caches, what is in a pool, thread-local storage.
 #![no_std]

@@ -1,6 +1,6 @@
 //! Words in which each bit stands for a pool, or for an arena.
 //!
-//! Does not know: which.
+//! Does not know: which ones.
 
 /// The indices of the set bits, lowest first.
 pub(crate) fn bits_of(mut word: u64) -> impl Iterator<Item = u32> {

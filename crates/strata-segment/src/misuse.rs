@@ -1,8 +1,8 @@
 //! The end of a program that freed a block twice: one line that says so.
 //!
-//! Found on cold paths, where counts do not add up. A program that goes on after that would hand out one block to two owners.
+//! Found on slow paths, where counts do not add up. A program that goes on after that would hand out one block to two owners.
 //!
-//! Does not know: who did it.
+//! Does not know: which call it was.
 
 use core::fmt::Write;
 use strata_core::pool::{Format, Pool};

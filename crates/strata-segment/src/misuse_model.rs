@@ -1,6 +1,6 @@
 //! A block that was freed twice, in models: a panic is a report.
 //!
-//! Does not know: who did it.
+//! Does not know: which call it was.
 
 use strata_core::pool::Pool;
 

@@ -1,6 +1,6 @@
-//! What only models ask for: giving a whole page heap back, so that ten thousand executions fit into memory; offers of free pools.
+//! For models only: giving a whole page heap back, so that ten thousand executions fit into memory; publishing free pools.
 //!
-//! Does not know: whether anybody still uses it.
+//! Does not know: whether it is still in use.
 
 use crate::page_heap::PageHeap;
 use crate::pools::release::publish;
@@ -13,15 +13,15 @@ impl PageHeap {
     /// Gives all segments back.
     ///
     /// # Safety
-    /// - Nobody uses the page heap, or anything that came from it, again.
+    /// - The page heap, and anything that came from it, is not used again.
     pub unsafe fn dismantle(&self) {
         self.huge().age(Scope::All);
         for segment in self.segments().iter().collect::<std::vec::Vec<_>>() {
             while self.segments().revive_in(segment, &mut TRIES.clone(), &|_| false) {}
-            // SAFETY: the caller's promise.
+            // SAFETY: not used again, by this function's contract.
             unsafe { segment.discard() };
         }
-        // SAFETY: as above.
+        // SAFETY: not used again, by this function's contract.
         unsafe { self.index.dismantle() };
     }
 

@@ -1,6 +1,6 @@
-//! Where the segment layer keeps what a reader outside of the process asks for.
+//! Offsets in the segment layer, for a reader in another process.
 //!
-//! Does not know: who reads.
+//! Does not know: the reader.
 
 use crate::counters::Counters;
 use crate::huge::cache::{HugeCache, SLOT_COUNT, Stored};
@@ -14,7 +14,7 @@ use crate::tuning::Tuning;
 use core::mem::offset_of;
 use strata_core::offsets::Offsets;
 
-/// Says where the fields of a page heap are that lies `at` so many bytes, and of what it leads to.
+/// The offsets of the fields of a page heap that lies at offset `at`, and of what it leads to.
 pub const fn place_page_heap(offsets: Offsets, at: usize) -> Offsets {
     let mut offsets = place_counters(place_segment(offsets));
     let index = at + offset_of!(PageHeap, index);

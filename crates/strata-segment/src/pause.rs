@@ -1,7 +1,7 @@
 //! A pause of a thread that waits for another: it lets others run, and when that did not help it sleeps.
 //!
-//! It must sleep: under a real-time policy (`SCHED_FIFO`) a thread that yields lets nobody of a lower priority run, such as the
-//! one that is waited for.
+//! It must sleep: under a real-time policy (`SCHED_FIFO`) a thread that only yields keeps every thread of lower priority from running,
+//! perhaps the one that it waits for.
 //!
 //! Does not know: what is waited for, nor for how long.
 

@@ -1,11 +1,11 @@
-//! Prefaulting: the memory of an untouched pool is taken before its first use, in one call instead of a fault for each page.
+//! Prefaulting: an untouched pool is faulted in before its first use, by one call instead of a fault for each page.
 //!
 //! For pools that will be filled, since their owner fills one after another. Not where huge pages come anyway, nor near a limit, where
-//! memory that waits to be used is taken from others. A kernel that refuses once is not asked again.
+//! memory that is not used yet would be taken from others. A kernel that refuses once is not asked again.
 //!
 //! A pool in use counts as resident in any case, so no number changes.
 //!
-//! Does not know: who fills pools; thread caches do. Measured: decision 0009.
+//! Does not know: which pools are filled; thread caches do. Measured: decision 0009.
 
 use crate::purge::policy::Policy;
 use crate::segments::advised::FIT_ARENAS;
@@ -19,7 +19,7 @@ use strata_os::{machine, memory};
 /// A call for fewer pages saves nothing.
 const LEAST_PAGES: usize = 16;
 
-/// The room, as far as it reaches.
+/// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefault<'heap> {
     pub(crate) knowledge: &'heap ThpPolicy,
@@ -27,7 +27,7 @@ pub(crate) struct Prefault<'heap> {
 }
 
 impl Prefault<'_> {
-    /// Takes the memory of a pool that is the caller's, and that nobody touched since the kernel gave its addresses.
+    /// Faults in a pool that the caller owns, and that was never touched since the kernel gave its addresses.
     #[cold]
     pub(crate) fn take(&self, pool: &Pool) {
         // SAFETY: committed with its arena; the caller's.
@@ -70,9 +70,9 @@ mod tests {
         for index in 0..POOL_BYTES / size_of::<u64>() {
             // SAFETY: within the pool, which is ours.
             let word = unsafe { words.add(index) };
-            // SAFETY: as above.
+            // SAFETY: within the pool, which is ours.
             assert_eq!(unsafe { word.read() }, 0);
-            // SAFETY: as above.
+            // SAFETY: within the pool, which is ours.
             unsafe { word.write(!0) };
         }
     }

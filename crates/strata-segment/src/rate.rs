@@ -1,4 +1,4 @@
-//! How many bytes of something there were lately: in this quarter of a second and the one before.
+//! How many bytes of something passed recently: in this quarter of a second and the one before.
 //!
 //! A hint that decisions about speed may rest on, and nothing else: bytes that two threads note at once may be counted once.
 //!
@@ -6,7 +6,7 @@
 
 use strata_core::sync::Hint;
 
-/// Milliseconds of a while: shorter than a person notices, longer than a time slice.
+/// Milliseconds of a window: shorter than a person notices, longer than a time slice.
 const WHILE_MS: u64 = 250;
 
 /// Bytes in a time.
@@ -16,7 +16,7 @@ pub(crate) struct Rate {
     pub(crate) milliseconds: u64,
 }
 
-/// Bytes in the last while or two.
+/// Bytes of the last window or two.
 #[derive(Debug)]
 pub(crate) struct RecentBytes {
     since: Hint,
@@ -35,7 +35,7 @@ impl RecentBytes {
         self.passed.add(bytes);
     }
 
-    /// Bytes that passed lately, as seen at `now`.
+    /// Bytes that passed recently, as seen at `now`.
     pub(crate) fn lately(&self, now: u64) -> u64 {
         self.turn(now);
         self.passed.get().saturating_add(self.before.get())
@@ -49,7 +49,7 @@ impl RecentBytes {
         Rate { bytes, milliseconds }
     }
 
-    /// Begins another while if this one is over.
+    /// Starts another window if this one is over.
     fn turn(&self, now: u64) {
         let length = now.saturating_sub(self.since.get());
         if length >= WHILE_MS {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passed_counts_for_this_while_and_the_next() {
+    fn what_passed_counts_for_this_window_and_the_next() {
         let recent = RecentBytes::new();
         recent.note(10, 1000);
         recent.note(5, 1000 + WHILE_MS - 1);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_pause_nothing_was_lately() {
+    fn after_a_pause_nothing_was_recent() {
         let recent = RecentBytes::new();
         recent.note(10, 1000);
         assert_eq!(recent.lately(1000 + 2 * WHILE_MS), 0);

@@ -43,7 +43,7 @@ pub struct Snapshot {
     pub used_pools: u64,
     /// Free pools whose memory the kernel may still hold for us.
     pub dirty_pools: u64,
-    /// Of those, the ones that were purged lazily: the kernel takes their memory when it needs some.
+    /// Of those, the ones purged with `MADV_FREE`: the kernel takes their memory when it needs some.
     pub lazy_pools: u64,
     /// Free pools without memory.
     pub clean_pools: u64,
@@ -57,7 +57,7 @@ pub struct Snapshot {
     pub huge_blocks: u64,
     /// Bytes of huge allocations, their headers included.
     pub huge_bytes: u64,
-    /// Bytes of what freed huge allocations left that wait for reuse.
+    /// Bytes that freed huge allocations left, kept for reuse.
     pub huge_kept_bytes: u64,
     /// Bytes given back to the OS since the start.
     pub purged_bytes: u64,
@@ -113,7 +113,7 @@ impl Snapshot {
 }
 
 impl Footprint {
-    /// What pools hold, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
+    /// The memory of pools, and the part of it that is free: some ten nanoseconds for each arena, since pool headers are not read.
     pub(crate) fn of_pools(segments: Segments<'_>) -> Self {
         let (mut held, mut idle) = (0, 0);
         for segment in segments.iter() {

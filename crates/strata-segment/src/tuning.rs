@@ -1,6 +1,6 @@
-//! What may be tuned at run time, and what it is until then.
+//! The options that can be changed at run time, and their defaults.
 //!
-//! Does not know: who tunes, what each number does.
+//! Does not know: where they are set, what each number does.
 
 use strata_core::layout::ARENAS_PER_SEGMENT;
 use strata_core::sync::AtomicU64;
@@ -8,7 +8,7 @@ use strata_core::sync::AtomicU64;
 const DEFAULT_PURGE_DELAY_MS: u64 = 500;
 const DEFAULT_HUGE_KEEP_BYTES: u64 = 256 << 20;
 
-/// What may be tuned at run time; every value may be changed at any moment.
+/// The options; each may be changed at any moment.
 #[derive(Debug)]
 pub struct Tuning {
     /// Milliseconds that memory lies free before it is purged; `u64::MAX` for never.
@@ -17,21 +17,21 @@ pub struct Tuning {
     pub segment_arenas: AtomicU64,
     /// Bytes of freed huge blocks kept for reuse, at most.
     pub huge_keep_bytes: AtomicU64,
-    /// Whether a thread of our own may give memory back when no other calls: 1 or 0.
+    /// Whether a thread of the allocator's own may give memory back when no other thread calls: 1 or 0.
     pub purge_thread: AtomicU64,
-    /// How memory goes that lay free for the delay: a [`PurgeWay`].
+    /// How memory is given back that was free for the delay: a [`PurgeWay`].
     pub purge: AtomicU64,
     /// When memory is taken in huge pages: a [`HugePageChoice`].
     pub huge_pages: AtomicU64,
 }
 
-/// How memory goes that lay free for the delay.
+/// How memory is given back that was free for the delay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u64)]
 pub enum PurgeWay {
     /// At once: it is resident no longer.
     Now = 0,
-    /// When the kernel needs some: it is resident until then, and cheaper to use again.
+    /// By `MADV_FREE`: resident until the kernel needs it, and cheaper to use again.
     Lazily = 1,
 }
 
@@ -41,7 +41,7 @@ pub enum PurgeWay {
 pub enum HugePageChoice {
     /// Where it pays.
     Auto = 0,
-    /// Nowhere, not even where the system gives them to everybody.
+    /// Nowhere, not even where the system gives them to every program.
     Never = 1,
     /// Everywhere.
     Always = 2,

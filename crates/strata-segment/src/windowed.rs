@@ -1,4 +1,4 @@
-//! Windowed minimum and maximum: how low, or how high, a number stood since the pass before the last one.
+//! Windowed minimum and maximum: the lowest or highest value of a number since the pass before the last one.
 //!
 //! What was kept the whole time was not needed; what was in use at the busiest moment may be needed again. Hints: a value
 //! that is lost costs some page faults, or some memory until the next pass.
@@ -7,7 +7,7 @@
 
 use strata_core::sync::Hint;
 
-/// The lowest value of late.
+/// The lowest recent value.
 #[derive(Debug)]
 pub(crate) struct WindowedMin {
     now: Hint,
@@ -30,7 +30,7 @@ impl WindowedMin {
         self.now.get().min(self.before.get())
     }
 
-    /// That much was taken away, which was not needed: what is left was needed neither more nor less than before.
+    /// That much was taken away, which was not needed: the rest was needed neither more nor less than before.
     pub(crate) fn lower(&self, taken: u64) {
         for window in [&self.now, &self.before] {
             window.set(window.get().saturating_sub(taken));
@@ -44,7 +44,7 @@ impl WindowedMin {
     }
 }
 
-/// The highest value of late.
+/// The highest recent value.
 #[derive(Debug)]
 pub(crate) struct WindowedMax {
     now: Hint,

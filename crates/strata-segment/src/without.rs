@@ -1,4 +1,4 @@
-//! Heuristics that can be compiled out, one at a time, to see what each is good for: `RUSTFLAGS='--cfg strata_without="prefault"'`.
+//! Heuristics that can be compiled out, one at a time, to measure each: `RUSTFLAGS='--cfg strata_without="prefault"'`.
 //!
 //! Each is a paragraph of `docs/how-memory-goes-back.md`; `cargo xtask tidy` holds the two lists against each other.
 //!
@@ -13,17 +13,17 @@ macro_rules! switches {
 switches! {
     /// A free pool goes to the class that it served last.
     AFFINE_REUSE = "affine_reuse";
-    /// What lies free on one side goes for what the other takes.
+    /// Free pools are given back for huge blocks, and huge extents for pools.
     CROSS_RECLAIM = "cross_reclaim";
-    /// Of what huge blocks left no more is kept than lived of late.
+    /// No more huge extents are kept than was live recently.
     HUGE_LIMIT = "huge_limit";
-    /// Beyond the peak, free pages of unowned pools go for what is taken.
+    /// Beyond the peak, free pages of unowned pools are given back for the memory that is taken.
     PEAK = "peak";
     /// Pools that will be filled are faulted in by one call.
     PREFAULT = "prefault";
     /// Passes back off while what they gave back is taken again.
     REFAULTS = "refaults";
-    /// What others left behind an allocation in a run goes back.
+    /// What others left behind an allocation in a run is given back.
     RUN_TAIL = "run_tail";
     /// By option `auto`, memory is taken in huge pages where that pays.
     THP = "thp";

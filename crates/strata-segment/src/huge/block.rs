@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The header table of a fresh mapping is all zero but for slot 0, so that the slot of any payload address reads as an idle pool. One
-//! that is cut from what was freed may hold anything there: its payload begins in slot 0, and no other slot is asked for it.
-//! Growing takes what lies behind if that waits for reuse, tries to extend in place, then moves pages instead of bytes. What
-//! is freed waits in a cache (`cache`) for the next request, whatever its size; how much, `limit` says.
+//! that is cut from what was freed may hold anything there: its payload begins in slot 0, and no other slot is read for it.
+//! A block grows into the extent behind it if there is one, or is extended in place, or moves by its pages instead of its bytes.
+//! Freed blocks are kept in a cache (`cache`) for the next request, whatever its size; `huge_limit` says how much.
 //!
 //! Does not know: pools, classes. Idea: `mremap` for huge blocks (ClickHouse, and long wished for elsewhere).
 
@@ -21,7 +21,7 @@ use strata_core::arena::ArenaHead;
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
 use strata_os::{clock, machine, memory};
 
-/// What came of a resize.
+/// The outcome of a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a moved allocation has a new address"]
 pub enum Resized {
@@ -37,11 +37,11 @@ pub enum Resized {
 #[derive(Debug)]
 pub(crate) struct Reused {
     pub(crate) head: NonNull<ArenaHead>,
-    /// So many bytes of its mapping, from the start on, may hold something.
+    /// The first `used_bytes` of its mapping may hold something.
     pub(crate) used_bytes: usize,
 }
 
-/// A block that is asked for.
+/// A request for a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
     /// Bytes of its mapping, its head included.
@@ -69,7 +69,7 @@ impl Request {
 }
 
 impl Huge<'_> {
-    /// A block of what waits, or a fresh one; the flag says whether the memory is known to be zero. `None`: the OS refused.
+    /// A block from the cache, or a fresh one; the flag says whether the memory is known to be zero. `None`: the OS refused.
     pub(crate) fn allocate(&self, request: &Request) -> Option<(NonNull<u8>, bool)> {
         let Request { needed, want_zero, .. } = *request;
         if request.align <= HEADER_TABLE_BYTES
@@ -89,7 +89,7 @@ impl Huge<'_> {
 
     fn allocate_fresh(&self, request: &Request, mapped: usize, pages: Pages) -> Option<(NonNull<u8>, bool)> {
         let head = self.map_huge(mapped, request.offset, request.align, pages)?;
-        // Only now: nothing goes for a block that is refused. Nothing of it is touched yet.
+        // Only now, so that nothing is given back for a block that is refused. None of it is touched yet.
         self.above.took_huge(mapped);
         if !request.want_zero {
             let Extent { start, bytes, mapping } = extent_of(head);
@@ -102,7 +102,7 @@ impl Huge<'_> {
         if want_zero { self.reuse_cleared(needed) } else { Some(self.reuse_huge(needed)?.head) }
     }
 
-    /// What waits and is large enough, or the largest that is not, made longer: its pages are warm.
+    /// An extent of the cache that is large enough, or the largest that is not, made longer: its pages are warm.
     pub(crate) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
         let extent = self.cache.take(needed, &self.unmapping())?;
         let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
@@ -116,13 +116,13 @@ impl Huge<'_> {
         // SAFETY: one mapping, ours.
         let extended = unsafe { self.extend(head, old, self.thp.whole_pages(pages, needed), pages) };
         if extended.is_none() {
-            // SAFETY: ours, and of no use.
+            // SAFETY: ours, and not used.
             unsafe { self.unmap_extent(extent) };
         }
         Some(Reused { head: extended?, used_bytes: old })
     }
 
-    /// Makes a mapping longer where it is or, by moving its pages, elsewhere. `None`: it is as it was.
+    /// Makes a mapping longer in place or, by moving its pages, elsewhere. `None`: it is unchanged.
     ///
     /// # Safety
     /// - The mapping is the caller's, `old` bytes long and aligned to an arena; `new` is more.
@@ -140,16 +140,16 @@ impl Huge<'_> {
             head
         } else {
             self.thp.knowledge.blocks.look_before_it_goes(start, old);
-            // SAFETY: one mapping, ours; nobody uses the old addresses if it moves.
+            // SAFETY: one mapping, ours; the old addresses are not used again if it moves.
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
-        // Only now: nothing goes for what is refused.
+        // Only now, so that nothing is given back for what is refused.
         self.above.took_huge(new - old);
         // SAFETY: one mapping, ours, of this length now.
         let advised = unsafe { pages.ask_for(extended.cast(), new) };
         let may_have = advised || extent_of(extended).mapping.is_in_huge_pages();
         if !in_place || pages != Pages::Any {
-            // To the kernel it is a mapping of its own now, which it may refuse to move together with what lies beside it.
+            // To the kernel it is a mapping of its own now, which may not be moved together with its neighbours.
             let number = self.cache.number_mapping();
             self.rename(extended, if may_have { number.in_huge_pages() } else { number });
         }
@@ -161,7 +161,7 @@ impl Huge<'_> {
 
     fn rename(&self, head: NonNull<ArenaHead>, mapping: MappingNumber) {
         let whole = ArenaHead::of_huge(mapped_bytes(head), mapping_offset(head), mapping.0);
-        // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+        // SAFETY: ours, mapped; only this thread reads the head of a block that it resizes.
         unsafe { head.write(whole) };
     }
 
@@ -195,7 +195,7 @@ impl Huge<'_> {
         payload(head)
     }
 
-    /// So many bytes more of huge blocks live.
+    /// Notes that `bytes` more of huge blocks are live.
     fn count_longer(&self, bytes: usize) {
         self.counters.huge_bytes.add(bytes as u64);
         self.policy.huge_limit.note_live(self.counters.huge_bytes.get());
@@ -209,9 +209,9 @@ impl Huge<'_> {
     /// Gives a huge allocation back.
     ///
     /// # Safety
-    /// - `pointer` is the start of a huge allocation that is the caller's, who does not use it again.
+    /// - `pointer` is the start of a huge allocation that the caller may free, and that is not used again.
     pub(crate) unsafe fn free(&self, pointer: UserPtr) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the start of a huge allocation, by this function's contract.
         let head = unsafe { huge_head(pointer) };
         let extent = extent_of(head);
         self.counters.huge_blocks.subtract(1);
@@ -237,7 +237,7 @@ impl Huge<'_> {
         bytes: usize,
         align: usize,
     ) -> Resized {
-        // SAFETY: the caller's promise.
+        // SAFETY: the start of a huge allocation, by this function's contract.
         let head = unsafe { huge_head(pointer) };
         let (mut old, offset) = (mapped_bytes(head), mapping_offset(head));
         let Some(new) =
@@ -280,13 +280,13 @@ impl Huge<'_> {
         }
     }
 
-    /// Makes an allocation longer, by `more` bytes or little more, over what waits for reuse behind it; by how many.
+    /// Makes an allocation longer, by `more` bytes or a little more, over the extent behind it. Returns by how many.
     fn grow_into_kept(&self, head: NonNull<ArenaHead>, more: usize) -> usize {
         let Extent { start, bytes, mapping } = extent_of(head);
         let end = start.as_ptr().wrapping_byte_add(bytes);
         let taken = self.cache.take_behind(end, mapping, more, &self.unmapping());
         if taken != 0 {
-            // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+            // SAFETY: ours, mapped; only this thread reads the head of a block that it resizes.
             unsafe { head.write(ArenaHead::of_huge(bytes + taken, mapping_offset(head), mapping.0)) };
             self.count_longer(taken);
         }
@@ -303,7 +303,7 @@ impl Huge<'_> {
     /// A mapping has another length now.
     fn note_length(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
         let whole = ArenaHead::of_huge(new, mapping_offset(head), extent_of(head).mapping.0);
-        // SAFETY: ours, mapped; nobody else reads the head of a block that is being resized.
+        // SAFETY: ours, mapped; only this thread reads the head of a block that it resizes.
         unsafe { head.write(whole) };
         for counter in [&self.counters.reserved_bytes, &self.counters.committed_bytes] {
             counter.add(new as u64);
@@ -369,7 +369,7 @@ fn map_behind_boundary(mapped: usize, page: usize, align: usize) -> Option<NonNu
     let total = mapped.checked_add(align)?.checked_sub(page)?;
     let start = memory::map(total, align)?;
     let front = align - page;
-    // SAFETY: the front of the new mapping, which nobody uses.
+    // SAFETY: the front of the new mapping, which is not used.
     unsafe { memory::release(start, front) };
     let head = start.as_ptr().wrapping_byte_add(align - HEADER_TABLE_BYTES).cast();
     // SAFETY: within the mapping, hence not null.

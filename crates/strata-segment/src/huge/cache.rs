@@ -1,17 +1,17 @@
-//! What freed huge blocks leave, between two uses: cut to what is asked for, joined when neighbours meet again.
+//! What freed huge blocks leave, between two uses: cut to size, joined when neighbours meet again.
 //!
 //! ```text
 //!   free ──put──► │ extent │ extent │ …  │ ──take──► block          an extent's first bytes say how long it is, and of which mapping
-//!                     └── a pass: what nobody needed since the pass before last is unmapped
+//!                     └── a pass: what was not needed since the pass before last is unmapped
 //! ```
 //!
-//! | slot  | who may leave it                                    | to    | by                   | what becomes visible                |
-//! |-------|-----------------------------------------------------|-------|----------------------|-------------------------------------|
-//! | empty | a freeing thread, or one that puts a remainder back | full  | `insert`, CAS Release   | the extent, and the end of its use   |
-//! | full  | an allocating thread, a freeing one, a pass         | empty | `remove`, swap Acquire | the same                            |
+//! | slot  | who may leave it                                    | to    | by                     | what becomes visible               |
+//! |-------|-----------------------------------------------------|-------|------------------------|------------------------------------|
+//! | empty | a freeing thread, or one that puts a remainder back | full  | `insert`, CAS Release  | the extent, and the end of its use |
+//! | full  | an allocating thread, a freeing one, a pass         | empty | `remove`, swap Acquire | the same                           |
 //!
-//! I1  An extent in the cache is nobody's; whoever swaps it out of its slot owns it. Sizes beside the slots are hints.
-//! I2  `kept_bytes` is what lies in the cache and what is in hand between `remove` and `insert`: exact when quiet.
+//! I1  An extent in the cache has no owner; the thread that swaps it out of its slot owns it. Sizes beside the slots are hints.
+//! I2  `kept_bytes` is what lies in the cache and what threads have between `remove` and `insert`: exact when quiet.
 //!
 //! Does not know: how to map, grow or unmap, how much to keep. Model: `loom-tests/tests/p9_huge_cache.rs`.
 //! Idea: neighbours become one (Knuth 1973), as mimalloc has it for its large blocks. Decision 0014.
@@ -25,16 +25,16 @@ use strata_core::sync::mutation::{BEHIND_CHECKS, HUGE_INSERT, HUGE_REMOVE};
 use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
 use strata_os::machine;
 
-/// Extents that may wait for reuse at a time: some for each of a dozen blocks that come and go.
+/// Extents that are kept at a time: some for each of a dozen blocks in turn.
 pub(crate) const SLOT_COUNT: usize = if cfg!(strata_loom) { 1 } else { 32 };
 
-/// What is smaller is not worth a slot.
+/// Anything smaller is not worth a slot.
 const LEAST_BYTES: usize = POOL_BYTES;
 
-/// A block may be longer than was asked for by one part of so many, so that no splinters come about.
-const LITTLE: usize = 16;
+/// A block may be longer than the request by one part in `SPLINTER_PART`, so that no splinters are left.
+const SPLINTER_PART: usize = 16;
 
-/// What an extent that waits says about itself, in its first bytes.
+/// An extent's own description, in its first bytes.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) bytes: usize,
@@ -48,7 +48,7 @@ pub(crate) struct HugeCache {
     /// Sizes beside the slots, in bytes; 0: none.
     sizes: [Hint; SLOT_COUNT],
     pub(crate) kept_bytes: AtomicU64,
-    /// The least that was kept of late.
+    /// The least that was kept recently.
     unneeded: WindowedMin,
     mappings: AtomicU64,
 }
@@ -68,11 +68,11 @@ impl HugeCache {
 
     /// A number for a mapping that was made just now.
     pub(crate) fn number_mapping(&self) -> MappingNumber {
-        // Relaxed: only that no two are the same.
+        // Relaxed: the numbers only have to differ.
         MappingNumber(self.mappings.fetch_add(MappingNumber::STEP, Relaxed))
     }
 
-    /// Takes an extent that begins at an arena boundary: `need` bytes or little more of the tightest that has so many, or else
+    /// Takes an extent that begins at an arena boundary: `need` bytes or a little more of the smallest that has room for them, or else
     /// the largest there is.
     pub(crate) fn take(&self, need: usize, unmap: &impl Fn(Extent)) -> Option<Extent> {
         let (front, block) = self.remove(self.best_slot(need)?)?.cut_at_boundary();
@@ -87,7 +87,7 @@ impl HugeCache {
         Some(block)
     }
 
-    /// Takes up to `most` bytes of the extent behind `end`, if that is of the same mapping; how many.
+    /// Takes up to `most` bytes of the extent behind `end`, if that is of the same mapping. Returns how many.
     pub(crate) fn take_behind(
         &self,
         end: *mut u8,
@@ -110,14 +110,14 @@ impl HugeCache {
         taken.bytes
     }
 
-    /// Keeps an extent, as one with its neighbours.
+    /// Keeps an extent, joined with its neighbours.
     pub(crate) fn put(&self, mut extent: Extent, unmap: &impl Fn(Extent)) {
         // Relaxed: a sum.
         self.kept_bytes.fetch_add(extent.bytes as u64, Relaxed);
         loop {
             let alone = extent.bytes;
             extent = self.join_neighbours(extent, unmap);
-            // What it was joined with may have a neighbour in an earlier slot, if two threads put at the same time.
+            // The joined extent may have a neighbour in an earlier slot, if two threads put at the same time.
             if extent.bytes == alone {
                 break;
             }
@@ -143,7 +143,7 @@ impl HugeCache {
         extent
     }
 
-    /// Hands over `excess` bytes of what waits, or all.
+    /// Hands over `excess` bytes of what is kept, or all.
     pub(crate) fn shed(&self, excess: u64, unmap: &impl Fn(Extent)) {
         let page = machine::page_size();
         let mut left = usize::try_from(excess).unwrap_or(usize::MAX).checked_next_multiple_of(page);
@@ -171,7 +171,7 @@ impl HugeCache {
         }
     }
 
-    /// Hands over what `scope` says of what waits; whether something still waits.
+    /// Hands over what `scope` says of what is kept. Returns whether something is left.
     pub(crate) fn age(&self, scope: Scope, unmap: &impl Fn(Extent)) -> bool {
         let excess = match scope {
             Scope::Nothing => 0,
@@ -180,18 +180,18 @@ impl HugeCache {
         };
         self.shed(excess, unmap);
         self.unneeded.turn(self.kept_bytes());
-        // Not the count of bytes: a child of fork may have one of an extent that another thread had in hand, and there would be passes
+        // Not the count of bytes: in a child of fork it may include an extent that another thread held, and there would be passes
         // for ever.
         self.starts().any(|start| !start.is_null())
     }
 
-    /// Bytes that wait for reuse.
+    /// Bytes kept for reuse.
     pub(crate) fn kept_bytes(&self) -> u64 {
         // Relaxed: a statistic, and a bound that a few threads at once may exceed.
         self.kept_bytes.load(Relaxed)
     }
 
-    /// The tightest extent with room for `need`; failing that, the roomiest.
+    /// The smallest extent with room for `need`; failing that, the largest.
     fn best_slot(&self, need: usize) -> Option<usize> {
         let rooms = || {
             let extents =
@@ -205,12 +205,12 @@ impl HugeCache {
 
     /// Where the extents begin, slot by slot; null: no extent.
     fn starts(&self) -> impl Iterator<Item = *mut u8> {
-        // Relaxed: hints; nobody follows them.
+        // Relaxed: hints; they are never dereferenced.
         self.slots.iter().map(|slot| slot.load(Relaxed).cast())
     }
 
     fn seems_next_to(&self, slot: usize, extent: &Extent) -> bool {
-        // Relaxed: a hint; `join` looks at the extent itself.
+        // Relaxed: a hint; `join` reads the extent itself.
         let start = self.slots[slot].load(Relaxed).cast::<u8>();
         !start.is_null()
             && (start == extent.end()
@@ -256,7 +256,7 @@ impl HugeCache {
         Some(Extent { start: place.cast(), bytes, mapping })
     }
 
-    /// So many bytes wait no longer, since somebody needed them (I2).
+    /// Takes `bytes` off the count, since they are in use (I2).
     fn discount(&self, bytes: usize) {
         // Relaxed: a sum.
         let before = self.kept_bytes.fetch_sub(bytes as u64, Relaxed);
@@ -268,7 +268,7 @@ impl HugeCache {
 fn cut_generously(extent: Extent, need: usize) -> (Extent, Option<Extent>) {
     let need = extent.cut_behind(need);
     let rest = extent.bytes.saturating_sub(need);
-    if rest < LEAST_BYTES || rest < need / LITTLE { (extent, None) } else { extent.cut(need) }
+    if rest < LEAST_BYTES || rest < need / SPLINTER_PART { (extent, None) } else { extent.cut(need) }
 }
 
 #[cfg(all(test, not(strata_loom)))]

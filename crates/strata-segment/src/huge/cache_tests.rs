@@ -54,7 +54,7 @@ impl Scene {
 }
 
 #[test]
-fn the_tightest_that_has_room_behind_a_boundary_is_taken() {
+fn the_smallest_that_has_room_behind_a_boundary_is_taken() {
     let scene = Scene::new();
     scene.put(0, 20);
     scene.put(25, 10);
@@ -65,7 +65,7 @@ fn the_tightest_that_has_room_behind_a_boundary_is_taken() {
 }
 
 #[test]
-fn what_is_cut_off_waits_on_and_becomes_one_again() {
+fn what_is_cut_off_stays_and_is_joined_again() {
     let scene = Scene::new();
     scene.put(0, 20);
     assert_eq!(scene.take(5), Some((0, 5)));
@@ -77,7 +77,7 @@ fn what_is_cut_off_waits_on_and_becomes_one_again() {
 }
 
 #[test]
-fn where_nothing_is_large_enough_the_roomiest_comes() {
+fn where_nothing_is_large_enough_the_largest_is_taken() {
     let scene = Scene::new();
     scene.put(0, 3);
     scene.put(8, 7);
@@ -87,14 +87,14 @@ fn where_nothing_is_large_enough_the_roomiest_comes() {
 }
 
 #[test]
-fn what_has_no_boundary_serves_nobody() {
+fn what_has_no_boundary_serves_no_request() {
     let scene = Scene::new();
     scene.put(5, 3);
     assert_eq!((scene.take(1), scene.kept()), (None, 3));
 }
 
 #[test]
-fn a_block_grows_over_what_waits_behind_it() {
+fn a_block_grows_over_the_extent_behind_it() {
     let scene = Scene::new();
     scene.put(5, 10);
     let end = scene.extent(5, 0).start.as_ptr();
@@ -116,7 +116,7 @@ fn what_is_shed_is_as_much_as_was_asked_for() {
 }
 
 #[test]
-fn three_passes_hand_over_what_waited_and_was_not_needed() {
+fn three_passes_hand_over_what_was_kept_and_not_needed() {
     let scene = Scene::new();
     scene.put(0, 20);
     assert!(scene.pass() && scene.pass(), "too early");
@@ -167,7 +167,7 @@ fn what_is_taken_or_handed_over_of_huge_pages_are_whole_ones() {
 }
 
 #[test]
-fn neighbours_that_were_laid_apart_are_joined_by_the_next_that_comes() {
+fn neighbours_in_two_slots_are_joined_by_the_next_insertion() {
     let scene = Scene::new();
     // As two threads insert them that put at the same time.
     for (at, mib) in [(8, 4), (4, 4)] {

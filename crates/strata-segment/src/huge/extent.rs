@@ -1,17 +1,17 @@
-//! A range of one mapping that nobody uses: what freed huge blocks leave, to be cut and joined as requests want it.
+//! A free range of one mapping: what freed huge blocks leave, to be cut and joined as requests need it.
 //!
 //! ```text
 //!        ├─ front ─┼──────────── block ────────────┼── rest ──┤
 //!                  ▲ arena boundary                ▲ any page; in huge pages, between two of them
 //! ```
 //!
-//! A block starts at an arena boundary, since its header is looked for there, and ends at any page. So an extent may start at
-//! any page, too; what lies in front of its first boundary serves again when it is joined with what lies before it.
+//! A block starts at an arena boundary, since its header is found from there, and ends at any page. So an extent may start at
+//! any page, too; what lies in front of its first boundary is used again when it is joined with what lies before it.
 //!
 //! I1  Only extents of one mapping are joined: the kernel neither moves nor grows a range that spans two.
-//! I2  No huge page is cut: what is left of one is small pages to the kernel, also when the rest comes again.
+//! I2  No huge page is cut: a part of one is small pages to the kernel, even when the other part joins it again.
 //!
-//! Does not know: who waits for memory, how it is unmapped.
+//! Does not know: where extents are kept, how they are unmapped.
 
 use core::ptr::NonNull;
 use strata_core::layout::ARENA_BYTES;
@@ -36,7 +36,7 @@ impl MappingNumber {
     }
 }
 
-/// A range that is the holder's.
+/// A range that the holder owns.
 #[derive(PartialEq, Eq, Debug)]
 #[must_use = "a dropped extent is lost memory"]
 pub(crate) struct Extent {
@@ -51,14 +51,14 @@ impl Extent {
         self.start.as_ptr().wrapping_byte_add(self.bytes)
     }
 
-    /// Where to cut if its first `bytes` at least are to stay together (I2).
+    /// Where to cut if at least its first `bytes` are to stay together (I2).
     pub(crate) fn cut_behind(&self, bytes: usize) -> usize {
         let pages = if self.mapping.is_in_huge_pages() { HUGE_PAGE_BYTES } else { 1 };
         let end = self.start.addr().get().saturating_add(bytes);
         end.checked_next_multiple_of(pages).map_or(bytes, |whole| bytes + (whole - end))
     }
 
-    /// Cuts off what lies behind its first `bytes`, if that is anything.
+    /// Cuts off what lies behind its first `bytes`, if there is anything.
     pub(crate) fn cut(self, bytes: usize) -> (Self, Option<Self>) {
         if bytes >= self.bytes {
             return (self, None);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_of_two_mappings_stay_apart_and_so_do_strangers() {
+    fn neighbours_of_two_mappings_stay_apart_and_so_do_unrelated_ranges() {
         assert!(extent(64 * MIB, MIB, 1).join(extent(65 * MIB, MIB, 2)).is_err());
         assert!(extent(64 * MIB, MIB, 1).join(extent(66 * MIB, MIB, 1)).is_err());
     }

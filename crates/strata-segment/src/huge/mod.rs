@@ -17,7 +17,7 @@ use extent::Extent;
 use strata_core::sync::Ordering::Relaxed;
 use strata_os::memory;
 
-/// The room, as far as it reaches.
+/// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Huge<'heap> {
     pub(crate) tuning: &'heap Tuning,
@@ -29,24 +29,24 @@ pub(crate) struct Huge<'heap> {
 }
 
 impl Huge<'_> {
-    /// Bytes that wait for reuse.
+    /// Bytes kept for reuse.
     pub(crate) fn kept_bytes(&self) -> u64 {
         self.cache.kept_bytes()
     }
 
-    /// A pass: unmaps what `scope` says of what waits; whether something still waits.
+    /// A pass: unmaps what `scope` says of what is kept. Returns whether something is left.
     pub(crate) fn age(&self, scope: Scope) -> bool {
         let left = self.cache.age(scope, &self.unmapping());
         self.policy.huge_limit.turn(self.counters.huge_bytes.get());
         left
     }
 
-    /// Unmaps so many bytes of what waits.
+    /// Unmaps `bytes` of what is kept.
     pub(crate) fn shed(&self, bytes: u64) {
         self.cache.shed(bytes, &self.unmapping());
     }
 
-    /// Unmaps what is kept beyond the bound, as it is at `now`.
+    /// Unmaps what is kept beyond the limit, as it is at `now`.
     fn keep_no_more_than_pays(&self, now: u64) {
         // Relaxed: a number that stands alone.
         let most = self.tuning.huge_keep_bytes.load(Relaxed);
@@ -60,13 +60,13 @@ impl Huge<'_> {
     /// Unmaps what the cache hands over.
     fn unmapping(&self) -> impl Fn(Extent) {
         |extent| {
-            // SAFETY: the cache handed it over; nobody else knows it.
+            // SAFETY: the cache handed it over; no other thread knows it.
             unsafe { self.unmap_extent(extent) };
         }
     }
 
     /// # Safety
-    /// - The extent is the caller's, who does not use it again.
+    /// - The caller owns the extent, and does not use it again.
     unsafe fn unmap_extent(&self, extent: Extent) {
         let bytes = extent.bytes as u64;
         self.counters.reserved_bytes.subtract(bytes);

@@ -1,15 +1,15 @@
-//! Huge blocks that must be zero: of what waits for reuse, the pages that are in memory are cleared, the others given back.
+//! Huge blocks that must be zero: of an extent that is reused, the pages in memory are cleared, the others purged.
 //!
 //! ```text
-//!   an extent that waits │■■■■■■■■■■■■■■■│ · · · · · · · · │■■■■│ · · · │     ■ in memory   · not
-//!                       memset            purge           memset  purge
+//!   an extent that is kept │■■■■■■■■■■■■■■■│ · · · · · · · · │■■■■│ · · · │     ■ in memory   · not
+//!                         memset            purge           memset  purge
 //! ```
 //!
-//! A page in memory is cleared in 0.07 µs, a fresh one costs a fault of 0.7 (read) to 1.5 µs (written): so what the program once
+//! Clearing a page in memory takes 0.07 µs; a fresh one costs a fault of 0.7 (read) to 1.5 µs (written). So what the program once
 //! touched stays, and what it never touched stays untouched. Whether a page was read or written does not matter: one that was
 //! only read is there too, and turns into one of its own by the first clearing. The kernel is asked (`mincore`, 1 µs for 2 MiB).
-//! What is not in memory is purged, since it may wait in swap space. What is next to untouched is purged whole: to ask for 100 MiB takes
-//! longer than to fault in the few pages again.
+//! What is not in memory is purged, since it may be in swap space. An extent with almost no page in memory is purged whole: to ask
+//! about 100 MiB takes longer than to fault in the few pages again.
 //!
 //! Does not know: what else huge blocks do. Measured: decision 0024.
 
@@ -23,11 +23,11 @@ use strata_os::{machine, memory};
 /// Pages that the kernel is asked about at a time: 2 MiB of small ones.
 const PAGES_A_QUESTION: usize = 512;
 
-/// A gap of so many pages is cleared with what lies behind it: to purge it takes as long as to clear seven.
+/// A gap of this many pages is cleared with what lies behind it: purging it takes as long as clearing seven.
 const GAP_PAGES: usize = 3;
 
 impl Huge<'_> {
-    /// A block of `needed` bytes with its head, cleared. `None`: not as much waits for reuse.
+    /// A block of `needed` bytes with its head, cleared. `None`: no kept extent is as large.
     pub(crate) fn reuse_cleared(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
         if self.kept_bytes() < needed as u64 {
             return None;
@@ -47,10 +47,10 @@ fn clear(reused: &Reused, needed: usize) {
     let front = (offset.next_multiple_of(page) - offset).min(used);
     // SAFETY: within the block, which is ours and whose first `used_bytes` are mapped.
     unsafe { start.write_bytes(0, front) };
-    // SAFETY: as above.
+    // SAFETY: the rest of that page, within the block, which is ours.
     let pages = unsafe { start.byte_add(front) };
     let bytes = used - front;
-    // SAFETY: whole pages of the block, whose contents nobody uses.
+    // SAFETY: whole pages of the block, whose contents are not used.
     if bytes == 0 || is_long_and_untouched(pages, bytes) && unsafe { memory::purge(pages, bytes) } {
         return;
     }
@@ -58,7 +58,7 @@ fn clear(reused: &Reused, needed: usize) {
     clearing.all(bytes / page);
 }
 
-/// To ask whether a short one is untouched takes no less than to ask for all of it.
+/// Whether the range is worth a question: for a short one, asking whether it is untouched costs as much as asking about all of it.
 fn is_long_and_untouched(start: NonNull<u8>, bytes: usize) -> bool {
     bytes / machine::page_size() > 4 * PAGES_A_QUESTION && evidence::is_untouched(start, bytes)
 }
@@ -72,9 +72,9 @@ enum Run {
 
 /// A walk over pages, all of them the caller's.
 struct Clearing {
-    /// The first page that was not seen to.
+    /// The first page that is not dealt with.
     next: NonNull<u8>,
-    /// So many pages from there on are known to be of this kind.
+    /// This many pages from there on are known to be of this kind.
     run_pages: usize,
     kind: Run,
 }
@@ -113,7 +113,7 @@ impl Clearing {
         if bytes == 0 {
             return;
         }
-        // SAFETY: whole pages of a block that is ours; nobody uses their contents.
+        // SAFETY: whole pages of a block that is ours; their contents are not used.
         let is_gone = self.kind == Run::Gap && unsafe { memory::purge(self.next, bytes) };
         if !is_gone {
             // SAFETY: within the block, which is ours.
@@ -193,7 +193,7 @@ mod tests {
         let left = leave(&HEAP, ARENA_BYTES, use_some);
         let block = new_zeroed(&HEAP, ARENA_BYTES);
         assert_eq!(block, left);
-        // The page between the 33rd and the 35th is cleared along.
+        // The page between the 33rd and the 35th is cleared, too.
         assert_eq!(resident_pages(block, ARENA_BYTES), touched().count() + 1);
         assert!(is_zero(block, ARENA_BYTES));
     }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_touched_is_still_without_memory() {
+    fn what_was_never_touched_is_still_without_memory() {
         static HEAP: PageHeap = PageHeap::new();
         let left = leave(&HEAP, 4 * ARENA_BYTES, |_| ());
         let block = new_zeroed(&HEAP, 4 * ARENA_BYTES);

@@ -16,7 +16,7 @@ impl PageHeap {
         self.huge().allocate(&request).or_else(|| self.allocate_huge_with_the_last(&request))
     }
 
-    /// The system refused: what lies free goes, and no more is asked for than is needed.
+    /// The system refused: free memory is given back, and no more is asked for than is needed.
     #[cold]
     fn allocate_huge_with_the_last(&self, request: &Request) -> Option<(NonNull<u8>, bool)> {
         if !request.can_be_had() {
@@ -25,7 +25,7 @@ impl PageHeap {
         self.thp.note_refused();
         loop {
             let ticket = self.asking.ticket();
-            // Whole huge pages may have been what was too much, and others may have made room.
+            // Whole huge pages may have been what was too much, and other threads may have made room.
             if let Some(block) = self.huge().allocate_least(request) {
                 return Some(block);
             }
@@ -49,16 +49,16 @@ impl PageHeap {
         bytes: usize,
         align: usize,
     ) -> Resized {
-        // SAFETY: the caller's promise.
+        // SAFETY: the start of a huge allocation, by this function's contract.
         unsafe { self.huge().resize(pointer, old_bytes, bytes, align) }
     }
 
     /// Gives a huge allocation back.
     ///
     /// # Safety
-    /// - `pointer` is the start of a huge allocation that is the caller's, who does not use it again.
+    /// - `pointer` is the start of a huge allocation that the caller may free, and that is not used again.
     pub unsafe fn free_huge(&self, pointer: UserPtr) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the start of a huge allocation, not used again, by this function's contract.
         unsafe { self.huge().free(pointer) }
     }
 
@@ -67,7 +67,7 @@ impl PageHeap {
     /// # Safety
     /// - `pointer` is the start of a huge allocation of the caller's.
     pub unsafe fn usable_huge(&self, pointer: UserPtr) -> usize {
-        // SAFETY: the caller's promise.
+        // SAFETY: the start of a huge allocation, by this function's contract.
         unsafe { block::usable_bytes(pointer) }
     }
 }

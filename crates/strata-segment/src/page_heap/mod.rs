@@ -6,8 +6,8 @@
 //!   tick, purge_all, trim                   purge ─► policy
 //! ```
 //!
-//! It holds the words of all rooms and hands each of them what that room may know: a room is a struct of references, and what is not
-//! among them it cannot reach. What a room says upwards arrives here (`above`).
+//! It holds the words of all rooms and gives each of them what that room may know: a room is a struct of references, and what is not
+//! among them is out of its reach. What a room reports upwards arrives here (`above`).
 //!
 //! In the order of the fields: what a start touches lies together, up to the first slot (decision 0016).
 //!
@@ -42,11 +42,11 @@ use strata_core::pool::Pool;
 #[repr(C)]
 #[derive(Debug)]
 pub struct PageHeap {
-    /// What may be tuned.
+    /// The options.
     pub tuning: Tuning,
-    /// The thread that makes purge passes when no other calls.
+    /// The thread that makes purge passes when no other thread calls.
     pub purge_thread: PurgeThread,
-    /// What forks wait at.
+    /// Where forks wait.
     pub fork_gate: ForkGate,
     pub(crate) purge_schedule: PurgeSchedule,
     pub(crate) policy: Policy,

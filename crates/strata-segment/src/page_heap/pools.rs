@@ -19,7 +19,7 @@ impl PageHeap {
 
     /// Claims `pools` consecutive pools of one arena, 1 to `LARGEST_RUN_POOLS`, the first at a multiple of `step` pools.
     ///
-    /// `None`: the OS gives no more, even after everything that lies free was given back.
+    /// `None`: the OS gives no more, even after everything that is free was given back.
     pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         loop {
             let ticket = self.asking.ticket();
@@ -63,7 +63,7 @@ impl PageHeap {
         self.thp.timed(|| self.segments().take_more(&|start| self.thp().take_arena(start)))
     }
 
-    /// When memory is refused: gives back what the OS could hand out again. Whether there was anything.
+    /// When memory is refused: gives back what the OS could hand out again. Returns whether there was anything.
     pub(super) fn release_kept_memory(&self) -> bool {
         self.request_flush();
         self.purge().purge_all_for_more() > 0
@@ -71,18 +71,18 @@ impl PageHeap {
 
     /// Becomes the owner of an unowned pool of `class` that has room. Where several nodes have memory, of one of the caller's.
     ///
-    /// The search begins at bit `start` of each arena, so that threads that begin elsewhere rarely want the same.
+    /// The search starts at bit `start` of each arena, so that threads with different starts rarely want the same pool.
     #[inline]
     pub fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
         self.pools().adopt(class, start)
     }
 
-    /// The same of whatever node, where local memory was refused. `None` where nothing is remote.
+    /// The same on any node, where local memory was refused. `None` where nothing is remote.
     pub fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
         self.pools().adopt_remote(class)
     }
 
-    /// Becomes the owner of any unowned pool of `class` with a free block, of whatever node: when the OS gives no more. Walks all
+    /// Becomes the owner of any unowned pool of `class` with a free block, on any node: when the OS gives no more. Walks all
     /// headers.
     #[cold]
     pub fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
@@ -100,28 +100,28 @@ impl PageHeap {
         self.pools().release(pool);
     }
 
-    /// Lets go of a pool that the caller does not want: without live blocks it goes back to its arena, else it is unowned from
+    /// Abandons a pool that the caller does not need: without live blocks it goes back to its arena, else it is unowned from
     /// now on, and published if it has room.
     #[inline]
     pub fn abandon(&self, pool: OwnedPool) {
         self.pools().abandon(pool);
     }
 
-    /// Sets the bit of a pool of `class` that a free has just given room, and has a purge pass come to it sooner or later.
+    /// Sets the bit of a pool of `class` that a free has just given room, and schedules a purge pass for it.
     #[cold]
     pub fn publish_room(&self, class: SizeClass, pool: &Pool) {
         publish(class, pool);
         self.schedule_decommit();
     }
 
-    /// Subpages that had no memory were taken. A new peak has the next [`tick`](Self::tick) decommit free pages inside unowned
+    /// Subpages that had no memory were taken. A new peak makes the next [`tick`](Self::tick) decommit free pages inside unowned
     /// pools: when the caller has its block in hand.
     #[inline]
     pub fn note_growth(&self, subpages: u32) {
         self.policy.took(subpages);
     }
 
-    /// Takes the memory of a pool that is the caller's, and that nobody touched since the kernel gave its addresses.
+    /// Faults in a pool that the caller owns, and that was never touched since the kernel gave its addresses.
     #[cold]
     pub fn prefault(&self, pool: &Pool) {
         self.prefaults().take(pool);
@@ -151,25 +151,25 @@ impl PageHeap {
     /// # Safety
     /// - `first` is the first pool of a run that is the caller's.
     pub unsafe fn grow_large(&self, first: &Pool, bytes: usize) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: the first pool of the caller's run, by this function's contract.
         unsafe { self.pools().grow_large(first, bytes) }
     }
 
     /// Gives the tail of a large allocation back.
     ///
     /// # Safety
-    /// - `first` is the first pool of a run that is the caller's, who does not use anything behind `bytes` again.
+    /// - `first` is the first pool of the caller's run, and nothing behind `bytes` is used again.
     pub unsafe fn shrink_large(&self, first: &Pool, bytes: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the first pool of the caller's run, whose tail is not used again, by this function's contract.
         unsafe { self.pools().shrink_large(first, bytes) }
     }
 
     /// Gives a large allocation back.
     ///
     /// # Safety
-    /// - `first` is the first pool of a run that is the caller's, who does not use it again.
+    /// - `first` is the first pool of the caller's run, which is not used again.
     pub unsafe fn free_large(&self, first: &Pool) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the first pool of the caller's run, not used again, by this function's contract.
         unsafe { self.pools().free_large(first) }
     }
 }

@@ -1,4 +1,4 @@
-//! The face for what goes back, for what is chosen about it, and for the numbers.
+//! The face for purging, for its options, and for the numbers.
 //!
 //! Does not know: how any of it is done.
 
@@ -12,31 +12,31 @@ use strata_os::machine::HugetlbPage;
 
 /// Purging.
 impl PageHeap {
-    /// Looks for memory to give back, if that is due and no other thread does: called on slow paths, costs two loads if nothing is
+    /// Makes a purge pass if one is due and no other thread makes it: called on slow paths, costs two loads if nothing is
     /// due.
     #[inline]
     pub fn tick(&self) {
         self.purge().tick();
     }
 
-    /// An unowned pool has room, and so perhaps free pages: there will be a pass.
+    /// An unowned pool has room, and so perhaps free pages: schedules a pass.
     #[inline]
     pub fn schedule_decommit(&self) {
         self.purge().schedule_decommit();
     }
 
-    /// Gives everything back that lies free, at once. Returns the bytes purged or unmapped.
+    /// Gives everything back that is free, at once. Returns the bytes purged or unmapped.
     pub fn purge_all(&self) -> u64 {
         self.purge().purge_all()
     }
 
-    /// [`purge_all`](Self::purge_all) in steps, of which the last is the first that gives something back and ends after `deadline`, by
-    /// the clock; whether that was all.
+    /// [`purge_all`](Self::purge_all) in steps. Stops after the first step that gives something back and ends past `deadline`
+    /// (milliseconds of the clock). Returns whether that was all.
     pub fn purge_until(&self, deadline: u64) -> bool {
         self.purge().purge_until(deadline)
     }
 
-    /// `purge_all`, and the addresses of what nothing uses.
+    /// `purge_all`, and the addresses of whatever is not used.
     pub fn trim(&self) -> u64 {
         let before = self.purged_bytes();
         self.purge_all();
@@ -44,9 +44,9 @@ impl PageHeap {
         self.purged_bytes() - before
     }
 
-    /// Gives the addresses back of all that is not in use; how many bytes.
+    /// Gives back the addresses of all that is not in use. Returns how many bytes.
     pub fn give_up_addresses(&self) -> u64 {
-        // Before the turn: who waits for it holds forks off.
+        // Before the turn: a thread that waits for it holds forks off.
         let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
         self.note_vacated(self.segments().give_up_addresses())
     }
@@ -61,24 +61,24 @@ impl PageHeap {
         vacated.bytes
     }
 
-    /// Asks all caches to let go of what they can, when they next come to a slow path.
+    /// Asks all caches to give back what they can, when they next come to a slow path.
     pub fn request_flush(&self) {
         self.policy.pressure.request_flush();
     }
 
-    /// How often that was asked for.
+    /// How often all caches were asked to flush.
     #[inline]
     pub fn flush_requests(&self) -> u32 {
         self.policy.pressure.flush_requests()
     }
 
-    /// The purge thread's work: makes passes when they are due, sleeps otherwise; ends when there is nothing to give back, or little to
-    /// be had, and `may_go` says so, or when the library goes.
+    /// The purge thread's work: makes passes when they are due, sleeps otherwise. Ends when there is nothing to give back, or little, and
+    /// `may_go` allows it, or when the library is unloaded.
     pub fn run_purge_thread(&self, may_go: impl Fn() -> bool) {
         self.purge().run_thread(may_go);
     }
 
-    /// Has a purge thread come where that is worth it: after something was freed, and on slow paths. A load, if nothing is due.
+    /// Starts a purge thread where that is worth it: after something was freed, and on slow paths. Costs a load if nothing is due.
     #[inline]
     pub fn ensure_purge_thread(&self) {
         self.purge().ensure_thread();
@@ -87,28 +87,28 @@ impl PageHeap {
 
 /// Choices.
 impl PageHeap {
-    /// Changes the delay; a pass that is already due comes that much from now, be it sooner or later than before.
+    /// Changes the delay; a pass that is already due is due the new delay from now, be it sooner or later than before.
     pub fn set_purge_delay(&self, milliseconds: u64) {
         self.purge().set_delay(milliseconds);
     }
 
-    /// Changes how memory goes. What went lazily goes for good once that is not wanted any more.
+    /// Changes how memory is given back. Once `MADV_FREE` is no longer wanted, what was purged with it is purged for good.
     pub fn set_purge_way(&self, way: u64) {
         self.purge().set_way(way);
     }
 
-    /// Switches the purge thread on or off; one that is there goes.
+    /// Switches the purge thread on or off; a running one exits.
     pub fn set_purge_thread(&self, wanted: u64) {
         self.purge().set_thread(wanted);
     }
 
-    /// Changes how many arenas are reserved at a time. What was made before that was chosen gives back what it has beyond.
+    /// Changes how many arenas are reserved at a time. Segments made before that give back what they have beyond.
     pub fn set_segment_arenas(&self, arenas: u64) {
         let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
         self.segments().set_segment_arenas(arenas);
     }
 
-    /// Takes `bytes` of explicit huge pages for small, medium and large blocks: as much of it as is to be had.
+    /// Takes `bytes` of explicit huge pages for small, medium and large blocks: as much of it as there is.
     pub fn reserve_hugetlb(&self, page: HugetlbPage, bytes: u64) -> Reserved {
         self.segments().reserve_hugetlb(page, bytes)
     }
@@ -121,7 +121,7 @@ impl PageHeap {
         Snapshot::of(self.segments(), self.huge_cache.kept_bytes())
     }
 
-    /// What is held, and what of it lies idle: some ten nanoseconds for each arena, since no pool is looked into.
+    /// The memory of pools, and the part of it that is free: some ten nanoseconds for each arena, since pool headers are not read.
     pub fn footprint(&self) -> Footprint {
         Footprint::of(self.segments(), self.huge_cache.kept_bytes())
     }
@@ -137,7 +137,7 @@ impl PageHeap {
         self.counters.purged_bytes.get()
     }
 
-    /// Whether `address` lies in a segment of ours (huge mappings are not looked up).
+    /// Whether `address` lies in a segment of ours (huge mappings are not found).
     pub fn contains(&self, address: usize) -> bool {
         self.segments().contains(address)
     }

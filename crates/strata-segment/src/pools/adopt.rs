@@ -1,4 +1,4 @@
-//! Becoming the owner of pools in which blocks live and that nobody owns: along the hints, or where memory is scarce, wherever one is.
+//! Becoming the owner of unowned pools with live blocks: along the hints or, where memory is scarce, by a walk over all headers.
 //!
 //! Does not know: how pools come to be unowned; `release` does. Model: `loom-tests/tests/p5_adopt.rs`.
 
@@ -15,12 +15,12 @@ use strata_core::sync::mutation::{ADOPT_LOOKS, ADOPT_PUTS_BACK, SCARCE_LETS_GO};
 impl Pools<'_> {
     /// Becomes the owner of an unowned pool of `class` that has room. Where several nodes have memory, of one of the caller's.
     ///
-    /// The search begins at bit `start` of each arena, so that threads that begin elsewhere rarely want the same.
+    /// The search starts at bit `start` of each arena, so that threads with different starts rarely want the same pool.
     pub(crate) fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
         self.segments.find(Kind::Abandoned(class), |segment| segment.adopt(class, start, self))
     }
 
-    /// The same of whatever node, where local memory was refused. `None` where nothing is remote.
+    /// The same on any node, where local memory was refused. `None` where nothing is remote.
     pub(crate) fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
         if self.segments.placement.matters() { self.adopt_anywhere(class) } else { None }
     }
@@ -29,7 +29,7 @@ impl Pools<'_> {
         self.segments.index.find(Kind::Abandoned(class), |segment| segment.adopt(class, 0, self))
     }
 
-    /// Becomes the owner of any unowned pool of `class` with a free block, of whatever node: when the OS gives no more. Walks all
+    /// Becomes the owner of any unowned pool of `class` with a free block, on any node: when the OS gives no more. Walks all
     /// headers.
     #[cold]
     pub(crate) fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
@@ -38,7 +38,7 @@ impl Pools<'_> {
         })
     }
 
-    /// Whether an unowned pool of `class` may have room: two racy reads. It may say so for nothing: of a free pool that served the
+    /// Whether an unowned pool of `class` may have room: two racy reads. It may be wrong: for a free pool that served the
     /// class last, or of one that was adopted since.
     pub(crate) fn has_published(&self, class: SizeClass) -> bool {
         self.segments.index.may_have(Kind::Abandoned(class))
@@ -55,7 +55,7 @@ impl Segment {
             while let Some(bit) = bitmap.take_among(class, self.taken(index), start) {
                 // SAFETY: a pool of an initialised arena; its header is never unmapped.
                 let pool = unsafe { place.pool(bit) };
-                // Without an owner to be found the bit was stale: the pool is full, or its owner will publish it.
+                // The pool has an owner, so the bit was stale: the pool is full, or its owner will publish it.
                 let Some(owned) = pool.adopt() else { continue };
                 if !ADOPT_LOOKS || owned.format() == Format::Blocks(class) {
                     return Some(owned);
@@ -82,7 +82,7 @@ impl Segment {
             if owned.format() == Format::Blocks(class) && owned.room(class) != 0 {
                 return Some(owned);
             }
-            // It was taken, or its class changed, since the glance.
+            // It was taken, or its class changed, since the racy read.
             if SCARCE_LETS_GO {
                 pools.abandon(owned);
             }
@@ -97,7 +97,7 @@ mod tests {
     use crate::page_heap::PageHeap;
     use strata_core::pool::Pool;
 
-    /// A pool of `class` with as many live blocks as `live`, owned by nobody.
+    /// A pool of `class` with as many live blocks as `live`, unowned.
     fn abandon_pool_with(page_heap: &PageHeap, class: SizeClass, live: u32) -> &'static Pool {
         let run = page_heap.claim_pool().unwrap();
         let (pool, owned) = (run.first, run.open(class, 0));

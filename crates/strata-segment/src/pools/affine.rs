@@ -3,14 +3,14 @@
 //! ```text
 //!   a class's blocks lie at the front of a pool, on as many pages as it had blocks for:
 //!     served 48 B   │ 1 │ . . . . . . . . .        given to 6,144 B, it takes five pages more;
-//!     served 6 KiB  │ 1 │ 2 │ 3 │ 4 │ 5 │ 6 │ . .  given to 48 B, it holds five for nothing
+//!     served 6 KiB  │ 1 │ 2 │ 3 │ 4 │ 5 │ 6 │ . .  given to 48 B, five of them lie unused
 //! ```
 //!
-//! Threads that come and go, each with a little of everything, would else in the end have touched of every pool what the class
-//! that wants most touches.
+//! Otherwise threads that are short-lived, each with a little of everything, would touch of every pool as much as the class
+//! that needs most.
 //!
-//! A pool that is given back is offered in its arena's bitmap, as one is that nobody owns. The offer is stale once the pool serves
-//! another class; whoever follows it claims the pool's bit, as for any other claim.
+//! A released pool is published in its arena's bitmap under its class, as an unowned one is. The bit is stale once the pool serves
+//! another class; a thread that follows it claims the pool's bit, as for any other claim.
 //!
 //! Does not know: how far a pool was touched. Model: `loom-tests/tests/p7_stale_offers.rs`. Decision 0022.
 
@@ -26,7 +26,7 @@ use strata_core::pool::RemoteState;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{AFFINE_CLAIMS, AFFINE_PUTS_BACK};
 
-/// Whether what is given back is offered. In models only where one asks for it: all others would have too many executions.
+/// Whether released pools are published. In models only where one asks for it: everywhere else it would cost too many executions.
 pub(crate) const FREED_ARE_OFFERED: bool = AFFINE_REUSE && !cfg!(strata_loom);
 
 impl Pools<'_> {
@@ -62,9 +62,9 @@ impl Segment {
                 // SAFETY: a pool of an initialised arena.
                 return Some(ClaimedRun { first: unsafe { place.pool(offer) }, dirty });
             }
-            // SAFETY: as above.
+            // SAFETY: a pool of an initialised arena.
             let pool = unsafe { place.pool(offer) };
-            // Somebody else claimed the pool, and it may be unowned and published by now: its bit must not be lost.
+            // Another thread claimed the pool, and it may be unowned and published by now: its bit must not be lost.
             if AFFINE_PUTS_BACK && pool.remote().glance().state() == RemoteState::Published {
                 publish(class, pool);
             }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_whose_memory_went_is_like_any_other() {
+    fn a_purged_pool_is_like_any_other() {
         static HEAP: PageHeap = PageHeap::new();
         let class = SizeClass::of(48);
         let [first, second, third] = [(); 3].map(|()| open(&HEAP, class));

@@ -1,4 +1,4 @@
-//! Taking pools: those that hold memory first, and of the fullest arena, so that emptier ones can drain.
+//! Claiming pools: those that hold memory first, and from the fullest arena, so that emptier ones can drain.
 //!
 //! Claims are rare (one for a thousand small blocks), so the search reads the free words of a segment's arenas, which lie
 //! side by side, instead of keeping them sorted.
@@ -20,7 +20,7 @@ use strata_core::sync::spin_hint;
 /// How often a thread that the OS refuses more memory tries what there is.
 const LAST_TRIES: u32 = if cfg!(strata_loom) { 1 } else { 100 };
 
-/// Consecutive pools that are the caller's now.
+/// Consecutive pools that the caller has claimed.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "dropped pools are lost memory"]
 pub struct ClaimedRun {
@@ -51,7 +51,7 @@ impl Pools<'_> {
         self.segments.find(Kind::Open, |segment| segment.claim(pools, step, self.policy))
     }
 
-    /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: all was looked at.
+    /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: everything was searched.
     pub(crate) fn claim_remote(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         if self.segments.placement.matters() { self.claim_anywhere(pools, step) } else { None }
     }
@@ -72,7 +72,7 @@ impl Pools<'_> {
         self.segments.index.find(Kind::Open, |segment| segment.claim(pools, step, self.policy))
     }
 
-    /// A run that was used before is used whole again: it has no holes any more.
+    /// A run that was used before is used whole again: its holes are filled.
     pub(crate) fn take_run_whole(&self, first: &Pool, pools: u32) {
         // SAFETY: the run was claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
@@ -98,7 +98,7 @@ impl Pools<'_> {
         first.open_run(new);
         let dirty = more & segment.dirty(arena);
         let clean = (more & !dirty).count_ones();
-        // The end of what it was may have gone back (`tail`).
+        // The end of the old run may have been given back (`run_tail`).
         let last = run_mask(start + old - 1, 1) & segment.dirty(arena);
         self.policy.took(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
         true
@@ -134,7 +134,7 @@ impl Segment {
         Some(arena)
     }
 
-    /// The first arena that has such a run, one with memory if there is any: looking at all of them for the fullest took
+    /// The first arena that has such a run, one with memory if there is any: to search all of them for the fullest took
     /// four times as long.
     fn first_with(&self, pools: u32, step: u32) -> Option<u32> {
         let first = |free: &dyn Fn(u32) -> u64| {

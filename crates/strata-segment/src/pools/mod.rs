@@ -1,6 +1,6 @@
-//! Pools: claimed, given back, left with live blocks and taken over, along the words of their segments.
+//! Pools: claimed, released, abandoned and adopted, by the words of their segments.
 //!
-//! Does not know: when memory goes back to the operating system.
+//! Does not know: when memory is given back to the operating system.
 
 pub(crate) mod adopt;
 pub(crate) mod affine;
@@ -11,7 +11,7 @@ use crate::above::Above;
 use crate::purge::policy::Policy;
 use crate::segments::Segments;
 
-/// The room, as far as it reaches.
+/// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pools<'heap> {
     pub(crate) segments: Segments<'heap>,

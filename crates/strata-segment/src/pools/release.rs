@@ -1,6 +1,6 @@
-//! Giving pools back: to the arena when they are empty, to nobody when blocks still live. Both are then found under their class.
+//! Giving pools up: released to the arena when they are empty, abandoned when blocks are live. Both are then found under their class.
 //!
-//! Does not know: when memory goes back to the OS; `purge` does.
+//! Does not know: when memory is given back to the OS; `purge` does.
 
 use super::Pools;
 use super::affine::FREED_ARE_OFFERED;
@@ -22,14 +22,14 @@ impl Pools<'_> {
         // SAFETY: pool headers are never unmapped.
         let first: &'static Pool = unsafe { place.as_ref() };
         if !CLOSE_BEFORE_RELEASE {
-            // SAFETY: a seeded fault: the pool is not closed yet.
+            // SAFETY: a mutant: the pool is not closed yet.
             unsafe { self.release_run(first, 1) };
         }
         // SAFETY: made a word of above.
         let (_, untouched) = unsafe { OwnedPool::from_raw(place) }.close();
         self.policy.returned(untouched);
         if CLOSE_BEFORE_RELEASE {
-            // SAFETY: closed; the token was the caller's, who has it no more.
+            // SAFETY: closed; the token that the caller gave away was the only one.
             unsafe { self.release_run(first, 1) };
         }
         if let Format::Blocks(class) = format
@@ -42,21 +42,21 @@ impl Pools<'_> {
     /// Gives a large allocation back.
     ///
     /// # Safety
-    /// - `first` is the first pool of a run that is the caller's, who does not use it again.
+    /// - `first` is the first pool of the caller's run, which is not used again.
     pub(crate) unsafe fn free_large(&self, first: &Pool) {
         let Format::Run(pools) = first.format() else {
             debug_assert!(false, "not a large allocation");
             return;
         };
         first.close_run();
-        // SAFETY: closed; the caller's promise.
+        // SAFETY: closed; not used again, by this function's contract.
         unsafe { self.release_run(first, pools) };
     }
 
     /// Gives the tail of a large allocation back.
     ///
     /// # Safety
-    /// - `first` is the first pool of a run that is the caller's, who does not use anything behind `bytes` again.
+    /// - `first` is the first pool of the caller's run, and nothing behind `bytes` is used again.
     pub(crate) unsafe fn shrink_large(&self, first: &Pool, bytes: usize) {
         let Format::Run(old) = first.format() else { return };
         let new = bytes.div_ceil(POOL_BYTES).max(1) as u32;
@@ -68,12 +68,12 @@ impl Pools<'_> {
         debug_assert!(start < POOLS_PER_ARENA as u32);
         // SAFETY: the tail's headers are idle: only the first pool of a run has a format.
         let tail = unsafe { first.arena().pool(crate::segments::segment::pool_index(start)) };
-        // SAFETY: the caller's promise.
+        // SAFETY: nothing behind `bytes` is used again, by this function's contract.
         unsafe { self.release_run(tail, old - new) };
     }
 
     /// # Safety
-    /// - The run of `pools` idle pools from `first` on is the caller's, who does not use it again.
+    /// - The run of `pools` idle pools from `first` on is the caller's, and is not used again.
     unsafe fn release_run(&self, first: &Pool, pools: u32) {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
@@ -91,12 +91,12 @@ impl Pools<'_> {
         self.above.released();
     }
 
-    /// Lets go of a pool that the caller does not want: without live blocks it goes back to its arena, else it is unowned from
+    /// Abandons a pool that the caller does not need: without live blocks it goes back to its arena, else it is unowned from
     /// now on, and published if it has room.
     pub(crate) fn abandon(&self, pool: OwnedPool) {
         let Format::Blocks(class) = pool.format() else { return };
         let place: *const Pool = &raw const *pool;
-        // SAFETY: pool headers are never unmapped, whoever owns the pool.
+        // SAFETY: pool headers are never unmapped, whichever thread owns the pool.
         let set_bit = || publish(class, unsafe { &*place });
         let mut pool = pool;
         loop {
@@ -122,11 +122,11 @@ impl Pools<'_> {
     }
 }
 
-/// Sets the bit of a pool of `class` that is published, or free: of the header only the place is used.
+/// Sets the bit of a pool of `class` that is published, or free: of the header only its place is used.
 pub(crate) fn publish(class: SizeClass, pool: &Pool) {
     // SAFETY: the pool of an initialised arena.
     let bitmap = unsafe { arena::abandoned(pool.arena()) };
-    // SAFETY: as above.
+    // SAFETY: the pool of an initialised arena.
     let (segment, index) = unsafe { Segment::of(pool) };
     bitmap.publish(class, pool.index());
     segment.set_published(class, index);

@@ -2,7 +2,7 @@
 //!
 //! H1  An arena whose bit in `advised` is set may have huge pages. Before any of its memory is purged, the kernel is told to
 //!     give no more: its own daemon would fill the gaps again within minutes.
-//! H2  In such an arena even pools that nobody used may hold memory, since a touch of one brings its neighbours; so all of its
+//! H2  In such an arena even pools that were never used may hold memory, since touching one brings its neighbours in; so all of its
 //!     free pools are purged, and the bit goes once no free pool is left out.
 //!
 //! Does not know: which arenas get some, and why; `thp` does.
@@ -13,13 +13,13 @@ use strata_core::sync::Ordering::Relaxed;
 use strata_os::machine::{self, HUGE_PAGE_BYTES};
 use strata_os::memory;
 
-/// Whether arenas hold huge pages at all: not those of models, which therefore need not look at any of this.
+/// Whether arenas hold huge pages at all: those of models do not, so all of this is skipped there.
 pub(crate) const FIT_ARENAS: bool = ARENA_BYTES >= HUGE_PAGE_BYTES;
 
 impl Segment {
     /// Whether an arena may get huge pages.
     pub(crate) fn is_advised(&self, arena: u32) -> bool {
-        // Relaxed, here and below: about the kernel's pages, not about what is in them.
+        // Relaxed, here and below: about the kernel's pages, not about their contents.
         self.advised.load(Relaxed) >> arena & 1 == 1
     }
 
@@ -37,7 +37,7 @@ impl Segment {
         if FIT_ARENAS && self.is_advised(arena) { free } else { free & self.dirty(arena) }
     }
 
-    /// Some of an arena's memory, which is the caller's, is about to be purged: no more huge pages there (H1).
+    /// Some of an arena's memory, which the caller owns, is about to be purged: no more huge pages there (H1).
     pub(crate) fn shun_huge_pages(&self, arena: u32) {
         if FIT_ARENAS && self.is_advised(arena) {
             if self.pools[arena as usize].glance() == 0 {
@@ -49,7 +49,7 @@ impl Segment {
         }
     }
 
-    /// What lies between an arena's metadata and its first pool came with their huge page, and nobody ever uses it.
+    /// What lies between an arena's metadata and its first pool came with their huge page, and is never used.
     fn purge_behind_metadata(&self, arena: u32) {
         let used = self.metadata_bytes(arena).next_multiple_of(machine::page_size());
         if used < POOL_BYTES {

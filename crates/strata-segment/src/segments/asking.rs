@@ -1,23 +1,23 @@
-//! One thread at a time asks the OS for more memory; the others that need some wait for it, and look again.
+//! One thread at a time asks the OS for more memory; the others that need some wait for it, and search again.
 //!
 //! ```text
-//!   ticket ──► search ──nothing──► begin ──┬─ nobody asked since the ticket: the caller asks ──► done, a round later
-//!                                          └─ somebody did, or does: wait until it is over ────► search again
+//!   ticket ──► search ──nothing──► begin ──┬─ no thread asked since the ticket: the caller asks ──► done, a round later
+//!                                          └─ one did, or does: wait until it is over  ────► search again
 //! ```
 //!
-//! | state  | who may leave it                              | to                  | by                  | what becomes visible |
-//! |--------|-----------------------------------------------|---------------------|---------------------|----------------------|
-//! | idle   | a thread that found nothing since its ticket  | asking              | `begin`, CAS        |                      |
-//! | asking | the asker                                     | idle, a round later | `drop`, CAS Release | what it was given    |
-//! |        | a thread that waited for too long, or whose process does not have the asker | asking | `begin`, CAS | |
+//! | state  | who may leave it                                                            | to                  | by                  | what becomes visible |
+//! |--------|-----------------------------------------------------------------------------|---------------------|---------------------|----------------------|
+//! | idle   | a thread that found nothing since its ticket                                | asking              | `begin`, CAS        |                      |
+//! | asking | the asker                                                                   | idle, a round later | `drop`, CAS Release | what it was given    |
+//! |        | a thread that waited for too long, or whose process does not have the asker | asking              | `begin`, CAS        |                      |
 //!
 //! Where every thread without a pool took a segment of its own, a thousand threads that started at once took most of a
 //! limit on addresses for segments of which all but one were given back, and the others were refused meanwhile.
 //!
-//! I1  Who begins with a ticket searched after the last round: what that round brought is not enough.
+//! I1  A thread that begins with a ticket has searched after the last round: what that round brought is not enough.
 //! I2  A refusal counts only for the asker. A thread that is not the asker is never refused; it searches again.
-//! I3  Nobody waits for ever: a fork copies the word but not the asker (the word holds the process); a signal handler that
-//!     interrupts the asker is the same thread and does not wait; after a second anybody takes over. Then two threads ask,
+//! I3  No wait lasts for ever: a fork copies the word but not the asker (the word holds the process); a signal handler that
+//!     interrupts the asker is the same thread and does not wait; after a second any thread takes over. Then two threads ask,
 //!     which costs addresses and nothing else: `page_heap/` publishes whatever comes.
 //!
 //! Does not know: what is asked for. Model: `loom-tests/tests/p23_one_asks.rs`; mutants `asks_without_turn`, `asked_relaxed`.
@@ -27,12 +27,12 @@ use strata_core::sync::mutation::{ASKED, ASKS_IN_TURN};
 use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use strata_os::{machine, thread};
 
-/// How often who waits lets others run before it sleeps: most askers are done by then.
+/// How often a waiting thread lets others run before it sleeps: most askers are done by then.
 const YIELDS: u32 = 64;
 /// How often it sleeps, a millisecond each, before it asks itself.
 const NAPS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 
-/// What the word says: nobody asks, or who does, and in which round.
+/// Whether a thread asks, which one, and in which round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "a ticket is drawn before the search that it stands for"]
 pub(crate) struct Ticket(u64);
@@ -55,7 +55,7 @@ impl Ticket {
         Self(self.0 - self.asker() + (this_process() << Self::PART_BITS) + this_thread())
     }
 
-    /// The next round, in which nobody asks yet.
+    /// The next round, in which no thread asks yet.
     fn done(self) -> Self {
         Self((self.0 - self.asker()).wrapping_add(Self::ROUND))
     }
@@ -81,7 +81,7 @@ fn this_thread() -> u64 {
     spread >> (u64::BITS - Ticket::PART_BITS) | 1
 }
 
-/// Whose turn it is.
+/// The turn.
 #[derive(Debug)]
 pub(crate) struct Asking(AtomicU64);
 
@@ -92,7 +92,7 @@ pub(crate) struct Asker<'word>(Option<(&'word Asking, Ticket)>);
 
 impl Asking {
     strata_core::const_unless_loom! {
-        /// Nobody asks.
+        /// No thread asks.
         pub(crate) fn new() -> Self {
             Self(AtomicU64::new(0))
         }
@@ -105,7 +105,7 @@ impl Asking {
         Ticket(self.0.load(Acquire))
     }
 
-    /// The caller's turn, if nobody asked since `ticket` was drawn. `None`: somebody did, and is done: search again.
+    /// The caller's turn, if no thread asked since `ticket` was drawn. `None`: one did, and is done: search again.
     #[cold]
     pub(crate) fn begin(&self, ticket: Ticket) -> Option<Asker<'_>> {
         if !ASKS_IN_TURN {
@@ -120,7 +120,7 @@ impl Asking {
         if self.wait(ticket) { None } else { self.take(ticket) }
     }
 
-    /// A turn for whoever wants it whatever others do.
+    /// A turn whatever other threads do.
     #[cold]
     pub(crate) fn wait_for_turn(&self) -> Asker<'_> {
         loop {
@@ -141,14 +141,14 @@ impl Asking {
     fn wait(&self, ticket: Ticket) -> bool {
         (0..YIELDS + NAPS).any(|pauses| {
             pause(pauses, YIELDS);
-            // Relaxed: whoever goes on draws another ticket.
+            // Relaxed: the caller draws another ticket.
             self.0.load(Relaxed) != ticket.0
         })
     }
 }
 
 impl Asker<'_> {
-    /// For whoever need not, or must not, wait.
+    /// For a thread that need not, or must not, wait.
     pub(crate) fn out_of_turn() -> Self {
         Self(None)
     }
@@ -173,7 +173,7 @@ mod tests {
         let asking = Asking::new();
         let (first, second) = (asking.ticket(), asking.ticket());
         drop(asking.begin(first).unwrap());
-        assert!(asking.begin(second).is_none(), "somebody asked meanwhile");
+        assert!(asking.begin(second).is_none(), "another thread asked meanwhile");
         assert!(asking.begin(asking.ticket()).is_some());
     }
 
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn others_wait_until_the_turn_is_over_and_then_look_again() {
+    fn others_wait_until_the_turn_is_over_and_then_search_again() {
         let asking = Asking::new();
         let turn = asking.begin(asking.ticket()).unwrap();
         std::thread::scope(|scope| {
@@ -222,7 +222,7 @@ mod tests {
             });
             std::thread::sleep(core::time::Duration::from_millis(100));
             drop(turn);
-            assert!(waiter.join().unwrap() > 0, "it kept the processor");
+            assert!(waiter.join().unwrap() > 0, "it never slept");
         });
     }
 

@@ -1,8 +1,8 @@
 //! More memory from the operating system: another arena of a segment, addresses that went back, or a new segment.
 //!
-//! One thread at a time makes a segment (`asking`), and publishes it under the first number that was free when it found
-//! more memory to be needed. If another thread has taken it since, the latecomer gives its own segment back and uses that
-//! one. One that was made for another reason (`hugetlb`) takes the next number instead.
+//! One thread at a time makes a segment (`asking`), and publishes it under the first number that was free when it found that
+//! more memory was needed. If another thread has taken that number since, the slower one gives its own segment back and uses the
+//! other. One that was made for another reason (`hugetlb`) takes the next number instead.
 //!
 //! Does not know: pools, classes. Model: `loom-tests/tests/p10_publication.rs`.
 
@@ -17,13 +17,13 @@ use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::PUBLISH_SKIPS;
 use strata_os::machine;
 
-/// A segment takes no more of a limit on addresses than one part of so many.
+/// A segment takes no more of a limit on addresses than one part in `LIMIT_PART`.
 const LIMIT_PART: u64 = 16;
 
 impl Segments<'_> {
     /// Makes memory for at least one more arena's pools available, in an existing segment or a new one, local to the caller.
     ///
-    /// `take` hears of the arena before its memory is touched, and says whether it may get huge pages. `false`: the OS refused even
+    /// `take` is told of the arena before its memory is touched, and says whether it may get huge pages. `false`: the OS refused even
     /// the smallest piece. Another thread may take the memory before the caller does.
     pub(crate) fn take_more(&self, take: &dyn Fn(NonNull<u8>) -> bool) -> bool {
         let locality = self.locality_for_more();
@@ -76,9 +76,9 @@ impl Segments<'_> {
         }
     }
 
-    /// As many as were chosen; under a limit on addresses no more than a part of it, so that others have room.
+    /// As many as the option says; under a limit on addresses no more than a part of it, so that others have room.
     fn arenas_for_a_segment(&self) -> u32 {
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is read by itself; nothing is published with it.
         let chosen = self.tuning.segment_arenas.load(Relaxed).clamp(1, ARENAS_PER_SEGMENT as u64);
         let limit = if cfg!(strata_loom) { None } else { machine::address_space_limit() };
         let most = limit.map_or(chosen, |bytes| bytes / LIMIT_PART / ARENA_BYTES as u64);

@@ -9,8 +9,8 @@
 //! A search goes from the root along set bits, lowest first, so that it costs the depth and not the number of places. Each word
 //! is a `Summary` of what is below, by the same rule.
 //!
-//! I1  A quiet tree misses nothing: whoever makes a word more than zero raises the bit above it, and whoever clears a bit
-//!     looks below once more (`summary.rs` I1). Whoever sets another bit in a word that was not zero may rely on the first.
+//! I1  A quiet tree misses nothing: a thread that makes a word more than zero raises the bit above it, and one that clears a bit
+//!     reads below once more (`summary.rs` I1). A thread that sets another bit in a word that was not zero may rely on the first.
 //!
 //! Does not know: what is at a place. Model: `loom-tests/tests/p25_index.rs`; mutant `hint_without_its_word`.
 
@@ -51,7 +51,7 @@ impl Hints {
         for index in 0..words_of(depth) {
             // SAFETY: within the caller's memory.
             let place = unsafe { words.add(index) };
-            // SAFETY: as above.
+            // SAFETY: within the caller's memory.
             unsafe { init_fresh(place, Summary::none) };
         }
     }
@@ -69,7 +69,7 @@ impl Hints {
         debug_assert!(level < self.depth && index < 1 << (level * FAN_SHIFT));
         // SAFETY: within the tree (`at`).
         let place = unsafe { self.words.add(words_above(level) + index) };
-        // SAFETY: as above.
+        // SAFETY: within the tree (`at`).
         unsafe { place.as_ref() }
     }
 
@@ -94,7 +94,7 @@ impl Hints {
         self.word(0, 0).hints() != 0
     }
 
-    /// Asks place by place, lowest first, until `ask` says yes; of the others, those that are empty are forgotten. Whether it did.
+    /// Calls `ask` place by place, lowest first, until it says yes; of the others, those that are empty are forgotten. Returns whether it did.
     ///
     /// Not generic, as there would be one for each of a dozen questions.
     pub(crate) fn find(&self, ask: &mut dyn FnMut(usize) -> bool, is_empty: &dyn Fn(usize) -> bool) -> bool {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_place_that_has_something_is_found_without_a_look_at_all_others() {
+    fn the_lowest_place_that_has_something_is_found_without_a_walk_over_all_others() {
         for (depth, places) in [(1, 64), (2, 4096), (3, 1 << 18)] {
             with_tree(depth, |tree| {
                 let set = RefCell::new(BTreeSet::from([0, 1, places / 2, places - 2, places - 1]));
@@ -165,7 +165,7 @@ mod tests {
                 }
                 assert!(!tree.find(&mut take, &is_empty));
                 assert_eq!(asked.get(), 10, "each once when it is there, and once when it is not");
-                assert_eq!(tree.word(0, 0).hints(), 0, "all is forgotten");
+                assert_eq!(tree.word(0, 0).hints(), 0, "all are forgotten");
             });
         }
     }

@@ -1,14 +1,14 @@
-//! Explicit huge pages that the user had set apart (hugetlb): segments whose memory is there for good.
+//! Explicit huge pages that the user reserved by option (hugetlb): segments whose memory stays for good.
 //!
 //! ```text
 //!   2 MiB pages   ├──────────────── a segment: 64 arenas of two pages each, or fewer ────────────────┤
 //!   1 GiB pages   ├─ segment ─┼─ segment ─┼─ segment ─┼─ segment ─┤   four to a page
 //! ```
 //!
-//! Every arena is ready from the start and no memory of theirs is ever given back, advised or swept: the kernel keeps these
+//! Every arena is ready from the start and their memory is never given back, advised or decommitted: the kernel keeps these
 //! pages for the process whether they are used or not. Several nodes get equal shares.
 //!
-//! Does not know: who wants it, nor how to tell him that it failed. Decision 0012.
+//! Does not know: what the memory is for, nor how to report a failure. Decision 0012.
 
 use super::Segments;
 use super::segment::Segment;
@@ -19,18 +19,18 @@ use strata_os::memory;
 
 const SEGMENT_BYTES: usize = ARENA_BYTES * ARENAS_PER_SEGMENT;
 
-/// What came of a reservation.
+/// The outcome of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the user asked for it and wants to know"]
 pub struct Reserved {
-    /// Bytes that there are.
+    /// Bytes that were reserved.
     pub bytes: u64,
     /// Why it is not all.
     pub refusal: Option<HugetlbRefusal>,
 }
 
 impl Segments<'_> {
-    /// Takes `bytes` of explicit huge pages for small, medium and large blocks: as much of it as is to be had.
+    /// Takes `bytes` of explicit huge pages for small, medium and large blocks: as much of it as there is.
     pub(crate) fn reserve_hugetlb(&self, page: HugetlbPage, bytes: u64) -> Reserved {
         let mut got = Reserved { bytes: 0, refusal: None };
         let nodes = self.ask_for_nodes();

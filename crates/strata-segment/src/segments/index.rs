@@ -1,4 +1,4 @@
-//! All segments by number, and which of them may have what is wanted: it grows, and a search costs the same however many there are.
+//! All segments by number, and which of them may have what is wanted. It grows, and a search costs the same however many there are.
 //!
 //! ```text
 //!   chunk 0, in the page heap      64 slots │ a tree of hints for each kind
@@ -7,15 +7,15 @@
 //!   chunk 3                    64 × 64 × 4096    16.9 million segments in all: 4 PiB of full-size ones
 //! ```
 //!
-//! | slot      | who may leave it       | to        | by                 | what becomes visible            |
-//! |-----------|------------------------|-----------|--------------------|---------------------------------|
-//! | empty     | who made a new segment | published | CAS Release        | the segment and its arenas      |
-//! | published | nobody                 |           |                    |                                 |
+//! | slot      | who may leave it | to        | by          | what becomes visible       |
+//! |-----------|------------------|-----------|-------------|----------------------------|
+//! | empty     | its maker        | published | CAS Release | the segment and its arenas |
+//! | published | none             |           |             |                            |
 //!
 //! I1  Slots fill from the front and never empty, so a reader stops at the first empty one, or at the first chunk that is not there.
 //! I2  A segment is complete before it is published, and is never unmapped afterwards. Nor is a chunk.
-//! I3  A segment that has something of a kind is raised among its hints once it is published, and by whoever gives it some when
-//!     it had none. So a search along the hints misses nothing for good.
+//! I3  A segment that has something of a kind is raised among its hints once it is published, and by any thread that gives it some when
+//!     it had none. So no search along the hints misses anything for good.
 //!
 //! Does not know: pools. Models: `loom-tests/tests/p10_publication.rs`, `loom-tests/tests/p25_index.rs`.
 
@@ -61,7 +61,7 @@ pub(crate) type Slot = AtomicPtr<Segment>;
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// So many are published, or a few more.
+    /// The number of published segments, or a few more.
     published: AtomicU64,
     pub(crate) more: [AtomicPtr<Slot>; CHUNKS - 1],
     hints: [Summary; KINDS],
@@ -73,7 +73,7 @@ pub(crate) struct Index {
 struct Chunk {
     slots: NonNull<Slot>,
     trees: NonNull<Summary>,
-    /// Of its trees.
+    /// The depth of its trees.
     depth: u32,
 }
 
@@ -82,7 +82,7 @@ impl Chunk {
         1 << (depth * FAN_SHIFT)
     }
 
-    /// How many slots all smaller chunks have.
+    /// The slots of all smaller chunks.
     const fn first_number(depth: u32) -> usize {
         (Self::slot_count(depth) - FAN) / (FAN - 1)
     }
@@ -93,7 +93,7 @@ impl Chunk {
         (slots + trees).next_multiple_of(machine::page_size())
     }
 
-    /// The chunk of this depth that begins at `slots`.
+    /// The chunk of this depth whose slots lie at `slots`.
     ///
     /// # Safety
     /// - It was initialised, or is about to be.
@@ -128,15 +128,15 @@ impl Chunk {
         for index in 0..Self::slot_count(depth) {
             // SAFETY: within the chunk.
             let slot = unsafe { slots.add(index) };
-            // SAFETY: as above.
+            // SAFETY: within the chunk.
             unsafe { init_fresh(slot, || AtomicPtr::new(core::ptr::null_mut())) };
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: fresh, zero and the caller's, by this function's contract.
         let chunk = unsafe { Self::at(slots, depth) };
         for kind in 0..KINDS {
             // SAFETY: within the chunk.
             let words = unsafe { chunk.trees.add(kind * words_of(depth)) };
-            // SAFETY: as above.
+            // SAFETY: within the chunk.
             unsafe { Hints::init_fresh(words, depth) };
         }
     }
@@ -159,7 +159,7 @@ impl Index {
         Chunk { slots: NonNull::from(&self.slots).cast(), trees: NonNull::from(&self.hints).cast(), depth: 1 }
     }
 
-    /// The chunk of this depth, if it is there.
+    /// The chunk of this depth, if it exists.
     fn chunk(&self, depth: u32) -> Option<Chunk> {
         if depth == 1 {
             return Some(self.first_chunk());
@@ -174,7 +174,7 @@ impl Index {
         (1..).map_while(|depth| self.chunk(depth))
     }
 
-    /// The same; it is made if it is not there. `None`: no memory, or there are no more chunks.
+    /// The same; it is made if it does not exist. `None`: no memory, or there are no more chunks.
     fn chunk_or_new(&self, depth: u32) -> Option<Chunk> {
         if let Some(chunk) = self.chunk(depth) {
             return Some(chunk);
@@ -187,7 +187,7 @@ impl Index {
         // Release (PUBLISH): carries the initialised chunk; pairs with Acquire in index.rs::chunk. Relaxed on failure: the winner's
         // is read again.
         if place.compare_exchange(core::ptr::null_mut(), fresh.as_ptr().cast(), PUBLISH, Relaxed).is_err() {
-            // SAFETY: mapped above, and nobody has seen it.
+            // SAFETY: mapped above, and not published.
             unsafe { memory::release(fresh, bytes) };
         }
         self.chunk(depth)
@@ -227,16 +227,16 @@ impl Index {
         let (depth, slot) = Self::place_of(number);
         // Acquire (PUBLISH_READ): as in `segments`.
         let segment = self.chunk(depth)?.slot(slot).load(PUBLISH_READ);
-        // SAFETY: as in `segments`.
+        // SAFETY: a published segment is never unmapped (I2).
         unsafe { segment.as_ref() }
     }
 
-    /// Makes sure that there is a slot for this number. `false`: there is none to be had.
+    /// Makes sure that there is a slot for this number. `false`: there cannot be one.
     pub(crate) fn has_room_for(&self, number: usize) -> bool {
         self.chunk_or_new(Self::place_of(number).0).is_some()
     }
 
-    /// Publishes a segment under this number. `false`: another has it, and this one is as it was.
+    /// Publishes a segment under this number. `false`: another has it, and this one is unchanged.
     pub(crate) fn publish_at(&self, number: usize, segment: &'static Segment) -> bool {
         let (depth, slot) = Self::place_of(number);
         let Some(chunk) = self.chunk_or_new(depth) else { return false };
@@ -264,7 +264,7 @@ impl Index {
         }
     }
 
-    /// What `ask` finds first of the segments that may have something of this kind, oldest first.
+    /// The first answer of `ask` among the segments that may have something of this kind, oldest first.
     pub(crate) fn find<T>(
         &self,
         kind: Kind,
@@ -294,7 +294,7 @@ impl Index {
     /// Gives all chunks back, for models.
     ///
     /// # Safety
-    /// - Nobody uses the index, or what came from it, again.
+    /// - The index, and what came from it, is not used again.
     #[cfg(strata_loom)]
     pub(crate) unsafe fn dismantle(&self) {
         for chunk in self.chunks().skip(1) {
@@ -326,7 +326,7 @@ impl Segment {
         self.index.store(core::ptr::from_ref(index).cast_mut(), Relaxed);
     }
 
-    /// Has the segment found by whoever looks for this kind.
+    /// Makes the segment found by searches for this kind.
     pub(crate) fn tell(&self, kind: Kind) {
         // SAFETY: an index lives as long as its segments.
         if let Some(index) = unsafe { self.index.load(Relaxed).as_ref() } {
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_that_leads_to_nobody_is_forgotten() {
+    fn a_hint_that_leads_nowhere_is_forgotten() {
         static INDEX: Index = Index::new();
         let class = Kind::Abandoned(SizeClass::of(1000));
         INDEX.raise(class, 5);

@@ -1,16 +1,16 @@
-//! Address space: segments, which of them have what is wanted, and who asks the operating system for more.
+//! Address space: segments, which of them have what is wanted, and which thread asks the operating system for more.
 //!
-//! | file         | what it does                                                                       |
-//! |--------------|------------------------------------------------------------------------------------|
-//! | `segment`    | up to 64 arenas side by side, and the words that hand out their pools              |
-//! | `index`      | all segments by number; `hints`: which of them may have what is wanted             |
-//! | `growth`     | more memory from the system; `asking`: one thread at a time asks                   |
-//! | `numa`       | which segments a thread asks first                                                 |
-//! | `advised`    | arenas that may get huge pages                                                     |
-//! | `vacancy`    | addresses that go back although their segment stays                                |
-//! | `hugetlb`    | segments of explicit huge pages                                                    |
+//! | file      | what it does                                                           |
+//! |-----------|------------------------------------------------------------------------|
+//! | `segment` | up to 64 arenas side by side, and the words that hand out their pools  |
+//! | `index`   | all segments by number; `hints`: which of them may have what is wanted |
+//! | `growth`  | more memory from the system; `asking`: one thread at a time asks       |
+//! | `numa`    | which segments a thread searches first                                 |
+//! | `advised` | arenas that may get huge pages                                         |
+//! | `vacancy` | addresses that are given back although their segment stays             |
+//! | `hugetlb` | segments of explicit huge pages                                        |
 //!
-//! Does not know: what the memory is for, when it goes back.
+//! Does not know: what the memory is for, when it is given back.
 
 pub(crate) mod advised;
 pub(crate) mod asking;
@@ -29,7 +29,7 @@ use index::Index;
 use numa::Placement;
 use segment::Segment;
 
-/// The room, as far as it reaches.
+/// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segments<'heap> {
     pub(crate) tuning: &'heap Tuning,
@@ -45,12 +45,12 @@ impl<'heap> Segments<'heap> {
         self.index.segments()
     }
 
-    /// Those whose memory may go back: not in explicit huge pages.
+    /// Those whose memory may be given back: not in explicit huge pages.
     pub(crate) fn returnable(self) -> impl Iterator<Item = &'static Segment> + use<'heap> {
         self.iter().filter(|segment| !segment.is_pinned())
     }
 
-    /// Whether `address` lies in a segment of ours (huge mappings are not looked up).
+    /// Whether `address` lies in a segment of ours (huge mappings are not found).
     pub(crate) fn contains(self, address: usize) -> bool {
         self.iter().any(|segment| segment.contains(address))
     }

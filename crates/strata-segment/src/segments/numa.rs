@@ -1,7 +1,7 @@
-//! Which segments a thread asks first, where there is something to choose: NUMA placement, local memory before remote, reserved before ordinary.
+//! Which segments a thread searches first, where they differ: NUMA placement, local memory before remote, reserved before ordinary.
 //!
 //! ```text
-//!   one node, nothing reserved     all segments, oldest first                       one load finds out; nothing else is paid
+//!   one node, nothing reserved     all segments, oldest first                       costs one load
 //!   else     claim, adopt   1      segments of the caller's node in explicit huge pages
 //!                           2      other segments of that node
 //!            claim          3      more memory on that node
@@ -12,11 +12,11 @@
 //! segment that they came from, so they are used by threads of that node again; a thread that moves on takes the pools that it
 //! has along, and its next ones from where it runs by then.
 //!
-//! How many nodes there are is not asked before the second arena is needed: a program of less than 4 MiB has little to place.
-//! The first segment belongs to nobody in particular until then, and after that to the node of the thread that asked.
+//! The number of nodes is not asked for before the second arena is needed: a program of less than 4 MiB has little to place.
+//! The first segment belongs to no node until then, and after that to the node of the thread that asked.
 //!
-//! N1  All words here are hints, and all that is written to one of them is the same, whoever writes it; but for a segment's
-//!     node, where the last one counts. A stale one costs a way to remote memory, nothing else.
+//! N1  All words here are hints, and every thread writes the same to them; except for a segment's
+//!     node, where the last write counts. A stale one costs an access to remote memory, nothing else.
 //!
 //! Does not know: which nodes there are, nor what memory is for. Decision 0012.
 
@@ -26,7 +26,7 @@ use super::segment::{Backing, Segment};
 use strata_core::sync::Hint;
 use strata_os::machine::{self, Node};
 
-/// Nodes, before they were asked for. Models have one, and know it.
+/// The number of nodes before it was asked for. Models have one, and know it.
 const UNASKED: u64 = if cfg!(strata_loom) { 1 } else { 0 };
 
 /// Where memory should be.
@@ -38,12 +38,12 @@ pub(crate) enum Locality {
     Node(Node),
 }
 
-/// What is known for the choice.
+/// What the choice depends on.
 #[derive(Debug)]
 pub(crate) struct Placement {
-    /// How many nodes there are.
+    /// The number of nodes.
     pub(crate) nodes: Hint,
-    /// 1: not all segments are alike.
+    /// Whether segments differ: 1 or 0.
     matters: Hint,
 }
 
@@ -58,12 +58,12 @@ impl Placement {
         self.matters.get() != 0
     }
 
-    /// Not all segments are alike from now on.
+    /// Segments differ from now on.
     pub(crate) fn set_matters(&self) {
         self.matters.set(1);
     }
 
-    /// Nodes, as far as they were asked for.
+    /// The number of nodes, if it was asked for.
     pub(crate) fn known_nodes(&self) -> u64 {
         self.nodes.get().max(1)
     }
@@ -75,7 +75,7 @@ impl Placement {
 }
 
 impl Segments<'_> {
-    /// What `ask` finds first, in all segments or, where they differ, in those that the calling thread prefers.
+    /// The first answer of `ask`, over all segments or, where they differ, over those that the calling thread prefers.
     #[inline]
     pub(crate) fn find<T>(&self, kind: Kind, ask: impl FnMut(&'static Segment) -> Option<T>) -> Option<T> {
         if self.placement.matters() { self.find_by_placement(kind, ask) } else { self.index.find(kind, ask) }
@@ -133,7 +133,7 @@ mod tests {
         page_heap.claim_pool().unwrap().first
     }
 
-    /// Has the machine have two nodes, and everything that there is so far lie on the other one.
+    /// Makes the machine have two nodes, and puts everything that there is so far on the other one.
     fn move_away(page_heap: &PageHeap) {
         page_heap.placement.nodes.set(2);
         page_heap.placement.set_matters();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn free_memory_of_another_node_is_left_alone_while_there_is_more_to_be_had_locally() {
+    fn free_memory_of_another_node_is_left_alone_while_there_is_more_locally() {
         static HEAP: PageHeap = PageHeap::new();
         let remote = segment_of(claim_first(&HEAP));
         move_away(&HEAP);

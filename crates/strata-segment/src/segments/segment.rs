@@ -6,27 +6,27 @@
 //!                       ▲ this struct, in the metadata pool of the segment's first arena
 //! ```
 //!
-//! | word         | bit set means                                            | changed by                  |
-//! |--------------|----------------------------------------------------------|-----------------------------|
-//! | `arenas`     | the arena was never claimed: only reserved               | `claim`                     |
-//! | `ready`      | the arena is committed and its headers are initialised   | `init_arena`                |
-//! | `open`       | (hint) the arena has free pools                          | `claim`, `release`          |
-//! | `pools[a]`   | the pool is free                                         | `claim`, `release`, `purge` |
-//! | `dirty[a]`   | the pool's memory may hold something                     | `release`, `purge`          |
-//! | `lazy[a]`    | it was purged lazily: resident until the kernel takes it | `release`, `purge`          |
-//! | `idle_once[a]`  | (hint) the pool was free and dirty at the last pass    | `purge`                     |
-//! | `idle_twice[a]` | (hint) and at the one before                           | `purge`                     |
-//! | `vacant`     | the arena's addresses were given back                    | `vacancy`                   |
-//! | `absent`     | … and others may have them                               | `vacancy`                   |
-//! | `born`       | the arena was ready once: its headers are there for good | `init_arena`                |
-//! | `advised`    | the arena may get huge pages (`advised` H1)                | `add_arena`, `purge`        |
-//! | `abandoned[c]` | (hint) the arena has unowned pools of class c with room   | `publish`, `adopt`          |
+//! | word            | bit set means                                                      | changed by                  |
+//! |-----------------|--------------------------------------------------------------------|-----------------------------|
+//! | `arenas`        | the arena was never claimed: only reserved                         | `claim`                     |
+//! | `ready`         | the arena is committed and its headers are initialised             | `init_arena`                |
+//! | `open`          | (hint) the arena has free pools                                    | `claim`, `release`          |
+//! | `pools[a]`      | the pool is free                                                   | `claim`, `release`, `purge` |
+//! | `dirty[a]`      | the pool's memory may hold something                               | `release`, `purge`          |
+//! | `lazy[a]`       | it was purged with `MADV_FREE`: resident until the kernel takes it | `release`, `purge`          |
+//! | `idle_once[a]`  | (hint) the pool was free and dirty at the last pass                | `purge`                     |
+//! | `idle_twice[a]` | (hint) and at the one before                                       | `purge`                     |
+//! | `vacant`        | the arena's addresses were given back                              | `vacancy`                   |
+//! | `absent`        | … and others may have them                                         | `vacancy`                   |
+//! | `born`          | the arena was ready once: its headers are there for good           | `init_arena`                |
+//! | `advised`       | the arena may get huge pages (`advised` H1)                        | `add_arena`, `purge`        |
+//! | `abandoned[c]`  | (hint) the arena has unowned pools of class c with room            | `publish`, `adopt`          |
 //!
 //! A segment in explicit huge pages (`Backing::Hugetlb`) has all its arenas from the start, and keeps its memory for good.
 //!
-//! I1  `dirty` of a pool is changed only by whoever claimed the pool: it is set before the claim is given back, cleared by
-//!     the purge that holds it. A claimer therefore knows whether the memory is as the kernel zeroed it. `lazy` likewise: it is
-//!     set by a lazy purge and cleared when the claim of the next user is given back, or by a purge. What is lazy is dirty.
+//! I1  `dirty` of a pool is changed only by the thread that claimed the pool: it is set before the claim is given back, cleared by
+//!     the purge that holds it. A claimer therefore knows whether the memory is as the kernel zeroed it. The same holds for `lazy`: it is
+//!     set by a purge with `MADV_FREE` and cleared when the claim of the next user is given back, or by a purge. What is lazy is dirty.
 //!
 //! Does not know: other segments.
 
@@ -44,11 +44,11 @@ use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
 use strata_os::machine::Node;
 use strata_os::memory;
 
-/// What memory a segment is made of.
+/// The kind of memory that a segment is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Backing {
-    /// Pages that come when they are touched and go when they are given back.
+    /// Pages that the kernel gives when they are touched and takes when they are given back.
     Ordinary = 0,
     /// Explicit huge pages, which are there for good.
     Hugetlb,
@@ -62,7 +62,7 @@ pub(crate) struct Segment {
     pub(crate) backing: Backing,
     /// The node that it belongs to, plus one; 0: none in particular.
     node: Hint,
-    /// Where it is found, from its publication on; null before.
+    /// The index that has it, from its publication on; null before.
     pub(crate) index: AtomicPtr<Index>,
     pub(crate) number: Hint,
     pub(crate) arenas: PoolBits,
@@ -88,7 +88,7 @@ const _: () = assert!(METADATA_BYTES + size_of::<Segment>() <= POOL_BYTES);
 impl Segment {
     /// Reserves addresses for `arena_count` arenas and commits the first, which holds the description.
     ///
-    /// `take` hears of each arena before its memory is touched, here and in `add_arena`, and says whether it may get huge pages.
+    /// `take` is told of each arena before its memory is touched, here and in `add_arena`, and says whether it may get huge pages.
     pub(crate) fn reserve(
         arena_count: u32,
         locality: Locality,
@@ -97,12 +97,12 @@ impl Segment {
         let bytes = arena_count as usize * ARENA_BYTES;
         let start = memory::reserve(bytes, ARENA_BYTES)?;
         if let Locality::Node(node) = locality {
-            // SAFETY: reserved just now, by us. If it is refused, the first touch decides, which is by a thread of that node.
+            // SAFETY: reserved just now, by us. If the kernel refuses, the first touch decides, which is by a thread of that node.
             unsafe { memory::prefer_node(start, bytes, node) };
         }
         // SAFETY: reserved just now, by us.
         if !unsafe { memory::commit(start, ARENA_BYTES) } {
-            // SAFETY: nobody has seen the range.
+            // SAFETY: not published.
             unsafe { memory::release(start, bytes) };
             return None;
         }
@@ -124,30 +124,30 @@ impl Segment {
     /// Makes a segment of explicit huge pages, all of whose arenas are ready.
     ///
     /// # Safety
-    /// - `start` begins `arena_count` arenas, arena-aligned, of zero memory, the caller's, who never gives it back.
+    /// - `start` begins `arena_count` arenas, arena-aligned, of zero memory that the caller owns and never gives back.
     pub(crate) unsafe fn of_hugetlb(
         start: NonNull<u8>,
         arena_count: u32,
         node: Option<Node>,
     ) -> &'static Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: arena-aligned and zero, by this function's contract.
         let segment = unsafe { Self::describe(start, arena_count, Backing::Hugetlb) };
         node.into_iter().for_each(|node| segment.set_node(node));
-        // SAFETY: the caller's promise; not yet published.
+        // SAFETY: zero and the caller's, by this function's contract; not yet published.
         (0..arena_count).for_each(|index| unsafe { segment.init_arena(index) });
         segment
     }
 
-    /// Writes the description of a segment that begins at `start`, none of whose arenas is up for claims yet.
+    /// Writes the description of a segment that begins at `start`, none of whose arenas can be claimed yet.
     ///
     /// # Safety
     /// - `start` is arena-aligned, the arena that begins there committed, zero and the caller's; it is unmapped only by
     ///   `discard`.
     unsafe fn describe(start: NonNull<u8>, arena_count: u32, backing: Backing) -> &'static Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the first arena is committed and zero, by this function's contract.
         let base = unsafe { ArenaPtr::new(start) };
         let place = base.metadata_place(METADATA_BYTES).cast::<Self>();
-        // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not yet anybody's.
+        // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not published.
         unsafe { place.write(Self::new(base, arena_count, backing)) };
         // SAFETY: written just now, never unmapped once published; `discard` drops an unpublished one.
         unsafe { place.as_ref() }
@@ -177,16 +177,16 @@ impl Segment {
         }
     }
 
-    /// Gives back a segment that lost the race for a place in the page_heap.
+    /// Gives back a segment that lost the race for a slot in the index.
     ///
     /// # Safety
-    /// - Nobody else has seen it, and the caller does not use it again.
+    /// - It was never published, and the caller does not use it again.
     pub(crate) unsafe fn discard(&'static self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: never published, and not used again, by this function's contract.
         unsafe { memory::release(self.base.as_non_null(), self.bytes()) };
     }
 
-    /// Commits one more arena and puts its pools up for claims. `false`: none is left, or the OS refused.
+    /// Commits one more arena and makes its pools claimable. `false`: none is left, or the OS refused.
     pub(crate) fn add_arena(&self, take: impl FnOnce(NonNull<u8>) -> bool) -> bool {
         let Some(index) = self.arenas.claim_lowest() else { return false };
         let start = self.arena(index).as_non_null();
@@ -206,7 +206,7 @@ impl Segment {
         true
     }
 
-    /// Puts the pools of a new arena up for claims.
+    /// Makes the pools of a new arena claimable.
     ///
     /// # Safety
     /// - The arena is committed, zero, and the caller's.
@@ -215,7 +215,7 @@ impl Segment {
         if !HEADERS_BEFORE_BITS {
             self.show(index);
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: committed, zero and the caller's, by this function's contract.
         unsafe { arena::init(self.arena(index), head) };
         set_bits(&self.born, 1 << index);
         if HEADERS_BEFORE_BITS {
@@ -223,17 +223,17 @@ impl Segment {
         }
     }
 
-    /// Puts the pools of an arena up for claims, all of which the caller holds.
+    /// Makes the pools of an arena claimable, all of which the caller holds.
     pub(crate) fn show(&self, arena: u32) {
         self.ready.raise(arena);
         self.pools[arena as usize].release(USABLE_POOLS);
         self.set_open(arena);
     }
 
-    /// Fresh addresses of the segment's are to be local, as all of it is.
+    /// Asks for local memory for fresh addresses of the segment, as all of it is.
     pub(crate) fn keep_local(&self, start: NonNull<u8>, bytes: usize) {
         if let Some(number) = self.node.get().checked_sub(1) {
-            // SAFETY: the caller's. If it is refused, the first touch decides.
+            // SAFETY: the caller's. If the kernel refuses, the first touch decides.
             unsafe { memory::prefer_node(start, bytes, Node::new(number as u32)) };
         }
     }
@@ -264,7 +264,7 @@ impl Segment {
         self.dirty[arena as usize].load(Relaxed)
     }
 
-    /// Which of them were purged lazily and not given back since (I1).
+    /// Which of them were purged with `MADV_FREE` and not given back since (I1).
     pub(crate) fn lazy(&self, arena: u32) -> u64 {
         // Relaxed: as in `dirty`.
         self.lazy[arena as usize].load(Relaxed)
@@ -286,15 +286,15 @@ impl Segment {
         clear_bits(&self.lazy[arena as usize], mask);
     }
 
-    /// Some pools that the caller claimed, all dirty, are used or purged whole: they have no holes any more. How many there were.
+    /// Some pools that the caller claimed, all dirty, are used or purged whole: their holes are filled. Returns how many there were.
     pub(crate) fn fill_holes(&self, arena: u32, pools: u64) -> u32 {
         let place = self.arena(arena);
         // SAFETY: the arena was initialised before its bits could be claimed.
         bits_of(pools).map(|bit| unsafe { place.pool(pool_index(bit)) }.fill_holes()).sum()
     }
 
-    /// Some pools that the caller claimed lose what they hold: how many subpages of those that are dirty had been taken, without
-    /// their holes.
+    /// Some pools that the caller claimed lose their contents. Returns how many subpages of the dirty ones had been taken, without
+    /// holes.
     pub(crate) fn forget_contents(&self, arena: u32, pools: u64) -> u32 {
         let dirty = pools & self.dirty(arena);
         dirty.count_ones() * SUBPAGES - self.fill_holes(arena, dirty)
@@ -305,12 +305,12 @@ impl Segment {
         self.backing
     }
 
-    /// Whether its memory is there for good, and nobody may give any of it back.
+    /// Whether its memory stays for good, and none of it may be given back.
     pub(crate) fn is_pinned(&self) -> bool {
         self.backing == Backing::Hugetlb
     }
 
-    /// Whether its memory is where it should be: what belongs to no node in particular is local to all.
+    /// Whether its memory is where it should be: memory of no particular node is local to all.
     pub(crate) fn serves(&self, locality: Locality) -> bool {
         match locality {
             Locality::Anywhere => true,

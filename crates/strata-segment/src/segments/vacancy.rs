@@ -1,13 +1,13 @@
-//! Addresses that go back although their segment stays: of arenas that nobody claimed yet, and of those in which nothing lives.
+//! Addresses that are given back although their segment stays: of arenas that were never claimed, and of those without live blocks.
 //!
 //! ```text
 //!   arena 0             arena 1, never claimed        arena 2, all of its pools free
 //!   ├ headers │ pools … ┼ ░░░░░░ given back ░░░░░░░░░ ┼ headers │ ░░░ given back ░░░ ┤
 //! ```
 //!
-//! A reader of the index may hold a segment, and whoever follows a stale hint the header of a pool, for as long as it likes.
-//! So an arena's headers stay (two or three pages of its 4 MiB), and all else goes. It happens when something is refused, and
-//! when the program asks for it (`trim`): small blocks that were freed must not stand in the way of a huge one.
+//! A reader of the index may hold a segment, and a thread that follows a stale hint the header of a pool, for as long as it likes.
+//! So an arena's headers stay (two or three pages of its 4 MiB), and all else is unmapped. That happens when something is refused, and
+//! when the program asks for it (`trim`): small blocks that were freed must not prevent a huge one.
 //!
 //! | an arena is | `arenas` | `pools` | `ready` | `vacant` | who may leave it          | to                  |
 //! |-------------|----------|---------|---------|----------|---------------------------|---------------------|
@@ -15,8 +15,8 @@
 //! | ready       | 0        | any     | 1       | 0        | a claim of all its pools  | vacant              |
 //! | vacant      | 0        | none    | 0       | 1        | `claim_among` of `vacant` | ready, or as it was |
 //!
-//! I1  Whoever moves an arena holds the bit, or all of the bits, that it was found by; in between it is in no set.
-//! I2  Others may get the addresses of a vacant arena. `absent` says so before they can, and `contains` asks it.
+//! I1  The thread that moves an arena holds the bit, or all of the bits, that it was found by; in between it is in no set.
+//! I2  Others may get the addresses of a vacant arena. `absent` says so before they can, and `contains` reads it.
 //! I3  A vacant arena that was ready once (`born`) has closed headers and clean pools, so it becomes ready by its bits alone.
 //!
 //! Does not know: when. Model: `loom-tests/tests/p24_vacancy.rs`; mutants `vacates_what_is_used`, `vacates_out_of_turn`.
@@ -33,10 +33,10 @@ use strata_core::sync::mutation::{VACATES_IN_TURN, VACATES_WHAT_IS_FREE};
 use strata_os::machine;
 use strata_os::memory::{self, At};
 
-/// Arenas whose addresses others have: so many are tried before a new segment is made instead.
+/// Arenas whose addresses others have: this many are tried before a new segment is made instead.
 pub(crate) const TRIES: u32 = 4;
 
-/// What went.
+/// What was given back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "the policy is told of the memory that went"]
 pub(crate) struct Vacated {
@@ -65,16 +65,16 @@ impl Segments<'_> {
         segment.committed_arenas().for_each(|arena| self.vacate_free(segment, arena, vacated));
     }
 
-    /// Gives those of `wanted` arenas back that nobody claimed yet; how many bytes.
+    /// Gives back those of the `wanted` arenas that were never claimed. Returns how many bytes.
     fn vacate_reserved(&self, segment: &Segment, wanted: u64) -> u64 {
         let bytes = segment.vacate_reserved(wanted);
         self.counters.reserved_bytes.subtract(bytes);
         bytes
     }
 
-    /// Changes how many arenas are reserved at a time. What was made before somebody chose gives back what it has beyond.
+    /// Changes how many arenas are reserved at a time. Segments made before that give back what they have beyond.
     pub(crate) fn set_segment_arenas(&self, arenas: u64) {
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is stored by itself; nothing is published with it.
         self.tuning.segment_arenas.store(arenas, Relaxed);
         if arenas < u64::from(u64::BITS) && self.counters.segments.get() != 0 {
             let _turn = self.asking.wait_for_turn();
@@ -94,7 +94,7 @@ impl Segments<'_> {
         let (place, bytes) = segment.behind_headers(arena);
         let dirty = segment.dirty(arena);
         segment.set_out(arena);
-        // SAFETY: ours by the claim of all pools; nobody uses what a free pool holds.
+        // SAFETY: ours by the claim of all pools; the contents of a free pool are not used.
         if !unsafe { memory::give_back(place, bytes) } {
             segment.set_ready(arena);
             return;
@@ -116,7 +116,7 @@ impl Segments<'_> {
         self.counters.arenas.subtract(1);
     }
 
-    /// Takes the addresses of a vacant arena of `segment` again, if nobody has them, and puts its pools up for claims.
+    /// Takes the addresses of a vacant arena of `segment` again, if they are still free, and makes its pools claimable.
     pub(crate) fn revive_in(
         &self,
         segment: &Segment,
@@ -146,7 +146,7 @@ impl Segments<'_> {
 }
 
 impl Segment {
-    /// Gives the addresses of those of `wanted` arenas back that nobody claimed yet; how many bytes.
+    /// Gives back the addresses of those of the `wanted` arenas that were never claimed. Returns how many bytes.
     fn vacate_reserved(&self, wanted: u64) -> u64 {
         let Some(claimed) = self.arenas.claim_among(wanted) else { return 0 };
         let mut bytes = 0;
@@ -167,7 +167,7 @@ impl Segment {
         bytes
     }
 
-    /// Makes a vacant arena ready, which the caller holds; by how many bytes the segment has grown.
+    /// Makes a vacant arena ready, which the caller holds. Returns by how many bytes the segment has grown.
     fn revive(&self, arena: u32, take: impl FnOnce(NonNull<u8>) -> bool) -> Result<usize, At> {
         let is_born = self.is_born(arena);
         let start = self.arena(arena).as_non_null();
@@ -201,7 +201,7 @@ impl Segment {
         (unsafe { self.arena(arena).as_non_null().byte_add(kept) }, ARENA_BYTES - kept)
     }
 
-    /// An arena, all of whose pools the caller holds, is one that nobody finds.
+    /// Takes an arena, all of whose pools the caller holds, out of every set, so that no search finds it.
     fn hide(&self, arena: u32) {
         self.open.clear_if(arena, || self.pools[arena as usize].glance() == 0);
         self.ready.clear_if(arena, || true);
@@ -231,13 +231,13 @@ impl Segment {
         self.absent.fetch_and(!arenas, Relaxed);
     }
 
-    /// A ready arena, all of whose pools the caller holds, is found by nobody from now on.
+    /// No search finds a ready arena from now on, all of whose pools the caller holds.
     fn set_out(&self, arena: u32) {
         self.set_absent(1 << arena);
         self.hide(arena);
     }
 
-    /// The other way round: its pools are up for claims again.
+    /// The inverse: its pools are claimable again.
     fn set_ready(&self, arena: u32) {
         self.set_present(1 << arena);
         self.show(arena);
@@ -260,7 +260,7 @@ mod tests {
             let (start, dirty) = page_heap.allocate_large(POOL_BYTES, 1).unwrap();
             // SAFETY: allocated just now.
             assert!(dirty == 1 || unsafe { start.read() } == 0, "said to be zero");
-            // SAFETY: as above.
+            // SAFETY: allocated just now.
             unsafe { start.write_bytes(0xa5, POOL_BYTES) };
             // SAFETY: the base of a pool of an arena.
             unsafe { Pool::of_base(start) }
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_claimed_goes_and_comes_again() {
+    fn what_was_never_claimed_is_given_back_and_taken_again() {
         static HEAP: PageHeap = PageHeap::new();
         let held = take(&HEAP, 1);
         assert_eq!(numbers(&HEAP), (SEGMENT_BYTES, 1, 1));
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_arena_in_which_nothing_lives_the_headers_stay() {
+    fn of_an_arena_without_live_blocks_the_headers_stay() {
         static HEAP: PageHeap = PageHeap::new();
         let pools = take(&HEAP, 3 * USABLE);
         let (addresses, last) =
@@ -307,8 +307,8 @@ mod tests {
         assert_eq!((arenas, used), (1, 1));
         assert!(reserved < (ARENA_BYTES + 4 * POOL_BYTES) as u64, "{reserved}");
         let ours = addresses.iter().filter(|address| HEAP.contains(**address)).count();
-        assert_eq!(ours, USABLE, "the rest may be anybody's");
-        // Whoever still holds a pool may look at its header.
+        assert_eq!(ours, USABLE, "the rest may be taken by others");
+        // The header of a pool may still be read.
         assert_eq!(last.format(), strata_core::pool::Format::Idle);
         let again = take(&HEAP, 3 * USABLE);
         assert_eq!(numbers(&HEAP).1, 4);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_twice_gives_up_nothing() {
+    fn giving_back_twice_gives_back_nothing() {
         static HEAP: PageHeap = PageHeap::new();
         free(&HEAP, take(&HEAP, 1));
         assert!(HEAP.give_up_addresses() > 0);

@@ -1,19 +1,19 @@
-//! Whether a program fills the memory that it takes, as far as the kernel saw it: what was taken in small pages is looked at when more
+//! Whether a program fills the memory that it takes, as far as the kernel knows: memory taken in small pages is checked when more
 //! is taken.
 //!
 //! ```text
-//!   taken in small pages ──watch──► a witness ──trust is short──► looked at ─┬─ in memory ──► trust: so much may come unseen
-//!                                                                            └─ not yet ──► no trust; looked at once more
+//!   taken in small pages ──watch──► a witness ──trust is short──► checked ─┬─ in memory ──► trust: that many bytes may come unchecked
+//!                                                                         └─ not yet ──► no trust; checked once more
 //! ```
 //!
-//! I1  Nothing is trusted unless something was watched and found filled; what was found unfilled ends all trust at once.
-//! I2  In huge pages all looks filled, so no witness is in huge pages; what is taken in them uses up trust (`spend`).
+//! I1  Nothing is trusted unless something was watched and found filled; a witness found unfilled ends all trust at once.
+//! I2  In huge pages everything seems filled, so no witness is in huge pages; what is taken in them uses up trust (`spend`).
 //!
-//! The second look is for threads, and for programs that take two things and fill them afterwards: the first is not filled yet when the
+//! The second check is for threads, and for programs that take two things and fill them afterwards: the first is not filled yet when the
 //! second is taken.
 //!
-//! A look asks for a few pages in several places (`mincore`, 3 µs in all), touches nothing, and needs no right to what it looks at. All of it
-//! are hints: two threads at once may look twice, or lose a witness.
+//! A check asks about a few pages in several places (`mincore`, 3 µs in all), touches nothing, and needs no right to the memory. All words
+//! are hints: two threads at once may check twice, or lose a witness.
 //!
 //! Does not know: what was taken, and what follows. Decision 0024.
 
@@ -21,21 +21,21 @@ use core::ptr::NonNull;
 use strata_core::sync::Hint;
 use strata_os::{machine, memory};
 
-/// Places that are looked at, …
+/// Places that are checked, …
 const PLACES: usize = 4;
 /// … and pages of each.
 const PAGES_A_PLACE: usize = 64;
 
-/// Filled is what is in memory but for one page of so many.
-const NEARLY: usize = 8;
+/// Filled: all but one page in `FILLED_BUT_FOR` are in memory.
+const FILLED_BUT_FOR: usize = 8;
 
-/// Untouched is what is not, but for one page of so many.
-const HARDLY: usize = 64;
+/// Untouched: at most one page in `UNTOUCHED_BUT_FOR` is.
+const UNTOUCHED_BUT_FOR: usize = 64;
 
-/// Plenty is so many times as much.
+/// Plenty: this many times as much.
 const PLENTY: u64 = 2;
 
-/// What is less says too little: the first and the last page of a block are touched by many who leave the rest.
+/// Less than this says too little: many programs touch the first and the last page of a block and leave the rest.
 const LEAST_WITNESS_BYTES: usize = 64 << 10;
 
 /// What is known of one kind of memory.
@@ -44,10 +44,10 @@ pub(crate) struct Evidence {
     /// Where the witness begins; 0: there is none.
     start: Hint,
     bytes: Hint,
-    /// The trust that it earns.
+    /// The trust that it earns, in bytes.
     earns: Hint,
-    /// Whether it was looked at before: 1.
-    is_second_look: Hint,
+    /// Whether it was checked before: 1 or 0.
+    was_checked: Hint,
     trust: Hint,
 }
 
@@ -57,49 +57,49 @@ impl Evidence {
             start: Hint::new(0),
             bytes: Hint::new(0),
             earns: Hint::new(0),
-            is_second_look: Hint::new(0),
+            was_checked: Hint::new(0),
             trust: Hint::new(0),
         }
     }
 
-    /// Memory was taken in small pages: if it is found filled, that speaks for so many bytes. A witness that waits for its second look
+    /// Memory was taken in small pages: if it is found filled, that justifies `earns` bytes. A witness that waits for its second check
     /// stays.
     pub(crate) fn watch(&self, start: NonNull<u8>, bytes: usize, earns: u64) {
-        if self.is_second_look.get() == 0 && bytes >= LEAST_WITNESS_BYTES {
+        if self.was_checked.get() == 0 && bytes >= LEAST_WITNESS_BYTES {
             self.bytes.set(bytes as u64);
             self.earns.set(earns);
             self.start.set(start.addr().get() as u64);
         }
     }
 
-    /// Whether so many bytes may be taken unseen: at once, or after a look at the witness.
+    /// Whether `bytes` may be taken unchecked: at once, or after a check of the witness.
     pub(crate) fn speaks_for(&self, bytes: u64) -> bool {
         if self.trust.get() < bytes {
-            self.look();
+            self.check();
         }
         self.trust.get() >= bytes
     }
 
-    /// Whether so many bytes may be taken unseen that the next ones need no witness either.
+    /// Whether `bytes` may be taken unchecked and the next ones need no witness either.
     pub(crate) fn is_plenty_for(&self, bytes: u64) -> bool {
         self.trust.get() / PLENTY >= bytes
     }
 
-    /// So many bytes were taken unseen and leave no witness.
+    /// Notes that `bytes` were taken unchecked, and leave no witness.
     pub(crate) fn spend(&self, bytes: u64) {
         self.trust.set(self.trust.get().saturating_sub(bytes));
     }
 
-    /// Memory that holds the witness, or not, is about to go, or to serve for something else: the last look.
+    /// Memory that may hold the witness is about to be given back, or used for something else: checks it a last time.
     pub(crate) fn look_before_it_goes(&self, start: NonNull<u8>, bytes: usize) {
         let into = self.start.get().wrapping_sub(start.addr().get() as u64);
         if into < bytes as u64 {
-            self.look();
+            self.check();
             self.dismiss();
         }
     }
 
-    fn look(&self) {
+    fn check(&self) {
         let Some(start) = NonNull::new(core::ptr::without_provenance_mut(self.start.get() as usize)) else {
             return;
         };
@@ -108,28 +108,29 @@ impl Evidence {
             self.dismiss();
         } else {
             self.trust.set(0);
-            if self.is_second_look.take() != 0 {
+            if self.was_checked.take() != 0 {
                 self.dismiss();
             } else {
-                self.is_second_look.set(1);
+                self.was_checked.set(1);
             }
         }
     }
 
     fn dismiss(&self) {
         self.start.set(0);
-        self.is_second_look.set(0);
+        self.was_checked.set(0);
     }
 }
 
-/// Whether nearly all of a range is in memory, as far as some places tell. Not, if the kernel does not say.
+/// Whether nearly all of a range is in memory, judging by some places. `false` if the kernel does not say.
 pub(crate) fn is_filled(start: NonNull<u8>, bytes: usize) -> bool {
-    Sample::of(start, bytes).is_some_and(|sample| sample.resident >= sample.pages - sample.pages / NEARLY)
+    Sample::of(start, bytes)
+        .is_some_and(|sample| sample.resident >= sample.pages - sample.pages / FILLED_BUT_FOR)
 }
 
-/// Whether next to nothing of a range is in memory, as far as some places tell. Not, if the kernel does not say.
+/// Whether almost nothing of a range is in memory, judging by some places. `false` if the kernel does not say.
 pub(crate) fn is_untouched(start: NonNull<u8>, bytes: usize) -> bool {
-    Sample::of(start, bytes).is_some_and(|sample| sample.resident <= sample.pages / HARDLY)
+    Sample::of(start, bytes).is_some_and(|sample| sample.resident <= sample.pages / UNTOUCHED_BUT_FOR)
 }
 
 /// Some pages of a range, and how many of them are in memory.
@@ -173,7 +174,7 @@ mod tests {
     fn write(start: NonNull<u8>, from: usize, bytes: usize) {
         // SAFETY: the tests stay within what they mapped.
         let place = unsafe { start.byte_add(from) };
-        // SAFETY: as above.
+        // SAFETY: the tests stay within what they mapped.
         unsafe { place.write_bytes(1, bytes) };
     }
 
@@ -196,7 +197,7 @@ mod tests {
         assert!(is_untouched(start, BYTES));
         // SAFETY: mapped above.
         assert!(unsafe { memory::release(start, BYTES) });
-        assert!(!is_untouched(start.map_addr(|start| start | 1 << 63), BYTES), "nobody knows");
+        assert!(!is_untouched(start.map_addr(|start| start | 1 << 63), BYTES), "the kernel does not say");
     }
 
     #[test]
@@ -207,7 +208,7 @@ mod tests {
         assert!(!is_filled(start, BYTES));
     }
 
-    /// How many bytes, of the first ten, may be taken unseen.
+    /// How many bytes, of the first ten, may be taken unchecked.
     fn trust(evidence: &Evidence) -> u64 {
         (1..=10).take_while(|bytes| evidence.speaks_for(*bytes)).count() as u64
     }
@@ -221,13 +222,13 @@ mod tests {
         evidence.watch(start, BYTES, 7);
         assert!(evidence.speaks_for(7));
         evidence.spend(3);
-        assert_eq!(trust(&evidence), 4, "it is looked at once");
+        assert_eq!(trust(&evidence), 4, "it is checked once");
         evidence.spend(9);
         assert!(!evidence.speaks_for(1));
     }
 
     #[test]
-    fn nobody_looks_while_there_is_trust() {
+    fn nothing_is_checked_while_there_is_trust() {
         let (evidence, filled, empty) = (Evidence::new(), map(BYTES), map(BYTES));
         write(filled, 0, BYTES);
         evidence.watch(filled, BYTES, 7);
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_filled_ends_all_trust_and_is_looked_at_once_more() {
+    fn what_is_not_filled_ends_all_trust_and_is_checked_once_more() {
         let (evidence, filled, empty) = (Evidence::new(), map(BYTES), map(BYTES));
         write(filled, 0, BYTES);
         evidence.watch(filled, BYTES, 7);
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_witness_that_goes_is_looked_at_before_it_does() {
+    fn a_witness_is_checked_before_it_is_given_back() {
         let (evidence, start) = (Evidence::new(), map(BYTES));
         write(start, 0, BYTES);
         // SAFETY: within the range.

@@ -1,13 +1,13 @@
-//! Whether a heap grows so fast, for its size, that it is worth while to take the next of its memory in huge pages.
+//! Whether a heap grows so fast, for its size, that its next memory is worth taking in huge pages.
 //!
 //! ```text
 //!   what they save:  a part of the time,    bytes taken / time × what a fault of small pages costs more
 //!   what they cost:  a part of the memory,  the last huge page, which is never filled / bytes in use
 //! ```
 //!
-//! Both are parts of a whole, so they compare. A heap that grows by 2 GiB a second spends most of its time in faults that huge
+//! Both are fractions, so they compare. A heap that grows by 2 GiB a second spends most of its time in faults that huge
 //! pages would save, and may lose 6 MiB from 9 MiB on; one that grows by 500 MiB a second, a sixth of it, from 35 MiB on. From
-//! 64 MiB on the loss is little in any case, so a slow growth is enough.
+//! 64 MiB on the loss is small in any case, so slow growth is enough.
 //!
 //! Does not know: which memory, and whether the kernel has huge pages. Measured: decision 0009.
 
@@ -17,24 +17,24 @@ use strata_os::machine::HUGE_PAGE_BYTES;
 /// What huge pages save for each MiB, in microseconds: 256 times 1.37.
 const SAVED_US_A_MIB: u64 = 350;
 
-/// What lies unused for them: of the last one, and of pools that would have come page by page. 1.3 to 3.3 MiB were measured; taken
-/// twice, since how fast a heap grew says little of how far it will.
+/// Bytes that lie unused because of them: of the last one, and of pools that would have come page by page. 1.3 to 3.3 MiB were measured;
+/// doubled, since how fast a heap grew says little of how far it will.
 const LOST_BYTES: u64 = 3 * HUGE_PAGE_BYTES as u64;
 
 /// A heap of fewer bytes takes no huge pages, however fast it grows.
 pub(crate) const LIGHT_BYTES: u64 = 8 << 20;
-/// And this much taken is the least from which a rate is known: two arenas.
+/// The least bytes taken from which a rate is known: two arenas.
 const LEAST_TAKEN_BYTES: u64 = 8 << 20;
 
-/// A heap of so many bytes loses some per cent of them at most.
+/// A heap of this size loses some per cent of its bytes to them at most.
 pub(crate) const HEAVY_BYTES: u64 = 64 << 20;
-/// What takes less in a quarter to half a second spends less than some per cent of the time in page faults.
+/// A heap that takes less in a quarter to half a second spends less than some per cent of the time in page faults.
 pub(crate) const GROWTH_BYTES: u64 = 16 << 20;
 
-/// The clock that times it stands still for so long.
+/// The resolution of the clock.
 const TICK_MS: u64 = 4;
 
-/// Whether more of a heap with so much in use shall come in huge pages, if it took memory at this rate of late.
+/// Whether more of a heap with this much in use should come in huge pages, if it took memory at this rate recently.
 pub(crate) fn pays(in_use: u64, taken: Rate) -> bool {
     if in_use < LIGHT_BYTES || taken.bytes < LEAST_TAKEN_BYTES {
         return false;
@@ -56,7 +56,7 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// With how many MiB in use it begins to pay for a heap that grows by so many MiB a second.
+    /// The MiB in use from which they pay for a heap that grows by `mib_a_second`.
     fn begins_at(mib_a_second: u64) -> Option<u64> {
         let rate = Rate { bytes: mib_a_second * MIB / 4, milliseconds: 250 };
         (0..1 << 10).find(|in_use| pays(in_use * MIB, rate))

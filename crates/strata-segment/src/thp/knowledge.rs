@@ -1,4 +1,4 @@
-//! What transparent huge pages are decided by: how fast memory is taken, whether it is filled, what the kernel allows, how slow it is.
+//! What decisions about transparent huge pages rest on: how fast memory is taken, whether it is filled, what the kernel allows and costs.
 //!
 //! Does not know: what follows from it; `thp` does.
 
@@ -9,33 +9,33 @@ use strata_core::sync::Hint;
 use strata_os::clock;
 use strata_os::machine::{self, HugePages};
 
-/// A huge page that is at hand takes a fifth of a millisecond. One for which the kernel has to move others, or of which the host of
-/// a virtual machine has taken the memory back, takes some: more than single pages that were in use a moment ago. All of that is
-/// processor time of the thread that waits, and what other threads do meanwhile is not.
+/// A huge page that is ready takes a fifth of a millisecond. One for which the kernel has to move others, or whose memory the host of
+/// a virtual machine has taken back, takes some milliseconds: more than single pages that were in use a moment ago. All of that is
+/// processor time of the waiting thread.
 const SLOW_NS: u64 = 1_000_000;
 
 /// How long none is asked for then.
 const PAUSE_MS: u64 = 1000;
 
-/// What is known.
+/// The counts and answers.
 #[derive(Debug)]
 pub(crate) struct ThpPolicy {
     /// Bytes of arenas taken.
     pub(crate) taken: RecentBytes,
     /// Bytes of huge blocks freed.
     freed: RecentBytes,
-    /// Bytes of runs that had been given back, or nobody had touched.
+    /// Bytes of runs that had been given back, or were never touched.
     pub(crate) missed: RecentBytes,
     /// Whether arenas are filled.
     pub(crate) arenas: Evidence,
-    /// Whether huge blocks are, but for those that had to be zero.
+    /// Whether huge blocks are, except for those that had to be zero.
     pub(crate) blocks: Evidence,
-    /// What the kernel said, plus one; 0: not asked yet.
+    /// The kernel's answer, plus one; 0: not asked yet.
     pub(crate) policy: Hint,
-    /// From how many nanoseconds on they are slow, and until when they are taken to be.
+    /// From how many nanoseconds on they count as slow, and until when.
     pub(crate) slow_ns: Hint,
     slow_until: Hint,
-    /// Whether the kernel refused to populate memory: 1.
+    /// Whether the kernel refused to populate memory: 1 or 0.
     no_populate: Hint,
 }
 
@@ -66,7 +66,7 @@ impl ThpPolicy {
         self.freed.lately(now) != 0
     }
 
-    /// Runs `take`, which takes an arena and touches its first page; if that was slow, so is what would come next.
+    /// Runs `take`, which takes an arena and touches its first page; if that was slow, none is asked for for a while.
     pub(crate) fn timed(&self, take: impl FnOnce() -> bool) -> bool {
         if !FIT_ARENAS {
             return take();
@@ -94,7 +94,7 @@ impl ThpPolicy {
         self.no_populate.get() == 0
     }
 
-    /// It was asked to, and refused.
+    /// It refused to.
     pub(crate) fn note_refusal_to_populate(&self) {
         self.no_populate.set(1);
     }
@@ -131,7 +131,7 @@ mod tests {
             sleep(Duration::from_nanos(2 * SLOW_NS));
             true
         }));
-        assert!(!policy.is_slow(now), "another had the processor");
+        assert!(!policy.is_slow(now), "another thread had the processor");
         assert!(policy.timed(|| {
             let begun = clock::processor_nanoseconds();
             while clock::processor_nanoseconds() - begun < SLOW_NS {}

@@ -11,7 +11,7 @@ use crate::segments::Segments;
 use crate::tuning::Tuning;
 use knowledge::ThpPolicy;
 
-/// The room, as far as it reaches.
+/// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thp<'heap> {
     pub(crate) tuning: &'heap Tuning,

@@ -1,18 +1,18 @@
-//! When memory is taken in huge pages: where a heap grows fast for its size, or much is in huge blocks, and what was taken before
+//! When memory is taken in huge pages: where a heap grows fast for its size, or much is in huge blocks, and the memory taken before
 //! is filled.
 //!
 //! | what is taken       | in huge pages, by option `auto`, if                                                          |
 //! |---------------------|----------------------------------------------------------------------------------------------|
-//! | an arena            | those taken lately are many, for as much as is in use ([`thp_growth`]), and the last one taken   |
+//! | an arena            | many were taken recently for the bytes in use ([`thp_growth`]), and the last one taken       |
 //! |                     | in small pages is filled: then as much again as was in use then, and the next in small pages |
 //! | a huge block, fresh | 16 MiB live in such with this one, it need not be zero, and the last one before is filled:   |
 //! |                     | then twice as much as that, or [`HEAVY_BYTES`] if so much lives                              |
 //! | a huge block grows  | to [`HEAVY_BYTES`] or more, and what it has is filled                                        |
 //!
-//! Nothing is taken so unseen ([`evidence`]): what is touched here and there would take hundreds of times the memory. A block in huge
+//! None is taken without a check ([`evidence`]): memory touched here and there would take hundreds of times as much. A block in huge
 //! pages ends in small ones, wherever it ends, and those show whether it is filled, too; so a block that is to be a witness is not
-//! rounded up. If huge pages are slow to come, none is asked for for a while (`knowledge`). Where the system gives them to everybody,
-//! all that would not be asked for declines; only a heap of [`HEAVY_BYTES`] need not grow fast there.
+//! rounded up. If huge pages are slow to come, none is asked for for a while (`knowledge`). Where the system gives them to every program,
+//! memory that would not be asked for in them declines them; only a heap of [`HEAVY_BYTES`] need not grow fast there.
 //!
 //! Does not know: what the pages are for. Measured: decisions 0009, 0024.
 
@@ -31,10 +31,10 @@ use strata_core::sync::Ordering::Relaxed;
 use strata_os::machine::{HUGE_PAGE_BYTES, HugePages};
 use strata_os::{clock, memory};
 
-/// A block is rounded up to whole huge pages if that makes it longer by one part of so many at most.
-const LITTLE: usize = 8;
+/// A block is rounded up to whole huge pages if that makes it longer by one part in `ROUND_PART` at most.
+const ROUND_PART: usize = 8;
 
-/// A block may be so many times as long as the longest that was found filled.
+/// A block may be this many times as long as the longest that was found filled.
 const LONGER: u64 = 2;
 
 impl HugePageChoice {
@@ -46,17 +46,17 @@ impl HugePageChoice {
     }
 }
 
-/// What the kernel is to be told about a range.
+/// What to tell the kernel about a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pages {
-    /// Nothing: what it does anyway is right.
+    /// Nothing: its default is right.
     Any,
     Huge,
     Small,
 }
 
 impl Thp<'_> {
-    /// An arena is taken, its memory untouched: shall it be huge pages? Whether it may get some now (H1).
+    /// An arena is taken, its memory untouched: decides whether it is to be huge pages. Returns whether it may get some now (H1).
     pub(crate) fn take_arena(&self, start: NonNull<u8>) -> bool {
         let pages = self.pages_for_arena();
         // SAFETY: committed, and the caller's.
@@ -72,7 +72,7 @@ impl Thp<'_> {
 
     fn pages_for_arena(&self) -> Pages {
         let pages = self.pages(|| self.pays_for_arena());
-        // The first one is not worth asking the system for its policy: most programs have no other.
+        // For the first one the system's policy is not read: most programs have no other.
         if pages == Pages::Any && self.segments.committed_pools() != 0 {
             self.unless_for_everybody()
         } else {
@@ -93,7 +93,7 @@ impl Thp<'_> {
         self.growth_pays(taken) && self.knowledge.arenas.speaks_for(ARENA_BYTES as u64)
     }
 
-    /// Where everybody has huge pages, a heavy heap has them however slowly it grows.
+    /// Where every program has huge pages, a heavy heap has them however slowly it grows.
     fn growth_pays(&self, taken: Rate) -> bool {
         growth::pays(self.committed_pool_bytes(), taken) && growth::pays(self.used_pool_bytes(), taken)
             || self.committed_pool_bytes() >= HEAVY_BYTES && self.knowledge.policy() == HugePages::Always
@@ -110,7 +110,7 @@ impl Thp<'_> {
         arenas.map(u64::from).sum::<u64>() * POOL_BYTES as u64
     }
 
-    /// Untouched pools from `first` on were claimed. If nothing else of the arena is in use, it is taken once more: its
+    /// Untouched pools from `first` on were claimed. If nothing else of the arena is in use, it counts as taken once more: its
     /// memory was given back in between.
     #[inline]
     pub(crate) fn note_untouched(&self, first: &Pool, pools: u32) {
@@ -156,12 +156,12 @@ impl Thp<'_> {
         if pages == Pages::Any { self.unless_for_everybody() } else { pages }
     }
 
-    /// Small pages, where the system gives huge ones to everybody who does not decline.
+    /// Small pages, where the system gives huge ones to every range that does not decline.
     fn unless_for_everybody(&self) -> Pages {
         if FIT_ARENAS && self.knowledge.policy() == HugePages::Always { Pages::Small } else { Pages::Any }
     }
 
-    /// Bytes of a huge block were taken, which may be in huge pages or are not: the next one depends on what comes of them.
+    /// Bytes of a huge block were taken, in huge pages or not: the next one depends on whether they are filled.
     pub(crate) fn note_block_bytes(&self, start: NonNull<u8>, bytes: usize, may_be_huge: bool) {
         if !FIT_ARENAS {
             return;
@@ -174,14 +174,14 @@ impl Thp<'_> {
         blocks.watch(witness.0, witness.1, live.min(HEAVY_BYTES).max(bytes as u64));
     }
 
-    /// The length to take: whole huge pages if that adds little, so that the last one comes by one fault, too, and so does what is
-    /// added later; but for a block that is to be a witness.
+    /// The length to take: whole huge pages if that adds little, so that the last one costs one fault, too, and so does what is
+    /// added later; except for a block that is to be a witness.
     pub(crate) fn whole_pages(&self, pages: Pages, bytes: usize) -> usize {
         match bytes.checked_next_multiple_of(HUGE_PAGE_BYTES) {
             Some(whole)
                 if pages == Pages::Huge
                     && self.knowledge.blocks.is_plenty_for(bytes as u64)
-                    && whole - bytes <= bytes / LITTLE =>
+                    && whole - bytes <= bytes / ROUND_PART =>
             {
                 whole
             }
@@ -200,18 +200,18 @@ impl Thp<'_> {
         self.pages(|| {
             let (start, bytes) = small_pages(start, old, may_be_huge);
             new as u64 >= HEAVY_BYTES
-                // A step within a huge page costs little, and a look at each would cost more than it.
+                // A step within a huge page costs little, and checking each would cost more.
                 && (may_be_huge && (bytes == 0 || new - old < HUGE_PAGE_BYTES)
                     || evidence::is_filled(start, bytes))
         })
     }
 
-    /// What to tell the kernel; `pays` is asked where the choice is ours.
+    /// What to tell the kernel; `pays` is called where the choice is ours.
     fn pages(&self, pays: impl FnOnce() -> bool) -> Pages {
         if !FIT_ARENAS {
             return Pages::Any;
         }
-        // Relaxed: a number that stands alone.
+        // Relaxed: the option is read by itself; nothing is published with it.
         let choice = HugePageChoice::of(self.tuning.huge_pages.load(Relaxed));
         let wanted = match choice {
             HugePageChoice::Auto => THP && pays() && !self.knowledge.is_slow(clock::milliseconds()),
@@ -239,17 +239,17 @@ fn small_pages(start: NonNull<u8>, bytes: usize, may_be_huge: bool) -> (NonNull<
 }
 
 impl Pages {
-    /// Tells the kernel; whether the range may get huge pages because of it.
+    /// Tells the kernel. Returns whether the range may get huge pages because of it.
     ///
     /// # Safety
-    /// - The range is the caller's, whose contents stay.
+    /// - The caller owns the range, whose contents stay.
     pub(crate) unsafe fn ask_for(self, start: NonNull<u8>, bytes: usize) -> bool {
         match self {
             Self::Any => false,
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's range; advice changes no contents.
             Self::Huge => unsafe { memory::advise_huge_pages(start, bytes) },
             Self::Small => {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller's range; advice changes no contents.
                 unsafe { memory::advise_small_pages(start, bytes) };
                 false
             }

@@ -20,7 +20,7 @@ fn grow_to(page_heap: &PageHeap, bytes: u64) -> Vec<&'static Pool> {
     let mut pools = Vec::new();
     while page_heap.thp().used_pool_bytes() < bytes {
         let pool = page_heap.claim_pool().unwrap().first;
-        // SAFETY: claimed just now: nobody else's, and written whole.
+        // SAFETY: claimed just now by this test, and written whole.
         unsafe { pool.base().write_bytes(1, POOL_BYTES) };
         pools.push(pool);
     }
@@ -52,7 +52,7 @@ fn a_heap_that_fills_its_pools_no_longer_takes_no_more_than_as_much_again() {
 
 #[test]
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
-fn where_everybody_has_huge_pages_what_would_not_ask_for_any_declines() {
+fn where_every_program_has_huge_pages_memory_that_would_not_ask_for_any_declines() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::Always);
     assert_eq!(HEAP.thp().pages_for_arena(), Pages::Any, "the first is not worth the question");
@@ -67,7 +67,7 @@ fn where_everybody_has_huge_pages_what_would_not_ask_for_any_declines() {
 
 #[test]
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
-fn where_everybody_has_huge_pages_a_heavy_heap_that_is_filled_has_them_however_slowly_it_grows() {
+fn where_every_program_has_huge_pages_a_heavy_heap_that_is_filled_has_them_however_slowly_it_grows() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::Always);
     grow_to(&HEAP, HEAVY_BYTES + ARENA_BYTES as u64);
@@ -160,11 +160,11 @@ fn a_huge_block_that_is_not_filled_ends_it() {
     assume(&HEAP, HugePages::OnAdvice);
     filled_huge_block(&HEAP, 20 * MIB);
     let in_huge_pages = huge_block(&HEAP, 25 * MIB);
-    // A byte in each huge page: all looks filled, but for what lies behind the last one.
+    // A byte in each huge page: all of it seems filled, except what lies behind the last one.
     for at in (0..25 * MIB).step_by(HUGE_PAGE_BYTES) {
         // SAFETY: within the block.
         let place = unsafe { in_huge_pages.byte_add(at) };
-        // SAFETY: as above.
+        // SAFETY: within the block.
         unsafe { place.write(1) };
     }
     assert_eq!(HEAP.thp().pages_for_block(25 * MIB), Pages::Any);
@@ -207,7 +207,7 @@ fn a_huge_block_that_grows_does_so_in_huge_pages_if_what_it_has_is_filled() {
             // SAFETY: within the block.
             unsafe { grown.byte_add(at) }
         });
-        // SAFETY: as above.
+        // SAFETY: within the block.
         unsafe { touched.write(1) };
         let mut answer = [0];
         assert!(memory::find_resident(beside, &mut answer));
@@ -227,7 +227,7 @@ fn a_kernel_that_gives_none_is_not_asked_for_any() {
 
 #[test]
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
-fn the_user_has_the_last_word() {
+fn the_option_has_the_last_word() {
     static NEVER: PageHeap = PageHeap::new();
     assume(&NEVER, HugePages::OnAdvice);
     NEVER.tuning.huge_pages.store(HugePageChoice::Never as u64, Relaxed);
@@ -261,7 +261,7 @@ fn what_may_be_in_memory_because_of_huge_pages_counts_until_it_goes() {
 
 #[test]
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
-fn what_nobody_used_of_an_arena_with_huge_pages_goes_too() {
+fn what_was_never_used_of_an_arena_with_huge_pages_goes_too() {
     static HEAP: PageHeap = PageHeap::new();
     assume(&HEAP, HugePages::OnAdvice);
     HEAP.tuning.huge_pages.store(HugePageChoice::Always as u64, Relaxed);
