@@ -5,8 +5,8 @@ use std::sync::Arc;
 use strata_loom_tests::{join, model, spawn};
 use strata_recorder::sites::{Key, Sites};
 
-const KEY: Key<'static> = Key { bytes: 64, mean: 4096, frames: &[0x1000] };
-const OTHER: Key<'static> = Key { bytes: 64, mean: 4096, frames: &[0x2000] };
+const KEY: Key<'static> = Key { bytes: 64, mean: 4096, label: 0, frames: &[0x1000] };
+const OTHER: Key<'static> = Key { bytes: 64, mean: 4096, label: 0, frames: &[0x2000] };
 
 fn note(sites: &Sites, key: Key<'_>) -> u32 {
     let site = sites.find_or_add(key).expect("room");

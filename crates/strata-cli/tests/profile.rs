@@ -10,19 +10,23 @@ use std::time::Duration;
 
 use installed::installed;
 
-/// 20 MB in blocks of 200,000 bytes, 5.6 MB in blocks of 100 (which are of 112), and 100 MB that were freed at once.
+/// 20 MB in blocks of 200,000 bytes, 5.6 MB in blocks of 100 (which are of 112), and 100 MB that were freed at once. In between 30 MB more live for
+/// a while.
 const SOURCE: &str = r#"
 #include <stdlib.h>
 #include <string.h>
 static void *held[60000];
 __attribute__((noinline)) void *make_small(void) { return malloc(100); }
 __attribute__((noinline)) void *make_big(void) { return malloc(200000); }
+__attribute__((noinline)) void *make_peak(void) { return malloc(30000000); }
 __attribute__((noinline)) void turn_over(void) { void *volatile block = malloc(1000); memset(block, 1, 1000); free(block); }
 int main(int argc, char **argv) {
     int count = 0;
     for (int i = 0; i < 50000; i++) held[count++] = make_small();
     for (int i = 0; i < 100; i++) held[count++] = make_big();
+    void *passing = make_peak();
     for (int i = 0; i < 100000; i++) turn_over();
+    free(passing);
     if (argc > 1) abort();
     return 3;
 }
@@ -79,12 +83,15 @@ fn a_profile_is_shown_compared_and_written_anew() {
     let shown = strata(&["profile", "known.strata", "--top", "1"]);
     let text = String::from_utf8(shown.stdout).unwrap();
     assert!(text.starts_with("#1: ") && text.contains("make_big (") && text.contains("known.c:6)"), "{text}");
+    let peak = strata(&["profile", "known.strata", "--top", "1", "--peak"]);
+    let text = String::from_utf8(peak.stdout).unwrap();
+    assert!(text.starts_with("#1: 28.6 MiB ± ") && text.contains("make_peak ("), "{text}");
     let none = strata(&["profile", "known.strata", "--compare", "known.strata"]);
     assert!(String::from_utf8(none.stdout).unwrap().starts_with("live: 0 B"));
     assert!(strata(&["profile", "known.strata", "-o", "anew.dhat.json"]).status.success());
     let dhat: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder().join("anew.dhat.json")).unwrap()).unwrap();
-    assert_eq!((dhat["dhatFileVersion"].as_u64(), dhat["pps"].as_array().unwrap().len()), (Some(2), 3));
+    assert_eq!((dhat["dhatFileVersion"].as_u64(), dhat["pps"].as_array().unwrap().len()), (Some(2), 4));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod estimate;
+mod labels;
 mod modules;
 #[cfg(feature = "symbols")]
 mod names;
@@ -17,4 +18,4 @@ pub use names::DebugInfo;
 pub use pprof::Shown;
 pub use profile::{Addresses, Frame, Names, Profile, Site};
 pub use read::ReadError;
-pub use strata_recorder::{log, recorder, stack, start_as_asked};
+pub use strata_recorder::{log, peak, recorder, sites, stack, start_as_asked};

@@ -11,9 +11,11 @@
 //!
 //! Does not know: how samples are taken.
 
-use crate::{estimate::Values, modules, modules::Mapping, ours};
-use std::collections::BTreeMap;
+use crate::{estimate::Values, labels::Labels, modules, modules::Mapping, ours};
+use std::collections::HashMap;
+use strata_recorder::peak::Peak;
 use strata_recorder::recorder;
+use strata_recorder::sites::Sites;
 
 /// What a stack allocated in blocks of one size, by counts of samples. In a difference of two profiles counts may be negative.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +32,19 @@ pub struct Site {
     pub freed: i64,
     /// Of those, samples that another thread freed than allocated.
     pub freed_by_others: i64,
+    /// Samples that lived at the peak.
+    pub live_at_peak: i64,
+    /// The labels that the thread had, by name: name and value.
+    pub labels: Vec<(String, String)>,
     /// Of the freed ones, how many lived below 1 ms, below 2 ms, and so on by powers of two.
     pub lifetimes: Vec<i64>,
+}
+
+impl Site {
+    /// What tells it from other sites.
+    pub(crate) fn key(&self) -> (&[u64], u64, u64, &[(String, String)]) {
+        (&self.frames, self.bytes, self.mean, &self.labels)
+    }
 }
 
 /// Which stacks hold and allocated how many bytes, at one moment.
@@ -83,31 +96,55 @@ impl Names for Addresses {
 impl Profile {
     /// What was recorded in this process so far.
     pub fn take() -> Self {
-        let sites = recorder::sites().into_iter().flat_map(|sites| sites.iter()).map(|site| Site {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let peak = recorder::peak().map_or(0, Peak::number);
+        match recorder::sites() {
+            Some(sites) => Self::of_table(sites, peak, recorder::lost(), &maps),
+            None => Self { mappings: modules::parse(&maps), ..Self::default() },
+        }
+    }
+
+    /// What a recorder's table says: this process's, or a copy of another's.
+    ///
+    /// `peak` is the number of the last peak, `lost` as in [`Profile`], and `maps` what the kernel says of the process's mappings.
+    pub fn of_table(sites: &Sites, peak: u32, lost: [u64; 2], maps: &str) -> Self {
+        let mut labels = Labels::default();
+        for label in sites.iter().filter(|site| site.is_label()) {
+            labels.add(label.number(), label.label(), &label.text());
+        }
+        let sites = sites.iter().filter(|site| !site.is_label()).map(|site| Site {
             bytes: site.bytes(),
             mean: site.mean(),
             frames: site.frames().collect(),
+            labels: labels.of(site.label()),
             // Freed first: a block that is freed meanwhile was allocated before.
             freed: site.freed().cast_signed(),
             freed_by_others: site.freed_by_others().cast_signed(),
             lifetimes: site.lifetimes().map(u64::cast_signed).into(),
+            live_at_peak: site.live_at_peak(peak).cast_signed(),
             allocated: site.allocated().cast_signed(),
         });
-        let sites = sites.collect();
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        Self { sites, mappings: modules::parse(&maps), lost: recorder::lost(), ..Self::default() }
+        Self { sites: sites.collect(), mappings: modules::parse(maps), lost, ..Self::default() }
+    }
+
+    /// The same with what lived when most did: what lives at each site is what lived there then.
+    pub fn at_peak(&self) -> Self {
+        let mut then = self.clone();
+        then.sites.iter_mut().for_each(|site| site.freed = site.allocated - site.live_at_peak);
+        then
     }
 
     /// What changed since `old`, which is of the same process.
     pub fn compare_to(&self, old: &Self) -> Self {
-        let key = |site: &Site| (site.frames.clone(), site.bytes, site.mean);
-        let before: BTreeMap<_, &Site> = old.sites.iter().map(|site| (key(site), site)).collect();
+        let before: HashMap<_, &Site> = old.sites.iter().map(|site| (site.key(), site)).collect();
         let changed = self.sites.iter().filter_map(|site| {
+            let found = before.get(&site.key());
             let mut site = site.clone();
-            if let Some(before) = before.get(&key(&site)) {
+            if let Some(before) = found {
                 site.allocated -= before.allocated;
                 site.freed -= before.freed;
                 site.freed_by_others -= before.freed_by_others;
+                site.live_at_peak -= before.live_at_peak;
                 site.lifetimes.iter_mut().zip(&before.lifetimes).for_each(|(now, before)| *now -= before);
             }
             (site.allocated != 0 || site.freed != 0).then_some(site)

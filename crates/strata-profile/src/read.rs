@@ -2,11 +2,13 @@
 //!
 //! Does not know: who wrote it.
 
+use crate::labels::Labels;
 use crate::{Profile, Site, modules};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 use strata_recorder::log::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
+use strata_recorder::sites::live_at_peak;
 
 /// Why a file is no profile: one line.
 #[derive(Debug)]
@@ -15,8 +17,8 @@ pub enum ReadError {
     Unreadable(std::io::Error),
     /// It is another kind of file.
     Foreign,
-    /// A later version wrote it.
-    Newer(u32),
+    /// Another version wrote it.
+    OtherVersion(u32),
     /// It ends, or is damaged, before its first whole state.
     Empty,
 }
@@ -26,8 +28,11 @@ impl Display for ReadError {
         match self {
             Self::Unreadable(error) => write!(f, "{error}"),
             Self::Foreign => f.write_str("this is no profile of Strata's"),
-            Self::Newer(version) => {
-                write!(f, "a later version of Strata wrote it ({version}, known is {VERSION})")
+            Self::OtherVersion(version) => {
+                write!(
+                    f,
+                    "another version of Strata wrote it (format {version}, known is {VERSION}): use its command"
+                )
             }
             Self::Empty => f.write_str("it ends, or is damaged, before the first second was written"),
         }
@@ -50,21 +55,35 @@ impl Profile {
     /// # Errors
     /// As for [`read`](Self::read).
     pub fn parse(file: &[u8]) -> Result<Self, ReadError> {
-        let mut rest = file.strip_prefix(&MAGIC).ok_or(ReadError::Foreign)?;
-        let mut state = State::default();
         let mut last = None;
-        while let Some((kind, payload, behind)) = next_chunk(rest) {
-            rest = behind;
-            match state.take(kind, payload) {
-                Some(Taken::Newer(version)) => return Err(ReadError::Newer(version)),
-                Some(Taken::Part) => {}
-                Some(Taken::State(profile)) => last = Some(profile),
-                // A chunk that is whole and makes no sense: nothing behind it does.
-                None => break,
+        // What is behind the last whole state is of the next one: so the file is read twice, and only the last is made a value.
+        each_state(file, |_, length| last = Some(length))?;
+        let whole = file.get(..last.ok_or(ReadError::Empty)?).unwrap_or_default();
+        let mut profile = None;
+        each_state(whole, |state, length| {
+            if length == whole.len() {
+                profile = Some(state.profile());
             }
-        }
-        last.ok_or(ReadError::Empty)
+        })?;
+        profile.ok_or(ReadError::Empty)
     }
+}
+
+/// Reads a file as far as it is whole: tells each state, and how long the file is up to there.
+pub(crate) fn each_state(file: &[u8], mut each: impl FnMut(&State, usize)) -> Result<(), ReadError> {
+    let mut rest = file.strip_prefix(&MAGIC).ok_or(ReadError::Foreign)?;
+    let mut state = State::default();
+    while let Some((kind, payload, behind)) = next_chunk(rest) {
+        rest = behind;
+        match state.take(kind, payload) {
+            Some(Taken::OtherVersion(version)) => return Err(ReadError::OtherVersion(version)),
+            Some(Taken::Part) => {}
+            Some(Taken::State) => each(&state, file.len() - rest.len()),
+            // A chunk that is whole and makes no sense: nothing behind it does.
+            None => break,
+        }
+    }
+    Ok(())
 }
 
 /// The next chunk, if it is whole, and what is behind it.
@@ -98,16 +117,28 @@ impl Fields<'_> {
 
 enum Taken {
     Part,
-    State(Profile),
-    Newer(u32),
+    State,
+    OtherVersion(u32),
 }
 
 /// What was read so far.
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     begun: u64,
+    pub(crate) milliseconds: u64,
+    lost: [u64; 2],
+    peak: u32,
     maps: Vec<u8>,
-    sites: BTreeMap<u32, Site>,
+    labels: Labels,
+    pub(crate) sites: BTreeMap<u32, ReadSite>,
+}
+
+/// A site as the file has it.
+#[derive(Default)]
+pub(crate) struct ReadSite {
+    pub(crate) site: Site,
+    label: u32,
+    kept_for_peak: u64,
 }
 
 impl State {
@@ -116,40 +147,67 @@ impl State {
         match kind {
             kind::PROCESS => {
                 let version = fields.u32()?;
-                if version > VERSION {
-                    return Some(Taken::Newer(version));
+                if version != VERSION {
+                    return Some(Taken::OtherVersion(version));
                 }
                 fields.u32()?;
                 self.begun = fields.u64()?;
             }
             kind::MAPS_FIRST => self.maps = payload.to_owned(),
             kind::MAPS => self.maps.extend_from_slice(payload),
-            kind::SITE => {
-                let site = self.sites.entry(fields.u32()?).or_default();
-                (site.bytes, site.mean) = (fields.u64()?, fields.u64()?);
-                site.frames = std::iter::from_fn(|| fields.u64()).collect();
+            kind::LABEL => {
+                let (number, within) = (fields.u32()?, fields.u32()?);
+                self.labels.add(number, within, fields.0);
             }
-            kind::COUNTS => {
-                let site = self.sites.get_mut(&fields.u32()?)?;
-                (site.allocated, site.freed) = (fields.count()?, fields.count()?);
-                site.freed_by_others = fields.count()?;
-                site.lifetimes = std::iter::from_fn(|| fields.count()).collect();
+            kind::SITE => self.take_site(fields)?,
+            kind::COUNTS => self.take_counts(fields)?,
+            kind::STATE => {
+                self.milliseconds = fields.u64()?;
+                self.lost = [fields.u64()?, fields.u64()?];
+                self.peak = fields.u32()?;
+                return Some(Taken::State);
             }
-            kind::STATE => return self.profile(fields).map(Taken::State),
             // A kind that a later version adds and this one can do without.
             _ => {}
         }
         Some(Taken::Part)
     }
 
-    fn profile(&self, mut fields: Fields<'_>) -> Option<Profile> {
-        Some(Profile {
-            milliseconds: fields.u64()?,
-            lost: [fields.u64()?, fields.u64()?],
+    fn take_site(&mut self, mut fields: Fields<'_>) -> Option<()> {
+        let read = self.sites.entry(fields.u32()?).or_default();
+        (read.site.bytes, read.site.mean) = (fields.u64()?, fields.u64()?);
+        read.label = fields.u32()?;
+        read.site.frames = std::iter::from_fn(|| fields.u64()).collect();
+        Some(())
+    }
+
+    fn take_counts(&mut self, mut fields: Fields<'_>) -> Option<()> {
+        let read = self.sites.get_mut(&fields.u32()?)?;
+        let site = &mut read.site;
+        (site.allocated, site.freed) = (fields.count()?, fields.count()?);
+        site.freed_by_others = fields.count()?;
+        read.kept_for_peak = fields.u64()?;
+        site.lifetimes = std::iter::from_fn(|| fields.count()).collect();
+        Some(())
+    }
+
+    fn profile(&self) -> Profile {
+        let sites = self.sites.values().map(|read| {
+            let site = &read.site;
+            let kept = live_at_peak(read.kept_for_peak, self.peak).map(u64::cast_signed);
+            Site {
+                live_at_peak: kept.unwrap_or(site.allocated - site.freed),
+                labels: self.labels.of(read.label),
+                ..site.clone()
+            }
+        });
+        Profile {
+            milliseconds: self.milliseconds,
+            lost: self.lost,
             begun: self.begun,
             mappings: modules::parse(&String::from_utf8_lossy(&self.maps)),
-            sites: self.sites.values().cloned().collect(),
-        })
+            sites: sites.collect(),
+        }
     }
 }
 
@@ -166,9 +224,18 @@ mod tests {
         number.to_le_bytes().into_iter().chain(words.iter().flat_map(|word| word.to_le_bytes())).collect()
     }
 
+    fn site(number: u32, label: u32) -> Vec<u8> {
+        let frames = [0x1234_u64, 0x1999].map(u64::to_le_bytes).concat();
+        [words(number, &[64, 1]), label.to_le_bytes().to_vec(), frames].concat()
+    }
+
+    fn label(number: u32, within: u32, text: &[u8]) -> Vec<u8> {
+        [&number.to_le_bytes()[..], &within.to_le_bytes(), text].concat()
+    }
+
     fn state(milliseconds: u64) -> Vec<u8> {
-        let words = [milliseconds, 0, 0];
-        chunk(kind::STATE, &words.map(u64::to_le_bytes).concat())
+        let words = [milliseconds, 0, 0].map(u64::to_le_bytes).concat();
+        chunk(kind::STATE, &[&words[..], &3_u32.to_le_bytes()].concat())
     }
 
     fn file() -> Vec<u8> {
@@ -178,10 +245,12 @@ mod tests {
             chunk(kind::PROCESS, &process),
             chunk(kind::MAPS_FIRST, b"1000-2000 r-xp 0 08:01 42 "),
             chunk(kind::MAPS, b"/bin/a\n"),
-            chunk(kind::SITE, &words(1, &[64, 1, 0x1234, 0x1999])),
-            chunk(kind::COUNTS, &words(1, &[5, 2, 1])),
+            chunk(kind::LABEL, &label(8, 0, b"tenant\0a")),
+            chunk(kind::LABEL, &label(9, 8, b"shard\0b")),
+            chunk(kind::SITE, &site(1, 9)),
+            chunk(kind::COUNTS, &words(1, &[5, 2, 1, 3 << 32 | 4])),
             state(1000),
-            chunk(kind::COUNTS, &words(1, &[9, 2, 1])),
+            chunk(kind::COUNTS, &words(1, &[9, 2, 1, 2 << 32 | 4])),
             state(2000),
         ]
         .concat()
@@ -197,14 +266,17 @@ mod tests {
         assert_eq!(profile.mapping(0x1234).unwrap().path, "/bin/a");
         let cut = Profile::parse(&file[..file.len() - 1]).unwrap();
         assert_eq!((cut.milliseconds, cut.sites[0].allocated), (1000, 5));
+        assert_eq!([&profile, &cut].map(|profile| profile.sites[0].live_at_peak), [7, 4]);
+        let labels = [("shard", "b"), ("tenant", "a")];
+        assert_eq!(site.labels, labels.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]
-    fn foreign_newer_and_empty_files_are_told_apart() {
+    fn foreign_other_and_empty_files_are_told_apart() {
         assert!(matches!(Profile::parse(b"\x7fELF"), Err(ReadError::Foreign)));
         assert!(matches!(Profile::parse(&MAGIC), Err(ReadError::Empty)));
-        let newer = [&MAGIC[..], &chunk(kind::PROCESS, &9_u32.to_le_bytes())].concat();
-        assert!(matches!(Profile::parse(&newer), Err(ReadError::Newer(9))));
+        let other = [&MAGIC[..], &chunk(kind::PROCESS, &9_u32.to_le_bytes())].concat();
+        assert!(matches!(Profile::parse(&other), Err(ReadError::OtherVersion(9))));
     }
 
     /// Every byte damaged in every way that flips one bit, and every length: nothing but a smaller profile, or an error.

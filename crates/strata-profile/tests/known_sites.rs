@@ -57,6 +57,38 @@ fn at_a_mean_of_one_the_counts_are_exact() {
 }
 
 #[test]
+fn what_lived_at_the_peak_is_known_afterwards() {
+    let _alone = alone();
+    start(1);
+    // More than whatever lived before, in other tests.
+    let most = (boxes::<10_240>(9000), boxes::<7168>(300));
+    let [largest, others] = [10_240, 7168].map(|bytes| of_size(&Profile::take(), bytes).0.blocks);
+    drop(most);
+    let later = boxes::<10_240>(50);
+    let profile = Profile::take();
+    stop();
+    let [largest_then, others_then] = [10_240, 7168].map(|bytes| of_size(&profile.at_peak(), bytes).0.blocks);
+    assert_eq!((largest_then, others_then), (largest, others));
+    assert_eq!(of_size(&profile, 10_240).0.blocks, 50.0);
+    drop(later);
+}
+
+#[test]
+fn what_was_recorded_before_a_stop_lives_no_more() {
+    let _alone = alone();
+    start(1);
+    let before = Profile::take();
+    let kept = boxes::<9216>(20);
+    stop();
+    drop(kept);
+    start(1);
+    let change = Profile::take().compare_to(&before);
+    stop();
+    assert_eq!(of_size(&change, 9216), (Values::default(), of_size(&change, 9216).1));
+    assert_eq!(of_size(&change, 9216).1.blocks, 20.0);
+}
+
+#[test]
 fn an_estimate_lies_within_four_standard_errors() {
     let _alone = alone();
     start(16 << 10);

@@ -11,6 +11,8 @@ mod errno;
 #[cfg(not(strata_loom))]
 pub mod log;
 #[cfg(not(strata_loom))]
+pub mod peak;
+#[cfg(not(strata_loom))]
 pub mod recorder;
 #[cfg(not(strata_loom))]
 mod signal;

@@ -5,14 +5,16 @@
 //!   free   ──► record of the slot ──► its site: freed + 1, how long it lived, whether another thread freed it
 //! ```
 //!
-//! Everything is in one mapping of 9.5 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 1 MiB.
+//! Everything is in one mapping of 10 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 1.5 MiB.
 //!
 //! R1  A record is that of whoever has the slot (S3 of `strata_cache::profile`), so it has no lock.
+//! R2  But its site may be taken from it by who starts anew: by an exchange, so that a sample is counted as freed once.
 //!
 //! Does not know: what is done with the counts.
 
 use crate::log;
-use crate::sites::{Key, Sites};
+use crate::peak::Peak;
+use crate::sites::{Key, Site, Sites};
 use crate::stack::{self, DEPTH, Unwinding};
 use core::ptr::null_mut;
 use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};
@@ -33,8 +35,10 @@ struct Record {
     begun: AtomicU64,
 }
 
+#[repr(C)]
 struct Recording {
     sites: Sites,
+    peak: Peak,
     /// Samples whose free will not be heard of.
     unheard: AtomicU64,
     records: [Record; SLOT_COUNT],
@@ -43,6 +47,8 @@ struct Recording {
 static RECORDING: AtomicPtr<Recording> = AtomicPtr::new(null_mut());
 
 /// Samples from now on, one in `mean_bytes` on average (at least 1: every block); or at another rate than before. `false`: no memory.
+///
+/// What was recorded before a [`stop`] lives no more, as far as this says: it may have been freed unseen.
 ///
 /// Stacks are found by tables if [`stack::choose`] was not called. Not from within an allocation.
 pub fn start(mean_bytes: u64) -> bool {
@@ -54,7 +60,13 @@ pub fn start(mean_bytes: u64) -> bool {
 
 /// The same, with stacks as they were chosen.
 pub(crate) fn start_as_chosen(mean_bytes: u64) -> bool {
-    map() && profile::start(&LISTENER, mean_bytes)
+    if !map() {
+        return false;
+    }
+    if profile::mean_bytes() == 0 {
+        recording().into_iter().for_each(Recording::forget_what_lives);
+    }
+    profile::start(&LISTENER, mean_bytes)
 }
 
 /// Samples no more; what was counted stays.
@@ -93,10 +105,44 @@ pub fn sites() -> Option<&'static Sites> {
     recording().map(|recording| &recording.sites)
 }
 
+/// The most that lived, and which peak that was.
+pub fn peak() -> Option<&'static Peak> {
+    recording().map(|recording| &recording.peak)
+}
+
 /// Samples whose free will not be heard of, since their part of the set was full; and samples without a site.
 pub fn lost() -> [u64; 2] {
     // Relaxed: numbers that stand alone.
     recording().map_or([0; 2], |recording| [recording.unheard.load(Relaxed), recording.sites.lost()])
+}
+
+impl Recording {
+    /// The site of a record, which is taken from it (R2).
+    fn take_site(&self, record: &Record) -> Option<Site<'_>> {
+        // Relaxed: R1, R2.
+        self.sites.site(record.site.swap(0, Relaxed) as u32)
+    }
+
+    fn note_allocated(&self, site: Site<'_>) {
+        site.keep_for_peak(self.peak.number());
+        site.note_allocated();
+        self.peak.add(site.weight());
+    }
+
+    fn note_freed(&self, site: Site<'_>, by_another: bool, milliseconds: u64) {
+        site.keep_for_peak(self.peak.number());
+        site.note_freed(by_another, milliseconds);
+        self.peak.subtract(site.weight());
+    }
+
+    /// What lives may be freed while nobody listens: so it counts as freed now, after a time that nobody knows.
+    fn forget_what_lives(&self) {
+        for site in self.records.iter().filter_map(|record| self.take_site(record)) {
+            site.keep_for_peak(self.peak.number());
+            site.note_forgotten();
+            self.peak.subtract(site.weight());
+        }
+    }
 }
 
 fn allocated(sample: Sample) {
@@ -104,17 +150,17 @@ fn allocated(sample: Sample) {
     let mut addresses = [0; DEPTH];
     let depth = stack::capture(&mut addresses);
     let frames = addresses.get(..depth).unwrap_or_default();
-    let key = Key { bytes: sample.bytes as u64, mean: sample.mean, frames };
+    let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label: 0, frames };
     let site = recording.sites.find_or_add(key);
     if let Some(site) = site {
-        site.note_allocated();
+        recording.note_allocated(site);
     }
     match sample.slot.and_then(|slot| recording.records.get(slot as usize)) {
         Some(record) => {
             // Relaxed, here and below: R1.
-            record.site.store(site.map_or(0, |site| site.number().into()), Relaxed);
             record.thread.store(thread::mark() as u64, Relaxed);
             record.begun.store(clock::milliseconds(), Relaxed);
+            record.site.store(site.map_or(0, |site| site.number().into()), Relaxed);
         }
         None => _ = recording.unheard.fetch_add(1, Relaxed),
     }
@@ -124,9 +170,9 @@ fn allocated(sample: Sample) {
 fn freed(slot: u32) {
     let Some(recording) = recording() else { return };
     let Some(record) = recording.records.get(slot as usize) else { return };
-    // Relaxed, here and below: R1.
-    if let Some(site) = recording.sites.site(record.site.load(Relaxed) as u32) {
+    if let Some(site) = recording.take_site(record) {
+        // Relaxed, here and below: R1.
         let lived = clock::milliseconds().saturating_sub(record.begun.load(Relaxed));
-        site.note_freed(record.thread.load(Relaxed) != thread::mark() as u64, lived);
+        recording.note_freed(site, record.thread.load(Relaxed) != thread::mark() as u64, lived);
     }
 }

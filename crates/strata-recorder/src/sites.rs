@@ -10,13 +10,14 @@
 //! | empty             | any thread       | taken | `publish`: CAS Release; who finds it taken compares, and goes on          |
 //! | taken             | nobody           |       |                                                                          |
 //!
-//! A site is a stack, a block size and a rate, so each sample of it stands for as many bytes as any other: who reads the table makes
-//! estimates of its counts, and nothing here is in floating point.
+//! A site is a stack, a block size, a rate and a label, so each sample of it stands for as many bytes as any other: who reads the table
+//! makes estimates of its counts, and nothing here is in floating point. What is in no way a stack but has a text instead is a label
+//! (`labels`).
 //!
 //! T1  The words of a site are written before its place is published, and only its counts change after that.
 //! T2  Two threads that add the same site at the same time get the same one: the words of the one that comes second are lost.
 //!
-//! Does not know: how stacks are found. Model: `loom-tests/tests/p29_sites.rs`.
+//! Does not know: how stacks are found, when there is a new peak. Model: `loom-tests/tests/p29_sites.rs`.
 
 use strata_core::sync::mutation::{SITE_EXCHANGES, SITE_PUBLISH};
 use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
@@ -25,25 +26,32 @@ use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 const PLACES: usize = if cfg!(strata_loom) { 2 } else { 1 << 16 };
 /// Places that are looked at before a site is given up.
 const TRIED: usize = if cfg!(strata_loom) { 2 } else { 64 };
-/// Words of all sites together: 8 MiB, some 17,000 sites of 40 frames.
+/// Words of all sites together: 8 MiB, some 15,600 sites of 40 frames.
 const WORDS: usize = if cfg!(strata_loom) { 128 } else { 1 << 20 };
+/// Frames of a stack at most.
+pub const DEEPEST: usize = 128;
 /// Lifetimes are counted by powers of two of milliseconds: below 1 ms, below 2 ms, … and from 16 s on.
 pub const LIFETIMES: usize = 16;
 
 const HASH: usize = 0;
 const BYTES: usize = 1;
 const MEAN: usize = 2;
-const DEPTH: usize = 3;
-const ALLOCATED: usize = 4;
-const FREED: usize = 5;
-const FOREIGN: usize = 6;
-const WRITTEN: usize = 7;
-const LIVED: usize = 8;
+const LABEL: usize = 3;
+const DEPTH: usize = 4;
+const WEIGHT: usize = 5;
+const ALLOCATED: usize = 6;
+const FREED: usize = 7;
+const FOREIGN: usize = 8;
+const WRITTEN: usize = 9;
+const PEAK: usize = 10;
+const LIVED: usize = 11;
 const FRAMES: usize = LIVED + LIFETIMES;
 
-/// All sites; all-zero bytes are the empty table.
+/// All sites; all-zero bytes are the empty table. Another process reads it, too.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Sites {
+    /// Words of `words` that are in use.
     used: AtomicU64,
     lost: AtomicU64,
     index: [AtomicU64; PLACES],
@@ -64,6 +72,8 @@ pub struct Key<'frames> {
     pub bytes: u64,
     /// The mean distance between samples, in bytes.
     pub mean: u64,
+    /// The number of the label that the thread has; 0: none.
+    pub label: u32,
     /// Return addresses, the innermost first.
     pub frames: &'frames [usize],
 }
@@ -71,13 +81,29 @@ pub struct Key<'frames> {
 impl Key<'_> {
     /// Never 0.
     fn hash(&self) -> u64 {
-        let numbers = [self.bytes, self.mean].into_iter();
+        let numbers = [self.bytes, self.mean, self.label.into()].into_iter();
         let all = numbers.chain(self.frames.iter().map(|frame| *frame as u64));
         let mixed = all.fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| {
             (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         });
         mixed | 1
     }
+}
+
+/// The bytes that a sample stands for, Z / (1 − exp(−Z / mean)), to two or three in a hundred: what decides whether there is a new peak.
+fn weight(bytes: u64, mean: u64) -> u64 {
+    if mean <= 1 || bytes / 4 >= mean {
+        return bytes;
+    }
+    // Four terms of its series at 0.
+    let (bytes, mean) = (u128::from(bytes), u128::from(mean));
+    let square = bytes * bytes / mean;
+    (mean + bytes / 2 + square / 12 - square * square / mean / 720) as u64
+}
+
+/// Of what a site keeps, the samples that lived at the peak with this number. `None`: what lives now.
+pub fn live_at_peak(kept: u64, number: u32) -> Option<u64> {
+    ((kept >> 32) as u32 == number).then_some(kept & 0xffff_ffff)
 }
 
 /// What an index place says: which site, and a part of its hash.
@@ -142,8 +168,9 @@ impl Sites {
             return None;
         }
         let site = Site { table: self, offset };
-        let head = [(HASH, hash), (BYTES, key.bytes), (MEAN, key.mean), (DEPTH, key.frames.len() as u64)];
-        head.into_iter().for_each(|(place, word)| site.word(place).store(word, Relaxed));
+        let numbers = [(HASH, hash), (BYTES, key.bytes), (MEAN, key.mean), (LABEL, key.label.into())];
+        let derived = [(DEPTH, key.frames.len() as u64), (WEIGHT, weight(key.bytes, key.mean))];
+        numbers.into_iter().chain(derived).for_each(|(place, word)| site.word(place).store(word, Relaxed));
         (FRAMES..).zip(key.frames).for_each(|(place, frame)| site.word(place).store(*frame as u64, Relaxed));
         Some(site)
     }
@@ -194,6 +221,7 @@ impl<'table> Site<'table> {
         self.get(HASH) == hash
             && self.get(BYTES) == key.bytes
             && self.get(MEAN) == key.mean
+            && self.label() == key.label
             && self.depth() == key.frames.len()
             && self.frames().zip(key.frames).all(|(ours, theirs)| ours == *theirs as u64)
     }
@@ -213,13 +241,38 @@ impl<'table> Site<'table> {
         self.get(MEAN)
     }
 
+    /// The number of the label that the thread had; 0: none.
+    pub fn label(self) -> u32 {
+        self.get(LABEL) as u32
+    }
+
+    /// Whether it is a label instead of a stack.
+    pub fn is_label(self) -> bool {
+        self.bytes() == 0
+    }
+
+    /// The bytes that one sample stands for, roughly.
+    pub fn weight(self) -> u64 {
+        self.get(WEIGHT)
+    }
+
     fn depth(self) -> usize {
-        self.get(DEPTH) as usize
+        // What another process's table says may be anything.
+        (self.get(DEPTH) as usize).min(DEEPEST)
     }
 
     /// Return addresses, the innermost first.
     pub fn frames(self) -> impl ExactSizeIterator<Item = u64> {
         (FRAMES..FRAMES + self.depth()).map(move |place| self.get(place))
+    }
+
+    /// The bytes of its frames: of a label its text (`labels`), with zeros behind it.
+    pub fn text(self) -> [u8; 8 * DEEPEST] {
+        let mut text = [0; 8 * DEEPEST];
+        text.chunks_exact_mut(8)
+            .zip(self.frames())
+            .for_each(|(bytes, word)| bytes.copy_from_slice(&word.to_le_bytes()));
+        text
     }
 
     /// Samples that were allocated.
@@ -242,6 +295,33 @@ impl<'table> Site<'table> {
         core::array::from_fn(|power| self.get(LIVED + power))
     }
 
+    /// Samples that live.
+    pub fn live(self) -> u64 {
+        // Freed first: a sample that is freed meanwhile was allocated before.
+        let freed = self.freed();
+        self.allocated().saturating_sub(freed)
+    }
+
+    /// Keeps what lives for the peak with this number, unless that was done: before anything of the site changes.
+    pub fn keep_for_peak(self, number: u32) {
+        // Relaxed, here and below: one word, which says all.
+        let word = self.get(PEAK);
+        if (word >> 32) as u32 != number {
+            let kept = u64::from(number) << 32 | self.live() & 0xffff_ffff;
+            let _ = self.word(PEAK).compare_exchange(word, kept, Relaxed, Relaxed);
+        }
+    }
+
+    /// What is kept: a peak's number, and below it 32 bits of samples that lived then.
+    pub fn kept_for_peak(self) -> u64 {
+        self.get(PEAK)
+    }
+
+    /// Samples that lived at the peak with this number.
+    pub fn live_at_peak(self, number: u32) -> u64 {
+        live_at_peak(self.kept_for_peak(), number).unwrap_or_else(|| self.live())
+    }
+
     /// A sample was allocated.
     pub fn note_allocated(self) {
         self.count(ALLOCATED);
@@ -255,6 +335,11 @@ impl<'table> Site<'table> {
         }
         let power = (u64::BITS - milliseconds.leading_zeros()) as usize;
         self.count(LIVED + power.min(LIFETIMES - 1));
+    }
+
+    /// A sample counts as freed, at a time that nobody knows.
+    pub fn note_forgotten(self) {
+        self.count(FREED);
     }
 
     /// Whether anything was counted since this was last asked. For one thread at a time.
@@ -285,7 +370,7 @@ mod tests {
     }
 
     fn key(bytes: u64, frames: &[usize]) -> Key<'_> {
-        Key { bytes, mean: 1 << 19, frames }
+        Key { bytes, mean: 1 << 19, label: 0, frames }
     }
 
     #[test]
@@ -297,18 +382,19 @@ mod tests {
             key(16, &[1, 2]),
             key(16, &[1, 2, 4]),
             Key { mean: 1, ..key(16, &[1, 2, 3]) },
+            Key { label: 7, ..key(16, &[1, 2, 3]) },
         ];
         let mut numbers: Vec<_> = others.map(|key| table.find_or_add(key).unwrap().number()).into();
         numbers.push(site.number());
         numbers.sort_unstable();
         numbers.dedup();
-        assert_eq!(numbers.len(), 5);
+        assert_eq!(numbers.len(), 6);
         assert_eq!(table.find_or_add(key(16, &[1, 2, 3])).unwrap().number(), site.number());
         assert_eq!(
             (site.bytes(), site.mean(), site.frames().collect::<Vec<_>>()),
             (16, 1 << 19, [1, 2, 3].into())
         );
-        assert_eq!(table.iter().count(), 5);
+        assert_eq!(table.iter().count(), 6);
     }
 
     #[test]
@@ -323,6 +409,34 @@ mod tests {
         [0, 1, 2, LIFETIMES - 1].into_iter().for_each(|power| expected[power] = 1);
         assert_eq!(site.lifetimes(), expected);
         assert!(site.is_news() && !site.is_news());
+    }
+
+    #[test]
+    fn a_sample_weighs_what_it_stands_for() {
+        for (bytes, mean) in
+            [(16, 1 << 19), (4096, 4096), (10_000, 4096), (16_383, 4096), (1 << 30, 4096), (7, 1)]
+        {
+            let size = bytes as f64;
+            let truth = if mean == 1 { size } else { size / -(-size / f64::from(mean)).exp_m1() };
+            let off = weight(bytes, mean as u64) as f64 / truth - 1.0;
+            assert!(off.abs() < 0.03, "{bytes} {mean}: {off}");
+        }
+    }
+
+    #[test]
+    fn what_lived_at_a_peak_is_kept_until_the_next_one() {
+        let site = table().find_or_add(key(16, &[1])).unwrap();
+        assert_eq!(site.live_at_peak(0), 0);
+        (0..5).for_each(|_| site.note_allocated());
+        assert_eq!(site.live_at_peak(1), 5, "nothing happened since");
+        for _ in 0..3 {
+            site.keep_for_peak(1);
+            site.note_freed(false, 0);
+        }
+        assert_eq!((site.live_at_peak(1), site.live_at_peak(2), site.live()), (5, 2, 2));
+        site.keep_for_peak(2);
+        site.note_allocated();
+        assert_eq!((site.live_at_peak(2), site.live()), (2, 3));
     }
 
     #[test]

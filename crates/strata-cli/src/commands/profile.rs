@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Show what changed since this earlier profile of the same process
     #[arg(long, value_name = "OLD.strata")]
     compare: Option<PathBuf>,
+    /// Show what lived when most did, instead of what lives now
+    #[arg(long)]
+    peak: bool,
     /// How many stacks to show
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     top: usize,
@@ -35,6 +38,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let mut profile = profile::read(&arguments.file)?;
     if let Some(old) = &arguments.compare {
         profile = profile.compare_to(&profile::read(old)?);
+    }
+    if arguments.peak {
+        profile = profile.at_peak();
     }
     match &arguments.output {
         Some(target) => target.write(&profile)?,

@@ -5,10 +5,13 @@
 //!
 //!   PROCESS   version, process id, milliseconds since 1970 at the start                    once
 //!   MAPS      a part of /proc/self/maps; MAPS_FIRST begins it anew                         with each state
-//!   SITE      number, bytes, mean, frames                                                  once a site
-//!   COUNTS    number, allocated, freed, freed by others, lifetimes                         of each site that changed
-//!   STATE     milliseconds since the start, unheard, without site                          ends a state
+//!   LABEL     number, the label that it is within, name, 0, value                          of each label
+//!   SITE      number, bytes, mean, label, frames                                           of each site that changed
+//!   COUNTS    number, allocated, freed, freed by others, peak: number and live, lifetimes  of each site that changed
+//!   STATE     milliseconds since the start, unheard, without site, number of the peak      ends a state
 //! ```
+//!
+//! What a site keeps for the last peak is what lived there then; if it has kept nothing for that number, what lives now (`peak`).
 //!
 //! Whoever reads takes the last STATE whose chunks are whole; what comes behind it was cut short. A state is written every
 //! second or so by a thread that takes a sample, and when the program ends. A child of `fork` writes a file of its own.
@@ -22,7 +25,7 @@ pub use writer::{close, open, write, write_if_due};
 /// What a file begins with.
 pub const MAGIC: [u8; 8] = *b"\x89STRATA\n";
 /// The version of all this.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Kinds of chunks.
 pub mod kind {
@@ -38,6 +41,8 @@ pub mod kind {
     pub const COUNTS: u32 = 5;
     /// Everything so far is of one moment.
     pub const STATE: u32 = 6;
+    /// A label.
+    pub const LABEL: u32 = 7;
 }
 
 /// Bytes in front of a payload.

@@ -6,6 +6,7 @@
 
 use super::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
 use crate::errno;
+use crate::peak::Peak;
 use crate::recorder;
 use crate::sites::{LIFETIMES, Site};
 use crate::stack::DEPTH;
@@ -128,6 +129,7 @@ impl File {
         let now = clock::milliseconds();
         self.due.store(now + INTERVAL, Relaxed);
         self.write_maps();
+        let peak = recorder::peak().map_or(0, Peak::number);
         for site in recorder::sites().into_iter().flat_map(|sites| sites.iter()) {
             if site.is_news() {
                 self.write_site(site);
@@ -138,6 +140,7 @@ impl File {
             out.u64(now - self.begun.load(Relaxed));
             out.u64(unheard);
             out.u64(without_site);
+            out.u32(peak);
         });
     }
 
@@ -147,11 +150,14 @@ impl File {
             out.u32(site.number());
             out.u64(site.bytes());
             out.u64(site.mean());
+            out.u32(site.label());
             site.frames().for_each(|frame| out.u64(frame));
         });
         self.chunk(kind::COUNTS, |out| {
             out.u32(site.number());
-            let counts = [site.allocated(), site.freed(), site.freed_by_others()];
+            // Freed first: what is freed meanwhile was allocated before.
+            let freed = site.freed();
+            let counts = [site.allocated(), freed, site.freed_by_others(), site.kept_for_peak()];
             counts.into_iter().chain(site.lifetimes()).for_each(|count| out.u64(count));
         });
     }
@@ -207,8 +213,8 @@ impl File {
 }
 
 /// Bytes of the largest chunk: a site of the deepest stack, or a part of the mappings.
-const CHUNK_BYTES: usize = CHUNK_HEAD + if MAPS_BYTES > 20 + 8 * DEPTH { MAPS_BYTES } else { 20 + 8 * DEPTH };
-const _: () = assert!(CHUNK_HEAD + 4 + 8 * (3 + LIFETIMES) <= CHUNK_BYTES);
+const CHUNK_BYTES: usize = CHUNK_HEAD + if MAPS_BYTES > 24 + 8 * DEPTH { MAPS_BYTES } else { 24 + 8 * DEPTH };
+const _: () = assert!(CHUNK_HEAD + 4 + 8 * (4 + LIFETIMES) <= CHUNK_BYTES);
 
 struct Chunk {
     used: usize,
