@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 use strata_recorder::log::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
-use strata_recorder::sites::live_at_peak;
+use strata_recorder::site::live_at_peak;
 
 /// Why a file is no profile: one line.
 #[derive(Debug)]

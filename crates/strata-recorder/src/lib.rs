@@ -16,6 +16,7 @@ pub mod peak;
 pub mod recorder;
 #[cfg(not(strata_loom))]
 mod signal;
+pub mod site;
 pub mod sites;
 #[cfg(not(strata_loom))]
 pub mod stack;

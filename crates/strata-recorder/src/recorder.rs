@@ -14,7 +14,8 @@
 
 use crate::log;
 use crate::peak::Peak;
-use crate::sites::{Key, Site, Sites};
+use crate::site::Site;
+use crate::sites::{Key, Sites};
 use crate::stack::{self, DEPTH, Unwinding};
 use core::ptr::null_mut;
 use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};

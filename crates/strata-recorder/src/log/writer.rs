@@ -8,7 +8,7 @@ use super::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
 use crate::errno;
 use crate::peak::Peak;
 use crate::recorder;
-use crate::sites::{LIFETIMES, Site};
+use crate::site::{LIFETIMES, Site};
 use crate::stack::DEPTH;
 use core::ffi::{CStr, c_int};
 use core::sync::atomic::{

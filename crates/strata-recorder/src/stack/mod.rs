@@ -17,7 +17,7 @@ pub use frames::walk as walk_frames;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Frames of a stack at most.
-pub const DEPTH: usize = crate::sites::DEEPEST;
+pub const DEPTH: usize = crate::site::DEEPEST;
 
 /// How stacks are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
