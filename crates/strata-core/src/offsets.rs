@@ -19,7 +19,7 @@ pub const MAGIC: [u8; 16] = *b"\x7fSTRATA runtime\0";
 pub const RUNTIME_ALIGN: usize = 1024;
 
 /// Which fields [`Offsets`] has, and what they mean: changed with either.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Makes a struct of words, and the same from a slice of them.
 macro_rules! words {
@@ -181,6 +181,8 @@ words! {
         pool_residency,
         /// Of a pool: the remote word.
         pool_remote,
+        /// Of a pool: the cache that last took blocks of it.
+        pool_holder,
 
         /// Of an arena's header: the kind of what lies there, [`ArenaKind`](crate::arena::ArenaKind).
         head_kind,

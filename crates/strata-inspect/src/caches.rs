@@ -23,6 +23,13 @@ pub(crate) enum Ready {
     Run(u64),
 }
 
+/// What a slot of a magazine holds: the address of a block, or that of a run and its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Block(u64),
+    Run(u64, u64),
+}
+
 /// The classes of the pools that were asked for last.
 struct Classes {
     pools: [(u64, Option<SizeClass>); REMEMBERED],
@@ -97,6 +104,16 @@ impl<T: Target + ?Sized> Heap<'_, T> {
     }
 
     fn ready_in(&self, cache: u64, classes: &mut Classes, each: &mut dyn FnMut(Ready)) {
+        self.slots_in(cache, &mut |slot| match slot {
+            Slot::Block(block) => {
+                classes.of_block(self, block).map(Ready::Block).into_iter().for_each(&mut *each);
+            }
+            Slot::Run(_, bytes) => each(Ready::Run(bytes)),
+        });
+    }
+
+    /// What lies in the magazines of a cache.
+    fn slots_in(&self, cache: u64, each: &mut dyn FnMut(Slot)) {
         let offsets = &self.offsets;
         let bytes = |depth: u32| offsets.magazine_slots + depth * 8;
         let mut place = cache + u64::from(offsets.cache_small);
@@ -106,16 +123,28 @@ impl<T: Target + ?Sized> Heap<'_, T> {
             }
             let depth =
                 if class < offsets.cache_small_count { offsets.small_depth } else { offsets.large_depth };
-            self.magazine(place, depth, &mut |block| {
-                classes.of_block(self, block).map(Ready::Block).into_iter().for_each(&mut *each);
-            });
+            self.magazine(place, depth, &mut |block| each(Slot::Block(block)));
             place += u64::from(bytes(depth));
         }
         for length in 0..offsets.cache_run_lengths {
             let place = cache + u64::from(offsets.cache_runs + length * bytes(offsets.run_depth));
             let run = u64::from(length + 1) * POOL_BYTES as u64;
-            self.magazine(place, offsets.run_depth, &mut |_| each(Ready::Run(run)));
+            self.magazine(place, offsets.run_depth, &mut |start| each(Slot::Run(start, run)));
         }
+    }
+
+    /// Each thread's cache, and each heap's: its address, and the number that the kernel has for the thread; 0: a heap.
+    pub fn each_cache(&self, each: &mut dyn FnMut(u64, u32)) {
+        self.caches(&mut |cache| each(cache, self.thread_stats(cache).thread));
+    }
+
+    /// The address of each block and run in a magazine.
+    pub fn each_ready(&self, each: &mut dyn FnMut(u64)) {
+        self.caches(&mut |cache| {
+            self.slots_in(cache, &mut |slot| match slot {
+                Slot::Block(start) | Slot::Run(start, _) => each(start),
+            });
+        });
     }
 
     fn magazine(&self, place: u64, depth: u32, each: &mut dyn FnMut(u64)) {

@@ -7,7 +7,7 @@
 //! Does not know: the rest of the process; what the figures mean.
 
 use crate::caches::Ready;
-use crate::heap::{Arena, Heap};
+use crate::heap::{Arena, FreePool, Heap};
 use crate::pool::{Blocks, Content, content};
 use crate::target::{Resident, Target};
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
@@ -216,16 +216,12 @@ impl Footprint {
     }
 
     fn add_free(&mut self, arena: &Arena, bit: u64, bytes: u64, purges: bool) {
-        let place = if arena.dirty & bit == 0 {
-            &mut self.returned
-        } else if arena.lazy & bit != 0 {
-            &mut self.lazy
-        } else if purges && arena.settled & bit != 0 {
-            &mut self.due
-        } else {
-            &mut self.kept
-        };
-        *place += bytes;
+        *match arena.free_pool(bit, purges) {
+            FreePool::Clean => &mut self.returned,
+            FreePool::Lazy => &mut self.lazy,
+            FreePool::Due => &mut self.due,
+            FreePool::Kept => &mut self.kept,
+        } += bytes;
     }
 
     fn add_blocks(&mut self, blocks: Blocks, resident: u64) {

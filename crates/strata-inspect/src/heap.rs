@@ -70,7 +70,33 @@ pub(crate) struct Arena {
     header_bytes: usize,
 }
 
+/// What becomes of a free pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreePool {
+    /// It holds nothing: never used, or given back.
+    Clean,
+    /// The kernel takes its memory when it needs some.
+    Lazy,
+    /// The next purge pass gives it back.
+    Due,
+    /// It stays for a while, since it was in use of late, or for good.
+    Kept,
+}
+
 impl Arena {
+    /// What becomes of the free pool with this bit.
+    pub(crate) fn free_pool(&self, bit: u64, purges: bool) -> FreePool {
+        if self.dirty & bit == 0 {
+            FreePool::Clean
+        } else if self.lazy & bit != 0 {
+            FreePool::Lazy
+        } else if purges && self.settled & bit != 0 {
+            FreePool::Due
+        } else {
+            FreePool::Kept
+        }
+    }
+
     /// The header of a pool.
     pub(crate) fn header(&self, pool: u32) -> &[u8] {
         let at = pool as usize * self.header_bytes;

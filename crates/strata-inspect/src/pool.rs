@@ -28,7 +28,34 @@ pub(crate) struct Blocks {
     pub(crate) live: u32,
 }
 
+/// What else a header of a pool of blocks says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// The sixteenths of the pool whose pages were given back.
+    pub(crate) holes: u16,
+    /// Purge passes for which it was idle; three: its pages went.
+    pub(crate) idle_passes: u8,
+    /// The cache that last took blocks of it; 0: none did.
+    pub(crate) holder: u64,
+    pub(crate) tenure: Tenure,
+}
+
+/// Who owns a pool of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// A thread, for a batch or while it is busy with the class.
+    Owned,
+    /// No thread, and it has too little room to be adopted.
+    Unowned,
+    /// No thread, and any may adopt it.
+    Published,
+}
+
 const RUN_BIT: u32 = 1 << 31;
+/// Of a pool's residency: where its idle passes are.
+const IDLE_SHIFT: u32 = 29;
+/// Of a remote word: where its state is.
+const STATE_SHIFT: u32 = 48;
 
 /// Reads a header.
 pub(crate) fn content(header: &[u8], offsets: &Offsets) -> Content {
@@ -39,6 +66,21 @@ pub(crate) fn content(header: &[u8], offsets: &Offsets) -> Content {
             Content::Blocks(blocks(header, offsets, SizeClass::from_index(number as usize - 1)))
         }
         _ => Content::Nothing,
+    }
+}
+
+/// Reads what else a header of a pool of blocks says.
+pub(crate) fn keeping(header: &[u8], offsets: &Offsets) -> Keeping {
+    let residency = half(header, offsets.pool_residency);
+    Keeping {
+        holes: (residency & ((1 << SUBPAGES) - 1)) as u16,
+        idle_passes: (residency >> IDLE_SHIFT & 3) as u8,
+        holder: word(header, offsets.pool_holder),
+        tenure: match word(header, offsets.pool_remote) >> STATE_SHIFT {
+            0 | 1 => Tenure::Owned,
+            2 => Tenure::Unowned,
+            _ => Tenure::Published,
+        },
     }
 }
 

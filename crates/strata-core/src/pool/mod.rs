@@ -120,6 +120,7 @@ pub(crate) const fn place_fields(mut offsets: Offsets) -> Offsets {
     offsets.pool_format = offset_of!(Pool, format) as u32;
     offsets.pool_residency = offset_of!(Pool, residency) as u32;
     offsets.pool_remote = offset_of!(Pool, remote) as u32;
+    offsets.pool_holder = offset_of!(Pool, holder) as u32;
     offsets
 }
 
