@@ -3,6 +3,7 @@
 mod bench;
 mod commands;
 mod inspect;
+mod map;
 mod profile;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ enum Command {
     Core(commands::core::Arguments),
     Diff(commands::snapshot::DiffArguments),
     Explain(commands::explain::Arguments),
+    Map(commands::map::Arguments),
     Profile(commands::profile::Arguments),
     Run(commands::run::Arguments),
     Snapshot(commands::snapshot::Arguments),
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Core(arguments) => commands::core::execute(&arguments),
         Command::Diff(arguments) => commands::snapshot::execute_diff(&arguments),
         Command::Explain(arguments) => commands::explain::execute(&arguments),
+        Command::Map(arguments) => commands::map::execute(&arguments),
         Command::Profile(arguments) => commands::profile::execute(&arguments),
         Command::Run(arguments) => commands::run::execute(&arguments),
         Command::Snapshot(arguments) => commands::snapshot::execute(&arguments),

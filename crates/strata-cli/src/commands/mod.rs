@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod core;
 pub(crate) mod explain;
+pub(crate) mod map;
 pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod snapshot;

@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use jiff::Timestamp;
+use strata_inspect::Heap;
 
 use super::{explain, stats};
+use crate::inspect::cells::Cells;
 use crate::inspect::process::Process;
 use crate::inspect::snapshot::{Snapshot, VERSION, difference};
 
-/// Keep what a running process holds in a file, for `strata diff`
+/// Keep what a running process holds in a file, for `strata diff` and `strata map`
 ///
-/// The file is JSON: what `strata explain --json` and `strata stats --json` print. The process is neither stopped nor changed.
+/// The file is JSON: what `strata explain --json` and `strata stats --json` print, and each pool, for `strata map`. The process is
+/// neither stopped nor changed.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The process
@@ -25,21 +28,27 @@ pub(crate) struct Arguments {
 
 /// Runs `strata snapshot`.
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    let process = Process::open(arguments.pid)?;
-    let explanation = explain::json(&explain::look(&process)?, None, process.pid())?;
-    let heaps: Vec<String> = process
-        .heaps()?
-        .iter()
-        .map(|heap| stats::Moment::of(heap).json(process.pid()))
-        .collect::<Result<_>>()?;
-    let name = serde_json::to_string(&process.name())?;
-    let (taken, heaps) = (Timestamp::now().as_millisecond(), heaps.join(","));
-    let text = format!(
-        "{{\"strata_snapshot\":{VERSION},\"taken_ms\":{taken},\"name\":{name},\"explanation\":{explanation},\"heaps\":[{heaps}]}}\n"
-    );
+    let text = take(&Process::open(arguments.pid)?)?;
     let path = &arguments.output;
     std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The text of a snapshot: one line of JSON.
+pub(super) fn take(process: &Process) -> Result<String> {
+    let pid = process.pid();
+    let explanation = explain::json(&explain::look(process)?, None, pid)?;
+    let threads = process.threads();
+    let heap = |heap: &Heap<'_, Process>| {
+        let map = serde_json::to_string(&Cells::of(heap, &threads).pack())?;
+        stats::Moment::of(heap).json_with(pid, &[("map", &map)])
+    };
+    let heaps: Vec<String> = process.heaps()?.iter().map(heap).collect::<Result<_>>()?;
+    let name = serde_json::to_string(&process.name())?;
+    let (taken, heaps) = (Timestamp::now().as_millisecond(), heaps.join(","));
+    Ok(format!(
+        "{{\"strata_snapshot\":{VERSION},\"taken_ms\":{taken},\"name\":{name},\"explanation\":{explanation},\"heaps\":[{heaps}]}}\n"
+    ))
 }
 
 /// Say what changed between two snapshots, by layer, size class and thread

@@ -51,7 +51,12 @@ impl Moment {
     }
 
     /// As one line of JSON.
-    pub(super) fn json(&self, pid: u32) -> Result<String> {
+    fn json(&self, pid: u32) -> Result<String> {
+        self.json_with(pid, &[])
+    }
+
+    /// The same with further members, whose values are JSON.
+    pub(super) fn json_with(&self, pid: u32, further: &[(&str, &str)]) -> Result<String> {
         let mut text = format!("{{\"pid\":{pid},\"address\":\"{:#x}\",\"stats\":", self.address);
         self.stats.write_json(&mut text)?;
         text.push_str(",\"threads\":[");
@@ -59,7 +64,11 @@ impl Moment {
             text.push_str(if index == 0 { "" } else { "," });
             thread.write_json(&mut text)?;
         }
-        text.push_str("]}");
+        text.push(']');
+        for (name, value) in further {
+            write!(text, ",\"{name}\":{value}")?;
+        }
+        text.push('}');
         Ok(text)
     }
 }

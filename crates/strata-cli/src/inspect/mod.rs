@@ -1,5 +1,6 @@
 //! Looking at a process or a core file: how its memory is read, and what is said when it cannot be.
 
+pub(crate) mod cells;
 pub(crate) mod core_file;
 pub(crate) mod moment;
 pub(crate) mod pagemap;

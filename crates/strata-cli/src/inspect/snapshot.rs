@@ -10,17 +10,19 @@ use serde::Deserialize;
 use serde_json::Value;
 use strata_inspect::{Bytes, Line};
 
+use super::cells::{Cells, Packed};
+
 /// The version of the file.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Rows of each table.
 const ROWS: usize = 15;
 
-/// The file, as far as differences are told.
+/// The file, as far as differences are told and maps are drawn.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Snapshot {
-    taken_ms: i64,
-    name: String,
+    pub(crate) taken_ms: i64,
+    pub(crate) name: String,
     explanation: Explanation,
     heaps: Vec<Heap>,
 }
@@ -42,6 +44,7 @@ struct LineBytes {
 struct Heap {
     stats: Stats,
     threads: Vec<Thread>,
+    map: Packed,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,7 +73,8 @@ impl Snapshot {
         Self::parse(&bytes).with_context(|| format!("reading {place}"))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self> {
+    /// The same of a file's bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let value: Value = match serde_json::from_slice(bytes) {
             Ok(value) => value,
             Err(error) if error.is_eof() && bytes.starts_with(b"{\"strata_snapshot\"") => {
@@ -87,6 +91,17 @@ impl Snapshot {
             }
             Some(_) => serde_json::from_value(value).context("the snapshot is damaged"),
         }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.explanation.pid
+    }
+
+    /// The pools of each allocator.
+    pub(crate) fn cells(&self) -> Result<Vec<Cells>> {
+        let maps = self.heaps.iter().map(|heap| heap.map.unpack());
+        maps.collect::<Option<_>>().context("the snapshot's map is damaged")
     }
 
     /// Bytes of something by its name.
@@ -164,11 +179,12 @@ mod tests {
     use super::*;
 
     fn snapshot(live: u64, ready: u64) -> Snapshot {
+        let map = serde_json::to_string(&Cells::default().pack()).unwrap();
         let text = format!(
-            r#"{{"strata_snapshot":1,"taken_ms":5000,"name":"p","explanation":{{"pid":7,"rss_bytes":9000,"lines":
+            r#"{{"strata_snapshot":2,"taken_ms":5000,"name":"p","explanation":{{"pid":7,"rss_bytes":9000,"lines":
             [{{"name":"strata","bytes":8000,"parent":null}},{{"name":"live-small","bytes":{live},"parent":"live"}}]}},
             "heaps":[{{"stats":{{"classes":[{{"block_bytes":48,"live_blocks":{live},"free_blocks":2}}]}},
-            "threads":[{{"thread":7,"ready_bytes":{ready}}}]}}]}}"#
+            "threads":[{{"thread":7,"ready_bytes":{ready}}}],"map":{map}}}]}}"#
         );
         Snapshot::parse(text.as_bytes()).unwrap()
     }
@@ -191,9 +207,10 @@ mod tests {
         for (text, said) in [
             (&b"\x7fELF"[..], "it is no snapshot"),
             (b"{\"version\":1}", "it is no snapshot"),
-            (b"{\"strata_snapshot\":1,\"taken_ms\":5", "cut short"),
+            (b"{\"strata_snapshot\":2,\"taken_ms\":5", "cut short"),
             (b"{\"strata_snapshot\":9}", "has version 9"),
-            (b"{\"strata_snapshot\":1}", "is damaged"),
+            (b"{\"strata_snapshot\":1}", "has version 1"),
+            (b"{\"strata_snapshot\":2}", "is damaged"),
         ] {
             let error = Snapshot::parse(text).unwrap_err();
             assert!(format!("{error:#}").contains(said), "{error:#}");

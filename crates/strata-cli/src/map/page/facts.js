@@ -1,0 +1,101 @@
+// What the cells of a moment add up to: bytes in memory, what each class has, which pools few blocks keep, how old a use is.
+
+const POPULATION = Uint8Array.from({ length: 65536 }, (_, bits) => {
+  let count = 0;
+  for (; bits; bits &= bits - 1) count++;
+  return count;
+});
+
+/// Bytes in memory; explicit huge pages are all there.
+const residentBytes = (moment, cell) => (moment.pinned[cell] ? POOL_BYTES : POPULATION[moment.pages[cell]] * PAGE_BYTES);
+const capacityOf = (moment, cell) => Math.floor(POOL_BYTES / moment.blockBytes[moment.class[cell]]);
+/// Blocks that the program has: those in magazines are not its.
+const heldBlocks = (moment, cell) => moment.live[cell] - moment.ready[cell];
+const heldBytes = (moment, cell) => heldBlocks(moment, cell) * moment.blockBytes[moment.class[cell]];
+/// As `strata explain` counts: at most a quarter of what the pool has room for is live.
+const isPinned = (moment, cell) => moment.kind[cell] === Kind.Blocks && moment.live[cell] * 4 <= capacityOf(moment, cell);
+
+/// The first pool of the run that a cell belongs to.
+function runHead(moment, cell) {
+  while (moment.kind[cell] === Kind.RunGoesOn) cell--;
+  return cell;
+}
+
+/// How much of a cell's memory the program's blocks fill, from 0 to 1.
+function fill(moment, cell) {
+  const resident = residentBytes(moment, cell);
+  return resident === 0 ? 1 : Math.min(1, heldBytes(moment, cell) / resident);
+}
+
+/// A row for each class that has pools: what is live, what lies free beside it, and how few blocks keep how many pools.
+function classRows(moment) {
+  const rows = new Map();
+  for (let cell = 0; cell < moment.count; cell++) {
+    if (moment.kind[cell] !== Kind.Blocks) continue;
+    const key = moment.class[cell], resident = residentBytes(moment, cell);
+    let row = rows.get(key);
+    if (!row) {
+      row = { class: key, size: moment.blockBytes[key], pools: 0, live: 0, ready: 0, free: 0, pinned: 0, by: 0, back: 0 };
+      rows.set(key, row);
+    }
+    const live = Math.min(resident, moment.live[cell] * row.size);
+    row.pools++;
+    row.live += live;
+    row.ready += moment.ready[cell] * row.size;
+    row.free += resident - live;
+    if (isPinned(moment, cell)) {
+      row.pinned++;
+      row.by += moment.live[cell];
+      row.back += resident;
+    }
+  }
+  return [...rows.values()];
+}
+
+/// The pools that keep most memory for the fewest blocks: free bytes for each live block.
+function worstPools(moment, count) {
+  const found = [];
+  for (let cell = 0; cell < moment.count; cell++) {
+    if (!isPinned(moment, cell)) continue;
+    const size = moment.blockBytes[moment.class[cell]], resident = residentBytes(moment, cell);
+    const free = resident - Math.min(resident, moment.live[cell] * size);
+    if (free > 0) found.push({ cell, size, free, live: moment.live[cell], ready: moment.ready[cell], worth: free / Math.max(1, moment.live[cell]) });
+  }
+  return found.sort((one, other) => other.worth - one.worth).slice(0, count);
+}
+
+/// For each cell of each moment, the first moment since which it was seen in the same use.
+function findSince(moments) {
+  let before = new Map();
+  moments.forEach((moment, number) => {
+    const now = new Map();
+    moment.since = new Uint16Array(moment.count);
+    for (const tile of moment.tiles) {
+      const old = before.get(tile.key);
+      for (let index = 0; index < tile.cells; index++) {
+        const cell = tile.first + index;
+        const isSame = old && index < old.tile.cells && isSameUse(old.moment, old.tile.first + index, moment, cell);
+        moment.since[cell] = isSame ? old.moment.since[old.tile.first + index] : number;
+      }
+      now.set(tile.key, { tile, moment });
+    }
+    before = now;
+  });
+}
+
+const isSameUse = (old, was, moment, is) => {
+  const free = (kind) => kind >= Kind.Clean && kind <= Kind.Lazy;
+  const [one, other] = [old.kind[was], moment.kind[is]];
+  return free(one) ? free(other) : one === other && old.class[was] === moment.class[is];
+};
+
+function bytesText(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; bytes >= 1024 && unit < units.length - 1; unit++) bytes /= 1024;
+  return `${unit === 0 ? bytes : bytes.toFixed(bytes < 9.95 ? 1 : bytes < 100 ? 1 : 0)} ${units[unit]}`;
+}
+
+const addressText = (address) => `0x${address.toString(16).replace(/(?<=.)(?=(?:.{4})+$)/g, "_")}`;
+const countText = (count, one, more = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
+const percentText = (part, whole) => `${(whole ? (part / whole) * 100 : 0).toFixed(part / whole < 0.0995 ? 1 : 0)} %`;
