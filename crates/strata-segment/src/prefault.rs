@@ -10,29 +10,43 @@
 use crate::purge::policy::Policy;
 use crate::segments::advised::FIT_ARENAS;
 use crate::segments::segment::Segment;
-use crate::thp::knowledge::ThpPolicy;
 use crate::without::PREFAULT;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::pool::Pool;
+use strata_core::sync::Hint;
 use strata_os::{machine, memory};
 
 /// A call for fewer pages saves nothing.
 const LEAST_PAGES: usize = 16;
 
+/// Whether the kernel refused to populate memory: 1 or 0.
+#[derive(Debug)]
+pub(crate) struct Refusal(Hint);
+
+impl Refusal {
+    pub(crate) const fn none() -> Self {
+        Self(Hint::new(0))
+    }
+}
+
 /// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefault<'heap> {
-    pub(crate) knowledge: &'heap ThpPolicy,
-    pub(crate) policy: &'heap Policy,
+    refusal: &'heap Refusal,
+    policy: &'heap Policy,
 }
 
-impl Prefault<'_> {
+impl<'heap> Prefault<'heap> {
+    pub(crate) fn new(refusal: &'heap Refusal, policy: &'heap Policy) -> Self {
+        Self { refusal, policy }
+    }
+
     /// Faults in a pool that the caller owns, and that was never touched since the kernel gave its addresses.
     #[cold]
     pub(crate) fn take(&self, pool: &Pool) {
         // SAFETY: committed with its arena; the caller's.
         if self.may_take(pool) && !unsafe { memory::populate(pool.base(), POOL_BYTES) } {
-            self.knowledge.note_refusal_to_populate();
+            self.refusal.0.set(1);
         }
     }
 
@@ -44,7 +58,7 @@ impl Prefault<'_> {
             && POOL_BYTES / machine::page_size() >= LEAST_PAGES
             && !segment.is_advised(arena)
             && !segment.is_pinned()
-            && self.knowledge.may_populate()
+            && self.refusal.0.get() == 0
             && self.policy.is_far_from_limit(ARENA_BYTES as u64)
     }
 }
@@ -81,7 +95,7 @@ mod tests {
     fn a_kernel_that_refused_is_not_asked_again() {
         static HEAP: PageHeap = PageHeap::new();
         let pool = claim(&HEAP);
-        HEAP.thp.note_refusal_to_populate();
+        HEAP.populate.0.set(1);
         assert!(!HEAP.prefaults().may_take(pool));
     }
 
@@ -89,7 +103,7 @@ mod tests {
     fn nothing_is_prefaulted_near_a_limit() {
         static HEAP: PageHeap = PageHeap::new();
         let pool = claim(&HEAP);
-        HEAP.policy.pressure.assume_headroom(ARENA_BYTES as u64);
+        HEAP.policy.assume_headroom(ARENA_BYTES as u64);
         assert!(!HEAP.prefaults().may_take(pool));
     }
 

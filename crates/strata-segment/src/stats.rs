@@ -70,12 +70,12 @@ pub struct Snapshot {
 impl Snapshot {
     /// Counts everything.
     pub(crate) fn of(segments: Segments<'_>, huge_kept_bytes: u64) -> Self {
-        let counters = segments.counters;
+        let counters = segments.counters();
         let mut snapshot = Snapshot {
             reserved_bytes: counters.reserved_bytes.get(),
             committed_bytes: counters.committed_bytes.get(),
             pinned_bytes: counters.pinned_bytes.get(),
-            nodes: segments.placement.known_nodes(),
+            nodes: segments.known_nodes(),
             segments: counters.segments.get(),
             arenas: 0,
             used_pools: 0,
@@ -112,29 +112,12 @@ impl Snapshot {
     }
 }
 
-impl Footprint {
-    /// The memory of pools, and the part of it that is free: some ten nanoseconds for each arena, since pool headers are not read.
-    pub(crate) fn of_pools(segments: Segments<'_>) -> Self {
-        let (mut held, mut idle) = (0, 0);
-        for segment in segments.iter() {
-            for arena in segment.committed_arenas() {
-                let free = segment.pools[arena as usize].glance();
-                let kept = if segment.is_pinned() { 0 } else { segment.free_with_memory(arena) };
-                // The first pool holds the arena's metadata.
-                held += 1 + u64::from((USABLE_POOLS & (!free | kept)).count_ones());
-                idle += u64::from(kept.count_ones());
-            }
-        }
-        Self { held_bytes: held * POOL_BYTES as u64, idle_bytes: idle * POOL_BYTES as u64 }
-    }
-
-    /// The same with huge blocks, and what they left.
-    pub(crate) fn of(segments: Segments<'_>, huge_kept_bytes: u64) -> Self {
-        let pools = Self::of_pools(segments);
-        Self {
-            held_bytes: pools.held_bytes + segments.counters.huge_bytes.get() + huge_kept_bytes,
-            idle_bytes: pools.idle_bytes + huge_kept_bytes,
-        }
+/// The memory of pools and huge blocks, and what is free of it: of the latter, what huge blocks left.
+pub(crate) fn footprint(segments: Segments<'_>, huge_kept_bytes: u64) -> Footprint {
+    let pools = segments.footprint();
+    Footprint {
+        held_bytes: pools.held_bytes + segments.counters().huge_bytes.get() + huge_kept_bytes,
+        idle_bytes: pools.idle_bytes + huge_kept_bytes,
     }
 }
 

@@ -47,6 +47,16 @@ pub enum HugePageChoice {
     Always = 2,
 }
 
+impl HugePageChoice {
+    /// The choice that the option's word holds; `Auto` if it holds none.
+    pub(crate) fn of(value: u64) -> Self {
+        [Self::Auto, Self::Never, Self::Always]
+            .into_iter()
+            .find(|choice| *choice as u64 == value)
+            .unwrap_or(Self::Auto)
+    }
+}
+
 impl Tuning {
     strata_core::const_unless_loom! {
         /// The defaults.

@@ -1,7 +1,10 @@
 //! The rooms of the segment layer know what the table in `docs/architecture.md` lets them know, and the page heap has one face.
 //!
-//! A room is a folder or a file of the crate; its files may name `crate::` paths of their own room and of those in its row. Tests
-//! build a whole page heap, so they are free. A file of no row is one that holds the crate together.
+//! A room is a folder or a file of the crate; its files may name `crate::` paths of their own room and of those in its row, and have no
+//! methods for a type of another room. Tests build a whole page heap, so they are free. A file of no row is one that holds the crate
+//! together.
+
+use std::collections::BTreeMap;
 
 use super::Finding;
 use crate::source::{Source, line_of};
@@ -10,9 +13,6 @@ use crate::workspace::Tree;
 
 const PAGE: &str = "docs/architecture.md";
 const CRATE: &str = "crates/strata-segment/src/";
-
-/// Where methods of the page heap may stand: its face, and what only models ask for.
-const FACE: &[&str] = &["page_heap/", "model.rs"];
 
 /// The one name of the operating system's layer that the policy may use: numbers.
 const POLICY: &str = "purge::policy";
@@ -27,9 +27,16 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         )];
     };
     let rooms: Vec<Room> = rows.iter().flat_map(Room::of).collect();
-    let files = tree.rust_below(&[CRATE]).filter(|file| !file.path.ends_with("_tests.rs"));
-    files.flat_map(|file| breaches(file, &rooms).into_iter().chain(second_face(file))).collect()
+    let files: Vec<_> = tree.rust_below(&[CRATE]).filter(|file| !file.path.ends_with("_tests.rs")).collect();
+    let homes = files.iter().flat_map(|file| types(file, &rooms)).collect();
+    files
+        .iter()
+        .flat_map(|file| breaches(file, &rooms).into_iter().chain(methods_elsewhere(file, &rooms, &homes)))
+        .collect()
 }
+
+/// Types by name, with the room that declares each.
+type Homes<'a> = BTreeMap<String, &'a str>;
 
 /// A room, and the rooms that it may know.
 struct Room {
@@ -59,11 +66,20 @@ fn is_below(path: &str, room: &str) -> bool {
     path.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
+/// The room of a file: of two that have it, the inner one.
+fn room_of<'a>(file: &Source, rooms: &'a [Room]) -> Option<&'a Room> {
+    rooms.iter().filter(|room| room.has(file)).max_by_key(|room| room.name.len())
+}
+
+/// The types that a file declares.
+fn types<'a>(file: &Source, rooms: &'a [Room]) -> Vec<(String, &'a str)> {
+    let Some(room) = room_of(file, rooms) else { return Vec::new() };
+    let declared = pattern(r"\b(?:struct|enum|union)\s+(\w+)");
+    declared.captures_iter(&untested(file)).map(|hit| (hit[1].to_owned(), room.name.as_str())).collect()
+}
+
 fn breaches(file: &Source, rooms: &[Room]) -> Vec<Finding> {
-    // Of two that have it, the inner one counts.
-    let Some(room) = rooms.iter().filter(|room| room.has(file)).max_by_key(|room| room.name.len()) else {
-        return Vec::new();
-    };
+    let Some(room) = room_of(file, rooms) else { return Vec::new() };
     let code = untested(file);
     let names = pattern(r"\bcrate::(\w+(?:::\w+)*)|\b(super::super)::|\b(strata_os(?:::\w+)+)");
     let hits = names.captures_iter(&code).filter_map(|hit| {
@@ -83,17 +99,20 @@ fn breaches(file: &Source, rooms: &[Room]) -> Vec<Finding> {
     hits.collect()
 }
 
-fn second_face(file: &Source) -> Vec<Finding> {
-    if FACE.iter().any(|face| file.path[CRATE.len()..].starts_with(face)) {
-        return Vec::new();
-    }
+fn methods_elsewhere(file: &Source, rooms: &[Room], homes: &Homes<'_>) -> Vec<Finding> {
+    let Some(room) = room_of(file, rooms) else { return Vec::new() };
     let code = untested(file);
-    let methods = pattern(r"\bimpl\b[^{;]*\bPageHeap\s*\{");
-    let message = "methods of the page heap stand in page_heap/ only: give the room's struct what it needs";
-    methods
-        .find_iter(&code)
-        .map(|hit| Finding::new(&file.path, line_of(&code, hit.start()), message))
-        .collect()
+    let methods = pattern(r"\bimpl\b[^{;]*?\b(\w+)(?:<[^>{]*>)?\s*\{");
+    let hits = methods.captures_iter(&code).filter_map(|hit| {
+        let home = homes.get(&hit[1]).filter(|home| **home != room.name)?;
+        let line = line_of(&code, hit.get(0)?.start());
+        let message = format!(
+            "methods of `{}` stand in `{home}` only: make this a function of `{}`",
+            &hit[1], room.name
+        );
+        Some(Finding::new(&file.path, line, message))
+    });
+    hits.collect()
 }
 
 /// The code in front of the tests.
@@ -142,14 +161,30 @@ mod tests {
     }
 
     #[test]
-    fn the_page_heap_has_one_face_and_tests_are_free() {
-        assert_eq!(messages("a/x.rs", "impl PageHeap {}\nimpl Above for PageHeap {}").len(), 2);
-        assert!(
-            messages("a/x.rs", "#[cfg(all(test, not(x)))]\nmod t { use crate::page_heap::PageHeap; }")
-                .is_empty()
+    fn methods_of_a_type_stand_in_its_room_and_tests_are_free() {
+        const HOME: (&str, &str) = (
+            "crates/strata-segment/src/page_heap/mod.rs",
+            "pub struct PageHeap;\npub(crate) struct Room<'a>(&'a u8);",
         );
-        assert!(messages("a/x_tests.rs", "use crate::page_heap::PageHeap;").is_empty());
-        assert!(messages("model.rs", "impl PageHeap {}").is_empty());
+        let messages = |path: &str, text: &str| {
+            let path = format!("{CRATE}{path}");
+            check(&Tree::of(&[(PAGE, TABLE), HOME, (&path, text)])).len()
+        };
+        assert_eq!(
+            messages("a/x.rs", "impl PageHeap {}\nimpl Above for PageHeap {}\nimpl<'a> Room<'a> {}"),
+            3
+        );
+        assert_eq!(messages("a/x.rs", "struct Own;\nimpl Own {}\nimpl Elsewhere {}"), 0);
+        assert_eq!(messages("page_heap/pools.rs", "impl PageHeap {}"), 0);
+        assert_eq!(
+            messages(
+                "a/x.rs",
+                "#[cfg(all(test, not(x)))]\nmod t { use crate::page_heap::PageHeap; impl PageHeap {} }"
+            ),
+            0
+        );
+        assert_eq!(messages("a/x_tests.rs", "use crate::page_heap::PageHeap;"), 0);
+        assert_eq!(messages("model.rs", "impl PageHeap {}"), 0, "of no room");
     }
 
     #[test]

@@ -35,10 +35,10 @@ pub enum Resized {
 
 /// A block that was in use before.
 #[derive(Debug)]
-pub(crate) struct Reused {
-    pub(crate) head: NonNull<ArenaHead>,
+pub(super) struct Reused {
+    pub(super) head: NonNull<ArenaHead>,
     /// The first `used_bytes` of its mapping may hold something.
-    pub(crate) used_bytes: usize,
+    pub(super) used_bytes: usize,
 }
 
 /// A request for a block.
@@ -103,7 +103,7 @@ impl Huge<'_> {
     }
 
     /// An extent of the cache that is large enough, or the largest that is not, made longer: its pages are warm.
-    pub(crate) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
+    pub(super) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
         let extent = self.cache.take(needed, &self.unmapping())?;
         let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
         let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, extent.mapping.0);
@@ -139,7 +139,7 @@ impl Huge<'_> {
         let extended = if in_place {
             head
         } else {
-            self.thp.knowledge.blocks.look_before_it_goes(start, old);
+            self.thp.note_block_ends(start, old);
             // SAFETY: one mapping, ours; the old addresses are not used again if it moves.
             unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
         };
@@ -198,11 +198,8 @@ impl Huge<'_> {
     /// Notes that `bytes` more of huge blocks are live.
     fn count_longer(&self, bytes: usize) {
         self.counters.huge_bytes.add(bytes as u64);
-        self.policy.huge_limit.note_live(self.counters.huge_bytes.get());
         let now = clock::milliseconds();
-        if self.thp.knowledge.freed_lately(now) {
-            self.policy.huge_limit.note_asked_again(bytes as u64, now);
-        }
+        self.policy.took_huge(bytes as u64, self.counters.huge_bytes.get(), now);
         self.keep_no_more_than_pays(now);
     }
 
@@ -217,8 +214,8 @@ impl Huge<'_> {
         self.counters.huge_blocks.subtract(1);
         self.counters.huge_bytes.subtract(extent.bytes as u64);
         let now = clock::milliseconds();
-        self.thp.knowledge.note_freed(extent.bytes as u64, now);
-        self.thp.knowledge.blocks.look_before_it_goes(extent.start, extent.bytes);
+        self.policy.freed_huge(extent.bytes as u64, now);
+        self.thp.note_block_ends(extent.start, extent.bytes);
         self.cache.put(extent, &self.unmapping());
         self.keep_no_more_than_pays(now);
         self.above.released();
@@ -350,7 +347,7 @@ fn extent_of(head: NonNull<ArenaHead>) -> Extent {
     Extent { start: mapping_start(head), bytes: mapped_bytes(head), mapping }
 }
 
-pub(crate) fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
+pub(super) fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
     let payload = mapping_start(head).as_ptr().wrapping_byte_add(mapping_offset(head));
     // SAFETY: within the mapping, hence not null.
     unsafe { NonNull::new_unchecked(payload) }

@@ -67,14 +67,14 @@ impl HugeCache {
     }
 
     /// A number for a mapping that was made just now.
-    pub(crate) fn number_mapping(&self) -> MappingNumber {
+    pub(super) fn number_mapping(&self) -> MappingNumber {
         // Relaxed: the numbers only have to differ.
         MappingNumber(self.mappings.fetch_add(MappingNumber::STEP, Relaxed))
     }
 
     /// Takes an extent that begins at an arena boundary: `need` bytes or a little more of the smallest that has room for them, or else
     /// the largest there is.
-    pub(crate) fn take(&self, need: usize, unmap: &impl Fn(Extent)) -> Option<Extent> {
+    pub(super) fn take(&self, need: usize, unmap: &impl Fn(Extent)) -> Option<Extent> {
         let (front, block) = self.remove(self.best_slot(need)?)?.cut_at_boundary();
         if let Some(front) = front {
             self.insert(front, unmap);
@@ -88,7 +88,7 @@ impl HugeCache {
     }
 
     /// Takes up to `most` bytes of the extent behind `end`, if that is of the same mapping. Returns how many.
-    pub(crate) fn take_behind(
+    pub(super) fn take_behind(
         &self,
         end: *mut u8,
         mapping: MappingNumber,
@@ -111,7 +111,7 @@ impl HugeCache {
     }
 
     /// Keeps an extent, joined with its neighbours.
-    pub(crate) fn put(&self, mut extent: Extent, unmap: &impl Fn(Extent)) {
+    pub(super) fn put(&self, mut extent: Extent, unmap: &impl Fn(Extent)) {
         // Relaxed: a sum.
         self.kept_bytes.fetch_add(extent.bytes as u64, Relaxed);
         loop {
@@ -144,7 +144,7 @@ impl HugeCache {
     }
 
     /// Hands over `excess` bytes of what is kept, or all.
-    pub(crate) fn shed(&self, excess: u64, unmap: &impl Fn(Extent)) {
+    pub(super) fn shed(&self, excess: u64, unmap: &impl Fn(Extent)) {
         let page = machine::page_size();
         let mut left = usize::try_from(excess).unwrap_or(usize::MAX).checked_next_multiple_of(page);
         for slot in 0..SLOT_COUNT {
@@ -172,7 +172,7 @@ impl HugeCache {
     }
 
     /// Hands over what `scope` says of what is kept. Returns whether something is left.
-    pub(crate) fn age(&self, scope: Scope, unmap: &impl Fn(Extent)) -> bool {
+    pub(super) fn age(&self, scope: Scope, unmap: &impl Fn(Extent)) -> bool {
         let excess = match scope {
             Scope::Nothing => 0,
             Scope::Idle => self.unneeded.lately(),

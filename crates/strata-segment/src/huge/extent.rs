@@ -19,19 +19,19 @@ use strata_os::machine::HUGE_PAGE_BYTES;
 
 /// Tells the mappings of a process apart, and those that may have huge pages from those that have small ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct MappingNumber(pub(crate) u64);
+pub(super) struct MappingNumber(pub(super) u64);
 
 impl MappingNumber {
     const HUGE_PAGES: u64 = 1;
     /// How far two numbers are apart.
-    pub(crate) const STEP: u64 = 2;
+    pub(super) const STEP: u64 = 2;
 
     /// The number of the same mapping once the kernel was asked for huge pages there.
-    pub(crate) fn in_huge_pages(self) -> Self {
+    pub(super) fn in_huge_pages(self) -> Self {
         Self(self.0 | Self::HUGE_PAGES)
     }
 
-    pub(crate) fn is_in_huge_pages(self) -> bool {
+    pub(super) fn is_in_huge_pages(self) -> bool {
         self.0 & Self::HUGE_PAGES != 0
     }
 }
@@ -39,27 +39,27 @@ impl MappingNumber {
 /// A range that the holder owns.
 #[derive(PartialEq, Eq, Debug)]
 #[must_use = "a dropped extent is lost memory"]
-pub(crate) struct Extent {
-    pub(crate) start: NonNull<u8>,
-    pub(crate) bytes: usize,
-    pub(crate) mapping: MappingNumber,
+pub(super) struct Extent {
+    pub(super) start: NonNull<u8>,
+    pub(super) bytes: usize,
+    pub(super) mapping: MappingNumber,
 }
 
 impl Extent {
     /// Behind its last byte.
-    pub(crate) fn end(&self) -> *mut u8 {
+    pub(super) fn end(&self) -> *mut u8 {
         self.start.as_ptr().wrapping_byte_add(self.bytes)
     }
 
     /// Where to cut if at least its first `bytes` are to stay together (I2).
-    pub(crate) fn cut_behind(&self, bytes: usize) -> usize {
+    pub(super) fn cut_behind(&self, bytes: usize) -> usize {
         let pages = if self.mapping.is_in_huge_pages() { HUGE_PAGE_BYTES } else { 1 };
         let end = self.start.addr().get().saturating_add(bytes);
         end.checked_next_multiple_of(pages).map_or(bytes, |whole| bytes + (whole - end))
     }
 
     /// Cuts off what lies behind its first `bytes`, if there is anything.
-    pub(crate) fn cut(self, bytes: usize) -> (Self, Option<Self>) {
+    pub(super) fn cut(self, bytes: usize) -> (Self, Option<Self>) {
         if bytes >= self.bytes {
             return (self, None);
         }
@@ -71,7 +71,7 @@ impl Extent {
     }
 
     /// Parts what lies in front of the first arena boundary from what lies behind.
-    pub(crate) fn cut_at_boundary(self) -> (Option<Self>, Option<Self>) {
+    pub(super) fn cut_at_boundary(self) -> (Option<Self>, Option<Self>) {
         match front_bytes(self.start.addr().get()) {
             0 => (None, Some(self)),
             front => {
@@ -82,7 +82,7 @@ impl Extent {
     }
 
     /// Both as one, if they are neighbours (I1); otherwise they come back as they are.
-    pub(crate) fn join(self, other: Self) -> Result<Self, (Self, Self)> {
+    pub(super) fn join(self, other: Self) -> Result<Self, (Self, Self)> {
         let (low, high) = if self.start < other.start { (&self, &other) } else { (&other, &self) };
         if low.end() == high.start.as_ptr() && low.mapping == high.mapping {
             Ok(Self { start: low.start, bytes: low.bytes + high.bytes, mapping: low.mapping })
@@ -93,7 +93,7 @@ impl Extent {
 }
 
 /// The bytes from the first arena boundary on, in a range of `bytes` at `address`.
-pub(crate) fn room(address: usize, bytes: usize) -> usize {
+pub(super) fn room(address: usize, bytes: usize) -> usize {
     bytes.saturating_sub(front_bytes(address))
 }
 

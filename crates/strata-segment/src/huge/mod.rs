@@ -20,15 +20,26 @@ use strata_os::memory;
 /// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Huge<'heap> {
-    pub(crate) tuning: &'heap Tuning,
-    pub(crate) cache: &'heap HugeCache,
-    pub(crate) thp: Thp<'heap>,
-    pub(crate) policy: &'heap Policy,
-    pub(crate) counters: &'heap Counters,
-    pub(crate) above: &'heap dyn Above,
+    tuning: &'heap Tuning,
+    cache: &'heap HugeCache,
+    thp: Thp<'heap>,
+    policy: &'heap Policy,
+    counters: &'heap Counters,
+    above: &'heap dyn Above,
 }
 
-impl Huge<'_> {
+impl<'heap> Huge<'heap> {
+    pub(crate) fn new(
+        tuning: &'heap Tuning,
+        cache: &'heap HugeCache,
+        thp: Thp<'heap>,
+        policy: &'heap Policy,
+        counters: &'heap Counters,
+        above: &'heap dyn Above,
+    ) -> Self {
+        Self { tuning, cache, thp, policy, counters, above }
+    }
+
     /// Bytes kept for reuse.
     pub(crate) fn kept_bytes(&self) -> u64 {
         self.cache.kept_bytes()
@@ -37,7 +48,7 @@ impl Huge<'_> {
     /// A pass: unmaps what `scope` says of what is kept. Returns whether something is left.
     pub(crate) fn age(&self, scope: Scope) -> bool {
         let left = self.cache.age(scope, &self.unmapping());
-        self.policy.huge_limit.turn(self.counters.huge_bytes.get());
+        self.policy.passed_huge(self.counters.huge_bytes.get());
         left
     }
 

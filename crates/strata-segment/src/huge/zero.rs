@@ -28,7 +28,7 @@ const GAP_PAGES: usize = 3;
 
 impl Huge<'_> {
     /// A block of `needed` bytes with its head, cleared. `None`: no kept extent is as large.
-    pub(crate) fn reuse_cleared(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
+    pub(super) fn reuse_cleared(&self, needed: usize) -> Option<NonNull<ArenaHead>> {
         if self.kept_bytes() < needed as u64 {
             return None;
         }

@@ -24,7 +24,7 @@ use crate::huge::Huge;
 use crate::huge::cache::HugeCache;
 use crate::misuse;
 use crate::pools::Pools;
-use crate::prefault::Prefault;
+use crate::prefault::{Prefault, Refusal};
 use crate::purge::Purge;
 use crate::purge::policy::Policy;
 use crate::purge::schedule::PurgeSchedule;
@@ -53,6 +53,7 @@ pub struct PageHeap {
     pub(crate) asking: Asking,
     pub(crate) huge_cache: HugeCache,
     pub(crate) thp: ThpPolicy,
+    pub(crate) populate: Refusal,
     pub(crate) placement: Placement,
     pub(crate) counters: Counters,
     pub(crate) index: Index,
@@ -72,6 +73,7 @@ impl PageHeap {
                 asking: Asking::new(),
                 huge_cache: HugeCache::new(),
                 thp: ThpPolicy::new(),
+                populate: Refusal::none(),
                 placement: Placement::new(),
                 counters: Counters::new(),
                 index: Index::new(),
@@ -82,26 +84,26 @@ impl PageHeap {
     #[inline]
     pub(crate) fn segments(&self) -> Segments<'_> {
         let Self { tuning, asking, placement, index, counters, .. } = self;
-        Segments { tuning, asking, placement, index, counters }
+        Segments::new(tuning, asking, placement, index, counters)
     }
 
     #[inline]
     pub(crate) fn pools(&self) -> Pools<'_> {
-        Pools { segments: self.segments(), policy: &self.policy, above: self }
+        Pools::new(self.segments(), &self.policy, self)
     }
 
     #[inline]
     pub(crate) fn thp(&self) -> Thp<'_> {
-        Thp { tuning: &self.tuning, knowledge: &self.thp, segments: self.segments() }
+        Thp::new(&self.tuning, &self.thp, self.segments())
     }
 
     pub(crate) fn prefaults(&self) -> Prefault<'_> {
-        Prefault { knowledge: &self.thp, policy: &self.policy }
+        Prefault::new(&self.populate, &self.policy)
     }
 
     pub(crate) fn huge(&self) -> Huge<'_> {
         let Self { tuning, huge_cache: cache, policy, counters, .. } = self;
-        Huge { tuning, cache, thp: self.thp(), policy, counters, above: self }
+        Huge::new(tuning, cache, self.thp(), policy, counters, self)
     }
 
     #[inline]
@@ -109,8 +111,8 @@ impl PageHeap {
         let Self {
             tuning, purge_thread: thread, fork_gate, purge_schedule: schedule, policy, counters, ..
         } = self;
-        let (pools, huge, knowledge) = (self.pools(), self.huge(), &self.thp);
-        Purge { tuning, thread, fork_gate, schedule, policy, pools, huge, knowledge, counters }
+        let (segments, pools, huge, thp) = (self.segments(), self.pools(), self.huge(), self.thp());
+        Purge { tuning, thread, fork_gate, schedule, policy, segments, pools, huge, thp, counters }
     }
 }
 

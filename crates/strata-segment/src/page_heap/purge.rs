@@ -4,10 +4,11 @@
 
 use super::PageHeap;
 use crate::fork_gate::Forks;
+use crate::purge::policy::Why;
 use crate::segments::asking::Asker;
 use crate::segments::hugetlb::Reserved;
 use crate::segments::vacancy::Vacated;
-use crate::stats::{Footprint, Snapshot};
+use crate::stats::{Footprint, Snapshot, footprint};
 use strata_os::machine::HugetlbPage;
 
 /// Purging.
@@ -57,19 +58,19 @@ impl PageHeap {
     }
 
     fn note_vacated(&self, vacated: Vacated) -> u64 {
-        self.policy.returned(vacated.subpages);
+        self.policy.returned(vacated.subpages, Why::Free);
         vacated.bytes
     }
 
     /// Asks all caches to give back what they can, when they next come to a slow path.
     pub fn request_flush(&self) {
-        self.policy.pressure.request_flush();
+        self.policy.request_flush();
     }
 
     /// How often all caches were asked to flush.
     #[inline]
     pub fn flush_requests(&self) -> u32 {
-        self.policy.pressure.flush_requests()
+        self.policy.flush_requests()
     }
 
     /// The purge thread's work: makes passes when they are due, sleeps otherwise. Ends when there is nothing to give back, or little, and
@@ -123,7 +124,7 @@ impl PageHeap {
 
     /// The memory of pools, and the part of it that is free: some ten nanoseconds for each arena, since pool headers are not read.
     pub fn footprint(&self) -> Footprint {
-        Footprint::of(self.segments(), self.huge_cache.kept_bytes())
+        footprint(self.segments(), self.huge_cache.kept_bytes())
     }
 
     /// Purge passes that gave memory back, since the start.

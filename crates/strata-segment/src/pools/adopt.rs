@@ -3,6 +3,7 @@
 //! Does not know: how pools come to be unowned; `release` does. Model: `loom-tests/tests/p5_adopt.rs`.
 
 use super::Pools;
+use super::affine::taken;
 use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
@@ -17,16 +18,12 @@ impl Pools<'_> {
     ///
     /// The search starts at bit `start` of each arena, so that threads with different starts rarely want the same pool.
     pub(crate) fn adopt(&self, class: SizeClass, start: u32) -> Option<OwnedPool> {
-        self.segments.find(Kind::Abandoned(class), |segment| segment.adopt(class, start, self))
+        self.segments.find(Kind::Abandoned(class), |segment| self.adopt_in(segment, class, start))
     }
 
     /// The same on any node, where local memory was refused. `None` where nothing is remote.
     pub(crate) fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
-        if self.segments.placement.matters() { self.adopt_anywhere(class) } else { None }
-    }
-
-    fn adopt_anywhere(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.segments.index.find(Kind::Abandoned(class), |segment| segment.adopt(class, 0, self))
+        self.segments.find_remote(Kind::Abandoned(class), |segment| self.adopt_in(segment, class, 0))
     }
 
     /// Becomes the owner of any unowned pool of `class` with a free block, on any node: when the OS gives no more. Walks all
@@ -34,25 +31,23 @@ impl Pools<'_> {
     #[cold]
     pub(crate) fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
         self.segments.iter().find_map(|segment| {
-            segment.committed_arenas().find_map(|arena| segment.adopt_scarce_in(arena, class, self))
+            segment.committed_arenas().find_map(|arena| self.adopt_scarce_in(segment, arena, class))
         })
     }
 
     /// Whether an unowned pool of `class` may have room: two racy reads. It may be wrong: for a free pool that served the
     /// class last, or of one that was adopted since.
     pub(crate) fn has_published(&self, class: SizeClass) -> bool {
-        self.segments.index.may_have(Kind::Abandoned(class))
+        self.segments.may_have(Kind::Abandoned(class))
     }
-}
 
-impl Segment {
-    fn adopt(&self, class: SizeClass, start: u32, pools: &Pools<'_>) -> Option<OwnedPool> {
-        let summary = self.abandoned_summary(class);
+    fn adopt_in(&self, segment: &Segment, class: SizeClass, start: u32) -> Option<OwnedPool> {
+        let summary = segment.abandoned_summary(class);
         for index in bits_of(summary.hints()) {
-            let place = self.arena(index);
+            let place = segment.arena(index);
             // SAFETY: a raised bit means an initialised arena.
             let bitmap = unsafe { arena::abandoned(place) };
-            while let Some(bit) = bitmap.take_among(class, self.taken(index), start) {
+            while let Some(bit) = bitmap.take_among(class, taken(segment, index), start) {
                 // SAFETY: a pool of an initialised arena; its header is never unmapped.
                 let pool = unsafe { place.pool(bit) };
                 // The pool has an owner, so the bit was stale: the pool is full, or its owner will publish it.
@@ -62,7 +57,7 @@ impl Segment {
                 }
                 // The pool serves another class by now.
                 if ADOPT_PUTS_BACK {
-                    pools.abandon(owned);
+                    self.abandon(owned);
                 }
             }
             summary.clear_if(index, || bitmap.is_empty(class));
@@ -70,8 +65,8 @@ impl Segment {
         None
     }
 
-    fn adopt_scarce_in(&self, arena: u32, class: SizeClass, pools: &Pools<'_>) -> Option<OwnedPool> {
-        let (used, place) = (!self.pools[arena as usize].glance() & USABLE_POOLS, self.arena(arena));
+    fn adopt_scarce_in(&self, segment: &Segment, arena: u32, class: SizeClass) -> Option<OwnedPool> {
+        let (used, place) = (!segment.pools[arena as usize].glance() & USABLE_POOLS, segment.arena(arena));
         bits_of(used).find_map(|bit| {
             // SAFETY: a pool of an initialised arena; its header is never unmapped.
             let pool = unsafe { place.pool(pool_index(bit)) };
@@ -84,7 +79,7 @@ impl Segment {
             }
             // It was taken, or its class changed, since the racy read.
             if SCARCE_LETS_GO {
-                pools.abandon(owned);
+                self.abandon(owned);
             }
             None
         })

@@ -27,7 +27,7 @@ use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{AFFINE_CLAIMS, AFFINE_PUTS_BACK};
 
 /// Whether released pools are published. In models only where one asks for it: everywhere else it would cost too many executions.
-pub(crate) const FREED_ARE_OFFERED: bool = AFFINE_REUSE && !cfg!(strata_loom);
+pub(super) const FREED_ARE_OFFERED: bool = AFFINE_REUSE && !cfg!(strata_loom);
 
 impl Pools<'_> {
     /// Claims a pool that served `class` last, and still has its memory.
@@ -35,42 +35,40 @@ impl Pools<'_> {
         if !AFFINE_REUSE {
             return None;
         }
-        let run = self.segments.find(Kind::Abandoned(class), |segment| segment.claim_affine(class))?;
+        let run = self.segments.find(Kind::Abandoned(class), |segment| claim_affine(segment, class))?;
         self.policy.claimed(1, run.dirty.count_ones());
         Some(run)
     }
 }
 
-impl Segment {
-    /// Those of an arena's pools that are not for `claim_affine`.
-    pub(crate) fn taken(&self, arena: u32) -> u64 {
-        if FREED_ARE_OFFERED { !self.pools[arena as usize].glance() } else { u64::MAX }
-    }
+/// Those of an arena's pools that are not for `claim_affine`.
+pub(crate) fn taken(segment: &Segment, arena: u32) -> u64 {
+    if FREED_ARE_OFFERED { !segment.pools[arena as usize].glance() } else { u64::MAX }
+}
 
-    fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
-        bits_of(self.abandoned_summary(class).hints()).find_map(|arena| self.claim_affine_in(arena, class))
-    }
+fn claim_affine(segment: &Segment, class: SizeClass) -> Option<ClaimedRun> {
+    bits_of(segment.abandoned_summary(class).hints()).find_map(|arena| claim_affine_in(segment, arena, class))
+}
 
-    fn claim_affine_in(&self, index: u32, class: SizeClass) -> Option<ClaimedRun> {
-        let (place, bits) = (self.arena(index), &self.pools[index as usize]);
-        // SAFETY: a raised bit means an initialised arena.
-        let bitmap = unsafe { arena::abandoned(place) };
-        while let Some(offer) = bitmap.take_among(class, self.free_with_memory(index), 0) {
-            if !AFFINE_CLAIMS || bits.claim_exactly(offer.bit()) {
-                self.open.clear_if(index, || bits.glance() == 0);
-                let dirty = self.dirty(index) >> offer.get() & 1;
-                // SAFETY: a pool of an initialised arena.
-                return Some(ClaimedRun { first: unsafe { place.pool(offer) }, dirty });
-            }
+fn claim_affine_in(segment: &Segment, index: u32, class: SizeClass) -> Option<ClaimedRun> {
+    let (place, bits) = (segment.arena(index), &segment.pools[index as usize]);
+    // SAFETY: a raised bit means an initialised arena.
+    let bitmap = unsafe { arena::abandoned(place) };
+    while let Some(offer) = bitmap.take_among(class, segment.free_with_memory(index), 0) {
+        if !AFFINE_CLAIMS || bits.claim_exactly(offer.bit()) {
+            segment.open.clear_if(index, || bits.glance() == 0);
+            let dirty = segment.dirty(index) >> offer.get() & 1;
             // SAFETY: a pool of an initialised arena.
-            let pool = unsafe { place.pool(offer) };
-            // Another thread claimed the pool, and it may be unowned and published by now: its bit must not be lost.
-            if AFFINE_PUTS_BACK && pool.remote().glance().state() == RemoteState::Published {
-                publish(class, pool);
-            }
+            return Some(ClaimedRun { first: unsafe { place.pool(offer) }, dirty });
         }
-        None
+        // SAFETY: a pool of an initialised arena.
+        let pool = unsafe { place.pool(offer) };
+        // Another thread claimed the pool, and it may be unowned and published by now: its bit must not be lost.
+        if AFFINE_PUTS_BACK && pool.remote().glance().state() == RemoteState::Published {
+            publish(class, pool);
+        }
     }
+    None
 }
 
 #[cfg(all(test, not(strata_loom)))]

@@ -7,7 +7,6 @@
 
 use super::Pools;
 use crate::masks::{bits_of, run_mask};
-use crate::purge::policy::Policy;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::arena::PoolBits;
@@ -48,28 +47,24 @@ impl Pools<'_> {
     /// calling thread wants its memory.
     pub(crate) fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
-        self.segments.find(Kind::Open, |segment| segment.claim(pools, step, self.policy))
+        self.segments.find(Kind::Open, |segment| self.claim_in(segment, pools, step))
     }
 
     /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: everything was searched.
     pub(crate) fn claim_remote(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        if self.segments.placement.matters() { self.claim_anywhere(pools, step) } else { None }
+        self.segments.find_remote(Kind::Open, |segment| self.claim_in(segment, pools, step))
     }
 
     /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
     #[cold]
     pub(crate) fn claim_late(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         (0..LAST_TRIES).find_map(|_| {
-            let run = self.claim_anywhere(pools, step);
+            let run = self.segments.find_anywhere(Kind::Open, |segment| self.claim_in(segment, pools, step));
             if run.is_none() {
                 spin_hint();
             }
             run
         })
-    }
-
-    fn claim_anywhere(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.segments.index.find(Kind::Open, |segment| segment.claim(pools, step, self.policy))
     }
 
     /// A run that was used before is used whole again: its holes are filled.
@@ -103,46 +98,47 @@ impl Pools<'_> {
         self.policy.took(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
         true
     }
-}
 
-impl Segment {
-    fn claim(&self, pools: u32, step: u32, policy: &Policy) -> Option<ClaimedRun> {
+    fn claim_in(&self, segment: &Segment, pools: u32, step: u32) -> Option<ClaimedRun> {
         loop {
-            let arena =
-                if pools == 1 && step == 1 { self.fullest_open() } else { self.first_with(pools, step) }?;
-            let bits = &self.pools[arena as usize];
-            let dirty_before = if DIRTY_READ_AFTER_CLAIM { 0 } else { self.dirty(arena) };
-            if let Some(start) = bits.claim_run(pools, step, self.free_with_memory(arena)) {
-                self.open.clear_if(arena, || bits.glance() == 0);
-                let dirty = if DIRTY_READ_AFTER_CLAIM { self.dirty(arena) } else { dirty_before };
+            let arena = if pools == 1 && step == 1 {
+                fullest_open(segment)
+            } else {
+                first_with(segment, pools, step)
+            }?;
+            let bits = &segment.pools[arena as usize];
+            let dirty_before = if DIRTY_READ_AFTER_CLAIM { 0 } else { segment.dirty(arena) };
+            if let Some(start) = bits.claim_run(pools, step, segment.free_with_memory(arena)) {
+                segment.open.clear_if(arena, || bits.glance() == 0);
+                let dirty = if DIRTY_READ_AFTER_CLAIM { segment.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
-                policy.claimed(pools, dirty.count_ones());
+                self.policy.claimed(pools, dirty.count_ones());
                 // SAFETY: the arena was initialised before its bits could be claimed.
-                let first = unsafe { self.arena(arena).pool(pool_index(start)) };
+                let first = unsafe { segment.arena(arena).pool(pool_index(start)) };
                 return Some(ClaimedRun { first, dirty });
             }
         }
     }
+}
 
-    /// The arena with the fewest free pools, among those that have one with memory if there are any.
-    fn fullest_open(&self) -> Option<u32> {
-        let rank = |arena| {
-            let free = self.pools[arena as usize].glance().count_ones();
-            (self.free_with_memory(arena) == 0, free, arena)
-        };
-        let (_, _, arena) = bits_of(self.open.hints()).map(rank).filter(|(_, free, _)| *free != 0).min()?;
-        Some(arena)
-    }
+/// The arena with the fewest free pools, among those that have one with memory if there are any.
+fn fullest_open(segment: &Segment) -> Option<u32> {
+    let rank = |arena| {
+        let free = segment.pools[arena as usize].glance().count_ones();
+        (segment.free_with_memory(arena) == 0, free, arena)
+    };
+    let (_, _, arena) = bits_of(segment.open.hints()).map(rank).filter(|(_, free, _)| *free != 0).min()?;
+    Some(arena)
+}
 
-    /// The first arena that has such a run, one with memory if there is any: to search all of them for the fullest took
-    /// four times as long.
-    fn first_with(&self, pools: u32, step: u32) -> Option<u32> {
-        let first = |free: &dyn Fn(u32) -> u64| {
-            bits_of(self.open.hints()).find(|arena| PoolBits::has_run(free(*arena), pools, step))
-        };
-        first(&|arena| self.free_with_memory(arena))
-            .or_else(|| first(&|arena| self.pools[arena as usize].glance()))
-    }
+/// The first arena that has such a run, one with memory if there is any: to search all of them for the fullest took
+/// four times as long.
+fn first_with(segment: &Segment, pools: u32, step: u32) -> Option<u32> {
+    let first = |free: &dyn Fn(u32) -> u64| {
+        bits_of(segment.open.hints()).find(|arena| PoolBits::has_run(free(*arena), pools, step))
+    };
+    first(&|arena| segment.free_with_memory(arena))
+        .or_else(|| first(&|arena| segment.pools[arena as usize].glance()))
 }
 
 #[cfg(all(test, not(strata_loom)))]

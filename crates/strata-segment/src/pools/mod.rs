@@ -2,10 +2,12 @@
 //!
 //! Does not know: when memory is given back to the operating system.
 
-pub(crate) mod adopt;
-pub(crate) mod affine;
+mod adopt;
+mod affine;
 pub(crate) mod claim;
 pub(crate) mod release;
+
+pub(crate) use affine::taken;
 
 use crate::above::Above;
 use crate::purge::policy::Policy;
@@ -14,7 +16,14 @@ use crate::segments::Segments;
 /// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pools<'heap> {
-    pub(crate) segments: Segments<'heap>,
-    pub(crate) policy: &'heap Policy,
-    pub(crate) above: &'heap dyn Above,
+    segments: Segments<'heap>,
+    policy: &'heap Policy,
+    above: &'heap dyn Above,
+}
+
+impl<'heap> Pools<'heap> {
+    #[inline]
+    pub(crate) fn new(segments: Segments<'heap>, policy: &'heap Policy, above: &'heap dyn Above) -> Self {
+        Self { segments, policy, above }
+    }
 }

@@ -5,6 +5,7 @@
 use super::Pools;
 use super::affine::FREED_ARE_OFFERED;
 use crate::masks::run_mask;
+use crate::purge::policy::Why;
 use crate::segments::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
@@ -27,7 +28,7 @@ impl Pools<'_> {
         }
         // SAFETY: made a word of above.
         let (_, untouched) = unsafe { OwnedPool::from_raw(place) }.close();
-        self.policy.returned(untouched);
+        self.policy.returned(untouched, Why::Free);
         if CLOSE_BEFORE_RELEASE {
             // SAFETY: closed; the token that the caller gave away was the only one.
             unsafe { self.release_run(first, 1) };

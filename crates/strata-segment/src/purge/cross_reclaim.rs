@@ -15,7 +15,6 @@
 //! Does not know: when a pass comes. Measured: decision 0017.
 
 use super::Purge;
-use crate::counters::Footprint;
 use crate::masks::bits_of;
 use crate::segments::segment::Segment;
 use crate::tuning::PurgeWay;
@@ -28,27 +27,26 @@ impl Purge<'_> {
         if kept != 0 {
             let given = self.may_give(kept).min(bytes as u64);
             self.huge.shed(given);
-            self.policy.reclaim.note(given);
+            self.policy.reclaimed(given);
         }
     }
 
     /// A huge block takes `bytes` of fresh memory: free pools are purged for it.
     pub(crate) fn reclaim_pools(&self, bytes: usize) {
-        let most = self.may_give(Footprint::of_pools(self.segments()).idle_bytes).min(bytes as u64)
-            / POOL_BYTES as u64;
+        let most = self.may_give(self.segments.footprint().idle_bytes).min(bytes as u64) / POOL_BYTES as u64;
         let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
-        self.policy.reclaim.note(given);
+        self.policy.reclaimed(given);
     }
 
     /// How many of `free` bytes may be given back.
     fn may_give(&self, free: u64) -> u64 {
-        if self.is_never() { 0 } else { self.policy.on_growth(free, self.segments().returnable_bytes()) }
+        if self.is_never() { 0 } else { self.policy.on_growth(free, self.segments.returnable_bytes()) }
     }
 
     /// Purges up to `most` free pools, none in arenas with huge pages. Returns how many.
     fn purge_some(&self, most: u32) -> u32 {
         let mut left = most;
-        for segment in self.segments().returnable() {
+        for segment in self.segments.returnable() {
             for arena in segment.committed_arenas() {
                 if left == 0 {
                     return most;
@@ -76,6 +74,7 @@ impl Purge<'_> {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::counters::Footprint;
     use crate::page_heap::PageHeap;
     use crate::purge::policy::Scope;
     use std::vec::Vec;
@@ -153,12 +152,12 @@ mod tests {
     fn a_pass_that_leaves_nothing_starts_the_count_anew() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_delay(0);
-        HEAP.policy.reclaim.note(1);
+        HEAP.policy.reclaimed(1);
         free_pools(&HEAP, take_pools(&HEAP, 1));
         HEAP.tick();
-        assert_eq!(HEAP.policy.reclaim.given(), 1);
+        assert_eq!(HEAP.policy.reclaimed_bytes(), 1);
         (0..3).for_each(|_| HEAP.tick());
-        assert_eq!(HEAP.policy.reclaim.given(), 0);
+        assert_eq!(HEAP.policy.reclaimed_bytes(), 0);
     }
 
     #[test]

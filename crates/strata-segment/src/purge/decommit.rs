@@ -14,9 +14,10 @@
 //! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_decommit.rs`. Decisions 0010, 0019, 0023.
 
 use super::Purge;
-use super::policy::Scope;
+use super::policy::{Scope, Why};
 use crate::fork_gate::Forks;
 use crate::masks::bits_of;
+use crate::pools;
 use crate::segments::index::Kind;
 use crate::segments::segment::Segment;
 use core::ops::Range;
@@ -68,7 +69,7 @@ impl Purge<'_> {
 
     /// Whether a pass has done enough.
     fn is_enough(&self, reach: Reach) -> bool {
-        reach == Reach::Peak && self.policy.peak.wanted() == 0
+        reach == Reach::Peak && self.policy.peak_excess() == 0
     }
 
     /// Gives back what lies behind the blocks of a pool. It was never used, whatever the blocks are: most classes of
@@ -82,10 +83,8 @@ impl Purge<'_> {
         if subpages == 0 {
             return;
         }
-        match reach {
-            Reach::Peak => self.policy.decommitted(subpages.count_ones()),
-            Reach::Idle | Reach::All => self.policy.returned(subpages.count_ones()),
-        }
+        let why = if reach == Reach::Peak { Why::Peak } else { Why::Free };
+        self.policy.returned(subpages.count_ones(), why);
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
         segment.shun_huge_pages(arena);
@@ -142,16 +141,15 @@ impl Purge<'_> {
     /// Whether some pass may find pages to give back.
     fn may_decommit(&self) -> bool {
         SizeClass::all().any(|class| {
-            self.segments()
-                .index
-                .find(Kind::Abandoned(class), |segment| segment.may_decommit(class))
+            self.segments
+                .find_anywhere(Kind::Abandoned(class), |segment| may_decommit(segment, class))
                 .is_some()
         })
     }
 
     fn decommit_published(&self, reach: Reach, forks: Forks, is_over: impl Fn() -> bool) -> bool {
         let mut left = false;
-        for segment in self.segments().returnable() {
+        for segment in self.segments.returnable() {
             for class in SizeClass::all().rev() {
                 if self.is_enough(reach) {
                     return left;
@@ -169,8 +167,7 @@ impl Purge<'_> {
     }
 
     fn decommit_in_arena(&self, segment: &Segment, arena: u32, class: SizeClass, reach: Reach) -> bool {
-        segment
-            .seem_published(arena, class)
+        seem_published(segment, arena, class)
             .fold(false, |left, pool| left | self.decommit_if_unowned(pool, class, reach))
     }
 
@@ -200,23 +197,21 @@ fn seems_worth_it(pool: &Pool, class: SizeClass, reach: Reach) -> bool {
     pool.remote().glance().is_unowned() && (reach == Reach::Peak || pool.glance_worth_decommitting(class))
 }
 
-impl Segment {
-    /// Something, if a pass may find pages to give back among the unowned pools of `class`.
-    fn may_decommit(&self, class: SizeClass) -> Option<()> {
-        let mut arenas = bits_of(self.abandoned_summary(class).hints());
-        let is_worth_it = |pool| seems_worth_it(pool, class, Reach::All);
-        arenas.any(|arena| self.seem_published(arena, class).any(is_worth_it)).then_some(())
-    }
+/// Something, if a pass may find pages to give back among a segment's unowned pools of `class`.
+fn may_decommit(segment: &Segment, class: SizeClass) -> Option<()> {
+    let mut arenas = bits_of(segment.abandoned_summary(class).hints());
+    let is_worth_it = |pool| seems_worth_it(pool, class, Reach::All);
+    arenas.any(|arena| seem_published(segment, arena, class).any(is_worth_it)).then_some(())
+}
 
-    /// The pools of an arena that have a bit in its bitmap and are not free.
-    fn seem_published(&self, arena: u32, class: SizeClass) -> impl Iterator<Item = &'static Pool> {
-        let (taken, place) = (self.taken(arena), self.arena(arena));
-        // SAFETY: a raised bit means an initialised arena.
-        let published = unsafe { arena::abandoned(place) }.glance(class) & taken;
-        let indices = bits_of(published).filter_map(|bit| PoolIndex::new(bit as usize));
-        // SAFETY: a pool of an initialised arena; its header is never unmapped.
-        indices.map(move |index| -> &'static Pool { unsafe { place.pool(index) } })
-    }
+/// The pools of an arena that have a bit in its bitmap and are not free.
+fn seem_published(segment: &Segment, arena: u32, class: SizeClass) -> impl Iterator<Item = &'static Pool> {
+    let (taken, place) = (pools::taken(segment, arena), segment.arena(arena));
+    // SAFETY: a raised bit means an initialised arena.
+    let published = unsafe { arena::abandoned(place) }.glance(class) & taken;
+    let indices = bits_of(published).filter_map(|bit| PoolIndex::new(bit as usize));
+    // SAFETY: a pool of an initialised arena; its header is never unmapped.
+    indices.map(move |index| -> &'static Pool { unsafe { place.pool(index) } })
 }
 
 /// The whole pages of these subpages: where a page is longer than a subpage, the rest of it are holes already.

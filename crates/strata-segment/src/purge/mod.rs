@@ -28,7 +28,7 @@ use crate::fork_gate::ForkGate;
 use crate::huge::Huge;
 use crate::pools::Pools;
 use crate::segments::Segments;
-use crate::thp::knowledge::ThpPolicy;
+use crate::thp::Thp;
 use crate::tuning::Tuning;
 use policy::Policy;
 use schedule::PurgeSchedule;
@@ -43,17 +43,14 @@ pub(crate) struct Purge<'heap> {
     pub(crate) fork_gate: &'heap ForkGate,
     pub(crate) schedule: &'heap PurgeSchedule,
     pub(crate) policy: &'heap Policy,
+    pub(crate) segments: Segments<'heap>,
     pub(crate) pools: Pools<'heap>,
     pub(crate) huge: Huge<'heap>,
-    pub(crate) knowledge: &'heap ThpPolicy,
+    pub(crate) thp: Thp<'heap>,
     pub(crate) counters: &'heap Counters,
 }
 
 impl<'heap> Purge<'heap> {
-    fn segments(&self) -> Segments<'heap> {
-        self.pools.segments
-    }
-
     /// Whether memory is never given back unless the program asks for it.
     fn is_never(&self) -> bool {
         // Relaxed: the option is read by itself; nothing is published with it.

@@ -17,7 +17,7 @@
 //! Idea: delayed purging (mimalloc), here with passes instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
 
 use super::Purge;
-use super::policy::Scope;
+use super::policy::{Scope, Why};
 use crate::fork_gate::Forks;
 use crate::masks::{bits_of, run_mask};
 use crate::segments::segment::{Segment, pool_index};
@@ -31,17 +31,6 @@ use strata_os::{clock, memory};
 
 /// Bytes of huge blocks that a step of `purge_until` gives back: some milliseconds of work.
 const SHED_BYTES: u64 = 32 << 20;
-
-impl Scope {
-    /// The part of `idle` that is to go, where `idle_twice` was free at the last two passes.
-    pub(crate) fn among(self, idle: u64, idle_twice: u64) -> u64 {
-        match self {
-            Self::Nothing => 0,
-            Self::Idle => idle & idle_twice,
-            Self::All => idle,
-        }
-    }
-}
 
 impl Purge<'_> {
     /// How a pass gives back: with `Scope::All` never by `MADV_FREE`.
@@ -83,7 +72,7 @@ impl Purge<'_> {
             stopped.get()
         };
         self.shed_until(is_over);
-        for segment in self.segments().returnable() {
+        for segment in self.segments.returnable() {
             for arena in segment.committed_arenas().take_while(|_| !is_over()) {
                 let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
                 self.purge_arena(segment, arena, Scope::All, PurgeWay::Now);
@@ -112,7 +101,7 @@ impl Purge<'_> {
     fn pass_with(&self, scope: Scope, forks: Forks) -> bool {
         let mut left = self.age_huge_cache(scope, forks);
         let way = self.way(scope);
-        for segment in self.segments().returnable() {
+        for segment in self.segments.returnable() {
             if self.thread.is_closed() && scope != Scope::All {
                 return false;
             }
@@ -132,8 +121,8 @@ impl Purge<'_> {
     fn purge_arena(&self, segment: &Segment, arena: u32, scope: Scope, way: PurgeWay) -> bool {
         let (idle_once, idle_twice) =
             (&segment.idle_once[arena as usize], &segment.idle_twice[arena as usize]);
-        let idle = || way.to_go(segment, arena);
-        let wanted = scope.among(idle(), idle_twice.get());
+        let idle = || free_for(way, segment, arena);
+        let wanted = wanted_of(idle(), idle_twice.get(), scope);
         let refused = wanted & !self.purge_among(segment, arena, wanted, way);
         let left = idle();
         idle_twice.set(left & idle_once.get());
@@ -173,7 +162,7 @@ impl Purge<'_> {
             let (base, bytes) =
                 (segment.arena(arena).pool_base(pool_index(start)), length as usize * POOL_BYTES);
             // SAFETY: committed, and claimed by the caller (I1); a free pool's contents are in no use.
-            if unsafe { way.purge(base, bytes) } {
+            if unsafe { purge(base, bytes, way) } {
                 purged |= run;
                 self.note_purged(segment, arena, run, way);
             }
@@ -187,32 +176,39 @@ impl Purge<'_> {
     /// holes aside.
     fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
-            self.policy.returned(segment.forget_contents(arena, run));
+            self.policy.returned(segment.forget_contents(arena, run), Why::Free);
             self.counters.count_purged_pools(run);
         }
     }
 }
 
-impl PurgeWay {
-    /// The free pools of an arena that are to go this way.
-    fn to_go(self, segment: &Segment, arena: u32) -> u64 {
-        match self {
-            Self::Now => segment.free_with_memory(arena),
-            Self::Lazily => segment.free_with_memory(arena) & !segment.lazy(arena),
-        }
+/// The part of `idle` that is to go, where `idle_twice` was free at the last two passes.
+fn wanted_of(idle: u64, idle_twice: u64, scope: Scope) -> u64 {
+    match scope {
+        Scope::Nothing => 0,
+        Scope::Idle => idle & idle_twice,
+        Scope::All => idle,
     }
+}
 
-    /// Gives a range back.
-    ///
-    /// # Safety
-    /// - As for [`memory::purge`].
-    unsafe fn purge(self, start: NonNull<u8>, bytes: usize) -> bool {
-        match self {
-            // SAFETY: committed pages that nothing uses, by this function's contract.
-            Self::Now => unsafe { memory::purge(start, bytes) },
-            // SAFETY: the same range, by the same contract.
-            Self::Lazily => unsafe { memory::purge_lazily(start, bytes) },
-        }
+/// The free pools of an arena that can go this way.
+fn free_for(way: PurgeWay, segment: &Segment, arena: u32) -> u64 {
+    match way {
+        PurgeWay::Now => segment.free_with_memory(arena),
+        PurgeWay::Lazily => segment.free_with_memory(arena) & !segment.lazy(arena),
+    }
+}
+
+/// Gives a range back. Returns whether the OS took it.
+///
+/// # Safety
+/// - As for [`memory::purge`].
+unsafe fn purge(start: NonNull<u8>, bytes: usize, way: PurgeWay) -> bool {
+    match way {
+        // SAFETY: committed pages that nothing uses, by this function's contract.
+        PurgeWay::Now => unsafe { memory::purge(start, bytes) },
+        // SAFETY: the same range, by the same contract.
+        PurgeWay::Lazily => unsafe { memory::purge_lazily(start, bytes) },
     }
 }
 

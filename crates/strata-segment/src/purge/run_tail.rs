@@ -9,8 +9,8 @@
 //!
 //! What was given back is a hole of the last pool (`pool/holes.rs` I4), stays one when the run is freed, and the next run takes the part of it
 //! that it needs. Where runs of many lengths alternate, that would gain nothing: giving back with every allocation took two and a
-//! half times the time (200 blocks of 64 to 128 KiB, replaced at random). So what other runs left stays while more than
-//! [`MISSED_BYTES`] of what had gone were taken again in the last quarter to half a second. What blocks left goes in any case.
+//! half times the time (200 blocks of 64 to 128 KiB, replaced at random). So what other runs left stays while much of what was given
+//! back is taken again (`policy/run_tail`). What blocks left goes in any case.
 //!
 //! An end that was never used speaks against huge pages, which would fill it: so it uses up trust (`evidence`).
 //!
@@ -18,18 +18,13 @@
 
 use super::Purge;
 use super::decommit::pages_over;
+use super::policy::Why;
 use crate::pools::claim::ClaimedRun;
 use crate::segments::segment::{Segment, pool_index};
 use crate::without::RUN_TAIL;
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::{Pool, SUBPAGE_BYTES, SUBPAGES};
 use strata_os::{clock, machine};
-
-/// 256 page faults: less than a thousandth of the time.
-const MISSED_BYTES: u64 = 1 << 20;
-
-/// What comes in huge pages is expected to be filled but for this part: one in `FILLED_BUT_FOR_PART`.
-const FILLED_BUT_FOR_PART: u64 = 16;
 
 /// An end of less than one in `WORTH_PART` of the allocation stays as it is.
 const WORTH_PART: usize = 16;
@@ -43,32 +38,28 @@ impl Purge<'_> {
         let used = bytes - (pools as usize - 1) * POOL_BYTES;
         let is_clean = run.dirty & last == 0;
         if !RUN_TAIL || segment.is_pinned() || POOL_BYTES - used < bytes / WORTH_PART {
-            return self.note_missed(segment.fill_holes(arena, run.dirty << start));
+            return self.note_refaults(segment.fill_holes(arena, run.dirty << start));
         }
         let filled = segment.fill_holes(arena, (run.dirty & !last) << start);
         if is_clean {
-            self.knowledge.arenas.spend(FILLED_BUT_FOR_PART * (POOL_BYTES - used) as u64);
-            return self.note_missed(filled);
+            self.thp.note_untouched_end(POOL_BYTES - used);
+            return self.note_refaults(filled);
         }
         // SAFETY: the arena was initialised before its bits could be claimed.
         let pool = unsafe { segment.arena(arena).pool(pool_index(start + pools - 1)) };
-        let filled = self.note_missed(filled + pool.fill_front(used, machine::page_size()));
-        if pool.take_served_blocks() || self.is_little_missed() {
+        let filled = self.note_refaults(filled + pool.fill_front(used, machine::page_size()));
+        if pool.take_served_blocks() || self.policy.gives_run_tails(clock::milliseconds()) {
             self.give_back_end(segment, arena, pool, pool.decommit_behind(used, machine::page_size()));
         }
         filled
     }
 
     /// Counts subpages without memory that are taken.
-    fn note_missed(&self, subpages: u32) -> u32 {
+    fn note_refaults(&self, subpages: u32) -> u32 {
         if subpages != 0 {
-            self.knowledge.missed.note(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
+            self.policy.refaulted(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
         }
         subpages
-    }
-
-    fn is_little_missed(&self) -> bool {
-        self.knowledge.missed.lately(clock::milliseconds()) <= MISSED_BYTES
     }
 
     /// Gives `subpages` back, all of which lie between the allocation and the end of the pool.
@@ -83,7 +74,7 @@ impl Purge<'_> {
             (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
         // SAFETY: whole pages of a pool that the caller claimed, behind the bytes that the allocation uses.
         if unsafe { self.purge_part(pool, first..end, subpages.count_ones()) } {
-            self.policy.returned(subpages.count_ones());
+            self.policy.returned(subpages.count_ones(), Why::Free);
         }
     }
 }
@@ -176,7 +167,7 @@ mod tests {
         };
         turns();
         assert_eq!(given_back(&HEAP), (ALL - SUBPAGE, 1));
-        HEAP.thp.missed.note(2 * MISSED_BYTES, clock::milliseconds());
+        HEAP.policy.refaulted(2 << 20, clock::milliseconds());
         turns();
         assert_eq!(given_back(&HEAP), (ALL - SUBPAGE, 1));
         leave(&HEAP, 2);

@@ -18,7 +18,6 @@
 use super::Purge;
 use super::duty::exit_fence;
 use super::policy::Scope;
-use crate::counters::Footprint;
 use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 use strata_os::clock;
@@ -41,7 +40,7 @@ impl PurgeSchedule {
     }
 
     /// When the next pass is due, if there is anything to give back.
-    pub(crate) fn due(&self) -> Option<u64> {
+    pub(super) fn due(&self) -> Option<u64> {
         // Relaxed: a hint; a thread that acts on it exchanges the word.
         Some(self.due.load(Relaxed)).filter(|due| *due != 0)
     }
@@ -99,7 +98,7 @@ impl Purge<'_> {
     /// due.
     #[inline]
     pub(crate) fn tick(&self) {
-        if self.policy.peak.take_due() {
+        if self.policy.takes_peak_pass() {
             self.decommit_for_peak();
         }
         if let Some(due) = self.schedule.due() {
@@ -135,7 +134,7 @@ impl Purge<'_> {
 
     /// The same by the purge thread, which does not ask for limits where the program would meet the descriptors that it takes. Returns
     /// the bytes that were given back meanwhile.
-    pub(crate) fn pass_on_the_thread(&self, due: u64, now: u64) -> u64 {
+    pub(super) fn pass_on_the_thread(&self, due: u64, now: u64) -> u64 {
         let before = self.purged_bytes();
         if self.schedule.exchange(due, 0) {
             self.pass_now(now, self.thread.berth().is_apart() && self.is_near_limit());
@@ -145,7 +144,7 @@ impl Purge<'_> {
 
     fn pass_now(&self, now: u64, is_near_limit: bool) {
         full_fence();
-        let scope = self.policy.on_pass(Footprint::of_pools(self.segments()), now);
+        let scope = self.policy.on_pass(self.segments.footprint(), now);
         let before = self.counters.purged_pools.get();
         let partial = self.policy.partial();
         let left = self.pass(if is_near_limit { Scope::All } else { scope });
@@ -154,7 +153,7 @@ impl Purge<'_> {
             self.arm(now);
         } else {
             self.policy.inspected_partial(partial);
-            self.policy.reclaim.forget();
+            self.policy.nothing_is_free();
         }
     }
 }

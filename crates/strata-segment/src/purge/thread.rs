@@ -190,7 +190,7 @@ impl PurgeThread {
     }
 
     /// The purge thread goes on instead of exiting. `false`: another will be started, or none any more.
-    pub(crate) fn resume(&self) -> bool {
+    pub(super) fn resume(&self) -> bool {
         let word = self.word();
         word.state() == State::Exited && self.exchange(word, State::Running)
     }
@@ -210,7 +210,7 @@ impl PurgeThread {
     }
 
     /// Whether the last attempt to start one was refused.
-    pub(crate) fn is_refused(&self) -> bool {
+    pub(super) fn is_refused(&self) -> bool {
         // Relaxed: decides only which thread asks for limits.
         Word(self.word.load(Relaxed)).state() == State::Refused
     }
@@ -223,12 +223,12 @@ impl PurgeThread {
     }
 
     /// A pass is due that was not. Unparks even if no purge thread is seen: one that begins at this moment may not be visible yet.
-    pub(crate) fn wake(&self) {
+    pub(super) fn wake(&self) {
         self.parker.unpark();
     }
 
     /// Sleeps until woken, at most `milliseconds`; may also return spuriously. For the purge thread itself.
-    pub(crate) fn park(&self, milliseconds: Option<u64>) {
+    pub(super) fn park(&self, milliseconds: Option<u64>) {
         match milliseconds {
             None => self.parker.park(),
             Some(milliseconds) => self.parker.park_for(milliseconds),
@@ -236,7 +236,7 @@ impl PurgeThread {
     }
 
     /// Whether the purge thread may go on; for the purge thread itself.
-    pub(crate) fn may_run(&self) -> bool {
+    pub(super) fn may_run(&self) -> bool {
         self.word().state() == State::Running
     }
 }

@@ -27,7 +27,7 @@ impl Segment {
         self.advised.fetch_or(1 << arena, Relaxed);
     }
 
-    pub(crate) fn clear_advised(&self, arena: u32) {
+    pub(super) fn clear_advised(&self, arena: u32) {
         self.advised.fetch_and(!(1 << arena), Relaxed);
     }
 

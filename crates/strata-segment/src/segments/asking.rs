@@ -122,7 +122,7 @@ impl Asking {
 
     /// A turn whatever other threads do.
     #[cold]
-    pub(crate) fn wait_for_turn(&self) -> Asker<'_> {
+    pub(super) fn wait_for_turn(&self) -> Asker<'_> {
         loop {
             if let Some(turn) = self.begin(self.ticket()) {
                 return turn;
@@ -149,7 +149,7 @@ impl Asking {
 
 impl Asker<'_> {
     /// For a thread that need not, or must not, wait.
-    pub(crate) fn out_of_turn() -> Self {
+    pub(super) fn out_of_turn() -> Self {
         Self(None)
     }
 }

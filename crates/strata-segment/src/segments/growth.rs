@@ -97,7 +97,7 @@ impl Segments<'_> {
     }
 
     /// Publishes a segment that was not made for want of memory, under the first number that is free.
-    pub(crate) fn publish_at_any_place(&self, segment: &'static Segment) {
+    pub(super) fn publish_at_any_place(&self, segment: &'static Segment) {
         // I1 of `index`: slots never empty, so all before the one in which this succeeds are filled.
         let numbers = self.index.next_number() + PUBLISH_SKIPS..;
         let mut tried = numbers.take_while(|number| self.index.has_room_for(*number));

@@ -21,19 +21,19 @@ use strata_core::sync::init_fresh;
 use strata_core::sync::mutation::HINTS_REACH_THE_ROOT;
 
 /// log₂ of the bits of a word that are used.
-pub(crate) const FAN_SHIFT: u32 = if cfg!(strata_loom) { 1 } else { 6 };
+pub(super) const FAN_SHIFT: u32 = if cfg!(strata_loom) { 1 } else { 6 };
 /// Bits of a word that are used.
-pub(crate) const FAN: usize = 1 << FAN_SHIFT;
+pub(super) const FAN: usize = 1 << FAN_SHIFT;
 
 /// A tree of `FAN` to the power of `depth` places.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hints {
+pub(super) struct Hints {
     words: NonNull<Summary>,
     depth: u32,
 }
 
 /// Words of a tree.
-pub(crate) const fn words_of(depth: u32) -> usize {
+pub(super) const fn words_of(depth: u32) -> usize {
     words_above(depth)
 }
 
@@ -47,7 +47,7 @@ impl Hints {
     ///
     /// # Safety
     /// - From `words` on there is memory for [`words_of`] `depth` of them, zero, and the caller's.
-    pub(crate) unsafe fn init_fresh(words: NonNull<Summary>, depth: u32) {
+    pub(super) unsafe fn init_fresh(words: NonNull<Summary>, depth: u32) {
         for index in 0..words_of(depth) {
             // SAFETY: within the caller's memory.
             let place = unsafe { words.add(index) };
@@ -60,7 +60,7 @@ impl Hints {
     ///
     /// # Safety
     /// - From `words` on there are [`words_of`] `depth` of them, initialised, for as long as the tree is used.
-    pub(crate) const unsafe fn at(words: NonNull<Summary>, depth: u32) -> Self {
+    pub(super) const unsafe fn at(words: NonNull<Summary>, depth: u32) -> Self {
         Self { words, depth }
     }
 
@@ -80,7 +80,7 @@ impl Hints {
     }
 
     /// `place` has something now.
-    pub(crate) fn raise(&self, place: usize) {
+    pub(super) fn raise(&self, place: usize) {
         for level in (0..self.depth).rev() {
             let (word, bit) = self.above(level, place);
             if word.raise(bit) != 0 || !HINTS_REACH_THE_ROOT {
@@ -90,14 +90,14 @@ impl Hints {
     }
 
     /// Whether anything seems to be set: the root alone says so.
-    pub(crate) fn are_any(&self) -> bool {
+    pub(super) fn are_any(&self) -> bool {
         self.word(0, 0).hints() != 0
     }
 
     /// Calls `ask` place by place, lowest first, until it says yes; of the others, those that are empty are forgotten. Returns whether it did.
     ///
     /// Not generic, as there would be one for each of a dozen questions.
-    pub(crate) fn find(&self, ask: &mut dyn FnMut(usize) -> bool, is_empty: &dyn Fn(usize) -> bool) -> bool {
+    pub(super) fn find(&self, ask: &mut dyn FnMut(usize) -> bool, is_empty: &dyn Fn(usize) -> bool) -> bool {
         self.find_below(0, 0, ask, is_empty)
     }
 

@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-pub(crate) type Slot = AtomicPtr<Segment>;
+pub(super) type Slot = AtomicPtr<Segment>;
 
 /// The index.
 #[repr(C)]
@@ -203,7 +203,7 @@ impl Index {
     }
 
     /// All published segments, oldest first.
-    pub(crate) fn segments(&self) -> impl Iterator<Item = &'static Segment> {
+    pub(super) fn segments(&self) -> impl Iterator<Item = &'static Segment> {
         self.chunks().flat_map(Chunk::slots).map_while(|slot| {
             // Acquire (PUBLISH_READ): sees the complete segment (I2); pairs with Release in index.rs::publish_at.
             let segment = slot.load(PUBLISH_READ);
@@ -213,7 +213,7 @@ impl Index {
     }
 
     /// The first number that no segment has.
-    pub(crate) fn next_number(&self) -> usize {
+    pub(super) fn next_number(&self) -> usize {
         // Acquire: sees all segments before that number, in order (I1); pairs with Release in index.rs::publish_at.
         let mut number = self.published.load(Acquire) as usize;
         while self.get(number).is_some() {
@@ -232,12 +232,12 @@ impl Index {
     }
 
     /// Makes sure that there is a slot for this number. `false`: there cannot be one.
-    pub(crate) fn has_room_for(&self, number: usize) -> bool {
+    pub(super) fn has_room_for(&self, number: usize) -> bool {
         self.chunk_or_new(Self::place_of(number).0).is_some()
     }
 
     /// Publishes a segment under this number. `false`: another has it, and this one is unchanged.
-    pub(crate) fn publish_at(&self, number: usize, segment: &'static Segment) -> bool {
+    pub(super) fn publish_at(&self, number: usize, segment: &'static Segment) -> bool {
         let (depth, slot) = Self::place_of(number);
         let Some(chunk) = self.chunk_or_new(depth) else { return false };
         segment.set_number(self, number);
@@ -257,7 +257,7 @@ impl Index {
     }
 
     /// The segment of this number has something of this kind now.
-    pub(crate) fn raise(&self, kind: Kind, number: usize) {
+    pub(super) fn raise(&self, kind: Kind, number: usize) {
         let (depth, slot) = Self::place_of(number);
         if let Some(chunk) = self.chunk(depth) {
             chunk.hints(kind).raise(slot);
@@ -265,7 +265,7 @@ impl Index {
     }
 
     /// The first answer of `ask` among the segments that may have something of this kind, oldest first.
-    pub(crate) fn find<T>(
+    pub(super) fn find<T>(
         &self,
         kind: Kind,
         mut ask: impl FnMut(&'static Segment) -> Option<T>,
@@ -287,7 +287,7 @@ impl Index {
     }
 
     /// Whether some segment seems to have something of this kind: a racy read of one word a chunk.
-    pub(crate) fn may_have(&self, kind: Kind) -> bool {
+    pub(super) fn may_have(&self, kind: Kind) -> bool {
         self.chunks().any(|chunk| chunk.hints(kind).are_any())
     }
 
@@ -320,14 +320,14 @@ impl Segment {
     }
 
     /// It is about to be published, under this number of an index.
-    pub(crate) fn set_number(&self, index: &Index, number: usize) {
+    pub(super) fn set_number(&self, index: &Index, number: usize) {
         self.number.set(number as u64);
         // Relaxed, here and below: published with the segment.
         self.index.store(core::ptr::from_ref(index).cast_mut(), Relaxed);
     }
 
     /// Makes the segment found by searches for this kind.
-    pub(crate) fn tell(&self, kind: Kind) {
+    pub(super) fn tell(&self, kind: Kind) {
         // SAFETY: an index lives as long as its segments.
         if let Some(index) = unsafe { self.index.load(Relaxed).as_ref() } {
             index.raise(kind, self.number.get() as usize);
@@ -335,7 +335,7 @@ impl Segment {
     }
 
     /// Whether there is nothing of this kind at the moment.
-    pub(crate) fn lacks(&self, kind: Kind) -> bool {
+    pub(super) fn lacks(&self, kind: Kind) -> bool {
         match kind {
             Kind::Open => self.open.hints() == 0,
             Kind::Roomy => (self.arenas.glance() | self.vacant.glance()) == 0,

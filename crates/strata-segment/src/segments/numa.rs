@@ -31,7 +31,7 @@ const UNASKED: u64 = if cfg!(strata_loom) { 1 } else { 0 };
 
 /// Where memory should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Locality {
+pub(super) enum Locality {
     /// All of it is equally local.
     Anywhere,
     /// On the caller's node.
@@ -54,22 +54,22 @@ impl Placement {
 
     /// Whether some segments are better than others.
     #[inline]
-    pub(crate) fn matters(&self) -> bool {
+    pub(super) fn matters(&self) -> bool {
         self.matters.get() != 0
     }
 
     /// Segments differ from now on.
-    pub(crate) fn set_matters(&self) {
+    pub(super) fn set_matters(&self) {
         self.matters.set(1);
     }
 
     /// The number of nodes, if it was asked for.
-    pub(crate) fn known_nodes(&self) -> u64 {
+    pub(super) fn known_nodes(&self) -> u64 {
         self.nodes.get().max(1)
     }
 
     /// Where the calling thread wants its memory.
-    pub(crate) fn locality(&self) -> Locality {
+    pub(super) fn locality(&self) -> Locality {
         if self.nodes.get() <= 1 { Locality::Anywhere } else { Locality::Node(machine::running_node()) }
     }
 }
@@ -79,6 +79,30 @@ impl Segments<'_> {
     #[inline]
     pub(crate) fn find<T>(&self, kind: Kind, ask: impl FnMut(&'static Segment) -> Option<T>) -> Option<T> {
         if self.placement.matters() { self.find_by_placement(kind, ask) } else { self.index.find(kind, ask) }
+    }
+
+    /// The first answer of `ask`, over all segments, where they differ: for what was refused by [`find`](Self::find).
+    pub(crate) fn find_remote<T>(
+        &self,
+        kind: Kind,
+        ask: impl FnMut(&'static Segment) -> Option<T>,
+    ) -> Option<T> {
+        if self.placement.matters() { self.find_anywhere(kind, ask) } else { None }
+    }
+
+    /// The first answer of `ask`, over all segments.
+    pub(crate) fn find_anywhere<T>(
+        &self,
+        kind: Kind,
+        ask: impl FnMut(&'static Segment) -> Option<T>,
+    ) -> Option<T> {
+        self.index.find(kind, ask)
+    }
+
+    /// Whether some segment seems to have something of this kind: a racy read of one word a chunk.
+    #[inline]
+    pub(crate) fn may_have(&self, kind: Kind) -> bool {
+        self.index.may_have(kind)
     }
 
     #[cold]
@@ -96,7 +120,7 @@ impl Segments<'_> {
     }
 
     /// Where the memory that is about to be taken should be.
-    pub(crate) fn locality_for_more(&self) -> Locality {
+    pub(super) fn locality_for_more(&self) -> Locality {
         if self.placement.nodes.get() == UNASKED && self.counters.arenas.get() > 0 {
             self.ask_for_nodes();
         }
@@ -106,7 +130,7 @@ impl Segments<'_> {
     /// Finds out how many nodes there are.
     #[cold]
     #[inline(never)]
-    pub(crate) fn ask_for_nodes(&self) -> machine::NodeSet {
+    pub(super) fn ask_for_nodes(&self) -> machine::NodeSet {
         let nodes = machine::memory_nodes();
         if nodes.count() > 1 {
             let here = machine::running_node();

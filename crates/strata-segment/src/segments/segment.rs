@@ -63,12 +63,12 @@ pub(crate) struct Segment {
     /// The node that it belongs to, plus one; 0: none in particular.
     node: Hint,
     /// The index that has it, from its publication on; null before.
-    pub(crate) index: AtomicPtr<Index>,
-    pub(crate) number: Hint,
-    pub(crate) arenas: PoolBits,
-    pub(crate) vacant: PoolBits,
-    pub(crate) absent: AtomicU64,
-    pub(crate) born: AtomicU64,
+    pub(super) index: AtomicPtr<Index>,
+    pub(super) number: Hint,
+    pub(super) arenas: PoolBits,
+    pub(super) vacant: PoolBits,
+    pub(super) absent: AtomicU64,
+    pub(super) born: AtomicU64,
     pub(crate) ready: Summary,
     pub(crate) open: Summary,
     pub(crate) advised: AtomicU64,
@@ -89,7 +89,7 @@ impl Segment {
     /// Reserves addresses for `arena_count` arenas and commits the first, which holds the description.
     ///
     /// `take` is told of each arena before its memory is touched, here and in `add_arena`, and says whether it may get huge pages.
-    pub(crate) fn reserve(
+    pub(super) fn reserve(
         arena_count: u32,
         locality: Locality,
         take: impl FnOnce(NonNull<u8>) -> bool,
@@ -125,7 +125,7 @@ impl Segment {
     ///
     /// # Safety
     /// - `start` begins `arena_count` arenas, arena-aligned, of zero memory that the caller owns and never gives back.
-    pub(crate) unsafe fn of_hugetlb(
+    pub(super) unsafe fn of_hugetlb(
         start: NonNull<u8>,
         arena_count: u32,
         node: Option<Node>,
@@ -187,7 +187,7 @@ impl Segment {
     }
 
     /// Commits one more arena and makes its pools claimable. `false`: none is left, or the OS refused.
-    pub(crate) fn add_arena(&self, take: impl FnOnce(NonNull<u8>) -> bool) -> bool {
+    pub(super) fn add_arena(&self, take: impl FnOnce(NonNull<u8>) -> bool) -> bool {
         let Some(index) = self.arenas.claim_lowest() else { return false };
         let start = self.arena(index).as_non_null();
         // SAFETY: reserved with the segment, and the claim of its bit makes it ours.
@@ -210,7 +210,7 @@ impl Segment {
     ///
     /// # Safety
     /// - The arena is committed, zero, and the caller's.
-    pub(crate) unsafe fn init_arena(&self, index: u32) {
+    pub(super) unsafe fn init_arena(&self, index: u32) {
         let head = ArenaHead::of_pools(core::ptr::from_ref(self).cast(), index);
         if !HEADERS_BEFORE_BITS {
             self.show(index);
@@ -224,14 +224,14 @@ impl Segment {
     }
 
     /// Makes the pools of an arena claimable, all of which the caller holds.
-    pub(crate) fn show(&self, arena: u32) {
+    pub(super) fn show(&self, arena: u32) {
         self.ready.raise(arena);
         self.pools[arena as usize].release(USABLE_POOLS);
         self.set_open(arena);
     }
 
     /// Asks for local memory for fresh addresses of the segment, as all of it is.
-    pub(crate) fn keep_local(&self, start: NonNull<u8>, bytes: usize) {
+    pub(super) fn keep_local(&self, start: NonNull<u8>, bytes: usize) {
         if let Some(number) = self.node.get().checked_sub(1) {
             // SAFETY: the caller's. If the kernel refuses, the first touch decides.
             unsafe { memory::prefer_node(start, bytes, Node::new(number as u32)) };
@@ -301,7 +301,7 @@ impl Segment {
     }
 
     /// What it is made of.
-    pub(crate) fn backing(&self) -> Backing {
+    pub(super) fn backing(&self) -> Backing {
         self.backing
     }
 
@@ -311,7 +311,7 @@ impl Segment {
     }
 
     /// Whether its memory is where it should be: memory of no particular node is local to all.
-    pub(crate) fn serves(&self, locality: Locality) -> bool {
+    pub(super) fn serves(&self, locality: Locality) -> bool {
         match locality {
             Locality::Anywhere => true,
             Locality::Node(node) => [0, place_of(node)].contains(&self.node.get()),
@@ -323,7 +323,7 @@ impl Segment {
     }
 
     /// Belongs to this node from now on, unless it belongs to one already.
-    pub(crate) fn assign_to(&self, node: Node) {
+    pub(super) fn assign_to(&self, node: Node) {
         if self.node.get() == 0 && !self.is_pinned() {
             self.set_node(node);
             for present in runs_of(self.present()) {
@@ -337,7 +337,7 @@ impl Segment {
     }
 
     /// Bytes of an arena's first pool that are in use: the segment itself lies in the first arena's.
-    pub(crate) fn metadata_bytes(&self, arena: u32) -> usize {
+    pub(super) fn metadata_bytes(&self, arena: u32) -> usize {
         METADATA_BYTES + if arena == 0 { size_of::<Self>() } else { 0 }
     }
 
@@ -347,7 +347,7 @@ impl Segment {
     }
 
     /// Address space, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.arena_count as usize * ARENA_BYTES
     }
 
@@ -357,7 +357,7 @@ impl Segment {
     }
 
     /// Whether `address` lies in this segment.
-    pub(crate) fn contains(&self, address: usize) -> bool {
+    pub(super) fn contains(&self, address: usize) -> bool {
         let offset = address.wrapping_sub(self.base.as_non_null().addr().get());
         // Relaxed: see `vacancy`.
         offset < self.bytes() && self.absent.load(Relaxed) >> (offset / ARENA_BYTES) & 1 == 0

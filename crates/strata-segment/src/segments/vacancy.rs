@@ -216,7 +216,7 @@ impl Segment {
     }
 
     /// The arenas whose addresses are the segment's: of others even the headers that stay are left out.
-    pub(crate) fn present(&self) -> u64 {
+    pub(super) fn present(&self) -> u64 {
         // Relaxed: see `set_absent`.
         run_mask(0, (self.bytes() / ARENA_BYTES) as u32) & !self.absent.load(Relaxed)
     }

@@ -52,7 +52,7 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             start: Hint::new(0),
             bytes: Hint::new(0),
@@ -81,17 +81,17 @@ impl Evidence {
     }
 
     /// Whether `bytes` may be taken unchecked and the next ones need no witness either.
-    pub(crate) fn is_plenty_for(&self, bytes: u64) -> bool {
+    pub(super) fn is_plenty_for(&self, bytes: u64) -> bool {
         self.trust.get() / PLENTY >= bytes
     }
 
     /// Notes that `bytes` were taken unchecked, and leave no witness.
-    pub(crate) fn spend(&self, bytes: u64) {
+    pub(super) fn spend(&self, bytes: u64) {
         self.trust.set(self.trust.get().saturating_sub(bytes));
     }
 
     /// Memory that may hold the witness is about to be given back, or used for something else: checks it a last time.
-    pub(crate) fn look_before_it_goes(&self, start: NonNull<u8>, bytes: usize) {
+    pub(super) fn check_before_it_goes(&self, start: NonNull<u8>, bytes: usize) {
         let into = self.start.get().wrapping_sub(start.addr().get() as u64);
         if into < bytes as u64 {
             self.check();
@@ -123,7 +123,7 @@ impl Evidence {
 }
 
 /// Whether nearly all of a range is in memory, judging by some places. `false` if the kernel does not say.
-pub(crate) fn is_filled(start: NonNull<u8>, bytes: usize) -> bool {
+pub(super) fn is_filled(start: NonNull<u8>, bytes: usize) -> bool {
     Sample::of(start, bytes)
         .is_some_and(|sample| sample.resident >= sample.pages - sample.pages / FILLED_BUT_FOR)
 }
@@ -268,8 +268,8 @@ mod tests {
         // SAFETY: within the range.
         let behind = unsafe { start.byte_add(MIB) };
         evidence.watch(behind, MIB, 7);
-        evidence.look_before_it_goes(start, MIB);
-        evidence.look_before_it_goes(start, 2 * MIB);
+        evidence.check_before_it_goes(start, MIB);
+        evidence.check_before_it_goes(start, 2 * MIB);
         // SAFETY: ours, used no more.
         assert!(unsafe { memory::release(start, BYTES) });
         assert!(evidence.speaks_for(7));

@@ -22,20 +22,20 @@ const SAVED_US_A_MIB: u64 = 350;
 const LOST_BYTES: u64 = 3 * HUGE_PAGE_BYTES as u64;
 
 /// A heap of fewer bytes takes no huge pages, however fast it grows.
-pub(crate) const LIGHT_BYTES: u64 = 8 << 20;
+pub(super) const LIGHT_BYTES: u64 = 8 << 20;
 /// The least bytes taken from which a rate is known: two arenas.
 const LEAST_TAKEN_BYTES: u64 = 8 << 20;
 
 /// A heap of this size loses some per cent of its bytes to them at most.
-pub(crate) const HEAVY_BYTES: u64 = 64 << 20;
+pub(super) const HEAVY_BYTES: u64 = 64 << 20;
 /// A heap that takes less in a quarter to half a second spends less than some per cent of the time in page faults.
-pub(crate) const GROWTH_BYTES: u64 = 16 << 20;
+pub(super) const GROWTH_BYTES: u64 = 16 << 20;
 
 /// The resolution of the clock.
 const TICK_MS: u64 = 4;
 
 /// Whether more of a heap with this much in use should come in huge pages, if it took memory at this rate recently.
-pub(crate) fn pays(in_use: u64, taken: Rate) -> bool {
+pub(super) fn pays(in_use: u64, taken: Rate) -> bool {
     if in_use < LIGHT_BYTES || taken.bytes < LEAST_TAKEN_BYTES {
         return false;
     }

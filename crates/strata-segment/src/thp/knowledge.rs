@@ -21,49 +21,28 @@ const PAUSE_MS: u64 = 1000;
 #[derive(Debug)]
 pub(crate) struct ThpPolicy {
     /// Bytes of arenas taken.
-    pub(crate) taken: RecentBytes,
-    /// Bytes of huge blocks freed.
-    freed: RecentBytes,
-    /// Bytes of runs that had been given back, or were never touched.
-    pub(crate) missed: RecentBytes,
+    pub(super) taken: RecentBytes,
     /// Whether arenas are filled.
     pub(crate) arenas: Evidence,
     /// Whether huge blocks are, except for those that had to be zero.
-    pub(crate) blocks: Evidence,
+    pub(super) blocks: Evidence,
     /// The kernel's answer, plus one; 0: not asked yet.
     pub(crate) policy: Hint,
     /// From how many nanoseconds on they count as slow, and until when.
-    pub(crate) slow_ns: Hint,
+    pub(super) slow_ns: Hint,
     slow_until: Hint,
-    /// Whether the kernel refused to populate memory: 1 or 0.
-    no_populate: Hint,
 }
 
 impl ThpPolicy {
     pub(crate) const fn new() -> Self {
         Self {
             taken: RecentBytes::new(),
-            freed: RecentBytes::new(),
-            missed: RecentBytes::new(),
             arenas: Evidence::new(),
             blocks: Evidence::new(),
             policy: Hint::new(0),
             slow_ns: Hint::new(SLOW_NS),
             slow_until: Hint::new(0),
-            no_populate: Hint::new(0),
         }
-    }
-
-    /// Notes that a huge block was freed at `now`.
-    pub(crate) fn note_freed(&self, bytes: u64, now: u64) {
-        if FIT_ARENAS {
-            self.freed.note(bytes, now);
-        }
-    }
-
-    /// Whether any was, shortly before `now`.
-    pub(crate) fn freed_lately(&self, now: u64) -> bool {
-        self.freed.lately(now) != 0
     }
 
     /// Runs `take`, which takes an arena and touches its first page; if that was slow, none is asked for for a while.
@@ -85,21 +64,11 @@ impl ThpPolicy {
     }
 
     /// Whether huge pages were slow to come, or refused, shortly before `now`.
-    pub(crate) fn is_slow(&self, now: u64) -> bool {
+    pub(super) fn is_slow(&self, now: u64) -> bool {
         now < self.slow_until.get()
     }
 
-    /// Whether the kernel never refused to populate memory.
-    pub(crate) fn may_populate(&self) -> bool {
-        self.no_populate.get() == 0
-    }
-
-    /// It refused to.
-    pub(crate) fn note_refusal_to_populate(&self) {
-        self.no_populate.set(1);
-    }
-
-    pub(crate) fn policy(&self) -> HugePages {
+    pub(super) fn policy(&self) -> HugePages {
         match self.policy.get() {
             0 => self.ask_policy(),
             1 => HugePages::Never,

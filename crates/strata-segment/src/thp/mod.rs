@@ -14,7 +14,14 @@ use knowledge::ThpPolicy;
 /// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thp<'heap> {
-    pub(crate) tuning: &'heap Tuning,
-    pub(crate) knowledge: &'heap ThpPolicy,
-    pub(crate) segments: Segments<'heap>,
+    tuning: &'heap Tuning,
+    knowledge: &'heap ThpPolicy,
+    segments: Segments<'heap>,
+}
+
+impl<'heap> Thp<'heap> {
+    #[inline]
+    pub(crate) fn new(tuning: &'heap Tuning, knowledge: &'heap ThpPolicy, segments: Segments<'heap>) -> Self {
+        Self { tuning, knowledge, segments }
+    }
 }

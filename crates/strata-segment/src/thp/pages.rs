@@ -37,14 +37,8 @@ const ROUND_PART: usize = 8;
 /// A block may be this many times as long as the longest that was found filled.
 const LONGER: u64 = 2;
 
-impl HugePageChoice {
-    fn of(value: u64) -> Self {
-        [Self::Auto, Self::Never, Self::Always]
-            .into_iter()
-            .find(|choice| *choice as u64 == value)
-            .unwrap_or(Self::Auto)
-    }
-}
+/// What comes in huge pages is expected to be filled but for this part: one in `FILLED_BUT_FOR_PART`.
+const FILLED_BUT_FOR_PART: u64 = 16;
 
 /// What to tell the kernel about a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +62,11 @@ impl Thp<'_> {
             self.knowledge.arenas.watch(pools, ARENA_BYTES - POOL_BYTES, self.committed_pool_bytes());
         }
         advised
+    }
+
+    /// The end of a run, `bytes` long, was never used: in huge pages it would be filled, so it speaks against them.
+    pub(crate) fn note_untouched_end(&self, bytes: usize) {
+        self.knowledge.arenas.spend(FILLED_BUT_FOR_PART * bytes as u64);
     }
 
     fn pages_for_arena(&self) -> Pages {
@@ -150,7 +149,7 @@ impl Thp<'_> {
     pub(crate) fn pages_for_block(&self, bytes: usize) -> Pages {
         let bytes = bytes as u64;
         let pages = self.pages(|| {
-            self.segments.counters.huge_bytes.get() + bytes >= GROWTH_BYTES
+            self.segments.counters().huge_bytes.get() + bytes >= GROWTH_BYTES
                 && self.knowledge.blocks.speaks_for(bytes / LONGER)
         });
         if pages == Pages::Any { self.unless_for_everybody() } else { pages }
@@ -170,8 +169,13 @@ impl Thp<'_> {
         if may_be_huge {
             blocks.spend(bytes as u64);
         }
-        let live = self.segments.counters.huge_bytes.get();
+        let live = self.segments.counters().huge_bytes.get();
         blocks.watch(witness.0, witness.1, live.min(HEAVY_BYTES).max(bytes as u64));
+    }
+
+    /// A huge block is about to be moved or freed: the last chance to check whether it was filled.
+    pub(crate) fn note_block_ends(&self, start: NonNull<u8>, bytes: usize) {
+        self.knowledge.blocks.check_before_it_goes(start, bytes);
     }
 
     /// The length to take: whole huge pages if that adds little, so that the last one costs one fault, too, and so does what is

@@ -25,34 +25,38 @@ const ON_TRUST_BYTES: u64 = 64 << 20;
 
 /// What the decision depends on.
 #[derive(Debug)]
-pub(crate) struct HugeLimit {
+pub(super) struct HugeLimit {
     live: WindowedMax,
+    freed: RecentBytes,
     /// Bytes that were allocated shortly after others were freed.
     asked_again: RecentBytes,
 }
 
 impl HugeLimit {
-    pub(crate) const fn new() -> Self {
-        Self { live: WindowedMax::new(), asked_again: RecentBytes::new() }
+    pub(super) const fn new() -> Self {
+        Self { live: WindowedMax::new(), freed: RecentBytes::new(), asked_again: RecentBytes::new() }
     }
 
-    /// Notes that `bytes` of huge blocks are live now.
-    pub(crate) fn note_live(&self, bytes: u64) {
-        self.live.note(bytes);
+    /// Notes that `bytes` were allocated at `now`, so that `live` bytes are live.
+    pub(super) fn note_taken(&self, bytes: u64, live: u64, now: u64) {
+        self.live.note(live);
+        if self.freed.lately(now) != 0 {
+            self.asked_again.note(bytes, now);
+        }
     }
 
-    /// Notes that `bytes` were allocated at `now`, shortly after others were freed.
-    pub(crate) fn note_asked_again(&self, bytes: u64, now: u64) {
-        self.asked_again.note(bytes, now);
+    /// Notes that `bytes` were freed at `now`.
+    pub(super) fn note_freed(&self, bytes: u64, now: u64) {
+        self.freed.note(bytes, now);
     }
 
     /// Notes a pass, at which `live` bytes are live.
-    pub(crate) fn turn(&self, live: u64) {
+    pub(super) fn turn(&self, live: u64) {
         self.live.turn(live);
     }
 
     /// Bytes that may be kept while `live` bytes are live, at the time `now`.
-    pub(crate) fn pays(&self, live: u64, now: u64) -> u64 {
+    pub(super) fn pays(&self, live: u64, now: u64) -> u64 {
         let peak = self.live.lately();
         let room = (peak + (peak / SLACK_PART).min(SLACK_MOST_BYTES) + SLACK_BYTES).saturating_sub(live);
         room.min(ON_TRUST_BYTES + self.asked_again.lately(now))
@@ -68,9 +72,9 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_was_live_recently() {
         let keep = HugeLimit::new();
-        keep.note_asked_again(1000 * MIB, 0);
+        keep.note_freed(1, 0);
         let pays = |live| keep.pays(live, 0);
-        keep.note_live(100 * MIB);
+        keep.note_taken(1000 * MIB, 100 * MIB, 0);
         assert_eq!(pays(100 * MIB), 33 * MIB);
         assert_eq!(pays(0), 133 * MIB);
         keep.turn(0);
@@ -82,16 +86,17 @@ mod tests {
     #[test]
     fn beside_much_that_lives_a_smaller_part_is_kept() {
         let keep = HugeLimit::new();
-        keep.note_live(1000 * MIB);
+        keep.note_taken(0, 1000 * MIB, 0);
         assert_eq!(keep.pays(1000 * MIB, 0), 48 * MIB);
     }
 
     #[test]
     fn of_much_that_is_freed_once_some_is_kept_and_more_when_it_is_asked_for_again() {
         let keep = HugeLimit::new();
-        keep.note_live(1000 * MIB);
+        keep.note_taken(1000 * MIB, 1000 * MIB, 0);
         assert_eq!(keep.pays(0, 0), ON_TRUST_BYTES);
-        keep.note_asked_again(300 * MIB, 0);
+        keep.note_freed(1, 0);
+        keep.note_taken(300 * MIB, 1000 * MIB, 0);
         assert_eq!(keep.pays(0, 0), ON_TRUST_BYTES + 300 * MIB);
         assert_eq!(keep.pays(0, 10_000), ON_TRUST_BYTES);
     }

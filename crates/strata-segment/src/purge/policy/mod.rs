@@ -1,24 +1,34 @@
 //! Decides how much memory is given back, and when: told of what is taken and given back, asked at each pass and each growth.
 //!
-//! | told                                  | by            | what of it                                  |
-//! |---------------------------------------|---------------|---------------------------------------------|
-//! | `claimed`, `released`, `left_partial` | pools         | refaults: what is in use, what lies free    |
-//! | `took`, `returned`, `decommitted`     | pools, passes | the peak, in subpages that may be in memory |
-//! | `purged`                              | passes        | refaults: what may be wanted again          |
+//! | told                                                    | by              | what of it                                                   |
+//! |---------------------------------------------------------|-----------------|--------------------------------------------------------------|
+//! | `claimed`, `released`, `left_partial`, `purged`         | pools, passes   | refaults: what is in use, what is free, what may be wanted again |
+//! | `took`, `returned`                                      | pools, passes   | the peak, in subpages that may be in memory                  |
+//! | `refaulted`                                             | runs            | whether the ends of runs are worth giving back               |
+//! | `took_huge`, `freed_huge`, `passed_huge`                | huge blocks     | how much of what they leave may be used again                |
+//! | `reclaimed`, `nothing_is_free`                          | cross-reclaim   | what one side gave back for the other                        |
+//! | `note_budget`, `request_flush`                          | limits          | the distance to the limit                                    |
 //!
-//! | asked        | when                        | answer                                    |
-//! |--------------|-----------------------------|-------------------------------------------|
-//! | `on_pass`    | a pass begins               | which free memory goes                    |
-//! | `on_growth`  | memory is about to be taken | how much of what lies free goes for it    |
-//! | `huge_limit` | a huge block comes or goes  | how much of what such blocks left is kept |
+//! | asked                            | when                                | answer                                     |
+//! |----------------------------------|-------------------------------------|--------------------------------------------|
+//! | `on_pass`                        | a pass begins                       | which free memory goes                     |
+//! | `on_growth`                      | memory is about to be taken         | how much free memory goes for it           |
+//! | `takes_peak_pass`, `peak_excess` | after an allocation, in that pass   | whether the program exceeds its peak, by how much |
+//! | `huge_limit`                     | a huge block is allocated or freed  | how much of what such blocks left is kept  |
+//! | `gives_run_tails`                | a run is used                       | whether its end goes                       |
+//! | `is_worth_a_thread`              | something was freed                 | whether a purge thread is started          |
+//! | `is_within_headroom` and others  | memory is about to be taken, a pass | whether to ask for the limit               |
 //!
 //! Does not know: addresses, the operating system. Model: jemalloc's `decay.h`.
 
-pub(crate) mod huge_limit;
-pub(crate) mod peak;
-pub(crate) mod pressure;
-pub(crate) mod reclaim;
-pub(crate) mod refaults;
+mod huge_limit;
+mod peak;
+mod pressure;
+mod reclaim;
+mod refaults;
+mod run_tail;
+
+pub(crate) use pressure::Distance;
 
 use crate::counters::Footprint;
 use crate::without::{CROSS_RECLAIM, HUGE_LIMIT, PEAK, REFAULTS};
@@ -27,7 +37,9 @@ use peak::Peak;
 use pressure::Pressure;
 use reclaim::Reclaim;
 use refaults::{Advice, Refaults};
+use run_tail::RunTails;
 use strata_core::layout::POOL_BYTES;
+use strata_os::machine::MemoryBudget;
 
 /// Free bytes that justify a purge thread; in models any.
 const MUCH_BYTES: u64 = if cfg!(strata_loom) { 0 } else { 8 << 20 };
@@ -43,14 +55,24 @@ pub(crate) enum Scope {
     All,
 }
 
+/// Why memory was given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Why {
+    /// It was free for long enough, or is no longer wanted.
+    Free,
+    /// The program exceeded its peak.
+    Peak,
+}
+
 /// One file for each heuristic.
 #[derive(Debug)]
 pub(crate) struct Policy {
     refaults: Refaults,
-    pub(crate) reclaim: Reclaim,
-    pub(crate) peak: Peak,
-    pub(crate) pressure: Pressure,
-    pub(crate) huge_limit: HugeLimit,
+    reclaim: Reclaim,
+    peak: Peak,
+    pressure: Pressure,
+    huge_limit: HugeLimit,
+    run_tails: RunTails,
 }
 
 impl Policy {
@@ -61,10 +83,14 @@ impl Policy {
             peak: Peak::new(),
             pressure: Pressure::new(),
             huge_limit: HugeLimit::new(),
+            run_tails: RunTails::new(),
         }
     }
+}
 
-    /// Pools were claimed, so many of which may hold something.
+/// What it is told.
+impl Policy {
+    /// Pools were claimed, `dirty` of which may hold something.
     pub(crate) fn claimed(&self, pools: u32, dirty: u32) {
         self.refaults.note_claim(pools, dirty);
     }
@@ -74,19 +100,19 @@ impl Policy {
         self.refaults.note_release(pools);
     }
 
-    /// A pool that is used in part was left, or had blocks freed into it.
+    /// A partly used pool was abandoned, or had blocks freed into it.
     pub(crate) fn left_partial(&self) {
         self.refaults.note_partial();
     }
 
-    /// How often that was so.
-    pub(crate) fn partial(&self) -> u64 {
-        self.refaults.parts()
-    }
-
-    /// So many of them have been inspected.
+    /// `parts` of them have been inspected.
     pub(crate) fn inspected_partial(&self, parts: u64) {
         self.refaults.note_parts_gone(parts);
+    }
+
+    /// A pass at `now` gave pools back.
+    pub(crate) fn purged(&self, pools: u64, now: u64) {
+        self.refaults.note_purge(pools, now);
     }
 
     /// Subpages that had no memory were taken.
@@ -97,21 +123,57 @@ impl Policy {
     }
 
     /// Subpages that may have been in memory were given back.
-    pub(crate) fn returned(&self, subpages: u32) {
-        self.peak.note_purge(subpages.into());
+    pub(crate) fn returned(&self, subpages: u32, why: Why) {
+        match why {
+            Why::Free => self.peak.note_purge(subpages.into()),
+            Why::Peak => self.peak.note_decommit(subpages.into()),
+        }
     }
 
-    /// The same, because the program grew.
-    pub(crate) fn decommitted(&self, subpages: u32) {
-        self.peak.note_decommit(subpages.into());
+    /// `bytes` that had been given back behind an allocation were taken again at `now`.
+    pub(crate) fn refaulted(&self, bytes: u64, now: u64) {
+        self.run_tails.note_refault(bytes, now);
     }
 
-    /// A pass at `now` gave pools back.
-    pub(crate) fn purged(&self, pools: u64, now: u64) {
-        self.refaults.note_purge(pools, now);
+    /// `bytes` more of huge blocks were allocated at `now`: `live` in all.
+    pub(crate) fn took_huge(&self, bytes: u64, live: u64, now: u64) {
+        self.huge_limit.note_taken(bytes, live, now);
     }
 
-    /// Which free memory is to go by the pass that begins at `now`, where pools hold that much.
+    /// `bytes` of huge blocks were freed at `now`.
+    pub(crate) fn freed_huge(&self, bytes: u64, now: u64) {
+        self.huge_limit.note_freed(bytes, now);
+    }
+
+    /// A pass over huge blocks, of which `live` bytes are live.
+    pub(crate) fn passed_huge(&self, live: u64) {
+        self.huge_limit.turn(live);
+    }
+
+    /// `bytes` were given back on one side for what the other takes.
+    pub(crate) fn reclaimed(&self, bytes: u64) {
+        self.reclaim.note(bytes);
+    }
+
+    /// A pass left nothing free.
+    pub(crate) fn nothing_is_free(&self) {
+        self.reclaim.forget();
+    }
+
+    /// The answer to a question for the limit. Returns the distance.
+    pub(crate) fn note_budget(&self, budget: Option<MemoryBudget>) -> Distance {
+        self.pressure.note(budget)
+    }
+
+    /// Asks all caches to give back what they can, when they next come to a slow path.
+    pub(crate) fn request_flush(&self) {
+        self.pressure.request_flush();
+    }
+}
+
+/// What it is asked.
+impl Policy {
+    /// Which free memory is to go by the pass that begins at `now`, given the memory of pools.
     pub(crate) fn on_pass(&self, pools: Footprint, now: u64) -> Scope {
         match self.refaults.advice(pools, now) {
             Advice::Keep if REFAULTS => Scope::Nothing,
@@ -119,22 +181,52 @@ impl Policy {
         }
     }
 
-    /// How many of so many free bytes may go for what is taken, in a program that holds so many.
+    /// How many of `free` bytes may go for what is taken, in a program that holds `held`.
     pub(crate) fn on_growth(&self, free: u64, held: u64) -> u64 {
         let is_backing_off = REFAULTS && self.refaults.is_backing_off();
         if !CROSS_RECLAIM || is_backing_off { 0 } else { self.reclaim.allowance(free, held) }
     }
 
-    /// How many bytes of freed huge blocks are worth keeping while so many live, as seen at `now`.
+    /// Whether a pass is due because the program exceeded its peak: says so once.
+    pub(crate) fn takes_peak_pass(&self) -> bool {
+        self.peak.take_due()
+    }
+
+    /// Subpages that such a pass may still give back.
+    pub(crate) fn peak_excess(&self) -> u64 {
+        self.peak.wanted()
+    }
+
+    /// How many bytes of freed huge blocks are worth keeping while `live` bytes are live, at the time `now`.
     pub(crate) fn huge_limit(&self, live: u64, now: u64) -> u64 {
         if HUGE_LIMIT { self.huge_limit.pays(live, now) } else { u64::MAX }
     }
 
-    /// Whether a thread is worth it that gives back what lies free, where huge blocks left that much, and so much is committed.
+    /// Whether memory that other runs left behind an allocation goes, at the time `now`.
+    pub(crate) fn gives_run_tails(&self, now: u64) -> bool {
+        self.run_tails.pays(now)
+    }
+
+    /// How often a partly used pool was abandoned, or had blocks freed into it, and was not inspected since.
+    pub(crate) fn partial(&self) -> u64 {
+        self.refaults.parts()
+    }
+
+    /// Whether there is enough to give back to start a thread for it, where huge blocks left `huge_kept_bytes`.
     pub(crate) fn is_worth_a_thread(&self, huge_kept_bytes: u64, committed_bytes: u64) -> bool {
         // A pool may have been left many times.
         let in_parts = self.partial().saturating_mul(POOL_BYTES as u64).min(committed_bytes);
         self.refaults.idle_bytes() + huge_kept_bytes + in_parts >= MUCH_BYTES
+    }
+
+    /// Whether `bytes` may be taken without asking for the limit; counts them.
+    pub(crate) fn is_within_headroom(&self, bytes: u64) -> bool {
+        self.pressure.is_within_headroom(bytes)
+    }
+
+    /// Whether a pass should ask for the limit.
+    pub(crate) fn is_worth_asking(&self) -> bool {
+        self.pressure.is_worth_asking()
     }
 
     /// Whether more than `bytes` may be taken before the limit is asked for again.
@@ -142,8 +234,26 @@ impl Policy {
         self.pressure.is_far_from_limit(bytes)
     }
 
-    /// Whether there is a limit, as far as it was asked for.
+    /// Whether there was a limit when it was asked for last.
     pub(crate) fn is_limited(&self) -> bool {
         self.pressure.is_limited()
+    }
+
+    /// How often all caches were asked to flush.
+    #[inline]
+    pub(crate) fn flush_requests(&self) -> u32 {
+        self.pressure.flush_requests()
+    }
+}
+
+/// What tests arrange, and check.
+#[cfg(test)]
+impl Policy {
+    pub(crate) fn assume_headroom(&self, bytes: u64) {
+        self.pressure.assume_headroom(bytes);
+    }
+
+    pub(crate) fn reclaimed_bytes(&self) -> u64 {
+        self.reclaim.given()
     }
 }

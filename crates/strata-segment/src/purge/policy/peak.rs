@@ -25,7 +25,7 @@ const STEPS: u64 = 32;
 
 /// The peak, in subpages.
 #[derive(Debug)]
-pub(crate) struct Peak {
+pub(super) struct Peak {
     /// Subpages without memory that were taken since the start.
     taken: Hint,
     /// Subpages that were given back since the start.
@@ -39,7 +39,7 @@ pub(crate) struct Peak {
 }
 
 impl Peak {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             taken: Hint::new(0),
             given_back: Hint::new(0),
@@ -50,14 +50,14 @@ impl Peak {
     }
 
     /// Notes that subpages without memory are taken, and whether a pass is due.
-    pub(crate) fn grow(&self, subpages: u64) {
+    pub(super) fn grow(&self, subpages: u64) {
         if self.exceeds(subpages) {
             self.due.set(1);
         }
     }
 
     /// Whether a pass is due, once.
-    pub(crate) fn take_due(&self) -> bool {
+    pub(super) fn take_due(&self) -> bool {
         self.due.take() != 0
     }
 
@@ -75,17 +75,17 @@ impl Peak {
     }
 
     /// Notes that free subpages were given back.
-    pub(crate) fn note_purge(&self, subpages: u64) {
+    pub(super) fn note_purge(&self, subpages: u64) {
         self.given_back.add(subpages);
     }
 
     /// Subpages to give back because of the last step.
-    pub(crate) fn wanted(&self) -> u64 {
+    pub(super) fn wanted(&self) -> u64 {
         self.wanted.get()
     }
 
     /// Notes that subpages were decommitted because of the last step, which is taken off the peak.
-    pub(crate) fn note_decommit(&self, subpages: u64) {
+    pub(super) fn note_decommit(&self, subpages: u64) {
         self.given_back.add(subpages);
         self.peak.set(self.peak.get().saturating_sub(subpages));
         self.wanted.set(self.wanted.get().saturating_sub(subpages));

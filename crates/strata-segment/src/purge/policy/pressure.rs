@@ -29,7 +29,7 @@ const PASSES_UNTIL_ASKED_AGAIN: u64 = 64;
 
 /// What is known of the limit.
 #[derive(Debug)]
-pub(crate) struct Pressure {
+pub(super) struct Pressure {
     /// Bytes that may be taken until the limit is asked for again.
     headroom: Hint,
     passes: Hint,
@@ -49,7 +49,7 @@ pub(crate) enum Distance {
 }
 
 impl Pressure {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             headroom: Hint::new(UNASKED_BYTES),
             passes: Hint::new(0),
@@ -59,7 +59,7 @@ impl Pressure {
     }
 
     /// Notes the answer to a question for the limit. Returns the distance.
-    pub(crate) fn note(&self, budget: Option<MemoryBudget>) -> Distance {
+    pub(super) fn note(&self, budget: Option<MemoryBudget>) -> Distance {
         self.limited.set(u64::from(budget.is_some()));
         let distance = budget.map_or(Distance::Far(BOUNDLESS), distance_of);
         let (Distance::Far(bytes) | Distance::Eager(bytes)) = distance;
@@ -68,7 +68,7 @@ impl Pressure {
     }
 
     /// Whether `bytes` may be taken without asking; counts them.
-    pub(crate) fn is_within_headroom(&self, bytes: u64) -> bool {
+    pub(super) fn is_within_headroom(&self, bytes: u64) -> bool {
         match self.headroom.get() {
             BOUNDLESS => true,
             headroom => {
@@ -79,33 +79,33 @@ impl Pressure {
     }
 
     /// Whether more than `bytes` may be taken before the limit is asked for again.
-    pub(crate) fn is_far_from_limit(&self, bytes: u64) -> bool {
+    pub(super) fn is_far_from_limit(&self, bytes: u64) -> bool {
         self.headroom.get() > bytes
     }
 
     /// Whether there was a limit when it was asked for last: if so, nothing is taken that is not needed.
-    pub(crate) fn is_limited(&self) -> bool {
+    pub(super) fn is_limited(&self) -> bool {
         self.limited.get() != 0
     }
 
     /// Asks all caches to give back what they can, when they next come to a slow path.
-    pub(crate) fn request_flush(&self) {
+    pub(super) fn request_flush(&self) {
         self.flush_requests.add(1);
     }
 
     /// How often all caches were asked to flush.
     #[inline]
-    pub(crate) fn flush_requests(&self) -> u32 {
+    pub(super) fn flush_requests(&self) -> u32 {
         self.flush_requests.get() as u32
     }
 
     #[cfg(test)]
-    pub(crate) fn assume_headroom(&self, bytes: u64) {
+    pub(super) fn assume_headroom(&self, bytes: u64) {
         self.headroom.set(bytes);
     }
 
     /// Whether a pass should ask for the limit.
-    pub(crate) fn is_worth_asking(&self) -> bool {
+    pub(super) fn is_worth_asking(&self) -> bool {
         self.passes.add(1);
         self.headroom.get() != BOUNDLESS || self.passes.get().is_multiple_of(PASSES_UNTIL_ASKED_AGAIN)
     }

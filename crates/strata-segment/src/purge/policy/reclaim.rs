@@ -11,33 +11,33 @@ const WORTH_PART: u64 = 16;
 
 /// What one side gave back for the other.
 #[derive(Debug)]
-pub(crate) struct Reclaim {
+pub(super) struct Reclaim {
     /// Bytes, since the last pass at which nothing was free.
     given: Hint,
 }
 
 impl Reclaim {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { given: Hint::new(0) }
     }
 
     /// Bytes that may be given back of `free` ones, by a program that holds `held`.
-    pub(crate) fn allowance(&self, free: u64, held: u64) -> u64 {
+    pub(super) fn allowance(&self, free: u64, held: u64) -> u64 {
         if free < held / WORTH_PART { 0 } else { held.saturating_sub(self.given.get()).min(free) }
     }
 
     #[cfg(test)]
-    pub(crate) fn given(&self) -> u64 {
+    pub(super) fn given(&self) -> u64 {
         self.given.get()
     }
 
     /// Notes that `bytes` were given back.
-    pub(crate) fn note(&self, bytes: u64) {
+    pub(super) fn note(&self, bytes: u64) {
         self.given.add(bytes);
     }
 
     /// Nothing is free: whatever is used next is faulted in anyway.
-    pub(crate) fn forget(&self) {
+    pub(super) fn forget(&self) {
         self.given.set(0);
     }
 }

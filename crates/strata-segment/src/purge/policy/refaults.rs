@@ -38,7 +38,7 @@ const SILENT_PASSES: u64 = 64;
 
 /// What a pass is to do with memory that was free long enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Advice {
+pub(super) enum Advice {
     /// Give it back.
     Purge,
     /// Leave it: it will be used again.
@@ -47,7 +47,7 @@ pub(crate) enum Advice {
 
 /// The counts, in pools.
 #[derive(Debug)]
-pub(crate) struct Refaults {
+pub(super) struct Refaults {
     /// Since the last pass: all, those of them without memory, and those released.
     claimed: Hint,
     untouched: Hint,
@@ -73,7 +73,7 @@ pub(crate) struct Refaults {
 }
 
 impl Refaults {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             claimed: Hint::new(0),
             untouched: Hint::new(0),
@@ -93,7 +93,7 @@ impl Refaults {
     }
 
     /// Pools were claimed, `dirty` of which may hold something: the others have to be faulted in.
-    pub(crate) fn note_claim(&self, pools: u32, dirty: u32) {
+    pub(super) fn note_claim(&self, pools: u32, dirty: u32) {
         self.claimed.add(pools.into());
         self.idle.set(self.idle.get().saturating_sub(dirty.into()));
         if dirty < pools {
@@ -102,33 +102,33 @@ impl Refaults {
     }
 
     /// Pools were released.
-    pub(crate) fn note_release(&self, pools: u32) {
+    pub(super) fn note_release(&self, pools: u32) {
         self.released.add(pools.into());
         self.idle.add(pools.into());
     }
 
     /// A partly used pool was abandoned, or had blocks freed into it.
-    pub(crate) fn note_partial(&self) {
+    pub(super) fn note_partial(&self) {
         self.partial.add(1);
     }
 
     /// How often that was so.
-    pub(crate) fn parts(&self) -> u64 {
+    pub(super) fn parts(&self) -> u64 {
         self.partial.get()
     }
 
     /// `parts` of them have been inspected: nothing more is to be had from them.
-    pub(crate) fn note_parts_gone(&self, parts: u64) {
+    pub(super) fn note_parts_gone(&self, parts: u64) {
         self.partial.set(self.partial.get().saturating_sub(parts));
     }
 
     /// Bytes of free pools that hold memory, estimated.
-    pub(crate) fn idle_bytes(&self) -> u64 {
+    pub(super) fn idle_bytes(&self) -> u64 {
         self.idle.get() * POOL_BYTES as u64
     }
 
     /// Pools were purged by a pass at `now`.
-    pub(crate) fn note_purge(&self, pools: u64, now: u64) {
+    pub(super) fn note_purge(&self, pools: u64, now: u64) {
         if pools != 0 {
             self.purged.add(pools);
             self.idle.set(self.idle.get().saturating_sub(pools));
@@ -138,12 +138,12 @@ impl Refaults {
     }
 
     /// Whether memory stays for now, since much was refaulted when it was given back.
-    pub(crate) fn is_backing_off(&self) -> bool {
+    pub(super) fn is_backing_off(&self) -> bool {
         self.backoff.get() != 0
     }
 
     /// What the pass that begins at `now` is to do, given the memory of pools.
-    pub(crate) fn advice(&self, pools: Footprint, now: u64) -> Advice {
+    pub(super) fn advice(&self, pools: Footprint, now: u64) -> Advice {
         self.idle.set(pools.idle_bytes / POOL_BYTES as u64);
         self.forget_old(now);
         let (untouched, purged) = (self.untouched.take(), self.purged.get());
