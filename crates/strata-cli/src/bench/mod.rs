@@ -8,6 +8,7 @@
 pub(crate) mod best_peer;
 pub(crate) mod build;
 pub(crate) mod compare;
+pub(crate) mod given;
 pub(crate) mod machine;
 pub(crate) mod metric;
 pub(crate) mod noise;

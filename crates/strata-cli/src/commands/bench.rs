@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use strata_harness::{interrupt, targets};
 
+use crate::bench::given::{self, Given};
 use crate::bench::machine::Machine;
 use crate::bench::offers::Offers;
 use crate::bench::plan::{self, Effort, Reach};
@@ -31,6 +32,9 @@ pub(crate) struct Arguments {
     /// These allocators instead of strata, mimalloc and system (and gil with --full); `all` for every one (needs g++ and make)
     #[arg(long, value_name = "ALLOCATORS", value_delimiter = ',')]
     allocators: Vec<String>,
+    /// Another libstrata.so beside strata-so, of another commit perhaps; how it differs is said in a line
+    #[arg(long = "library", value_name = "NAME=FILE")]
+    libraries: Vec<Given>,
     /// How many times each is run
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
     repetitions: Option<u32>,
@@ -50,7 +54,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PAGE")]
     update: Vec<PathBuf>,
     /// Run nothing: show what an earlier --json wrote to FILE
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "only", "allocators", "repetitions", "scale", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "only", "allocators", "libraries", "repetitions", "scale", "json"])]
     from: Option<PathBuf>,
     /// The Strata checkout to build from
     #[arg(long, value_name = "DIR")]
@@ -100,6 +104,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         None => measure(arguments)?,
     };
     print(&results);
+    given::lines(&results, &arguments.libraries).iter().for_each(|line| println!("{line}"));
     if let Some(path) = &arguments.json {
         results.write(path)?;
     }
@@ -128,13 +133,15 @@ fn measure(arguments: &Arguments) -> Result<Results> {
     let workspace = Workspace::open(arguments.workspace.as_deref())?;
     let allocators = workspace.choose(&arguments.allocators, arguments.reach())?;
     workspace.check_workloads(&arguments.only)?;
-    let binaries = build::build(&workspace, &allocators)?;
+    let mut binaries = build::build(&workspace, &allocators)?;
+    given::join(&mut binaries, &arguments.libraries)?;
     let machine = Machine::read();
     println!("{machine}\n");
     let offers = Offers::ask(&binaries)?;
     let workloads = offers.workloads();
     let cases = plan::cases(&workloads, &arguments.only, arguments.reach(), machine.cores)?;
-    let names = allocators.into_iter().map(|allocator| allocator.name).collect();
+    let given = arguments.libraries.iter().map(|given| given.name.clone());
+    let names = allocators.into_iter().map(|allocator| allocator.name).chain(given).collect();
     let mut results = Results::new(machine, arguments.effort(), workloads, names);
     // From here on there is something to show.
     interrupt::listen().context("listening for Ctrl-C")?;
