@@ -2,6 +2,8 @@
 //!
 //! One file or folder for each chore. Nothing here ships, and no crate depends on it.
 
+mod ablate;
+mod compiler;
 mod instructions;
 mod loom;
 mod mutants;
@@ -46,6 +48,8 @@ enum Chore {
     OldestRust,
     /// Atomic exchanges of frees and refills.
     Exchanges,
+    /// The suite without each heuristic in turn: what is it good for?
+    Ablate(ablate::Arguments),
     /// Real programs on Strata and on its peers (needs Debian's packages): `cargo xtask programs --help`.
     #[command(disable_help_flag = true)]
     Programs {
@@ -65,9 +69,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    // Cargo starts this program in rustc's place when it builds a mutant.
-    if let Some(fault) = loom::compiler::asked_for() {
-        return loom::compiler::compile_with(&fault);
+    // Cargo starts this program in rustc's place when it builds a mutant, or without a heuristic.
+    if let Some(cfg) = compiler::Cfg::asked_for() {
+        return cfg.compile();
     }
     let root = workspace::root();
     match Arguments::parse().chore {
@@ -80,6 +84,7 @@ fn run() -> anyhow::Result<()> {
         Chore::PublicApi(arguments) => public_api::run(&root, &arguments),
         Chore::OldestRust => test::oldest_rust(&root),
         Chore::Exchanges => test::exchanges(&root),
+        Chore::Ablate(arguments) => ablate::run(&root, &arguments),
         Chore::Programs { arguments } => process::succeed(
             process::cargo(&root)
                 .args(["run", "--quiet", "--release", "--package", "strata-programs", "--"])

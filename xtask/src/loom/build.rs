@@ -34,7 +34,7 @@ pub(super) struct Program {
     pub(super) path: PathBuf,
 }
 
-/// The programs of the selection, built by `compiler` if one is given (see [`super::compiler`]).
+/// The programs of the selection, built by `compiler` if one is given (see [`crate::compiler`]).
 pub(super) fn programs(root: &Path, selection: &Selection, compiler: Option<&Path>) -> Result<Vec<Program>> {
     let mut command = cargo(root);
     command.args(["test", "--quiet", "--package", PACKAGE, "--release", "--no-run"]);

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{Selection, build, compiler, models};
+use super::{Selection, build, models};
+use crate::compiler::Cfg;
 use crate::mutants::{Mutant, TABLE, Table};
 use crate::process::{Outcome, watch};
 use crate::table::pattern;
@@ -62,7 +63,7 @@ fn selection(mutant: &Mutant) -> Selection {
 }
 
 fn verdict(root: &Path, name: &str, mutant: &Mutant) -> Result<(f64, Verdict)> {
-    let compiler = compiler::for_fault(&build::target(root), name)?;
+    let compiler = Cfg::new("strata_mutant", name).compiler(&build::target(root))?;
     let mut seconds = 0.0;
     let mut verdict = Verdict::NoTest;
     for program in build::programs(root, &selection(mutant), Some(&compiler))? {

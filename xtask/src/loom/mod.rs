@@ -1,11 +1,10 @@
 //! The shipped protocols under loom, and the same protocols with a fault in them.
 //!
-//! `models` runs what must pass; `faults` runs what must fail; `build` makes both; `compiler` puts one fault in.
+//! `models` runs what must pass; `faults` runs what must fail; `build` makes both; [`crate::compiler`] puts one fault in.
 //!
 //! Does not know: any protocol.
 
 mod build;
-pub(crate) mod compiler;
 mod faults;
 mod models;
 

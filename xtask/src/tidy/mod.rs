@@ -15,7 +15,7 @@ mod local_paths;
 mod options;
 mod pairing;
 mod protocols;
-mod switches;
+pub(crate) mod switches;
 mod walls;
 mod words;
 

@@ -8,13 +8,19 @@ use crate::table::pattern;
 use crate::workspace::Tree;
 
 const SOURCE: &str = "crates/strata-segment/src/without.rs";
+const SWITCH: &str = r#"(?m)^\s*\w+ = "(\w+)";"#;
 const PAGE: &str = "docs/how-memory-goes-back.md";
+
+/// All switches.
+pub(crate) fn names(tree: &Tree) -> Vec<String> {
+    tree.get(SOURCE).map(|source| named(source, SWITCH).into_iter().collect()).unwrap_or_default()
+}
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let (Some(source), Some(page)) = (tree.get(SOURCE), tree.get(PAGE)) else {
         return vec![Finding::new(PAGE, 1, format!("goes with {SOURCE}: both have to be there"))];
     };
-    let (switches, told) = (named(source, r#"(?m)^\s*\w+ = "(\w+)";"#), named(page, r"Switch: `(\w+)`"));
+    let (switches, told) = (named(source, SWITCH), named(page, r"Switch: `(\w+)`"));
     let untold = switches.difference(&told).map(|name| {
         Finding::new(SOURCE, 1, format!("`{name}` has no paragraph in {PAGE}: end one with `Switch: ...`"))
     });
