@@ -187,7 +187,7 @@ impl Cache {
     }
 
     /// A pool was claimed for `class`. A thread that filled several fresh ones one after another has the next one's memory taken in
-    /// one call instead of a fault for each page (decision 0009).
+    /// one call instead of a fault for each page (decision 0031).
     fn note_claimed(&self, class: SizeClass, run: &ClaimedRun) {
         let fresh = &self.class(class).fresh;
         // The program may use only the beginning of blocks larger than a page.

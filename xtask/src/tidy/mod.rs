@@ -8,6 +8,7 @@
 mod arrows;
 mod atomics;
 mod casts;
+mod decisions;
 mod facts;
 mod file_shape;
 mod links;
@@ -68,6 +69,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no path of one machine", local_paths::check),
     ("links lead somewhere", links::check),
     ("numbers in pages are those of the source", facts::check),
+    ("decisions have one form, and fit on a screen", decisions::check),
 ];
 
 /// Every breach in the workspace at `root`.

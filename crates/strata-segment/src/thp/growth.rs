@@ -9,7 +9,7 @@
 //! pages would save, and may lose 6 MiB from 9 MiB on; one that grows by 500 MiB a second, a sixth of it, from 35 MiB on. From
 //! 64 MiB on the loss is small in any case, so slow growth is enough.
 //!
-//! Does not know: which memory, and whether the kernel has huge pages. Measured: decision 0009.
+//! Does not know: which memory, and whether the kernel has huge pages. Measured: decision 0030.
 
 use crate::rate::Rate;
 use strata_os::machine::HUGE_PAGE_BYTES;
