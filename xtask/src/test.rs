@@ -22,7 +22,7 @@ const STEPS: &[(&str, Step)] = &[
     ("documentation builds", documentation),
     ("tests (optimised, debug assertions on)", tests),
     ("a simulated system: calls fail; near a limit; several nodes; huge pages", simulated),
-    ("features: std, serde", features),
+    ("features of what ships", features),
     ("the oldest Rust that is promised", oldest_rust),
     ("exchanges of frees and refills", exchanges),
     ("models, the short set", models),
@@ -96,12 +96,27 @@ pub(crate) fn simulated(root: &Path) -> Result<()> {
     succeed(&mut command)
 }
 
-/// What `stratalloc` has beside its default features, which nothing else in the workspace uses.
+/// What crates have beside their default features, which nothing else in the workspace uses.
 fn features(root: &Path) -> Result<()> {
     let mut command = cargo(root);
     command.args(["test", "--package", "stratalloc", "--profile", "checked", "--features", "std,serde"]);
-    succeed(command.args(["--test=watch_panic", "--test=serialized"]))
+    succeed(command.args(["--test=watch_panic", "--test=serialized"]))?;
+    succeed(cargo(root).args([
+        "clippy",
+        "--quiet",
+        "--package",
+        METRICS,
+        "--all-features",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    succeed(cargo(root).args(["test", "--package", METRICS, "--profile", "checked", "--all-features"]))
 }
+
+/// Whose features are many.
+const METRICS: &str = "strata-metrics";
 
 /// What ships compiles with the version that `rust-version` in `Cargo.toml` names, where rustup has it.
 pub(crate) fn oldest_rust(root: &Path) -> Result<()> {

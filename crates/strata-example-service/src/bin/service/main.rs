@@ -29,6 +29,11 @@ use crate::handover::{GRACE, UntilTold};
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
+/// Where operators and scrapers ask. A service that others can reach keeps this path from them, in its proxy.
+const OPERATORS: &str = "/operators";
+/// Bytes between two samples of the heap profiler.
+const SAMPLE_BYTES: u64 = 512 << 10;
+
 const SHED_AT: f64 = 0.6;
 const HAND_OVER_AT: f64 = 0.8;
 
@@ -51,6 +56,9 @@ async fn main() -> Result<()> {
     let cache = Arc::new(Cache::new(Policy::Unbounded { visit_bytes: arguments.visit_bytes }));
     let end = Arc::new(Notify::new());
     let _watches = if arguments.without_watch { None } else { Some(watches(&cache, &end)?) };
+    if !strata_metrics::recorder::start(SAMPLE_BYTES) {
+        eprintln!("service {}: no memory for the heap profiler", std::process::id());
+    }
     println!("{}", listener.local_addr()?);
 
     let remembered = Arc::clone(&cache);
@@ -70,7 +78,8 @@ async fn main() -> Result<()> {
         Strata::trim();
         tokio::time::sleep(GRACE).await;
     };
-    axum::serve(listener, router(service)).with_graceful_shutdown(until).await?;
+    let router = router(service).nest(OPERATORS, strata_metrics::routes());
+    axum::serve(listener, router).with_graceful_shutdown(until).await?;
     Ok(())
 }
 
