@@ -95,6 +95,21 @@ fn a_profile_is_shown_compared_and_written_anew() {
 }
 
 #[test]
+fn a_flame_graph_is_drawn_of_a_profile_and_of_a_change() {
+    let picture = String::from_utf8(profiled("flame.svg")).unwrap();
+    let held =
+        picture.split("<title>make_big (").nth(1).expect("a rectangle").split(" bytes").next().unwrap();
+    let bytes: f64 = held.replace(',', "").parse().unwrap();
+    assert!((bytes - 20e6).abs() < 600e3 && picture.contains("Who holds the memory"), "{held}");
+    profiled("flame.strata");
+    assert!(
+        strata(&["profile", "flame.strata", "--compare", "flame.strata", "-o", "same.svg"]).status.success()
+    );
+    let same = std::fs::read_to_string(folder().join("same.svg")).unwrap();
+    assert!(same.contains("<title>make_big (") && same.contains("What changed"), "{same}");
+}
+
+#[test]
 fn a_program_that_crashed_leaves_what_it_wrote() {
     let crashed = strata(&["run", "--profile", "crashed.strata", "--", "./known", "abort"]);
     let said = String::from_utf8_lossy(&crashed.stderr);

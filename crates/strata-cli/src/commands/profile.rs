@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use strata_profile::DebugInfo;
+use strata_profile::{DebugInfo, Profile};
 
 use crate::profile::{self, Target};
 
@@ -28,23 +28,28 @@ pub(crate) struct Arguments {
     /// How many stacks to show
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     top: usize,
-    /// Write it instead: .pb.gz, .folded, .dhat.json, .heaptrack.gz or .txt
+    /// Write it instead: .pb.gz, .svg (a flame graph; with --compare of what changed), .folded, .dhat.json, .heaptrack.gz or .txt
     #[arg(long, short, value_name = "FILE", value_parser = Target::named)]
     output: Option<Target>,
 }
 
 /// Runs the command.
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    let mut profile = profile::read(&arguments.file)?;
-    if let Some(old) = &arguments.compare {
-        profile = profile.compare_to(&profile::read(old)?);
-    }
-    if arguments.peak {
-        profile = profile.at_peak();
-    }
-    match &arguments.output {
-        Some(target) => target.write(&profile)?,
-        None => print!("{}", profile.top(arguments.top, &mut DebugInfo::default())),
+    let read = |path: &PathBuf| {
+        let profile = profile::read(path)?;
+        anyhow::Ok(if arguments.peak { profile.at_peak() } else { profile })
+    };
+    let after = read(&arguments.file)?;
+    let before = arguments.compare.as_ref().map(read).transpose()?;
+    match (&arguments.output, before) {
+        (Some(target), Some(before)) => target.write_change(&before, &after)?,
+        (Some(target), None) => target.write(&after)?,
+        (None, Some(before)) => show(arguments, &after.compare_to(&before)),
+        (None, None) => show(arguments, &after),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn show(arguments: &Arguments, profile: &Profile) {
+    print!("{}", profile.top(arguments.top, &mut DebugInfo::default()));
 }

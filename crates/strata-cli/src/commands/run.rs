@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     /// A report of each process that the program starts, too
     #[arg(long, requires = "stats")]
     children: bool,
-    /// Profile the heap, and write who holds how much when the program ends: .pb.gz (pprof), .folded, .dhat.json, .heaptrack.gz,
+    /// Profile the heap, and write who holds how much when the program ends: .pb.gz (pprof), .svg (a flame graph), .folded, .dhat.json, .heaptrack.gz,
     /// .txt or .strata, which is there while the program runs
     #[arg(long, value_name = "FILE", value_parser = Target::named)]
     profile: Option<Target>,

@@ -5,6 +5,7 @@
 //! | `.strata`       | what the program itself writes; all others are made of it                  |             |
 //! | `.pb.gz`        | pprof, with the names of functions                                         |             |
 //! | `.folded`       | collapsed stacks, with the bytes that live                                 |             |
+//! | `.svg`          | a flame graph of the bytes that live, and of a change                      | `flame`     |
 //! | `.dhat.json`    | DHAT, for its viewer and for Firefox's profiler                            | `dhat`      |
 //! | `.heaptrack.gz` | heaptrack, as if each site had allocated and freed in one go               | `heaptrack` |
 //! | `.txt`          | the top sites, as on the terminal                                          |             |
@@ -12,6 +13,11 @@
 //! Does not know: how a profile is taken.
 
 mod dhat;
+#[cfg(feature = "flame-graphs")]
+mod flame;
+#[cfg(not(feature = "flame-graphs"))]
+#[path = "no_flame.rs"]
+mod flame;
 mod heaptrack;
 
 use std::fs::{self, OpenOptions};
@@ -26,15 +32,17 @@ pub(crate) enum Format {
     Strata,
     Pprof,
     Folded,
+    Flame,
     Dhat,
     Heaptrack,
     Text,
 }
 
-const ENDINGS: [(&str, Format); 6] = [
+const ENDINGS: [(&str, Format); 7] = [
     (".strata", Format::Strata),
     (".pb.gz", Format::Pprof),
     (".folded", Format::Folded),
+    (".svg", Format::Flame),
     (".dhat.json", Format::Dhat),
     (".heaptrack.gz", Format::Heaptrack),
     (".txt", Format::Text),
@@ -106,10 +114,23 @@ impl Target {
             Format::Strata => bail!("a .strata file is what a program writes itself: copy it"),
             Format::Pprof => profile.to_pprof_with(&mut names)?,
             Format::Folded => profile.folded(&mut names).into_bytes(),
+            Format::Flame => flame::write(profile, &mut names)?,
             Format::Dhat => dhat::write(profile, &mut names)?,
             Format::Heaptrack => heaptrack::write(profile, &mut names)?,
             Format::Text => profile.top(usize::MAX, &mut names).into_bytes(),
         };
+        self.put(&bytes)
+    }
+
+    /// Writes what changed between two profiles of a process.
+    pub(crate) fn write_change(&self, before: &Profile, after: &Profile) -> Result<()> {
+        match self.format {
+            Format::Flame => self.put(&flame::change(before, after, &mut DebugInfo::default())?),
+            _ => self.write(&after.compare_to(before)),
+        }
+    }
+
+    fn put(&self, bytes: &[u8]) -> Result<()> {
         fs::write(&self.path, bytes).with_context(|| format!("writing {}", self.path.display()))
     }
 }
