@@ -28,6 +28,8 @@ const KEEPING_HUGE_PAGES: u8 = 1 << 4;
 const IN_HUGE_PAGES: u8 = 1 << 7;
 /// The most pages of a cell.
 const PAGES: u8 = 16;
+/// Bytes of all columns for a pool, at most: three of a byte, six of two, and its part of the nine that an arena has.
+const BYTES_OF_A_POOL: usize = 16;
 
 /// What a pool is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,9 +252,13 @@ impl Packed {
     /// The columns again; `None` if they are not what [`Cells::pack`] writes.
     pub(crate) fn unpack(&self) -> Option<Cells> {
         let deflated = BASE64_STANDARD.decode(&self.columns).ok()?;
+        let pools = self.arenas.checked_mul(POOLS)?;
+        let huge = self.ranges.iter().try_fold(0_usize, |sum, range| sum.checked_add(range.cells()))?;
+        // A damaged file may say anything: no more than that is unpacked.
+        let most = pools.checked_mul(BYTES_OF_A_POOL)?.checked_add(huge)?;
         let mut bytes = Vec::new();
-        DeflateDecoder::new(&*deflated).read_to_end(&mut bytes).ok()?;
-        let (mut columns, pools) = (Columns(&bytes), self.arenas.checked_mul(POOLS)?);
+        DeflateDecoder::new(&*deflated).take(most as u64 + 1).read_to_end(&mut bytes).ok()?;
+        let mut columns = Columns(&bytes);
         let cells = Cells {
             holders: self.holders.clone(),
             ranges: self.ranges.clone(),
@@ -267,7 +273,7 @@ impl Packed {
             pages: columns.take(pools, u16::from_le_bytes)?,
             holes: columns.take(pools, u16::from_le_bytes)?,
             takers: columns.take(pools, u16::from_le_bytes)?,
-            huge: columns.bytes(self.ranges.iter().map(HugeRange::cells).sum())?,
+            huge: columns.bytes(huge)?,
         };
         let is_known = cells.kinds.iter().all(|kind| *kind <= LAST_KIND)
             && cells.classes.iter().all(|class| usize::from(*class) < self.block_bytes.len())
