@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Write one self-contained HTML page with plots to DIR/index.html
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    /// Draw time and peak memory of real work as one picture, an SVG file to show on a page
+    #[arg(long, value_name = "FILE.svg")]
+    chart: Option<PathBuf>,
     /// Put the tables between the `<!-- numbers:… -->` markers of this Markdown page
     #[arg(long, value_name = "PAGE")]
     update: Vec<PathBuf>,
@@ -83,6 +86,7 @@ impl Arguments {
     fn check_targets(&self) -> Result<()> {
         self.json.as_deref().map_or(Ok(()), targets::file)?;
         self.report.as_deref().map_or(Ok(()), targets::folder)?;
+        self.chart.as_deref().map_or(Ok(()), targets::file)?;
         self.update.iter().try_for_each(|page| pages::check(page))
     }
 }
@@ -113,6 +117,10 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     }
     if let Some(directory) = &arguments.report {
         println!("\nreport: {}", report::write(&results, directory)?.display());
+    }
+    if let Some(path) = &arguments.chart {
+        report::write_chart(&results, path)?;
+        println!("\nchart: {}", path.display());
     }
     for page in &arguments.update {
         let replaced = pages::update(page, &results)?;
@@ -196,7 +204,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_refused_before_anything_is_built() {
-        for wish in ["--json /proc/no/file", "--report /proc/no", "--update /proc/self/status"] {
+        for wish in [
+            "--json /proc/no/file",
+            "--report /proc/no",
+            "--chart /proc/no/file",
+            "--update /proc/self/status",
+        ] {
             assert!(execute(&parsed(wish).unwrap()).is_err(), "{wish}");
         }
     }

@@ -1,6 +1,7 @@
 //! `--report`: one self-contained HTML page with the tables and what tables cannot show.
 
 mod bars;
+mod chart;
 mod latency;
 mod page;
 mod palette;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::results::Results;
+pub(crate) use chart::write as write_chart;
 
 /// Writes the page into `directory`, which is made if need be, and says where it is.
 pub(crate) fn write(results: &Results, directory: &Path) -> Result<PathBuf> {

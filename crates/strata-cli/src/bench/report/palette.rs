@@ -47,22 +47,34 @@ pub(super) fn variable(index: usize) -> String {
     format!("--series-{}", index % SERIES.len())
 }
 
-/// The rules for all of them.
+/// The variables, with their values for light and for dark.
+pub(super) fn variables() -> String {
+    let (mut light, mut dark) = (String::new(), String::new());
+    for (_, variable, light_value, dark_value) in all() {
+        let _infallible = write!(light, "{variable}:{light_value};");
+        let _infallible = write!(dark, "{variable}:{dark_value};");
+    }
+    format!(":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}")
+}
+
+/// The same, and the rules that replace all stand-ins by them.
 pub(super) fn style() -> String {
+    let mut style = variables();
+    for (color, variable, ..) in all() {
+        let stand_in = hexadecimal(color);
+        let _infallible = write!(style, "svg [fill=\"{stand_in}\"]{{fill:var({variable})}}");
+        let _infallible = write!(style, "svg [stroke=\"{stand_in}\"]{{stroke:var({variable})}}");
+    }
+    style
+}
+
+/// Each colour: its stand-in, its variable, and its values for light and for dark.
+fn all() -> impl Iterator<Item = (RGBColor, String, &'static str, &'static str)> {
     let series = SERIES
         .iter()
         .enumerate()
-        .map(|(index, (light, dark))| (self::series(index), variable(index), light, dark));
-    let fixed = FIXED.iter().map(|(color, name, light, dark)| (*color, format!("--{name}"), light, dark));
-    let (mut light, mut dark, mut rules) = (String::new(), String::new(), String::new());
-    for (color, variable, light_value, dark_value) in fixed.chain(series) {
-        let stand_in = hexadecimal(color);
-        let _infallible = write!(light, "{variable}:{light_value};");
-        let _infallible = write!(dark, "{variable}:{dark_value};");
-        let _infallible = write!(rules, "svg [fill=\"{stand_in}\"]{{fill:var({variable})}}");
-        let _infallible = write!(rules, "svg [stroke=\"{stand_in}\"]{{stroke:var({variable})}}");
-    }
-    format!(":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}{rules}")
+        .map(|(index, (light, dark))| (series(index), variable(index), *light, *dark));
+    FIXED.iter().map(|(color, name, light, dark)| (*color, format!("--{name}"), *light, *dark)).chain(series)
 }
 
 /// As the SVG backend writes it.
