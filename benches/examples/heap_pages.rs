@@ -1,7 +1,7 @@
 //! Where the bytes of a workload are when it has the most memory: page by page, on Strata, glibc or mimalloc.
 //!
 //! Around the allocator stands a shadow that knows how many live bytes each page holds, and of what size the last block
-//! was that began or went on there. Another thread looks at the resident memory every few milliseconds, and takes a
+//! was that began or went on there. Another thread reads the resident memory every few milliseconds, and takes a
 //! picture at each new peak: which pages are resident (`/proc/self/pagemap`), and what is in them.
 //!
 //! ```text
@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Run with `HEAP_PAGES_OF=glibc cargo run --release -p strata-benches --example heap_pages -- WORKLOAD [THREADS]`; without the
-//! variable it is Strata that is looked at, with `mimalloc` that.
+//! variable it is Strata that is examined, with `mimalloc` that.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;
@@ -49,7 +49,7 @@ struct Shadow {
     kind: AtomicPtr<AtomicU8>,
     stretches: AtomicPtr<AtomicU64>,
     chosen: AtomicU8,
-    /// Whoever allocates or frees waits: a picture is being taken.
+    /// Threads that allocate or free wait: a picture is being taken.
     still: AtomicBool,
     /// Bytes of all live blocks.
     held: AtomicU64,
@@ -97,14 +97,14 @@ impl Shadow {
 
     fn stretches(&self) -> &[AtomicU64] {
         let words = PAGES / STRETCH_PAGES / 64;
-        // SAFETY: so many words, zero at first.
+        // SAFETY: that many words, zero at first.
         unsafe { std::slice::from_raw_parts(table(&self.stretches, words), words) }
     }
 
     /// The allocator that the environment names.
     fn chosen(&self) -> &'static dyn GlobalAlloc {
         if self.chosen.load(Relaxed) == 0 {
-            // SAFETY: the name is a C string; nobody changes the environment.
+            // SAFETY: the name is a C string; the environment does not change.
             let name = unsafe { NonNull::new(libc::getenv(c"HEAP_PAGES_OF".as_ptr())) };
             // SAFETY: a variable's first byte, or its end.
             let first = name.map_or(b's', |name| unsafe { name.read() } as u8);
@@ -151,24 +151,24 @@ impl Shadow {
 // SAFETY: blocks are those of the allocator chosen, which stays the same from the first one on.
 unsafe impl GlobalAlloc for Shadow {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the same contract.
         self.born(unsafe { self.chosen().alloc(layout) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the same contract.
         self.born(unsafe { self.chosen().alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         self.dies(block, layout.size());
-        // SAFETY: the caller's promise.
+        // SAFETY: the same contract.
         unsafe { self.chosen().dealloc(block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         self.dies(block, layout.size());
-        // SAFETY: the caller's promise.
+        // SAFETY: the same contract.
         self.born(unsafe { self.chosen().realloc(block, layout, bytes) }, bytes)
     }
 }

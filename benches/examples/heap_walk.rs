@@ -1,4 +1,4 @@
-//! What it costs to look at a whole heap while a thread works on it: Strata's snapshot, and pymalloc's under its lock.
+//! What it costs to walk a whole heap while a thread works on it: Strata's snapshot, and pymalloc's under its lock.
 //!
 //! 200 000 blocks are alive. One thread allocates and frees, each pair timed by itself; for the second half of the time
 //! another thread counts the whole heap a hundred times a second.
@@ -39,8 +39,8 @@ static CONTENDERS: [Contender; 3] = [
 ];
 
 const HEAD: &str = "\
-| allocator | walks | one walk, median | the longest | pairs, p99.9 and p99.99: nobody walks | somebody walks |
-|---|--:|--:|--:|--:|--:|
+| allocator | walks | one walk, median | the longest | pairs, p99.9 and p99.99: without walks | with walks |
+|-----------|------:|-----------------:|------------:|---------------------------------------:|-----------:|
 ";
 const BEGIN: &str = "<!-- walk -->";
 const END: &str = "<!-- walk:end -->";

@@ -71,7 +71,7 @@ fn give_back(start: *mut u8, range: usize, way: Way) {
     for offset in (0..BYTES).step_by(range) {
         // SAFETY: within the mapping.
         let place = unsafe { start.add(offset) };
-        // SAFETY: nobody needs what the pages hold.
+        // SAFETY: the contents of the pages are not needed.
         assert_eq!(unsafe { libc::madvise(place.cast(), range, advice) }, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Where the bytes of a sparse heap are: of the pages that held objects, how many hold none once nine of ten are freed.
 //!
-//! The objects of the workload `sparse`. What no allocator can give back, however it looks for it, are the pages with a
+//! The objects of the workload `sparse`. What no allocator can give back, however it searches for it, are the pages with a
 //! survivor; what it holds beyond those is its own doing.
 //!
 //! Run with `cargo run --release -p strata-benches --example sparse_pages`.

@@ -63,7 +63,7 @@ pub struct Latency {
     pub free: Percentiles,
 }
 
-/// Nanoseconds that so many of the operations stayed under.
+/// Nanoseconds that this part of the operations stayed under.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Percentiles {
     /// Half of them.

@@ -48,7 +48,7 @@ impl Subject {
         crate::run(self)
     }
 
-    /// Whether a workload for so many threads may run on it.
+    /// Whether a workload for that many threads may run on it.
     pub(crate) fn takes(self, threads: Threads) -> bool {
         self.threads == Threads::Many || threads == Threads::One
     }
@@ -59,6 +59,6 @@ impl Subject {
 /// # Safety
 /// - `block` is a live block of the C library's `malloc`.
 pub unsafe fn c_library_usable_size(block: NonNull<u8>) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: the same contract.
     unsafe { libc::malloc_usable_size(block.as_ptr().cast()) }
 }

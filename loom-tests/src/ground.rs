@@ -1,4 +1,4 @@
-//! One arena of nobody's, with one pool opened: for the verbs below a cache.
+//! One arena without an owner, with one pool opened: for the verbs below a cache.
 //!
 //! Does not know: segments, caches.
 
@@ -44,7 +44,7 @@ impl Ground {
 
     /// Pool 1 with blocks of `class`, and `count` of its blocks, handed out.
     pub fn pool_with(&self, class: SizeClass, count: usize) -> (OwnedPool, Vec<BlockPtr>) {
-        // SAFETY: nobody else knows of the pool, which is idle.
+        // SAFETY: the pool is idle, and not shared.
         let pool = unsafe { self.pool(1).open(class, 0, Memory::Zero) };
         let blocks = (0..count)
             .map(|_| pool.carve_untouched(class).expect("more blocks than the pool holds"))
@@ -66,7 +66,7 @@ impl Drop for Ground {
     }
 }
 
-/// All blocks on a pool's list, each looked at as its new owner would.
+/// All blocks on a pool's list, each checked as its new owner would.
 pub fn blocks_of(pool: &OwnedPool) -> Vec<BlockPtr> {
     let mut blocks = Vec::new();
     pool.take(u32::MAX, |block| {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const MOST_BRANCHES: usize = 10_000;
 /// What a model may take where much else is running; alone, the longest takes a tenth of it.
 const LIMIT: Duration = Duration::from_secs(300);
-/// Executions between two looks at the time.
+/// Executions between two reads of the clock.
 const EXECUTIONS_BETWEEN_LOOKS: usize = 512;
 
 /// Runs `execution` once for each order of its threads' steps (and each value that a weak load may return), with at most

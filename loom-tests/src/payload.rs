@@ -1,6 +1,6 @@
 //! What the program writes into its blocks: a checked cell for each address, beside the memory itself.
 //!
-//! Whoever gets memory writes its mark there, and looks for it before giving the memory back. Two owners at once, or a
+//! A thread that gets memory writes its mark there, and checks it before giving the memory back. Two owners at once, or a
 //! hand-over that is not ordered by a Release and an Acquire, are two accesses that loom reports; lost or mixed-up contents
 //! are a mark that is not there.
 //!
@@ -19,7 +19,7 @@ use strata_os::simulated::Remains;
 pub const ZERO: u64 = 0;
 /// What freed memory holds.
 const GONE: u64 = u64::MAX;
-/// What lazily purged memory may hold: whoever relies on anything at all is wrong.
+/// What memory purged with `MADV_FREE` may hold: code that relies on any of it is wrong.
 const OLD_OR_ZERO: u64 = u64::MAX - 1;
 
 type Table = BTreeMap<usize, Rc<UnsafeCell<u64>>>;
@@ -36,7 +36,7 @@ pub(crate) fn forget_all() {
     MARKS.set(0);
 }
 
-/// A mark that nobody has written yet in this execution.
+/// A mark that was not written yet in this execution.
 pub fn new_mark() -> u64 {
     MARKS.with_borrow_mut(|last| {
         *last += 1;
@@ -44,7 +44,7 @@ pub fn new_mark() -> u64 {
     })
 }
 
-/// The cell at `place`, made by the first that asks: memory that nobody has had reads as zero.
+/// The cell at `place`, made by the first that asks: memory that was never used reads as zero.
 fn cell(place: NonNull<u8>) -> Rc<UnsafeCell<u64>> {
     let fresh = || Rc::new(UnsafeCell::new(ZERO));
     CELLS.with_borrow_mut(|cells| Rc::clone(cells.entry(place.addr().get()).or_insert_with(fresh)))
@@ -75,10 +75,10 @@ pub fn read(place: NonNull<u8>) -> u64 {
 /// # Panics
 /// If it does not.
 pub fn expect(place: NonNull<u8>, mark: u64) {
-    assert_eq!(read(place), mark, "somebody else wrote to this memory");
+    assert_eq!(read(place), mark, "another thread wrote to this memory");
 }
 
-/// The program looks for its mark, and gives the memory up.
+/// The program checks its mark, and gives the memory up.
 pub fn give_up(place: NonNull<u8>, mark: u64) {
     expect(place, mark);
     write(place, GONE);

@@ -88,7 +88,7 @@ impl World {
         self.runtime.page_heap.purge_all();
     }
 
-    /// What everybody shares.
+    /// What all threads share.
     pub fn runtime(self) -> &'static Runtime {
         self.runtime
     }
@@ -163,7 +163,7 @@ impl World {
         // SAFETY: the model is over: its threads are joined.
         unsafe { self.runtime.dismantle() };
         let runtime = std::ptr::from_ref(self.runtime).cast_mut();
-        // SAFETY: from `Box::leak` in `new`; nobody uses it any more.
+        // SAFETY: from `Box::leak` in `new`; not used any more.
         drop(unsafe { Box::from_raw(runtime) });
         let stand_in = std::ptr::from_ref(self.stand_in).cast_mut();
         // SAFETY: as above.
@@ -200,7 +200,7 @@ impl Actor {
         Some(Block::written(place, class))
     }
 
-    /// Allocates as for zeroed memory: what is said to be zero must be, and nobody else may be writing there.
+    /// Allocates as for zeroed memory: what is said to be zero must be, and no other thread may be writing there.
     pub fn alloc_zeroable(&self, class: SizeClass) -> Block {
         // SAFETY: the actor's own cache.
         let (block, memory) =
@@ -211,7 +211,7 @@ impl Actor {
         Block::written(block.as_non_null(), class)
     }
 
-    /// Looks at what the block holds, and frees it.
+    /// Checks what the block holds, and frees it.
     pub fn free(&self, block: Block) {
         pieces(block.place, block.class).for_each(|piece| payload::give_up(piece, block.mark));
         // SAFETY: the actor's own cache; the block is the program's, which gives it back.
@@ -276,7 +276,7 @@ impl Block {
         self.place
     }
 
-    /// The program looks at its block.
+    /// The program checks its block.
     ///
     /// # Panics
     /// If it does not hold what was written.

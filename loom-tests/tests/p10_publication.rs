@@ -1,4 +1,4 @@
-//! P10: a segment is complete before anybody finds it; of two that are made at once one is used and the other given back, or,
+//! P10: a segment is complete before any thread finds it; of two that are made at once one is used and the other given back, or,
 //! where it was not made for want of memory, takes the next place.
 #![cfg(strata_loom)]
 
@@ -100,7 +100,7 @@ fn a_reservation_comes_while_a_thread_needs_its_first_segment() {
             let page_heap = &world.runtime().page_heap;
             set_hugetlb_pages(HugetlbPage::TwoMiB, ARENAS_PER_SEGMENT as u64);
             assert_eq!(page_heap.reserve_hugetlb(HugetlbPage::TwoMiB, segment).bytes, segment);
-            assert!(page_heap.snapshot().arenas >= ARENAS_PER_SEGMENT as u64, "a segment that nobody finds");
+            assert!(page_heap.snapshot().arenas >= ARENAS_PER_SEGMENT as u64, "a segment that is not found");
         });
         let block = actor.alloc(HALF);
         expect_found(world, &block);

@@ -1,4 +1,4 @@
-//! P11: no state is initialised lazily with others waiting: the root of everything is a constant. What comes into being at
+//! P11: no state is initialised on first use with others waiting: the root of everything is a constant. What comes into being at
 //! its first use are segments (P10) and slabs of caches: two threads that start at once make two, and one is used.
 #![cfg(strata_loom)]
 

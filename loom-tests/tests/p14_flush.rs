@@ -1,4 +1,4 @@
-//! P14: a flush sorts what a magazine held by pool: each pool gets its blocks as one chain, whoever owns it, adopts it or has it
+//! P14: a flush sorts what a magazine held by pool: each pool gets its blocks as one chain, whichever thread owns it, adopts it or has it
 //! inspected at the same time, and no block is lost or goes to another's pool.
 #![cfg(strata_loom)]
 

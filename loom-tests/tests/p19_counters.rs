@@ -1,4 +1,4 @@
-//! P19: numbers that everybody counts: exact when quiet, never torn or negative while everybody counts.
+//! P19: numbers that all threads count: exact when quiet, never torn or negative while they do.
 #![cfg(strata_loom)]
 
 use std::sync::Arc;

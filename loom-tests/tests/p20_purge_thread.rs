@@ -1,6 +1,6 @@
 //! P20: what is released while the purge thread falls asleep or exits is found; and there is one such thread, whose berth is left once.
 //!
-//! A sleep that nobody ends is what loom calls a deadlock.
+//! A sleep that never ends is what loom calls a deadlock.
 #![cfg(strata_loom)]
 
 use loom::cell::UnsafeCell;
@@ -19,7 +19,7 @@ fn start(world: World, place: &Place) -> JoinHandle<()> {
     spawn(move || {
         let thread = &world.runtime().page_heap.purge_thread;
         if thread.claim_start() {
-            // SAFETY: the one that claimed the start is alone with the place: loom looks.
+            // SAFETY: the one that claimed the start is alone with the place: loom checks.
             place.with_mut(|place| unsafe { *place = 1 });
             thread.started();
             // The thread that was started, a step later.
@@ -30,7 +30,7 @@ fn start(world: World, place: &Place) -> JoinHandle<()> {
 
 /// Closes; the thread that is to be joined, if there is one.
 fn close(world: World, place: &Place) -> Option<i32> {
-    // SAFETY: the one that closes is alone with the place: loom looks.
+    // SAFETY: the one that closes is alone with the place: loom checks.
     world.runtime().page_heap.purge_thread.close().then(|| place.with(|place| unsafe { *place }))
 }
 
@@ -112,7 +112,7 @@ fn a_successor_is_spawned_against_the_end() {
         assert!(thread.claim_start() && thread.begin());
         let leaver = spawn(move || world.runtime().page_heap.purge_thread.exit());
         let starter = start(world, &place);
-        // His thread or its successor's: whichever it is, nobody else is there.
+        // This thread or its successor's: whichever it is, no other is there.
         let _ = close(world, &place);
         let _ = join(leaver);
         join(starter);
@@ -128,7 +128,7 @@ fn a_pass_that_is_scheduled_while_the_purge_thread_exits_is_made() {
         page_heap.tuning.purge_delay_ms.store(0, Relaxed);
         assert!(page_heap.purge_thread.claim_start() && page_heap.purge_thread.begin());
         let thread = spawn(move || world.runtime().page_heap.run_purge_thread(|| true));
-        // What whoever frees does last.
+        // What a freeing thread does last.
         page_heap.schedule_decommit();
         let would_start = page_heap.purge_thread.is_missing();
         join(thread);

@@ -1,4 +1,4 @@
-//! P21: a watch is looked at, called, and taken away, by threads that do not wait for each other; and one watcher is started.
+//! P21: a watch is checked, called, and removed, by threads that do not wait for each other; and one watcher is started.
 //!
 //! `stratalloc` is no part of the models, so the two files come here as they are.
 #![cfg(strata_loom)]
@@ -49,13 +49,13 @@ impl Place {
         }
     }
 
-    /// The watcher's look: each call adds ten to the content. Whether there is a watch to look at.
+    /// The watcher's check: each call adds ten to the content. Returns whether there is a watch to check.
     fn look(&self) -> bool {
         if !self.slot.hold() {
             return false;
         }
         let content = self.content.get();
-        assert_ne!(content, EMPTY, "an empty place is looked at");
+        assert_ne!(content, EMPTY, "an empty place is checked");
         if self.slot.begin_call() == After::Kept {
             self.content.set(content + 10);
         }
@@ -121,7 +121,7 @@ fn a_watch_that_comes_as_the_watcher_falls_asleep_is_looked_at() {
         let watcher = spawn({
             let world = Arc::clone(&world);
             move || {
-                // loom reports a sleep that nobody ends.
+                // loom reports a sleep that never ends.
                 while !world.0.look() {
                     world.1.park();
                 }
@@ -145,7 +145,7 @@ fn of_two_that_find_no_watcher_one_starts_it() {
                 assert!(world.0.started(PROCESS));
             }
             Start::Unneeded => {}
-            Start::Closed => panic!("nobody closes"),
+            Start::Closed => panic!("no thread closes"),
         };
         let other = spawn({
             let world = Arc::clone(&world);
@@ -181,6 +181,6 @@ fn whoever_closes_joins_the_thread_or_leaves_it_to_its_starter() {
             world.1.set(0);
         }
         join(starter);
-        assert_eq!(world.1.get(), 0, "a thread that nobody joins");
+        assert_eq!(world.1.get(), 0, "a thread that is not joined");
     });
 }

@@ -1,7 +1,7 @@
 //! P22: an unowned pool gives back its free pages: they go only while the purge pass owns the pool, and no block is lost or handed
-//! out twice, whoever frees into the pool, adopts it or makes another pass at the same time.
+//! out twice, whichever thread frees into the pool, adopts it or makes another pass at the same time.
 //!
-//! A purge is an access to every payload in its range, so a purge of memory that somebody uses is a race that loom reports.
+//! A purge is an access to every payload in its range, so a purge of memory in use is a race that loom reports.
 #![cfg(strata_loom)]
 
 use strata_loom_tests::{Block, HALF, QUARTER, World, join, model, spawn};

@@ -1,4 +1,4 @@
-//! P23: of threads that need memory at the same time one asks for it; the others find what it got, and nobody is refused
+//! P23: of threads that need memory at the same time one asks for it; the others find what it got, and no thread is refused
 //! meanwhile.
 //!
 //! How many calls were made, and which of them fail, is the process's affair, so the models of this file take turns.
@@ -26,7 +26,7 @@ fn two_that_start_at_once_take_one_segment() {
         });
         let block = ours.alloc(HALF);
         let (theirs, their_block) = join(other);
-        assert_eq!(calls() - before, CALLS_FOR_A_SEGMENT, "somebody asked who should have waited");
+        assert_eq!(calls() - before, CALLS_FOR_A_SEGMENT, "a thread asked that should have waited");
         block.expect_intact();
         ours.free(their_block);
         theirs.free(block);

@@ -1,4 +1,4 @@
-//! P25: a segment that has what is wanted is found along the hints, whoever clears them at the same time; and the index grows
+//! P25: a segment that has what is wanted is found along the hints, whichever thread clears them at the same time; and the index grows
 //! while two need it to.
 #![cfg(strata_loom)]
 
@@ -46,7 +46,7 @@ fn two_need_the_second_chunk() {
         join(reserver);
         alone();
         let snapshot = page_heap.snapshot();
-        assert_eq!(snapshot.pinned_bytes, 3 * segment, "a segment that nobody finds");
+        assert_eq!(snapshot.pinned_bytes, 3 * segment, "a segment that is not found");
         assert_eq!(snapshot.used_pools as usize, held.len() + 1);
         let found = page_heap.claim_pool().expect("there are free ones");
         assert_eq!(page_heap.snapshot().segments, snapshot.segments, "free pools are missed");

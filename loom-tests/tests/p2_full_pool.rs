@@ -66,7 +66,7 @@ fn the_last_free_against_the_end_of_a_busy_owner() {
         let (ours, theirs) = (world.enter_busy(HALF), world.enter());
         let last = ours.alloc(HALF);
         let other = theirs.frees_and_collects(last);
-        // What the owner does to its pool, whoever frees the last block sees.
+        // What the owner does to its pool is seen by the thread that frees the last block.
         let own = ours.alloc(HALF);
         ours.free(own);
         world.leave(ours);

@@ -56,7 +56,7 @@ fn two_adopt_while_a_third_frees() {
     model("two_adopt_while_a_third_frees", Some(2), || {
         let (world, live) = World::with_a_left_pool();
         let page_heap = &world.runtime().page_heap;
-        // Below the caches: each looks at the pool that it gets, and abandons it.
+        // Below the caches: each checks the pool that it gets, and abandons it.
         let adopters = [(); 2].map(|()| {
             spawn(move || {
                 if let Some(pool) = page_heap.adopt(HALF, 0) {
@@ -81,7 +81,7 @@ fn adopting_what_is_scarce_against_adopting() {
         let (ours, page_heap) = (world.enter(), &world.runtime().page_heap);
         let other = spawn(move || {
             if let Some(pool) = page_heap.adopt_scarce(HALF) {
-                assert!(pool.live() == 1, "whoever adopts it has its free block");
+                assert!(pool.live() == 1, "the thread that adopts it has its free block");
                 page_heap.abandon(pool);
             }
         });

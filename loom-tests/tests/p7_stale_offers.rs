@@ -1,4 +1,4 @@
-//! P7: what a stack of shared nodes would suffer from (ABA) cannot happen here, since nobody pops single nodes: chains are
+//! P7: what a stack of shared nodes would suffer from (ABA) cannot happen here, since single nodes are never popped: chains are
 //! taken whole by a swap, and everything else that is shared is a bit. What is left of the problem are *stale bits*: one in the
 //! bitmap whose pool was taken, emptied, and serves another class by now; and *lost* ones, taken by a thread that does not get
 //! the pool.

@@ -1,4 +1,4 @@
-//! P8: bits are claimed by one at a time, all of a run or none, and whoever claims sees what the last user did.
+//! P8: bits are claimed by one at a time, all of a run or none, and the claimer sees what the last user did.
 #![cfg(strata_loom)]
 
 use std::ptr::NonNull;

@@ -9,7 +9,7 @@ use strata_segment::Resized;
 
 const BYTES: usize = ARENA_BYTES;
 
-/// Allocates a huge block, writes, looks and frees.
+/// Allocates a huge block, writes, checks and frees.
 fn cycle(world: World) {
     cycle_of(world, BYTES);
 }

@@ -1,7 +1,7 @@
 //! P9: memory goes back to the OS only while the purger holds the claim; what is said to be zero is; and a pool that was
 //! freed during a pass is found by the next.
 //!
-//! A purge is an access to every payload in its range, so a purge of memory that somebody uses is a race that loom reports.
+//! A purge is an access to every payload in its range, so a purge of memory in use is a race that loom reports.
 #![cfg(strata_loom)]
 
 use strata_core::layout::POOL_BYTES;
@@ -49,7 +49,7 @@ fn purging_against_purging() {
         let other = spawn(move || world.runtime().page_heap.purge_all());
         let bytes = world.runtime().page_heap.purge_all() + join(other);
         assert_eq!(world.runtime().page_heap.snapshot().dirty_pools, 0);
-        assert!(bytes >= POOL_BYTES as u64, "nobody purged");
+        assert!(bytes >= POOL_BYTES as u64, "nothing was purged");
         cycle_zeroed(&actor);
         world.end([actor]);
     });
@@ -100,7 +100,7 @@ fn lazily_purged_memory_against_an_allocation() {
         page_heap.release_pool(run.open(HALF, 0));
         alone();
         page_heap.purge_all();
-        assert_eq!(page_heap.snapshot().dirty_pools, 0, "what went lazily goes for good");
+        assert_eq!(page_heap.snapshot().dirty_pools, 0, "what was purged with MADV_FREE is purged for good");
         world.end([]);
     });
 }

@@ -26,7 +26,7 @@ enum Counted {
 struct Case {
     name: &'static str,
     counted: Counted,
-    /// At most so many; `None` only shows the number.
+    /// At most this many; `None` only shows the number.
     budget: Option<f64>,
 }
 
@@ -173,7 +173,7 @@ fn summary(written: &str) -> Option<u64> {
     pattern(r"(?m)^(?:summary|totals): (\d+)").captures(written)?[1].parse().ok()
 }
 
-/// In CI it is installed where that is possible; nobody else's machine is changed.
+/// In CI it is installed where that is possible; no other machine is changed.
 fn have_valgrind() -> bool {
     if !valgrind_runs() && std::env::var_os("CI").is_some() {
         for arguments in [

@@ -1,4 +1,4 @@
-//! The seeded faults: where the source seeds them, and which model `loom-tests/mutants.toml` says must fail.
+//! The mutants: where the source has them, and which model `loom-tests/mutants.toml` says must fail.
 //!
 //! A site is `#[cfg(strata_mutant = "name")]`, or an entry `… mutant "name" = …` of the table in
 //! `crates/strata-core/src/sync/mutation.rs`. The table of the models:
@@ -39,7 +39,7 @@ pub(crate) struct Table {
     pub(crate) mutants: BTreeMap<String, Mutant>,
 }
 
-/// One seeded fault, as the table has it.
+/// One mutant, as the table has it.
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mutant {
@@ -74,7 +74,7 @@ impl Table {
         if wrong.is_empty() {
             return Ok(());
         }
-        bail!("the seeded faults and their table differ:\n  {}", wrong.join("\n  "))
+        bail!("the mutants and their table differ:\n  {}", wrong.join("\n  "))
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "the public interface has changed: look through it, then `cargo xtask public-api --update`\n{}",
+        "the public interface has changed: read it through, then `cargo xtask public-api --update`\n{}",
         changed.join("\n")
     )
 }

@@ -29,7 +29,7 @@ const STEPS: &[(&str, Step)] = &[
     ("instructions of the hot paths", instructions::run_if_possible),
 ];
 
-/// Packages whose documentation nobody reads on a registry.
+/// Packages whose documentation is not on a registry.
 const UNDOCUMENTED: &[&str] =
     &["strata-benches", "strata-loom-tests", "strata-cli", "strata-stories", "xtask"];
 

@@ -15,7 +15,7 @@ pub(crate) fn root() -> PathBuf {
     package.parent().unwrap_or(package).to_owned()
 }
 
-/// The files of the workspace that the rules look at.
+/// The files of the workspace that the rules check.
 #[derive(Default)]
 pub(crate) struct Tree {
     /// In the order of their paths.
@@ -41,7 +41,7 @@ impl Tree {
             if !entry.file_type().is_some_and(|kind| kind.is_file()) {
                 continue;
             }
-            // A file that vanishes meanwhile, or that is no text, is nobody's source.
+            // A file that vanishes meanwhile, or that is no text, is no source.
             if let Ok(text) = std::fs::read_to_string(entry.path()) {
                 let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
                 files.push(Source::new(path.to_string_lossy().replace('\\', "/"), text));

@@ -21,7 +21,7 @@ fn main() {
         _ => Ordering::Release,
     };
     let writer = std::thread::spawn(move || {
-        // SAFETY: nobody reads before the flag is up.
+        // SAFETY: no thread reads before the flag is up.
         unsafe { *MAILBOX.letter.get() = 7 };
         MAILBOX.flag.store(true, order);
     });

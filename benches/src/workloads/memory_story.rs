@@ -83,7 +83,7 @@ struct Stage {
     meet: Barrier,
     /// Sum over the workers after each phase.
     live: [AtomicU64; PHASES.len()],
-    /// (milliseconds, resident bytes), read while everybody waits for the next phase.
+    /// (milliseconds, resident bytes), read while all threads wait for the next phase.
     ends: Mutex<Vec<(u64, u64)>>,
     over: AtomicBool,
 }
@@ -125,7 +125,7 @@ fn play(stage: &Stage, number: usize, limit: usize) {
             stage.ends.lock().unwrap_or_else(PoisonError::into_inner).push(now);
         }
     }
-    // Nobody frees before the last number is read.
+    // No thread frees before the last number is read.
     stage.meet.wait();
 }
 

@@ -32,7 +32,7 @@ struct Message {
     payload: Vec<u8>,
 }
 
-/// What the next message looks like.
+/// The form of the next message.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     headers: usize,

@@ -1,6 +1,6 @@
 //! `same_again`: a batch service that loads a gigabyte of objects, works on them, drops them all, and does the same again.
 //!
-//! Two threads hold half of it each, and meet after each batch. Whoever gives the memory back between two batches pays for
+//! Two threads hold half of it each, and meet after each batch. An allocator that gives the memory back between two batches pays for
 //! every page of the next one.
 
 use std::sync::Barrier;
@@ -43,7 +43,7 @@ fn prepare(settings: &Settings) -> Job {
     })
 }
 
-/// One batch: all objects, a look at some of them, and their end.
+/// One batch: all objects, a read of some of them, and their end.
 fn run(thread: usize, batch: usize, objects: usize, together: &Barrier) -> u64 {
     let mut numbers = random((batch * THREADS + thread) as u64);
     let all: Vec<Box<[u8]>> = (0..objects).map(|_| object(numbers.next_u64())).collect();

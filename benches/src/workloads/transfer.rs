@@ -76,7 +76,7 @@ fn produce(sender: &Sender<Batch>, batches: usize) -> u64 {
 
 /// Each thread sends its share in turn to all threads, itself included, and frees what comes.
 fn all_to_all(threads: usize, batches: usize) -> Outcome {
-    // A multiple of the threads: then everybody also gets as much as he sends.
+    // A multiple of the threads: then each also gets as much as it sends.
     let share = batches.div_ceil(threads * threads) * threads;
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| unbounded::<Batch>()).unzip();
     let (sums, wall) = together::run(threads, |own| exchange(own, share, &senders, &receivers[own]));
@@ -88,8 +88,8 @@ fn exchange(own: usize, share: usize, senders: &[Sender<Batch>], inbox: &Receive
     for number in 0..share {
         let other = (own + number) % senders.len();
         senders[other].send(batch(number)).expect("the queues live as long as the threads");
-        // Whoever is far ahead waits for the others. The one who has sent least never waits: more than he has sent is
-        // on its way to him.
+        // A thread that is far ahead waits for the others. The one that has sent least never waits: more than it has sent is
+        // on its way to it.
         while number > received + IN_FLIGHT + 2 * senders.len() {
             sum += inbox.recv().map_or(0, free);
             received += 1;

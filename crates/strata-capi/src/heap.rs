@@ -20,7 +20,7 @@ type CHeap = ();
 /// # Safety
 /// - `heap` is a heap, not deleted, and no other thread uses it now.
 unsafe fn borrow(heap: NonNull<CHeap>) -> ManuallyDrop<Heap> {
-    // SAFETY: the caller's promise; this one is not dropped.
+    // SAFETY: a live heap of this thread's for now, by this function's contract; this one is not dropped.
     ManuallyDrop::new(unsafe { Heap::from_raw(heap) })
 }
 
@@ -128,7 +128,7 @@ unsafe fn allocate(heap: NonNull<CHeap>, size: usize, align: usize) -> *mut c_vo
 /// # Safety
 /// - `block` is a live allocation of this allocator.
 unsafe fn layout_of(block: NonNull<u8>) -> Layout {
-    // SAFETY: the caller's promise.
+    // SAFETY: a live allocation of ours, by this function's contract.
     let usable = unsafe { Strata::usable_size(block) };
     // SAFETY: what is usable is a size that an allocation has.
     unsafe { Layout::from_size_align_unchecked(usable, GRANULE_BYTES) }

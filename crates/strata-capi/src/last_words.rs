@@ -1,7 +1,7 @@
 //! A standard error output for the report at exit, in programs that close theirs.
 //!
 //! All of GNU coreutils close it in an exit handler of their own, to notice a full disk; the report that `STRATA_STATS=1`
-//! asks for comes after that. So whoever asks keeps a second descriptor, out of the program's way, and puts it back. The
+//! asks for comes after that. So the report keeps a second descriptor, out of the program's way, and puts it back. The
 //! loader walks the functions to call at exit from their end, where those without a number are: this one comes first.
 //!
 //! Does not know: what is reported.

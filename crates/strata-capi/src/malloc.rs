@@ -1,13 +1,13 @@
 //! `malloc` and its family, as glibc, POSIX and C23 have them.
 //!
-//! | question                     | answer                                                                            |
-//! |------------------------------|-----------------------------------------------------------------------------------|
-//! | zero bytes                   | the smallest block: unique, to be freed                                            |
-//! | over `PTRDIFF_MAX`, overflow | null, `ENOMEM`; `realloc` leaves the old block as it was                           |
-//! | `realloc(p, 0)`              | frees `p`, null, `errno` as it was (glibc)                                         |
-//! | `errno` after success, free  | as it was                                                                          |
-//! | usable size                  | may be written in full; `realloc` keeps all of it                                  |
-//! | a wrong size to `free_sized` | no harm: it is not looked at                                                       |
+//! | question                     | answer                                                   |
+//! |------------------------------|----------------------------------------------------------|
+//! | zero bytes                   | the smallest block: unique, to be freed                  |
+//! | over `PTRDIFF_MAX`, overflow | null, `ENOMEM`; `realloc` leaves the old block as it was |
+//! | `realloc(p, 0)`              | frees `p`, null, `errno` as it was (glibc)               |
+//! | `errno` after success, free  | as it was                                                |
+//! | usable size                  | may be written in full; `realloc` keeps all of it        |
+//! | a wrong size to `free_sized` | no harm: it is not read                                  |
 //!
 //! The straight path of `malloc` is 12 instructions up to 1 KiB and 17 up to 32 KiB, that of `free` 15; no memory but the
 //! thread's cache and a table's line or (in `free`) the pool's header is touched.

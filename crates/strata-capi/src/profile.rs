@@ -1,4 +1,4 @@
-//! A heap profile of a program that nobody changed: as the environment asks for it (`STRATA_PROFILE`).
+//! A heap profile of an unchanged program: as the environment asks for it (`STRATA_PROFILE`).
 //!
 //! Does not know: how a profile is taken; `strata-recorder` does.
 
@@ -12,7 +12,7 @@ unsafe extern "C" {
 
 strata_os::at_load!(then start);
 
-/// Who asks for no profile pays for a look at the environment.
+/// A program without a profile pays for a read of the environment.
 extern "C" fn start() {
     if strata_recorder::start_as_asked() {
         // SAFETY: the function is there as long as the library, which stays (`build.rs`).

@@ -1,13 +1,13 @@
-//! `realloc` and `reallocarray`: in place at sight, or by a door.
+//! `realloc` and `reallocarray`: in place at sight, or by a slow path.
 //!
-//! | the block                             | the new size                   | what happens                                   |
-//! |---------------------------------------|--------------------------------|------------------------------------------------|
-//! | null                                  | any                            | `malloc`                                       |
-//! | any                                   | 0                              | freed; null, `errno` as it was (glibc)         |
-//! | of a pool                             | uses at least half of it       | stays where it is                              |
-//! | large, huge                           | above 32 KiB                   | grows, shrinks or moves its pages, if it can   |
-//! | of another allocator (`trust`)        | any                            | copied as far as it can be read; the old stays |
-//! | all others                            | any                            | allocated, copied, freed                       |
+//! | the block                      | the new size             | what happens                                   |
+//! |--------------------------------|--------------------------|------------------------------------------------|
+//! | null                           | any                      | `malloc`                                       |
+//! | any                            | 0                        | freed; null, `errno` as it was (glibc)         |
+//! | of a pool                      | uses at least half of it | stays where it is                              |
+//! | large, huge                    | above 32 KiB             | grows, shrinks or moves its pages, if it can   |
+//! | of another allocator (`trust`) | any                      | copied as far as it can be read; the old stays |
+//! | all others                     | any                      | allocated, copied, freed                       |
 //!
 //! Does not know: how blocks of more than a class are resized; `stratalloc` does.
 
@@ -84,7 +84,7 @@ unsafe extern "C" fn resize_with_care(pointer: *mut u8, size: usize) -> *mut u8 
 }
 
 /// `ours`, null or a new block of `size` bytes, with what another allocator's block holds, which stays: how long that one is,
-/// nobody tells, so all that can be read is copied.
+/// not known, so all that can be read is copied.
 #[cold]
 #[inline(never)]
 pub(crate) fn copy_of_another(theirs: NonNull<u8>, ours: *mut u8, size: usize) -> *mut u8 {

@@ -89,7 +89,7 @@ unsafe extern "C" fn strata_option_set(name: *const c_char, value: *const c_char
     }
     // SAFETY: a string with its end, by the header's contract.
     let name = unsafe { CStr::from_ptr(name) };
-    // SAFETY: as above.
+    // SAFETY: a string with its end, by the header's contract.
     let value = unsafe { CStr::from_ptr(value) };
     let (Ok(name), Ok(value)) = (name.to_str(), value.to_str()) else { return libc::EINVAL };
     match Strata::set_option(name, value).map_err(|error| error.kind()) {

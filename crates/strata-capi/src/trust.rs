@@ -4,12 +4,12 @@
 //! allocator handed out there may be no memory at all. So the fast path masks the pool's index with a word instead of a
 //! constant, before it reads anything:
 //!
-//! | the word    | when                                                         | `free` of a pointer                        |
-//! |-------------|--------------------------------------------------------------|--------------------------------------------|
-//! | 0           | until the loader calls `decide`; for ever if we came late    | looks closer (`Strata::owns`); others' are left    |
-//! | `SLOT_MASK` | the C library itself allocates from us                       | takes it for ours                          |
+//! | the word    | when                                                      | `free` of a pointer                             |
+//! |-------------|-----------------------------------------------------------|-------------------------------------------------|
+//! | 0           | until the loader calls `decide`; for ever if we came late | checks them (`Strata::owns`) ; others' are left |
+//! | `SLOT_MASK` | the C library itself allocates from us                    | takes it for ours                               |
 //!
-//! A mask of 0 makes every pointer look like null, for which there is a test anyway: the question costs no instruction.
+//! A mask of 0 makes every pointer read as null, for which there is a test anyway: the question costs no instruction.
 //!
 //! We came late if the program's `malloc` is another: this library was `dlopen`ed, with or without `RTLD_GLOBAL`, or stands
 //! behind another allocator. Then pointers of both kinds arrive. If the program's `malloc` is ours, it was from the first
@@ -40,13 +40,13 @@ pub(crate) fn slot_mask() -> usize {
     SLOT_MASK.load(Relaxed) as usize
 }
 
-/// Asks the C library for a block and looks whose it is.
+/// Asks the C library for a block and checks whose it is.
 extern "C" fn decide() {
     // SAFETY: a string with its end.
     let Some(block) = NonNull::new(unsafe { libc::strdup(c"?".as_ptr()) }) else { return };
     let block = block.cast::<u8>();
     if RUNTIME.page_heap.contains(block.addr().get()) {
-        // SAFETY: ours, and nobody else's; the calling thread's own cache.
+        // SAFETY: ours, and not shared; the calling thread's own cache.
         unsafe { thread::cache().free_unsized(UserPtr::new(block)) };
         // Relaxed: see `slot_mask`.
         SLOT_MASK.store(TRUSTED as u64, Relaxed);

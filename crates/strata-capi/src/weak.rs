@@ -1,11 +1,11 @@
 //! Functions of other libraries that may or may not be there when this one is linked or loaded.
 //!
 //! A weak reference is an address in the library's table that the linker or the loader fills in, or leaves null. Unlike a
-//! look-up by name it works in static programs, too. Stable Rust has none, so it is written in assembly.
+//! search by name it works in static programs, too. Stable Rust has none, so it is written in assembly.
 //!
 //! Does not know: what the functions do.
 
-/// The address of the function with this name; null if nobody defined it.
+/// The address of the function with this name; null if it is not defined.
 #[cfg(target_arch = "x86_64")]
 macro_rules! weak_address {
     ($name:literal) => {{
@@ -23,7 +23,7 @@ macro_rules! weak_address {
     }};
 }
 
-/// The address of the function with this name; null if nobody defined it.
+/// The address of the function with this name; null if it is not defined.
 #[cfg(target_arch = "aarch64")]
 macro_rules! weak_address {
     ($name:literal) => {{
@@ -42,7 +42,7 @@ macro_rules! weak_address {
     }};
 }
 
-/// Where there is no assembly, nobody has defined anything.
+/// Where there is no assembly, nothing is defined.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 macro_rules! weak_address {
     ($name:literal) => {

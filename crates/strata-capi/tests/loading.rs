@@ -1,4 +1,4 @@
-//! How the library gets into a process: opened late, preloaded with options, and what it must look like for that.
+//! How the library gets into a process: opened late, preloaded with options, and the form that it must have for that.
 
 mod finished;
 
@@ -58,7 +58,7 @@ fn static_tls_is_a_few_words() {
         let bytes = tls.split_whitespace().nth(5).unwrap().trim_start_matches("0x");
         assert!(usize::from_str_radix(bytes, 16).unwrap() <= 64, "{tls}");
     }
-    // Reached by an offset that the loader fills in once: the initial-exec model, which calls nobody.
+    // Reached by an offset that the loader fills in once: the initial-exec model, which calls no function.
     if let Some(relocations) = binutils("readelf", &["--relocs", "--wide"]) {
         assert!(relocations.contains("TPOFF"), "no word at an offset from the thread pointer");
     }

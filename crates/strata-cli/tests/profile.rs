@@ -129,7 +129,7 @@ fn what_cannot_be_written_or_read_is_refused_in_one_line() {
     assert_eq!(foreign, "error: reading known.c: this is no profile of Strata's\n");
 }
 
-/// The kind of thread that comes to no cold door: it replaces blocks of one size.
+/// The kind of thread that comes to no slow path: it replaces blocks of one size.
 const STEADY: &str = r#"
 #include <stdlib.h>
 #include <stdio.h>

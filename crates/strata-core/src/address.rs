@@ -68,7 +68,7 @@ impl UserPtr {
 
     /// `address` and the header of the pool that it lies in, for those who know no size: one test for three questions.
     ///
-    /// `slot_mask` is [`SLOT_MASK`], or 0 from a caller who has to look closer whatever the address. `None`: that, or
+    /// `slot_mask` is [`SLOT_MASK`], or 0 from a caller that has to examine it whatever the address. `None`: that, or
     /// null, or the start of a huge mapping's payload; all of them read as pool index 0.
     ///
     /// # Safety
@@ -131,7 +131,7 @@ impl ArenaPtr {
     /// - The head was initialised and outlives the use.
     #[inline]
     pub unsafe fn head(self) -> &'static ArenaHead {
-        // SAFETY: the caller's promise.
+        // SAFETY: initialised, and alive during the use, by this function's contract.
         let head: &'static ArenaHead = unsafe { self.0.as_ref() };
         head.written.look();
         head

@@ -1,4 +1,4 @@
-//! Numbers that everybody counts up and anybody reads (P19).
+//! Numbers that all threads count up and any thread reads (P19).
 //!
 //! Each counter is one word, so no reading is torn; a reader that adds several may see one before and one after an event
 //! that touches both. Quiet counters are exact.

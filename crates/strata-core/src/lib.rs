@@ -5,8 +5,8 @@
 //!     header table              owner, free list, remote word            first word: link while free
 //! ```
 //!
-//! An address alone leads to its pool: masking gives the arena, a shift the pool's header. Nobody owns an arena;
-//! a pool is owned by one thread cache at a time, or by nobody; a block is the program's until it is freed.
+//! An address alone leads to its pool: masking gives the arena, a shift the pool's header. An arena has no owner;
+//! a pool is owned by one thread cache at a time, or unowned; a block is the program's until it is freed.
 //!
 //! Does not know: the OS, thread-local storage, which memory to take next, when to give it back.
 #![no_std]

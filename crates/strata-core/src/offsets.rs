@@ -15,7 +15,7 @@ use crate::layout;
 /// The first bytes of a runtime.
 pub const MAGIC: [u8; 16] = *b"\x7fSTRATA runtime\0";
 
-/// A runtime lies at a multiple of so many bytes.
+/// A runtime lies at a multiple of this many bytes.
 pub const RUNTIME_ALIGN: usize = 1024;
 
 /// Which fields [`Offsets`] has, and what they mean: changed with either.
@@ -91,7 +91,7 @@ words! {
         runtime_huge_slot_count,
         /// Of a runtime: bytes of free huge pieces.
         runtime_huge_kept,
-        /// Of a runtime: NUMA nodes, once somebody asked.
+        /// Of a runtime: NUMA nodes, once they were asked for.
         runtime_nodes,
         /// Of a runtime: the word of the purge thread.
         runtime_purge_thread,
@@ -164,14 +164,14 @@ words! {
         segment_free,
         /// Of a segment: for each arena the word of pools that may hold something.
         segment_dirty,
-        /// Of a segment: for each arena the word of those purged lazily.
+        /// Of a segment: for each arena the word of those purged with `MADV_FREE`.
         segment_lazy,
         /// Of a segment: for each arena the word of free pools that lay idle for two purge passes.
         segment_settled,
         /// Of a segment: the word of the arenas that may get huge pages.
         segment_advised,
 
-        /// Of a pool: its live blocks, if somebody owns it.
+        /// Of a pool: its live blocks, if it has an owner.
         pool_live,
         /// Of a pool: the blocks carved.
         pool_carved,

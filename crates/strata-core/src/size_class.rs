@@ -10,7 +10,7 @@
 //! I2  A class size is a multiple of its own step, so a request rounded up to a power-of-two alignment lands in a class
 //!     whose size is a multiple of that alignment; a block, at a multiple of its size in an aligned pool, is aligned.
 //!
-//! A constant size folds to a constant class. For sizes known only at run time, those up to [`SMALL_BYTES`] are looked up
+//! A constant size folds to a constant class. For sizes known only at run time, those up to [`SMALL_BYTES`] are found
 //! in one cache line: seven instructions of bit arithmetic less in every inlined allocation than the closed form.
 //!
 //! Does not know: pools, caches. Idea: geometric size classes with linear sub-steps (Evans 2006, jemalloc).
@@ -26,7 +26,7 @@ const LINEAR_SHIFT: u32 = GRANULE_SHIFT + STEPS_SHIFT;
 pub const CLASS_COUNT: usize =
     (((LARGEST_CLASS_BYTES.trailing_zeros() - LINEAR_SHIFT) + 1) << STEPS_SHIFT) as usize;
 
-/// Largest size whose class is looked up: 1 KiB.
+/// Largest size whose class is in the table: 1 KiB.
 pub const SMALL_BYTES: usize = 1024;
 
 /// The class of each granule up to [`SMALL_BYTES`].
@@ -41,7 +41,7 @@ const SMALL_CLASSES: [u8; SMALL_BYTES >> GRANULE_SHIFT] = {
 };
 
 /// The block size of each class: the slow paths ask often, and the closed form divides. Whatever a byte may be has an
-/// entry, so that no look-up is out of bounds.
+/// entry, so that no index is out of bounds.
 const BLOCK_BYTES: [u16; 1 << u8::BITS] = {
     assert!(LARGEST_CLASS_BYTES <= u16::MAX as usize);
     let mut bytes = [0; 1 << u8::BITS];

@@ -1,4 +1,4 @@
-//! What the service remembers: pages, which can be made again, and visits, which nobody should have kept.
+//! What the service remembers: pages, which can be made again, and visits, which should not have been kept.
 //!
 //! Both grow without bound: that is the bug of this service. The load test, which is about allocators and not about the
 //! bug, has a bound on the pages and keeps no visits.
@@ -21,7 +21,7 @@ pub enum Policy {
         /// What each visit leaves behind.
         visit_bytes: usize,
     },
-    /// So many pages, the last ones.
+    /// The last pages, a number of them.
     LastPages(usize),
 }
 
@@ -70,7 +70,7 @@ impl Cache {
         page
     }
 
-    /// Remembers that somebody was here.
+    /// Remembers a visit.
     pub fn visit(&self, number: u64) {
         if let Policy::Unbounded { visit_bytes } = self.policy {
             let visit = page::render(number, visit_bytes).into_boxed_slice();
@@ -83,7 +83,7 @@ impl Cache {
         let mut kept = self.kept();
         let (pages, order) = (std::mem::take(&mut kept.pages), std::mem::take(&mut kept.order));
         kept.page_bytes = 0;
-        // Freed when nobody has to wait for it.
+        // Freed when no client waits.
         drop(kept);
         drop((pages, order));
     }

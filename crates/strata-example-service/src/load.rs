@@ -11,7 +11,7 @@ use crate::client::Client;
 
 /// Threads that ask; more than an answer's time times the rate.
 const CLIENTS: u64 = 8;
-/// Of so many requests one is for a page that was asked for before.
+/// One request in this many is for a page that was asked for before.
 const REPEATED: u64 = 4;
 /// How far back that is: not a multiple of the above, or it would be one that was for an older page itself.
 const BACK: u64 = 101;

@@ -1,4 +1,4 @@
-//! The pages that the service makes: any number of them, of any size, and known to whoever asks.
+//! The pages that the service makes: any number of them, of any size, and the same for every client.
 
 /// Pages of this many different contents; beyond, they begin again.
 const CONTENTS: u64 = 251;

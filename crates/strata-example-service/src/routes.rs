@@ -1,9 +1,9 @@
 //! What the service answers to.
 //!
-//! | request                     | answer                                     |
-//! |-----------------------------|--------------------------------------------|
-//! | `GET /page/{number}/{bytes}`| the page of this number, so many bytes     |
-//! | `GET /state`                | a [`State`] as JSON                        |
+//! | request                      | answer                             |
+//! |------------------------------|------------------------------------|
+//! | `GET /page/{number}/{bytes}` | the page of this number, that long |
+//! | `GET /state`                 | a [`State`] as JSON                |
 //!
 //! Does not know: where it listens, when it ends.
 

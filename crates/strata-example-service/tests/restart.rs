@@ -1,4 +1,4 @@
-//! The service outgrows its limit, and nobody who asks it for a page notices.
+//! The service outgrows its limit, and no client that asks for a page notices.
 
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! Blocks of strict alignment, as POSIX, C11 and older C libraries have them.
 //!
-//! `valloc` and `pvalloc` are here because whoever frees their blocks calls our `free`.
+//! `valloc` and `pvalloc` are here because their blocks are freed by our `free`.
 //!
 //! Does not know: how anything is done.
 

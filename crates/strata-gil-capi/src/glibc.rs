@@ -1,7 +1,7 @@
 //! The C library's own allocator, by the names that no other library takes from it.
 //!
 //! `malloc` and the others are ours here, so a call of one would come back. glibc has its functions a second time as
-//! `__libc_malloc` and so on, for libraries like this one; `malloc_usable_size` alone must be looked up behind us.
+//! `__libc_malloc` and so on, for libraries like this one; `malloc_usable_size` alone must be found behind us.
 //!
 //! I1  None of the second names calls one of the first, so the lock may be held around them.
 //!
@@ -69,7 +69,7 @@ unsafe impl GlobalAlloc for Glibc {
     }
 }
 
-/// Bytes that may be used of a block of glibc's; none if there is nobody to ask.
+/// Bytes that may be used of a block of glibc's; none if it cannot be asked.
 ///
 /// # Safety
 /// - `block` is a live block that glibc gave.
@@ -85,7 +85,7 @@ type UsableSize = unsafe extern "C" fn(*mut c_void) -> usize;
 /// glibc's `malloc_usable_size`: the next one behind our own.
 fn namesake() -> *mut c_void {
     static FOUND: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
-    // Relaxed, both: a function's address, whoever looked it up.
+    // Relaxed, both: a function's address, whichever thread found it.
     let found = FOUND.load(Relaxed);
     if !found.is_null() {
         return found;

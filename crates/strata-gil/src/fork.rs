@@ -1,6 +1,6 @@
 //! The locks of the process, and how they cross a `fork`.
 //!
-//! A child has the forking thread only. Were a lock held by another thread at that moment, nobody in the child would
+//! A child has the forking thread only. Were a lock held by another thread at that moment, no thread in the child would
 //! ever release it. So the forking thread takes every lock first (`prepare`), and both sides give them back:
 //!
 //! ```text
@@ -26,7 +26,7 @@ use core::sync::atomic::Ordering::Relaxed;
 /// Held by every call into a `Gil<A>`.
 pub(crate) static GIL: Lock = Lock::over(Word::new(UNTOUCHED));
 
-/// Held by whoever looks at a pymalloc heap.
+/// Held by the thread that is inside a pymalloc heap.
 pub(crate) static HEAP: Lock = Lock::over(Word::new(UNTOUCHED));
 
 static REGISTERED: AtomicBool = AtomicBool::new(false);
@@ -44,7 +44,7 @@ extern "C" fn prepare() {
     core::mem::forget(HEAP.acquire());
 }
 
-/// In the parent, and in the child: there, sleepers recorded in the word do not exist, and waking nobody is harmless.
+/// In the parent, and in the child: there, sleepers recorded in the word do not exist, and waking none is harmless.
 extern "C" fn resume() {
     HEAP.release();
     GIL.release();

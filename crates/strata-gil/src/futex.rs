@@ -7,7 +7,7 @@
 use core::ptr::null;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Looks at a held word before sleeping; a pool operation under the lock takes tens of nanoseconds.
+/// Reads of a held word before sleeping; a pool operation under the lock takes tens of nanoseconds.
 pub(crate) const SPIN_COUNT: u32 = 100;
 
 /// An atomic word that the kernel can watch.
@@ -35,7 +35,7 @@ impl Word {
     }
 
     /// Sleeps while the word is `expected`; may also return for no reason. Leaves `errno` as it was: `free` comes
-    /// through here, and a caller may look at `errno` after a `free`.
+    /// through here, and a caller may read `errno` after a `free`.
     pub(crate) fn wait(&self, expected: u32) {
         let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
         let forever = null::<libc::timespec>();

@@ -49,22 +49,22 @@ impl<A> Gil<A> {
 // unwinds.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Gil<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the same contract.
         self.with(|inner| unsafe { inner.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the same contract.
         self.with(|inner| unsafe { inner.dealloc(ptr, layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the same contract.
         self.with(|inner| unsafe { inner.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the same contract.
         self.with(|inner| unsafe { inner.realloc(ptr, layout, new_size) })
     }
 }
@@ -89,13 +89,13 @@ mod tests {
     unsafe impl GlobalAlloc for Counting {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             self.count();
-            // SAFETY: the caller's promise, passed on.
+            // SAFETY: the same contract.
             unsafe { System.alloc(layout) }
         }
 
         unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
             self.count();
-            // SAFETY: the caller's promise, passed on.
+            // SAFETY: the same contract.
             unsafe { System.dealloc(ptr, layout) }
         }
     }

@@ -165,7 +165,7 @@ mod tests {
 
     struct Shared {
         lock: Lock,
-        // Two words that agree whenever nobody holds the lock.
+        // Two words that agree whenever the lock is free.
         pair: UnsafeCell<[u64; 2]>,
     }
     // SAFETY: `pair` is touched with the lock held only.

@@ -2,7 +2,7 @@
 //!
 //! Run with `RUSTFLAGS="--cfg strata_loom" cargo test --release -p strata-gil --test lock_model`.
 //!
-//! The kernel's promise is modelled as it is documented: looking at the word and falling asleep are one step, and a wake
+//! The kernel's promise is modelled as it is documented: reading the word and falling asleep are one step, and a wake
 //! between two sleeps is not remembered. Spinning is left out: it is a hint, and would only add schedules.
 #![cfg(strata_loom)]
 

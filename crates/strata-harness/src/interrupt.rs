@@ -1,4 +1,4 @@
-//! Ctrl-C ends the measuring: the run at hand is given up, and what was measured before is shown. A second one ends the command.
+//! Ctrl-C ends the measuring: the current run is given up, and what was measured before is shown. A second one ends the command.
 //!
 //! Children are in the terminal's foreground group, too, so they are ended by the same key.
 
@@ -25,7 +25,7 @@ pub fn listen() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether somebody wants an end.
+/// Whether an end was asked for.
 pub fn is_wanted() -> bool {
     INTERRUPTED.get().is_some_and(|noted| noted.load(Ordering::Relaxed))
 }

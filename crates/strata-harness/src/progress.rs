@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Between two lines where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(15);
 
-/// So many steps, of which some are done.
+/// Steps, of which some are done.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -25,7 +25,7 @@ struct Lines {
 }
 
 impl Progress {
-    /// Of so many steps.
+    /// Of all steps.
     pub fn new(steps: usize) -> Self {
         let bar = ProgressBar::new(steps as u64);
         let now = Instant::now();

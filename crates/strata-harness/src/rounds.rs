@@ -1,6 +1,6 @@
 //! Rounds of runs: everything interleaved, so that a machine that slows down slows all of them down.
 //!
-//! Whoever goes first changes from round to round, so that none always runs on what another one left in the caches and on the clock
+//! The first one changes from round to round, so that none always runs on what another one left in the caches and on the clock
 //! frequency that it left behind.
 //!
 //! Does not know: what a run is.
@@ -22,9 +22,9 @@ pub fn order<T: Clone>(takers: &[T], round: usize) -> Vec<T> {
 pub enum Ended {
     /// All were made.
     All,
-    /// So many were; one more would not have ended in time.
+    /// How many were; one more would not have ended in time.
     InTime(usize),
-    /// So many were begun when somebody wanted an end.
+    /// How many were begun when an end was asked for.
     Interrupted(usize),
 }
 

@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 /// The longest `u64` has twenty digits.
 const NUMBER_BYTES: usize = 24;
 
-/// A text of so many bytes at most, which are fewer than 256; what is too much is lost.
+/// A text of at most `BYTES` bytes, fewer than 256; what is too much is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed<const BYTES: usize> {
     text: [u8; BYTES],

@@ -19,7 +19,7 @@ const REMEMBERED: usize = 256;
 pub(crate) enum Ready {
     /// A block, and the class that its pool has.
     Block(SizeClass),
-    /// A run of so many bytes.
+    /// A run, in bytes.
     Run(u64),
 }
 

@@ -1,17 +1,17 @@
 //! Why a process is as large as it is: which cause applies, how sure that is, from what, and what to do.
 //!
-//! | cause               | applies if, of what is resident,                                  | known from                       |
-//! |---------------------|--------------------------------------------------------------------|----------------------------------|
+//! | cause               | applies if, of what is resident,                                    | known from                       |
+//! |---------------------|---------------------------------------------------------------------|----------------------------------|
 //! | `live-growth`       | live bytes grew in half the steps of a watch, or more               | two moments or more              |
 //! | `unbounded-cache`   | and blocks of some classes at every moment, none of the others went | four moments or more             |
 //! | `fragmentation`     | a part is free blocks in pools in which something lives             | pool headers and page tables     |
-//! | `parked-in-threads` | a part is ready in magazines                                       | magazines                        |
-//! | `purge-delay`       | a part is free and goes back later                                 | bits of free pools               |
-//! | `huge-pages`        | a part is zeroes inside of huge pages                              | a sample of the pages themselves |
-//! | `other-memory`      | half is not the allocator's, nor files                             | the kernel                       |
-//! | `none`              | nothing of that                                                    |                                  |
+//! | `parked-in-threads` | a part is ready in magazines                                        | magazines                        |
+//! | `purge-delay`       | a part is free and goes back later                                  | bits of free pools               |
+//! | `huge-pages`        | a part is zeroes inside of huge pages                               | a sample of the pages themselves |
+//! | `other-memory`      | half is not the allocator's, nor files                              | the kernel                       |
+//! | `none`              | nothing of that                                                     |                                  |
 //!
-//! *A part* is a tenth, and at least 4 MiB: less is not worth anybody's time.
+//! *A part* is a tenth, and at least 4 MiB: less is not worth the time.
 //!
 //! Does not know: how anything is counted. The names are stable.
 

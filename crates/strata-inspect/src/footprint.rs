@@ -1,6 +1,6 @@
 //! What is in memory, by what it holds: every resident byte of the allocator in exactly one place.
 //!
-//! The kernel says which pages are there; headers say what lies in a pool. Within a pool of blocks nobody knows on which pages the
+//! The kernel says which pages are there; headers say what lies in a pool. Within a pool of blocks it is not known on which pages the
 //! free ones lie, so the resident bytes are taken to hold first what is live, then what is ready or free, then what was never
 //! carved. Sums over pools are exact; the parts of one pool are estimates where not all of it is there.
 //!

@@ -1,7 +1,7 @@
 //! What changed while a process was watched: several moments, evenly apart.
 //!
-//! A cache without a bound looks like this: at every moment there are more blocks of some classes, and of none are there fewer
-//! by much. What grows and is about to shrink, such as a queue, looks like it for a while; the longer the watch, the surer.
+//! A cache without a bound shows thus: at every moment there are more blocks of some classes, and of none are there fewer
+//! by much. What grows and is about to shrink, such as a queue, resembles it for a while; the longer the watch, the surer.
 //!
 //! Does not know: who allocates.
 

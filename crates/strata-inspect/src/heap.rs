@@ -62,7 +62,7 @@ pub(crate) struct Arena {
     pub(crate) free: u64,
     /// Of those, the ones that may hold something.
     pub(crate) dirty: u64,
-    /// Of those, the ones that were purged lazily.
+    /// Of those, the ones that were purged with `MADV_FREE`.
     pub(crate) lazy: u64,
     /// Of the dirty ones, those that the next purge pass takes.
     pub(crate) settled: u64,
@@ -291,7 +291,7 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
 
     /// The mappings of live huge blocks, in ascending order.
     ///
-    /// No list has them; each says so itself, where an arena would begin. Only pages in memory are looked at. (A block may span several
+    /// No list has them; each says so itself, where an arena would begin. Only pages in memory are read. (A block may span several
     /// mappings, if the program changed what the kernel knows of a part.) `false`: the process's
     /// mappings could not be listed.
     pub fn live_huge(&self, each: &mut dyn FnMut(Huge)) -> bool {

@@ -28,7 +28,7 @@ pub enum PoolUse {
     Claimed,
     /// Blocks of one size class.
     Blocks(BlockPool),
-    /// It is the first of so many pools that serve one large block.
+    /// It is the first of this many pools that serve one large block.
     Run(u32),
     /// It belongs to the run before it.
     RunGoesOn,

@@ -14,7 +14,7 @@ pub(crate) enum Content {
     Nothing,
     /// Blocks.
     Blocks(Blocks),
-    /// The first of so many pools that serve one large allocation.
+    /// The first of this many pools that serve one large allocation.
     Run(u32),
 }
 

@@ -11,9 +11,9 @@ use strata_core::layout::ARENA_BYTES;
 
 const HUGE_PAGE_BYTES: u64 = 2 << 20;
 const PAGE_BYTES: u64 = 4096;
-/// Huge pages that are looked at.
+/// Huge pages in the sample.
 const SAMPLES: u64 = 64;
-/// Small pages that are looked at in each.
+/// Small pages that are read in each.
 const PARTS: u64 = 16;
 
 /// What the sample says.
@@ -22,14 +22,14 @@ const PARTS: u64 = 16;
 pub struct Sparse {
     /// Bytes in huge pages.
     pub in_huge_pages: u64,
-    /// Of those, about so many hold nothing but zeroes.
+    /// Of those, how many hold nothing but zeroes, about.
     pub zero_bytes: u64,
-    /// Huge pages looked at.
+    /// Huge pages sampled.
     pub samples: u64,
 }
 
 impl<T: Target + ?Sized> Heap<'_, T> {
-    /// Looks at a sample of the memory in huge pages.
+    /// Reads a sample of the memory in huge pages.
     pub fn sparse(&self) -> Sparse {
         let mut count = 0_u64;
         self.huge_pages(&mut |_| count += 1);

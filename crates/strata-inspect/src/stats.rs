@@ -1,4 +1,4 @@
-//! What an allocator holds and how it is used, by layer and size class: one struct, whoever filled it in.
+//! What an allocator holds and how it is used, by layer and size class: one struct, whatever filled it in.
 //!
 //! ```text
 //!   reserved ⊇ committed = arenas (pools in use │ dirty │ clean │ metadata) + huge blocks + freed huge blocks
@@ -8,7 +8,7 @@
 //!
 //! What programs asked for is not counted: that would cost the fast path more than the rest of it.
 //!
-//! Does not know: how anything is counted; how a table or a text for machines looks.
+//! Does not know: how anything is counted; the form of a table or of a text for machines.
 
 use core::fmt;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, POOLS_PER_ARENA};
@@ -92,20 +92,20 @@ pub struct Stats {
     /// Of that, what may be touched: jemalloc says mapped.
     pub committed_bytes: u64,
     /// Of that, what may be in memory: everything in use and everything free that was not given back yet. Pages that
-    /// nobody touched yet are counted, too; explicit huge pages are not, as in what the system says of the process.
+    /// not touched yet are counted, too; explicit huge pages are not, as in what the system says of the process.
     pub resident_bytes: u64,
     /// Of what may be touched, explicit huge pages (options `reserve_2m` and `reserve_1g`): in memory for good.
     pub pinned_bytes: u64,
-    /// Of `resident_bytes`, what was purged lazily: it counts as resident until the system needs memory, and takes it (option `purge`).
+    /// Of `resident_bytes`, what was purged with `MADV_FREE`: it counts as resident until the system needs memory, and takes it (option `purge`).
     pub lazily_purged_bytes: u64,
-    /// Bytes given back to the system since the start; what was purged lazily is not among them.
+    /// Bytes given back to the system since the start; what was purged with `MADV_FREE` is not among them.
     pub purged_bytes: u64,
     /// Calls that gave memory of free pools back.
     pub purges: u64,
 
     /// Segments: 256 MiB of addresses, or fewer.
     pub segments: u64,
-    /// NUMA nodes that segments are kept apart for; 1 where all memory is equally near, or nobody had to ask yet.
+    /// NUMA nodes that segments are kept apart for; 1 where all memory is equally near, or it was not asked for yet.
     pub nodes: u64,
     /// Arenas of 4 MiB that are in use.
     pub arenas: u64,
@@ -183,7 +183,7 @@ impl fmt::Debug for Stats {
 }
 
 impl Stats {
-    /// An allocator that nobody has used.
+    /// An allocator that was not used.
     pub fn zero() -> Self {
         let mut classes = [ClassStats::default(); CLASS_COUNT];
         for (class, place) in SizeClass::all().zip(&mut classes) {

@@ -1,4 +1,4 @@
-//! A process whose memory is looked at: this one, another, or a dead one.
+//! A process whose memory is read: this one, another, or a dead one.
 //!
 //! Does not know: what lies in the memory.
 
@@ -8,13 +8,13 @@ pub trait Target {
     fn read(&self, address: u64, into: &mut [u8]) -> bool;
 
     /// Tells which pages of `start .. end` are in memory, in ascending order: those of the process's own, not those of files. `false`:
-    /// nobody knows.
+    /// not known.
     fn resident(&self, start: u64, end: u64, each: &mut dyn FnMut(Resident)) -> bool;
 
-    /// All mappings, in ascending order, without their use. `false`: nobody knows.
+    /// All mappings, in ascending order, without their use. `false`: not known.
     fn mappings(&self, each: &mut dyn FnMut(&Mapping<'_>)) -> bool;
 
-    /// All mappings with how much of each is in memory. `false`: nobody knows.
+    /// All mappings with how much of each is in memory. `false`: not known.
     fn usage(&self, each: &mut dyn FnMut(&Mapping<'_>, Usage)) -> bool;
 }
 

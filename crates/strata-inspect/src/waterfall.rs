@@ -177,7 +177,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// What the kernel says of a process now. It looks at each page table: some 50 ms for a GiB in small pages. `None`: it does not say.
+    /// What the kernel says of a process now. It reads each page table: some 50 ms for a GiB in small pages. `None`: it does not say.
     pub fn of<T: Target + ?Sized>(target: &T) -> Option<Self> {
         let mut kernel = Self::default();
         target.usage(&mut |mapping, usage| kernel.add(mapping, usage)).then_some(kernel)
@@ -211,7 +211,7 @@ pub struct Waterfall {
 impl Waterfall {
     /// Puts together what the allocator has and what the kernel counts.
     ///
-    /// A process at work changes between the two looks. If the allocator seems to have more than the kernel counts, the
+    /// A process at work changes between the two reads. If the allocator seems to have more than the kernel counts, the
     /// difference is taken from what is live, and so on: the sum is the kernel's.
     pub fn new(footprint: &Footprint, kernel: &Kernel) -> Self {
         let mut fall = Self { bytes: [0; COUNT] };

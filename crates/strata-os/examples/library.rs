@@ -26,10 +26,10 @@ pub extern "C" fn library_initial() -> *const u64 {
 /// Sets the calling thread's word.
 ///
 /// # Safety
-/// - Nothing: nobody trusts this word.
+/// - Nothing: this word is trusted by nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn library_set_word(value: *mut ()) {
-    // SAFETY: nobody trusts this word.
+    // SAFETY: this word is trusted by nothing.
     unsafe { word::set(value) };
 }
 

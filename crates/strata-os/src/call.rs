@@ -56,7 +56,7 @@ pub(crate) fn by_errno(call: impl FnOnce() -> Option<usize>) -> Answer {
     answer.ok_or(reason)
 }
 
-/// Makes a call that may fail and leave its reason in `errno`, which nobody wants to know.
+/// Makes a call that may fail and leave its reason in `errno`, which does not matter here.
 pub(crate) fn quietly<T>(call: impl FnOnce() -> T) -> T {
     let errno = Errno::now();
     let answer = call();
@@ -72,7 +72,7 @@ impl Errno {
     pub(crate) fn now() -> Self {
         // SAFETY: the C library answers an address that is valid as long as this thread lives.
         let place = unsafe { errno_location() };
-        // SAFETY: as above, and no other thread writes it.
+        // SAFETY: that address, which no other thread writes.
         Errno(unsafe { *place })
     }
 

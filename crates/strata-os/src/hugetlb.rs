@@ -51,7 +51,7 @@ impl fmt::Display for HugetlbPage {
 pub enum HugetlbRefusal {
     /// This machine, or its kernel, has no pages of this size.
     NoSuchSize,
-    /// Not so many of them are set apart and free.
+    /// Fewer of them are set apart and free.
     TooFew,
     /// The process has no addresses left for them.
     NoAddresses,

@@ -9,11 +9,11 @@
 //! state for each thread, `errno` included; the crate's own calls are made without (`linux/raw`). Should one slip
 //! through, its thread pointer leads to zeros of the thread's own, not to those of the thread that started it.
 //!
-//! | berth    | who may leave it                   | to       | by                                             |
-//! |----------|------------------------------------|----------|------------------------------------------------|
-//! | empty    | the one who may start (B1)         | occupied | `start`: the kernel writes the thread's number |
-//! | occupied | the kernel, when the thread ends   | empty    | it clears the number, and wakes who waits      |
-//! | occupied | `fork`, in the child               | empty    | the pages are empty there                      |
+//! | berth    | who may leave it                 | to       | by                                             |
+//! |----------|----------------------------------|----------|------------------------------------------------|
+//! | empty    | the one who may start (B1)       | occupied | `start`: the kernel writes the thread's number |
+//! | occupied | the kernel, when the thread ends | empty    | it clears the number, and wakes who waits      |
+//! | occupied | `fork`, in the child             | empty    | the pages are empty there                      |
 //!
 //! B1  One thread at a time starts; the caller sees to it, with the help of [`Berth::generation`]: a number that differs in a child of
 //!     `fork` from all that its parent had, whatever their process numbers are.
@@ -43,7 +43,7 @@ pub enum Refusal {
 mod model {
     //! Under loom threads are loom's: there is always one, of the only generation.
 
-    /// A berth that nobody starts a thread in.
+    /// A berth without a thread.
     #[derive(Debug)]
     pub struct Berth;
 

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!            reserve            commit              purge
-//!  (nobody) ─────────► reserved ───────► committed ───────► purged ──┐ written again:
+//!  (free)   ─────────► reserved ───────► committed ───────► purged ──┐ written again:
 //!     ▲  │                ▲ │                │ ▲ ▲             │ │   │ committed, as far
 //!     │  └─ map ──────────┼─┼────────────────┼─┘ └─────────────┼─┼───┘ as the kernel knows
 //!     │                   └─┼── decommit ────┴─────────────────┘ │
@@ -18,7 +18,7 @@
 //! | reserved  | ours      | none             | faults     | `strata-segment`, before an arena's use |
 //! | committed | ours      | on first touch   | read/write | the program, by using it                |
 //! | purged    | ours      | none, or on loan | read/write | `strata-segment`, by using it again     |
-//! | released  | lost      | none             | forbidden  | nobody                                  |
+//! | released  | lost      | none             | forbidden  | no code                                 |
 //!
 //! Beside memory: what the [`machine`] is, a coarse [`clock`], one word per thread ([`thread_word!`]), what happens at
 //! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a line on [`stderr`], its [`own_memory`] seen from outside, and [`counters`] of the system calls made.
@@ -83,7 +83,7 @@ pub mod tls;
         dead_code,
         unreachable_pub,
         unused_imports,
-        reason = "on Linux only tests use it, and under loom nobody"
+        reason = "on Linux only tests use it, and under loom no code"
     )
 )]
 mod unix;

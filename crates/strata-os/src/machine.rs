@@ -21,7 +21,7 @@ pub const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// To whom the kernel gives transparent huge pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HugePages {
-    /// To nobody, or not to this process, or there are none of [`HUGE_PAGE_BYTES`].
+    /// To no process, or not to this one, or there are none of [`HUGE_PAGE_BYTES`].
     Never,
     /// To ranges for which [`advise_huge_pages`](crate::memory::advise_huge_pages) asked.
     OnAdvice,
@@ -53,7 +53,7 @@ impl MemoryBudget {
 }
 
 /// Of the limits that this process has, the one with the least room: its containers' (cgroups), `RLIMIT_DATA` and
-/// `RLIMIT_AS`. `None`: nobody set a limit, or the system does not say how much of it is used.
+/// `RLIMIT_AS`. `None`: there is no limit, or the system does not say how much of it is used.
 ///
 /// Asks the kernel each time, as limits change and processes are moved: a dozen small files, about a tenth of a millisecond.
 /// For a few times a second; the caller needs 2 KiB of stack.
@@ -61,7 +61,7 @@ pub fn memory_budget() -> Option<MemoryBudget> {
     crate::imp::budget()
 }
 
-/// The smallest of the limits that [`memory_budget`] looks at.
+/// The smallest of the limits that [`memory_budget`] reads.
 pub fn memory_limit() -> Option<u64> {
     [cgroup_memory_limit(), data_limit(), address_space_limit()].into_iter().flatten().min()
 }
@@ -157,7 +157,7 @@ pub fn environment(name: &CStr, buffer: &mut [u8]) -> Option<usize> {
     // SAFETY: `name` ends in a zero byte.
     let value: *mut c_char = unsafe { libc::getenv(name.as_ptr()) };
     let value = NonNull::new(value)?;
-    // SAFETY: a value ends in a zero byte, and nobody changes the environment meanwhile.
+    // SAFETY: a value ends in a zero byte, and the environment does not change meanwhile.
     let value = unsafe { CStr::from_ptr(value.as_ptr()) }.to_bytes();
     for (place, byte) in buffer.iter_mut().zip(value) {
         *place = *byte;

@@ -16,7 +16,7 @@
 //! the caller may purge what it holds and try again. States are those of the crate's page.
 //!
 //! M1  A range handed out by `reserve` or `map` overlaps no other range that is still held.
-//! M2  Memory that was never touched, or was purged (not lazily) and not touched since, reads as zero.
+//! M2  Memory that was never touched, or was purged (not with `MADV_FREE`) and not touched since, reads as zero.
 //! M3  Only the holder of a range moves it, so no two calls work on the same page at a time.
 //!
 //! Does not know: how (`linux/`, `unix/`), nor who checks (`simulated/`).
@@ -37,7 +37,7 @@ fn is_page_count(size: usize) -> bool {
     size != 0 && size & (imp::page_size() - 1) == 0
 }
 
-/// nobody → reserved: `size` bytes of addresses at a multiple of `align`, without memory or access.
+/// free → reserved: `size` bytes of addresses at a multiple of `align`, without memory or access.
 ///
 /// `align` is a power of two; below a page it means a page. `None`: no addresses left, or a limit on them or on the
 /// number of mappings was met.
@@ -46,13 +46,13 @@ pub fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
     imp::reserve(size, align)
 }
 
-/// nobody → committed: like [`reserve`] and [`commit`] in one call; reads as zero.
+/// free → committed: like [`reserve`] and [`commit`] in one call; reads as zero.
 pub fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
     debug_assert!(is_page_count(size) && align.is_power_of_two(), "map of {size} bytes at {align}");
     imp::map(size, align)
 }
 
-/// nobody → committed, in explicit huge pages, which are all there from now on; reads as zero.
+/// free → committed, in explicit huge pages, which are all there from now on; reads as zero.
 ///
 /// `size` is whole pages of that size; `node` says which node they shall come from, if there is a choice. An error: none
 /// was taken.
@@ -74,7 +74,7 @@ pub fn map_hugetlb(
 /// Reads as zero where it was reserved. `false`: a limit on data or on overcommitted memory was met.
 ///
 /// # Safety
-/// - The whole range is reserved or purged (not lazily), and the caller holds it.
+/// - The whole range is reserved or purged (not with `MADV_FREE`), and the caller holds it.
 #[must_use]
 pub unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, size));
@@ -87,7 +87,7 @@ pub unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
 /// `false`: at least the protection did not change; the contents may be lost already, and the range counts as purged.
 ///
 /// # Safety
-/// - The whole range is committed or purged, the caller holds it, and nobody uses its contents any more.
+/// - The whole range is committed or purged, the caller holds it, and its contents are not used any more.
 pub unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, size));
     // SAFETY: the same contract.
@@ -97,11 +97,11 @@ pub unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
 /// reserved, committed or purged → released: addresses and memory go back.
 ///
 /// May cut a range out of a larger one. `false`: the kernel kept the addresses (it has a limit on the number of
-/// mappings, and a hole makes one more); their memory went back (outside Linux, as by [`purge_lazily`]), and nobody will
-/// use them again.
+/// mappings, and a hole makes one more); their memory went back (outside Linux, as by [`purge_lazily`]), and they are not
+/// used again.
 ///
 /// # Safety
-/// - The caller holds the whole range, and nobody uses its contents or its addresses any more.
+/// - The caller holds the whole range, and neither its contents nor its addresses are used any more.
 pub unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, size));
     // SAFETY: the same contract.
@@ -121,7 +121,7 @@ pub unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
     unsafe { imp::give_back(ptr, size) }
 }
 
-/// nobody → committed, at this very place; reads as zero.
+/// free → committed, at this very place; reads as zero.
 pub fn map_at(ptr: NonNull<u8>, size: usize) -> At {
     debug_assert!(is_whole_pages(ptr, size));
     imp::map_at(ptr, size)
@@ -133,7 +133,7 @@ pub fn map_at(ptr: NonNull<u8>, size: usize) -> At {
 pub enum At {
     /// The range is the caller's.
     Mapped,
-    /// Somebody else has addresses of it.
+    /// Some of its addresses are in use.
     Taken,
     /// A limit was met.
     Refused,
@@ -145,7 +145,7 @@ pub enum At {
 /// kernel has a limit on promised memory and no longer keeps its promise.
 ///
 /// # Safety
-/// - The whole range is committed or purged, the caller holds it, and nobody uses its contents any more.
+/// - The whole range is committed or purged, the caller holds it, and its contents are not used any more.
 #[must_use]
 pub unsafe fn purge(ptr: NonNull<u8>, size: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, size));
@@ -227,7 +227,7 @@ pub unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
 /// Which pages are in memory, from `ptr` on: bit 0 of one byte for each, as the kernel found them in this moment.
 ///
 /// A page that was read but never written counts, one that waits in swap space does not. `false`: some of the addresses belong to
-/// nobody, or the kernel does not say; the bytes mean nothing then. No access to the range: it may be anybody's.
+/// nobody, or the kernel does not say; the bytes mean nothing then. The range is not accessed: it need not be the caller's.
 #[must_use]
 pub fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
     debug_assert!(ptr.addr().get() & (imp::page_size() - 1) == 0 && !pages.is_empty());
@@ -249,7 +249,7 @@ pub unsafe fn grow_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
 /// Releases the bytes from `new` to `old`. `false`: as for [`release`]; the tail is lost in any case.
 ///
 /// # Safety
-/// - The caller holds `ptr .. ptr + old`, and nobody uses its tail any more.
+/// - The caller holds `ptr .. ptr + old`, and its tail is not used any more.
 /// - `0 < new < old`.
 pub unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
     debug_assert!(is_whole_pages(ptr, old) && is_page_count(new) && new < old);
@@ -264,7 +264,7 @@ pub unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool 
 ///
 /// # Safety
 /// - `ptr .. ptr + old` is committed or purged, came from one [`map`], and the caller holds it.
-/// - Nobody uses the old addresses during the call; after `Some`, never.
+/// - The old addresses are not used during the call; after `Some`, never.
 /// - `new >= old`.
 #[must_use]
 pub unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: usize) -> Option<NonNull<u8>> {

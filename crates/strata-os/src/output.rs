@@ -36,7 +36,7 @@ impl Output {
 }
 
 impl fmt::Write for Output {
-    /// Never fails: nobody hears of what nobody reads.
+    /// Never fails: what is not read is lost.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             if let Some(place) = self.text.get_mut(self.len) {

@@ -2,7 +2,7 @@
 //!
 //! Addresses are numbers here: nothing is accessed through them but by the kernel, which refuses what is not there.
 //!
-//! Does not know: how (`linux/own_memory.rs`); elsewhere nobody answers.
+//! Does not know: how (`linux/own_memory.rs`); elsewhere there is no answer.
 
 use crate::system::own_memory as imp;
 
@@ -50,7 +50,7 @@ mod tests {
         for page in [1, 2, 7] {
             // SAFETY: within the range.
             let byte = unsafe { ptr.byte_add(page * PAGE) };
-            // SAFETY: as above.
+            // SAFETY: within the range, which is this test's.
             unsafe { byte.write(1) };
         }
         let start = ptr.addr().get() as u64;

@@ -34,7 +34,7 @@ impl Line {
 
     /// Writes the line to the standard error output, with an end of line, and leaves it empty.
     ///
-    /// Where nobody listens the line is lost; there is nobody to tell.
+    /// A line that cannot be written is lost: there is no other place for it.
     pub fn emit(&mut self) {
         let bytes = self.finished();
         system::stderr::write(bytes);

@@ -1,9 +1,9 @@
 //! A thread of the allocator's own: named, with a stack of its size, and deaf to signals.
 //!
-//! | place  | who may leave it            | to     | by      |
-//! |--------|-----------------------------|--------|---------|
-//! | empty  | whoever the caller chooses  | taken  | `start` |
-//! | taken  | whoever the caller chooses  | empty  | `join`  |
+//! | place | who may leave it           | to    | by      |
+//! |-------|----------------------------|-------|---------|
+//! | empty | any, as the caller chooses | taken | `start` |
+//! | taken | any, as the caller chooses | empty | `join`  |
 //!
 //! T1  The caller sees to it that `start` and `join` of one place never run at the same time: the place holds no lock.
 //!
@@ -46,10 +46,10 @@ impl Place {
         Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
 
-    /// Starts a thread with so many bytes of stack, its thread-local storage included, that blocks all signals. `false`: the system has no room for one, or does not allow it.
+    /// Starts a thread with `stack_bytes` of stack, its thread-local storage included, that blocks all signals. `false`: the system has no room for one, or does not allow it.
     ///
     /// # Safety
-    /// - The place is empty, and nobody else uses it meanwhile (T1).
+    /// - The place is empty, and is not used elsewhere meanwhile (T1).
     #[must_use]
     pub unsafe fn start(&self, body: Body, stack_bytes: usize) -> bool {
         let errno = Errno::now();
@@ -83,7 +83,7 @@ impl Place {
     /// Whether the thread that was started here last is the calling one.
     ///
     /// # Safety
-    /// - A thread was started here, and nobody starts another meanwhile.
+    /// - A thread was started here, and no other is started meanwhile.
     pub unsafe fn is_this_one(&self) -> bool {
         // SAFETY: `start` wrote it.
         let handle = unsafe { self.0.get().cast::<pthread_t>().read() };
@@ -96,7 +96,7 @@ impl Place {
     /// Waits until the thread has ended. A caller that is cancelled meanwhile waits on: it may be in the middle of an allocation.
     ///
     /// # Safety
-    /// - A thread was started here and not joined since, and nobody else uses the place meanwhile (T1).
+    /// - A thread was started here and not joined since, and the place is not used elsewhere meanwhile (T1).
     pub unsafe fn join(&self) {
         // SAFETY: `start` wrote it.
         let handle = unsafe { self.0.get().cast::<pthread_t>().read() };
@@ -126,7 +126,7 @@ pub fn yield_now() {
 pub fn nap() {
     if futex::IS_THERE {
         let word = 0_u32;
-        // SAFETY: a word of this thread's own, which nobody changes.
+        // SAFETY: a word of this thread's own, which does not change.
         unsafe { futex::wait(NonNull::from(&word), word, Some(1)) };
     } else {
         let millisecond = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };

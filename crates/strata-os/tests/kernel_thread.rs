@@ -24,7 +24,7 @@ extern "C" fn stay() {
     }
 }
 
-/// Starts the thread, has it looked at, and lets it go.
+/// Starts the thread, inspects it, and lets it end.
 fn beside_a_thread<R>(look: impl FnOnce() -> R) -> R {
     let _turn = TURN.lock();
     beside_one(look)
@@ -84,7 +84,7 @@ fn the_process_ends_by_abort_on_a_thread_that_the_c_library_does_not_know_whatev
         unsafe { libc::signal(libc::SIGABRT, handler as extern "C" fn(libc::c_int) as libc::sighandler_t) };
         // SAFETY: the body ends the process.
         unsafe { LAST.introduce(give_up, c"strata-test") };
-        // SAFETY: nobody else starts one.
+        // SAFETY: no other thread starts one.
         let _ = unsafe { LAST.start() };
         std::thread::sleep(std::time::Duration::from_secs(60));
         // SAFETY: ends the child.
@@ -105,7 +105,7 @@ fn a_thread_knows_whether_it_is_the_one_of_a_berth() {
     }
     // SAFETY: the body touches statics.
     unsafe { PLACE.introduce(look, c"strata-test") };
-    // SAFETY: nobody else starts one.
+    // SAFETY: no other thread starts one.
     assert_eq!(unsafe { PLACE.start() }, Ok(()));
     PLACE.wait_until_empty(None);
     assert!(IS_HERE.load(SeqCst) == 1 && !PLACE.is_here());
@@ -154,7 +154,7 @@ fn it_blocks_all_signals_and_its_starter_none_more_than_before() {
 fn it_has_no_descriptors() {
     let task = beside_a_thread(|| {
         let task = task();
-        // It may be about to let go of them.
+        // It may be about to give them up.
         while fs::read_dir(format!("{task}/fd")).unwrap().count() != 0 {
             std::thread::yield_now();
         }

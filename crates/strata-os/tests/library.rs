@@ -76,7 +76,7 @@ impl Library {
         // SAFETY: the handle is open, and no thread is in the library.
         let closed: c_int = unsafe { libc::dlclose(self.handle) };
         assert_eq!(closed, 0);
-        // SAFETY: only looks.
+        // SAFETY: only reads.
         unsafe { libc::dlopen(self.path.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD) }.is_null()
     }
 }

@@ -34,7 +34,7 @@ fn a_limit_on_data_refuses_a_commit_and_leaves_it_reserved() {
         let Some(ptr) = memory::reserve(256 * MIB, MIB) else { return false };
         limit(libc::RLIMIT_DATA, 64 * MIB as u64);
         let failed = calls().failed;
-        // SAFETY: reserved, and nobody else knows it.
+        // SAFETY: reserved, and not shared.
         let all = unsafe { memory::commit(ptr, 256 * MIB) };
         // SAFETY: still reserved.
         let some = unsafe { memory::commit(ptr, MIB) };
@@ -66,7 +66,7 @@ fn the_budget_is_that_of_the_tightest_limit() {
         limit(libc::RLIMIT_DATA, data);
         let Some(ptr) = memory::map(200 * MIB, MIB) else { return false };
         let tight = has_budget(data, 200 * MIB as u64) && machine::memory_limit() == Some(data);
-        // SAFETY: ours, and nobody uses it.
+        // SAFETY: ours, and not in use.
         let released = unsafe { memory::release(ptr, 200 * MIB) };
         tight && released && machine::memory_budget().is_some_and(|budget| budget.room() > 200 * MIB as u64)
     }));
@@ -79,7 +79,7 @@ fn meet_the_limit_on_mappings() -> Option<NonNull<u8>> {
     (1..1_000_000).step_by(2).find_map(|index| {
         // SAFETY: within the field.
         let hole = unsafe { field.byte_add(index * page) };
-        // SAFETY: ours, and nobody uses it.
+        // SAFETY: ours, and not in use.
         (!unsafe { memory::release(hole, page) }).then_some(hole)
     })
 }
@@ -96,7 +96,7 @@ fn at_the_limit_on_mappings_a_release_gives_back_the_memory_only() {
         let middle = unsafe { ptr.byte_add(MIB) };
         // SAFETY: mapped.
         unsafe { middle.write(1) };
-        // SAFETY: ours, and nobody uses it.
+        // SAFETY: ours, and not in use.
         let released = unsafe { memory::release(middle, MIB) };
         // SAFETY: still mapped, as the release says.
         !released && unsafe { middle.read() } == 0

@@ -30,7 +30,7 @@ fn is_refused<T>(step: impl FnOnce() -> T + std::panic::UnwindSafe) -> bool {
 fn a_range_goes_through_its_life() {
     let _alone = alone();
     let ptr = reserved();
-    // SAFETY: reserved, and nobody else knows it; so on through its life.
+    // SAFETY: reserved, and not shared; so on through its life.
     assert!(unsafe { memory::commit(ptr, SIZE) });
     // SAFETY: committed.
     unsafe { ptr.write(1) };

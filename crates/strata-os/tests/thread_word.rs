@@ -21,20 +21,20 @@ fn word_of<T>(place: &'static T) -> *mut () {
 #[test]
 fn a_word_starts_as_the_address_of_its_static_and_stays_as_set() {
     assert_eq!(first::get(), word_of(&FIRST));
-    // SAFETY: nobody trusts the word.
+    // SAFETY: nothing relies on the word.
     unsafe { first::set(word_of(&SECOND)) };
     assert_eq!(first::get(), word_of(&SECOND));
-    // SAFETY: nobody trusts the word.
+    // SAFETY: nothing relies on the word.
     unsafe { first::set(word_of(&FIRST)) };
     assert_eq!(first::get(), word_of(&FIRST));
 }
 
 #[test]
 fn two_words_do_not_disturb_each_other() {
-    // SAFETY: nobody trusts the word.
+    // SAFETY: nothing relies on the word.
     unsafe { first::set(word_of(&SECOND)) };
     assert_eq!(second::get(), word_of(&SECOND));
-    // SAFETY: nobody trusts the word.
+    // SAFETY: nothing relies on the word.
     unsafe { second::set(word_of(&FIRST)) };
     assert_eq!(first::get(), word_of(&SECOND));
 }
@@ -49,7 +49,7 @@ fn each_thread_has_its_own() {
             scope.spawn(move || {
                 let mine = (&raw const *place).cast_mut().cast();
                 assert_eq!(first::get(), word_of(&FIRST));
-                // SAFETY: nobody trusts the word.
+                // SAFETY: nothing relies on the word.
                 unsafe { first::set(mine) };
                 barrier.wait();
                 assert_eq!(first::get(), mine);

@@ -146,7 +146,7 @@ impl Shown {
 }
 
 impl Profile {
-    /// The profile in pprof's format, by addresses: its reader looks names up, by build id.
+    /// The profile in pprof's format, by addresses: its reader finds names, by build id.
     ///
     /// # Errors
     /// None that is known: the writer is memory.
@@ -162,7 +162,7 @@ impl Profile {
         gzipped(&Builder::new(self, None).build(shown))
     }
 
-    /// The same with the names of functions, so that whoever reads it needs no files.
+    /// The same with the names of functions, so that its reader needs no files.
     ///
     /// # Errors
     /// None that is known: the writer is memory.

@@ -16,7 +16,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Has the calling thread come to a cold door.
+/// Makes the calling thread take a slow path.
 fn come_to_a_door() {
     drop(black_box(vec![0_u8; 100_000]));
 }
@@ -31,7 +31,7 @@ fn stop() {
     come_to_a_door();
 }
 
-/// What blocks of a size that nobody else asks for hold and held.
+/// What blocks of a size that nothing else asks for hold and held.
 fn of_size(profile: &Profile, bytes: u64) -> (Values, Values) {
     let sites = || profile.sites.iter().filter(move |site| site.bytes == bytes);
     (sites().map(|site| site.live()).sum(), sites().map(|site| site.allocated()).sum())

@@ -29,7 +29,7 @@ enum From {
     Here,
     /// The file of a package that starts so.
     Debian { package: Package, file: &'static str },
-    /// A file that somebody named.
+    /// A file that the user named.
     File(PathBuf),
 }
 
@@ -95,7 +95,7 @@ pub(super) fn packages(offers: &[Offer]) -> impl Iterator<Item = &Package> {
 }
 
 impl Offer {
-    /// Finds its library, or builds it. What lies in somebody's home is copied to where every user can read it.
+    /// Finds its library, or builds it. What lies in a home directory is copied to where every user can read it.
     pub(super) fn find(&self, root: &Path, place: &Place) -> Result<Allocator> {
         let (file, version) = match &self.from {
             From::Here => (place.shared(&build(root)?, "libstrata.so")?, "this checkout".to_owned()),

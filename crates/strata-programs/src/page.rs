@@ -1,4 +1,4 @@
-//! Puts what was measured into the book, so that nobody types numbers.
+//! Puts what was measured into the book, so that numbers are not typed by hand.
 
 use std::fmt::Write;
 use std::fs;

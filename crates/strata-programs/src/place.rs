@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-/// Debian's programs, and not those that somebody put in front of them.
+/// Debian's programs, and not others that stand in front of them.
 const PATH: &str = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin";
 const FOR_ALL: u32 = 0o755;
 

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// Whom it runs as.
     #[arg(long)]
     user: Option<String>,
-    /// It is killed after so many seconds.
+    /// It is killed after that many seconds.
     #[arg(long)]
     limit: u64,
     /// The program and its arguments.

@@ -1,11 +1,11 @@
-//! What the environment asks for: a program that nobody changes is profiled by these.
+//! What the environment asks for: an unchanged program is profiled by these.
 //!
-//! | variable                | value                                        | meaning                                       |
-//! |-------------------------|----------------------------------------------|-----------------------------------------------|
-//! | `STRATA_PROFILE`        | a path                                       | profile, and write the file there             |
-//! | `STRATA_PROFILE_RATE`   | bytes, also with K, M or G; 512K             | bytes between two samples; 1 samples all      |
-//! | `STRATA_PROFILE_UNWIND` | `tables` or `frames`                         | how stacks are found (`stack`)                |
-//! | `STRATA_PROFILE_SIGNAL` | a number, such as 12 (SIGUSR2 on Linux)      | this signal switches it on, and off again     |
+//! | variable                | value                                   | meaning                                   |
+//! |-------------------------|-----------------------------------------|-------------------------------------------|
+//! | `STRATA_PROFILE`        | a path                                  | profile, and write the file there         |
+//! | `STRATA_PROFILE_RATE`   | bytes, also with K, M or G; 512K        | bytes between two samples; 1 samples all  |
+//! | `STRATA_PROFILE_UNWIND` | `tables` or `frames`                    | how stacks are found (`stack`)            |
+//! | `STRATA_PROFILE_SIGNAL` | a number, such as 12 (SIGUSR2 on Linux) | this signal switches it on, and off again |
 //!
 //! Does not know: what is recorded.
 

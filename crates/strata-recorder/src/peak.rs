@@ -35,7 +35,7 @@ impl Peak {
         self.most.load(Relaxed)
     }
 
-    /// So many bytes live more.
+    /// More bytes are live.
     pub(crate) fn add(&self, bytes: u64) {
         let live = self.live.fetch_add(bytes, Relaxed).wrapping_add(bytes);
         // A sum that is below zero for a moment, since a free came first, is no peak.
@@ -44,7 +44,7 @@ impl Peak {
         }
     }
 
-    /// So many bytes live less.
+    /// Fewer bytes are live.
     pub(crate) fn subtract(&self, bytes: u64) {
         self.live.fetch_sub(bytes, Relaxed);
     }

@@ -7,7 +7,7 @@
 //!
 //! Everything is in one mapping of 10 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 1.5 MiB.
 //!
-//! R1  A record is that of whoever has the slot (S3 of `strata_cache::profile`), so it has no lock.
+//! R1  A record belongs to the thread that has the slot (S3 of `strata_cache::profile`), so it has no lock.
 //! R2  But its site may be taken from it by who starts anew: by an exchange, so that a sample is counted as freed once.
 //!
 //! Does not know: what is done with the counts.
@@ -22,7 +22,7 @@ use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};
 use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use strata_os::{clock, machine, memory, thread};
 
-/// Bytes between samples if nobody says otherwise.
+/// Bytes between samples by default.
 pub const DEFAULT_MEAN_BYTES: u64 = 512 << 10;
 
 static LISTENER: Listener = Listener { allocated, freed };
@@ -95,7 +95,7 @@ fn map() -> bool {
     let Some(fresh) = memory::map(bytes, machine::page_size()) else { return false };
     // Release: carries the mapping; pairs with Acquire in recorder.rs::recording.
     if RECORDING.compare_exchange(null_mut(), fresh.cast().as_ptr(), Release, Relaxed).is_err() {
-        // SAFETY: nobody else knows of it.
+        // SAFETY: not shared yet.
         unsafe { memory::release(fresh, bytes) };
     }
     true
@@ -136,7 +136,7 @@ impl Recording {
         self.peak.subtract(site.weight());
     }
 
-    /// What lives may be freed while nobody listens: so it counts as freed now, after a time that nobody knows.
+    /// What is live may be freed while the profiler is off: so it counts as freed now, after an unknown time.
     fn forget_what_lives(&self) {
         for site in self.records.iter().filter_map(|record| self.take_site(record)) {
             site.keep_for_peak(self.peak.number());

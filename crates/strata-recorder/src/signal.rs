@@ -1,9 +1,9 @@
 //! A signal that switches the recorder on, and off again: for a process that runs already.
 //!
-//! The thread that gets it passes it on to all others, so that those learn of it too which come to no cold door of the allocator (I2 says how they
+//! The thread that gets it passes it on to all others, so that those learn of it too which come to no slow path of the allocator (I2 says how they
 //! know it for what it is). Nothing here allocates or waits: system calls and exchanges.
 //!
-//! I1  The handler never switches a thread back: it might interrupt a use of the counting cache. Its next cold door does, which is its next
+//! I1  The handler never switches a thread back: it might interrupt a use of the counting cache. Its next slow path does, which is its next
 //!     free, or one of its next sixteen allocations.
 //! I2  A signal that this process sent to a thread (`SI_TKILL`) is one that was passed on.
 //!

@@ -183,7 +183,7 @@ impl<'table> Site<'table> {
         self.count(ALLOCATED);
     }
 
-    /// A sample was freed, after so many milliseconds.
+    /// A sample was freed, after that many milliseconds.
     pub fn note_freed(self, by_another: bool, milliseconds: u64) {
         self.count(FREED);
         if by_another {
@@ -193,7 +193,7 @@ impl<'table> Site<'table> {
         self.count(LIVED + power.min(LIFETIMES - 1));
     }
 
-    /// A sample counts as freed, at a time that nobody knows.
+    /// A sample counts as freed, at an unknown time.
     pub fn note_forgotten(self) {
         self.count(FREED);
     }

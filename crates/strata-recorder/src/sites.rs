@@ -5,10 +5,10 @@
 //!                               next place if another's is there               appended, never moved
 //! ```
 //!
-//! | an index place is | who may leave it | to    | by                                                                       |
-//! |-------------------|------------------|-------|--------------------------------------------------------------------------|
-//! | empty             | any thread       | taken | `publish`: CAS Release; who finds it taken compares, and goes on          |
-//! | taken             | nobody           |       |                                                                          |
+//! | an index place is | who may leave it | to    | by                                                               |
+//! |-------------------|------------------|-------|------------------------------------------------------------------|
+//! | empty             | any thread       | taken | `publish`: CAS Release; who finds it taken compares, and goes on |
+//! | taken             | none             |       |                                                                  |
 //!
 //! A site is a stack, a block size, a rate and a label, so each sample of it stands for as many bytes as any other: who reads the table
 //! makes estimates of its counts, and nothing here is in floating point. A label has a place in the table, too: it is a text instead
@@ -25,7 +25,7 @@ use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 /// Places of the index.
 const PLACES: usize = if cfg!(strata_loom) { 2 } else { 1 << 16 };
-/// Places that are looked at before a site is given up.
+/// Places that are searched before a site is given up.
 const TRIED: usize = if cfg!(strata_loom) { 2 } else { 64 };
 /// Words of all sites together: 8 MiB, some 15,600 sites of 40 frames.
 const WORDS: usize = if cfg!(strata_loom) { 128 } else { 1 << 20 };
@@ -119,10 +119,10 @@ impl Sites {
         place.compare_exchange(0, entry, SITE_PUBLISH, Acquire).map(|_| ())
     }
 
-    /// Writes a site that nobody knows of yet.
+    /// Writes a site that is not published yet.
     fn append(&self, hash: u64, key: Key<'_>) -> Option<Site<'_>> {
         let length = FRAMES + key.frames.len();
-        // Relaxed, here and below: nobody else has these words before they are published. Offset 0 is none.
+        // Relaxed, here and below: no other thread has these words before they are published. Offset 0 is none.
         let offset = self.used.fetch_add(length as u64, Relaxed) as usize + 1;
         if offset.checked_add(length)? > WORDS {
             return None;
@@ -147,7 +147,7 @@ impl Sites {
         taken.map(|entry| Site::at(self, (entry & 0xffff_ffff) as usize))
     }
 
-    /// One of all words; a wrong place is the first one, which is nobody's.
+    /// One of all words; a wrong place is the first one, which is no site's.
     pub(crate) fn word(&self, place: usize) -> &AtomicU64 {
         self.words.get(place).unwrap_or(&self.words[0])
     }

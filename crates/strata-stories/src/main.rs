@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Says that the story has come to its point and what Strata's statistics are, and waits until nobody wants to look any more.
+/// Says that the story has come to its point and what Strata's statistics are, and waits until it is not needed any more.
 ///
 /// From the statistics on, this thread allocates nothing, so that they stay true.
 pub(crate) fn ready() {

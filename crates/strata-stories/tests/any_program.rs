@@ -1,4 +1,4 @@
-//! What `strata explain` can look at: C programs that preload the library or have it linked in statically, other users' processes
+//! What `strata explain` can inspect: C programs that preload the library or have it linked in statically, other users' processes
 //! where the kernel allows it; and what it says where it does not.
 
 mod stage;
@@ -82,7 +82,7 @@ fn a_static_program_stripped_of_its_symbols() {
     assert_has_the_blocks(&Story::start(&mut Command::new(program)));
 }
 
-/// The command as another user runs it, from a folder that everybody may read.
+/// The command as another user runs it, from a folder that every user may read.
 fn as_nobody(arguments: &[&str]) -> Output {
     let folder = std::env::temp_dir().join(format!("strata-as-nobody-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -42,7 +42,7 @@ fn assert_tells_the_same(story: &Story, core: &Path) {
 fn a_core_of_gcore_tells_the_same_and_has_no_reserved_addresses() {
     let mut story = Story::play("fragmentation", "");
     story.own_stats();
-    // What is due goes before the first of the two looks.
+    // What is due goes before the first of the two reads.
     sleep(Duration::from_secs(2));
     let folder = folder("gcore");
     let mut gcore = Command::new("gcore");

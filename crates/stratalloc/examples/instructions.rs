@@ -15,7 +15,7 @@ use stratalloc::Strata;
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
-/// 48 bytes that nobody writes: only the allocator's own instructions are left.
+/// 48 bytes that are not written: only the allocator's own instructions are left.
 type Block = MaybeUninit<[u64; 6]>;
 
 type Slots<const N: usize> = [MaybeUninit<Box<Block>>; N];

@@ -70,7 +70,7 @@ pub struct Explanation {
 /// Says why this process is as big as it is: a waterfall from what the program has to what the kernel counts, and the causes.
 ///
 /// `None`: the system does not say what is in memory (no `/proc`, a sandbox, not Linux). Nothing is allocated; some 64 KiB of stack are
-/// needed. The kernel looks at each page table, which takes some 50 ms for each GiB in small pages: so for a question now and then.
+/// needed. The kernel reads each page table, which takes some 50 ms for each GiB in small pages: so for a question now and then.
 ///
 /// ```
 /// # #[global_allocator]

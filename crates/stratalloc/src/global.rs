@@ -1,7 +1,7 @@
 //! Strata as Rust's global allocator: every `Layout`, inlined into the program that uses it.
 //!
 //! A constant size folds to a constant class, so a `Box::new` is a handful of instructions without a call. Sizes above the
-//! largest class leave through cold doors.
+//! largest class leave by slow paths.
 //!
 //! Does not know: how anything is done; each line below is a door into the layer that does.
 
@@ -73,14 +73,14 @@ unsafe impl GlobalAlloc for Strata {
 
     #[inline(always)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise: a live allocation is not null.
+        // SAFETY: a live allocation, by this trait's contract, is not null.
         let pointer = UserPtr::new(unsafe { NonNull::new_unchecked(pointer) });
         let size = padded_size(layout);
         let Some(place) = MagazinePlace::of_small(size) else {
             // SAFETY: the caller gives the block back.
             return unsafe { free_above_small(pointer, size) };
         };
-        // SAFETY: as above.
+        // SAFETY: the caller gives the block back, of this size; the calling thread's own cache.
         unsafe { thread::cache().free_at(pointer, place, size) };
     }
 
@@ -103,9 +103,9 @@ unsafe impl GlobalAlloc for Strata {
 
     #[inline]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise: a live allocation is not null.
+        // SAFETY: a live allocation, by this trait's contract, is not null.
         let old = UserPtr::new(unsafe { NonNull::new_unchecked(pointer) });
-        // SAFETY: the caller's promise: `new_size`, rounded up to the alignment, is a possible layout.
+        // SAFETY: by this trait's contract `new_size`, rounded up to the alignment, is a possible layout.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         let (old_class, new_class) = (class_of(layout), class_of(new_layout));
         if old_class.is_some() && old_class == new_class {

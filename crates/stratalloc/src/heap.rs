@@ -6,10 +6,10 @@
 //!            any thread: free ────────────────────┘  as a block of any other thread's
 //! ```
 //!
-//! | who frees a block of a heap      | where it waits                                                        |
-//! |----------------------------------|-----------------------------------------------------------------------|
-//! | the heap (`Heap::dealloc`)       | the heap's magazine of its class                                      |
-//! | any thread, by the ordinary free | that thread's magazine, until it is flushed or handed out there       |
+//! | who frees a block of a heap      | where it waits                                                  |
+//! |----------------------------------|-----------------------------------------------------------------|
+//! | the heap (`Heap::dealloc`)       | the heap's magazine of its class                                |
+//! | any thread, by the ordinary free | that thread's magazine, until it is flushed or handed out there |
 //!
 //! A heap and the threads exchange pools as threads do among each other: a pool that a heap has no use for at the moment is
 //! unowned, and any thread may adopt it. So a heap gathers what is allocated together, but fences nothing off.
@@ -149,7 +149,7 @@ impl Heap {
             return Some(resized);
         }
         let fresh = self.alloc(new_layout)?;
-        // SAFETY: two allocations of at least so many bytes.
+        // SAFETY: two allocations of at least that many bytes.
         unsafe { block.copy_to_nonoverlapping(fresh, layout.size().min(new_size)) };
         // SAFETY: the caller gives the old block up; by its address, as in `realloc::resize`.
         unsafe { self.cache.free_unsized(old) };
@@ -165,7 +165,7 @@ impl Heap {
         match class_of(layout) {
             // SAFETY: H1; the caller gives the block back.
             Some(class) => unsafe { self.cache.free(UserPtr::new(block), class) },
-            // SAFETY: as above.
+            // SAFETY: H1; the caller gives the block back, which is of no class.
             None => unsafe { large::free(self.cache, UserPtr::new(block)) },
         }
     }
@@ -181,7 +181,7 @@ impl Heap {
         unsafe { self.cache.free_unsized(UserPtr::new(block)) };
     }
 
-    /// Gives all blocks back that the heap has ready, and lets go of its pools; for a heap that will rest.
+    /// Gives all blocks back that the heap has ready, and abandons its pools; for a heap that will rest.
     ///
     /// Without it a heap does so bit by bit as it allocates.
     pub fn collect(&self) {

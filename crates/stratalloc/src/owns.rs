@@ -1,4 +1,4 @@
-//! Whose a pointer is, for programs with several allocators: looked up, and never trusted.
+//! Whose a pointer is, for programs with several allocators: searched for, and never trusted.
 //!
 //! Blocks of pools lie in segments, which are listed. A huge block has a head in front of it, at a place that its address tells;
 //! whether there is memory at all, the kernel says.

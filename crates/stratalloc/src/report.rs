@@ -1,12 +1,12 @@
 //! The report that `STRATA_STATS=1` prints when the program ends, and on request: a table, or one line of JSON.
 //!
-//! | variable            | what `strata run --stats` says by it                                     |
-//! |---------------------|--------------------------------------------------------------------------|
-//! | `STRATA_STATS_OF`   | the process that reports: its children do not                            |
-//! | `STRATA_STATS_FILE` | where the report goes instead of the standard error output               |
-//! | `STRATA_STATS_JSON` | `1`: JSON                                                                |
+//! | variable            | what `strata run --stats` says by it                       |
+//! |---------------------|------------------------------------------------------------|
+//! | `STRATA_STATS_OF`   | the process that reports: its children do not              |
+//! | `STRATA_STATS_FILE` | where the report goes instead of the standard error output |
+//! | `STRATA_STATS_JSON` | `1`: JSON                                                  |
 //!
-//! Does not know: how anything is counted, nor how the table looks.
+//! Does not know: how anything is counted, nor the form of the table.
 
 use crate::global::Strata;
 use crate::options;
@@ -77,7 +77,7 @@ struct Process {
     name: [u8; 16],
     name_len: usize,
     used: machine::Used,
-    /// Since Strata was loaded; `None` if nobody noted when that was.
+    /// Since Strata was loaded; `None` if that was not noted.
     wall_ms: Option<u64>,
 }
 

@@ -1,13 +1,13 @@
-//! The statistics of this very process, counted by a walk over headers while everybody goes on working.
+//! The statistics of this very process, counted by a walk over headers while all threads go on working.
 //!
-//! Nothing is locked, nobody waits, every figure is one word. When the program is quiet the figures are exact; while it works,
+//! Nothing is locked, no thread waits, every figure is one word. When the program is quiet the figures are exact; while it works,
 //! two of them may stem from either side of an event.
 //!
 //! ```text
 //!   live = carved − on the pool's list − given back and not yet taken in (snapshot) − ready in a magazine
 //! ```
 //!
-//! Does not know: how a report looks; `strata-inspect` does.
+//! Does not know: the form of a report; `strata-inspect` does.
 
 use crate::global::Strata;
 use strata_cache::Cache;
@@ -48,7 +48,7 @@ impl Strata {
     /// Whether the program's threads allocate from Strata: from the first allocation on if it is the `#[global_allocator]` (or
     /// linked in, or preloaded, as C's `malloc`), never if it was only built in.
     ///
-    /// A program that calls the methods of [`GlobalAlloc`](core::alloc::GlobalAlloc) on [`Strata`] by hand looks the same.
+    /// A program that calls the methods of [`GlobalAlloc`](core::alloc::GlobalAlloc) on [`Strata`] by hand seems the same.
     pub fn is_global() -> bool {
         RUNTIME.registry.threads() > 0
     }

@@ -11,7 +11,7 @@ use strata_cache::thread::{self, RUNTIME};
 use strata_core::address::UserPtr;
 
 impl Strata {
-    /// Gives all blocks back that the calling thread has ready in its magazines, and lets go of its pools. The memory of those in
+    /// Gives all blocks back that the calling thread has ready in its magazines, and abandons its pools. The memory of those in
     /// which nothing lives returns to the system after the purge delay.
     ///
     /// For a thread that is about to sleep for long.
@@ -105,7 +105,7 @@ pub struct Trimmed {
     pub given_back_bytes: u64,
     /// Bytes of blocks that other threads have ready and were asked to give back: an estimate, since they go on working.
     pub left_with_threads_bytes: u64,
-    /// Whether all was looked at before the limit.
+    /// Whether everything was inspected before the limit.
     pub is_complete: bool,
 }
 

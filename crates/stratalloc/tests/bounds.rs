@@ -1,4 +1,4 @@
-//! How much memory is held that nobody uses: never more than is stated, whoever frees and whoever sleeps.
+//! How much unused memory is held: never more than is stated, whichever thread frees or sleeps.
 //!
 //! Memory is a process's, so each test runs in a child. Under ThreadSanitizer, whose own memory is among it, only the
 //! work is done.

@@ -71,7 +71,7 @@ fn any_size(random: &mut Random) -> usize {
     }
 }
 
-/// What a thread does, so many times: every block is looked at before it is freed or resized.
+/// What a thread does, again and again: every block is checked before it is freed or resized.
 fn work(seed: u64, times: u64, shared: &SpinLock<Vec<Patterned>>) {
     let mut random = Random::new(seed);
     let mut own: Vec<Patterned> = Vec::new();

@@ -62,7 +62,7 @@ fn allocate_until(stop: &AtomicBool, seed: u64, shared: &SpinLock<Vec<Patterned>
     own.into_iter().for_each(Patterned::free);
 }
 
-/// What the child does; it must not touch a lock of the standard library that somebody may have held.
+/// What the child does; it must not touch a lock of the standard library that another thread may have held.
 fn live_as_child(inherited: Vec<Patterned>, number: u64) {
     if number.is_multiple_of(16) {
         churn(number);
@@ -169,7 +169,7 @@ impl Drop for Ends<'_> {
     }
 }
 
-/// Ends the threads that look at the flag, also if the test fails.
+/// Ends the threads that read the flag, also if the test fails.
 struct Stop<'flag>(&'flag AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -230,7 +230,7 @@ fn fork_beside_threads_that_sleep() {
         let before = Strata::stats();
         assert!(before.caches >= THREADS as u64 && before.ready_blocks > 1000);
         expect_good_end(forked(|| {
-            // It has as many orphans; each time that it comes to a cold door it empties one.
+            // It has as many orphans; each slow path empties one.
             for round in 0..64 {
                 let blocks: Vec<_> =
                     (0..100).filter_map(|_| Patterned::new(layout(3000, 8), round)).collect();

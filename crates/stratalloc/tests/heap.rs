@@ -1,4 +1,4 @@
-//! Heaps of the program's own: their blocks are as any others, whoever frees them, and whatever becomes of the heap.
+//! Heaps of the program's own: their blocks are as any others, whichever thread frees them, and whatever becomes of the heap.
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
@@ -29,7 +29,7 @@ fn small(random: &mut Random) -> Layout {
     layout(random.between(1, 2 * KIB), 1 << random.below(7))
 }
 
-/// Gives the heap a block back that it gave out itself, or that somebody else did.
+/// Gives the heap a block back that it gave out itself, or that something else did.
 fn give_back(heap: &Heap, block: Patterned) {
     let (start, layout) = block.into_parts();
     // SAFETY: a live allocation with this layout, and not used again.
@@ -144,7 +144,7 @@ fn resizing_keeps_what_both_sizes_have() {
             // SAFETY: allocated with this layout; only the answer is used from now on.
             start = unsafe { heap.realloc(start, layout(size, align), new_size) }.unwrap();
             assert!(start.addr().get().is_multiple_of(align));
-            // SAFETY: so many bytes of it were filled.
+            // SAFETY: that many bytes of it were filled.
             let kept = unsafe { std::slice::from_raw_parts(start.as_ptr(), size.min(new_size)) };
             assert!(kept.iter().all(|byte| *byte == 0xa5), "{size} to {new_size}");
             size = new_size;

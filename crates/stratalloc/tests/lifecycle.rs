@@ -43,7 +43,7 @@ fn expect_no_caches_left_behind(before: u64, threads: u64) {
     assert!(after < before + threads / 2, "{threads} threads left {} caches", after - before);
 }
 
-/// So many, or fewer where each takes long.
+/// The usual number, or fewer where each takes long.
 fn times(many: u32) -> u32 {
     if is_slow() { many / 5 } else { many }
 }
@@ -194,7 +194,7 @@ fn destructors_of_thread_locals_may_allocate_and_free_in_any_order() {
 
 /// Runs of key destructors that POSIX promises to a thread that goes on arming its keys.
 ///
-/// ThreadSanitizer's own key is the first of all and lets go of the thread in the last run: whatever instrumented code
+/// ThreadSanitizer's own key is the first of all and forgets the thread in the last run: whatever instrumented code
 /// comes after it in that run reads a state that is gone.
 fn rounds() -> u32 {
     if is_sanitized() { 3 } else { 4 }

@@ -1,6 +1,6 @@
 //! How much of what a limit leaves can be had: by kinds of limits, mixes of sizes and threads, beside the C library's allocator.
 //!
-//! Each case fills all that there is, looks whether contents are intact, frees all, and does so again. A few run with every test;
+//! Each case fills all that there is, checks that contents are intact, frees all, and does so again. A few run with every test;
 //! all, with a table: `cargo test --profile checked -p stratalloc --test matrix -- --ignored --nocapture`.
 
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -117,7 +117,7 @@ impl Blocks {
         (self.first, self.bytes) = (head, self.bytes + size);
     }
 
-    /// Gives all back, and looks whether they are as they were.
+    /// Gives all back, and checks that they are as they were.
     fn free(self) {
         let mut next = self.first;
         while !next.is_null() {

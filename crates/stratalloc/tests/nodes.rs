@@ -104,7 +104,7 @@ fn memory_freed_by_a_thread_of_another_node_goes_back_to_its_own() {
     alone("memory_freed_by_a_thread_of_another_node_goes_back_to_its_own", || {
         two_nodes();
         let work = || on_node(1, || blocks(12 * MIB, 3000));
-        // The thread has ended, so this thread, of node 0, empties pools that nobody owns.
+        // The thread has ended, so this thread, of node 0, empties unowned pools.
         work().into_iter().for_each(Patterned::free);
         let before = Strata::stats();
         let again = work();
@@ -119,7 +119,7 @@ fn memory_freed_by_a_thread_of_another_node_goes_back_to_its_own() {
 fn pools_that_were_left_on_another_node_are_not_adopted() {
     alone("pools_that_were_left_on_another_node_are_not_adopted", || {
         two_nodes();
-        // Every second block dies, so that what is left has room and nobody's name on it.
+        // Every second block dies, so that what is left has room and no owner.
         let left: Vec<_> = on_node(0, || {
             let (mut keep, drop): (Vec<_>, Vec<_>) =
                 blocks(4 * MIB, 2000).into_iter().enumerate().partition(|(index, _)| index % 2 == 0);

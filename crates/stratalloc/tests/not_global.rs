@@ -18,7 +18,7 @@ fn a_program_with_another_allocator_is_told_so() {
     let refused = watch::at(Threshold::held().bytes(1), |_| ()).unwrap_err();
     assert_eq!(refused, WatchError::NotGlobal);
     assert!(refused.to_string().contains("#[global_allocator]"));
-    // What the process has is the process's, whoever allocates.
+    // What the process has is the process's, whichever allocator serves it.
     drop(watch::at(Threshold::resident().bytes(u64::MAX), |_| ()).unwrap());
 }
 

@@ -136,7 +136,7 @@ fn segments_are_as_large_as_the_environment_says() {
     assert_eq!(number("reserved"), 8.0 * number("segments"), "{text}");
 }
 
-/// Pages of 2 MiB that the system has set apart and nobody uses.
+/// Pages of 2 MiB that the system has set apart and that are free.
 fn free_huge_pages() -> u64 {
     let read = |file: &str| {
         let text =
@@ -168,7 +168,7 @@ fn an_option_may_be_changed_while_the_program_runs() {
     let _changing = CHANGING.lock();
     assert_eq!(Strata::set_option("purge_delay", "1000"), Ok(()));
     assert_eq!(Strata::set_option("huge_keep", "0"), Ok(()));
-    // More than any request beside it, so that only its own mapping is looked at.
+    // More than any request beside it, so that only its own mapping counts.
     const BYTES: usize = 200 << 20;
     drop(vec![0_u8; BYTES]);
     assert!(Strata::stats().huge_kept_bytes < BYTES as u64);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   parent   for page size, for length of the failure, for k: starts a child, until the child makes fewer than k calls
-//!   child    before main, before anything was allocated: plans the failure, works, looks at what came of it, ends
+//!   child    before main, before anything was allocated: plans the failure, works, checks the outcome, ends
 //! ```
 //!
 //! The child never reaches `main`: the standard library's own first allocations would meet the failure and end it.
@@ -152,7 +152,7 @@ fn expect_nothing_lost() {
 }
 
 extern "C" fn before_main() {
-    // SAFETY: `PLAN` ends in a zero, and nobody changes the environment yet.
+    // SAFETY: `PLAN` ends in a zero, and the environment does not change yet.
     let plan = unsafe { libc::getenv(PLAN.as_ptr()) };
     if plan.is_null() {
         return;

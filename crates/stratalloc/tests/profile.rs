@@ -70,7 +70,7 @@ fn alone() -> MutexGuard<'static, ()> {
     guard
 }
 
-/// Has the calling thread come to a cold door, and listens to what it allocates from then on.
+/// Makes the calling thread take a slow path, and listens to what it allocates from then on.
 fn listen() {
     come_to_a_door();
     IS_HEARD.set(true);
@@ -94,7 +94,7 @@ fn live(size: usize) -> u64 {
     HEARD.live[SIZES.iter().position(|known| *known == size).unwrap()].load(Relaxed)
 }
 
-/// A block whose memory nobody touches.
+/// A block whose memory is not touched.
 struct Block(*mut u8, Layout);
 
 impl Block {
@@ -177,7 +177,7 @@ fn chance(size: usize, mean: f64) -> f64 {
     1.0 - (-(size as f64) / mean).exp()
 }
 
-/// The truth: so many blocks of each size are live. Each seed's estimate has the standard deviation of a binomial distribution; the
+/// The truth: how many blocks of each size are live. Each seed's estimate has the standard deviation of a binomial distribution; the
 /// mean of all of them has a thousandth of its variance.
 #[test]
 fn estimates_are_unbiased_for_sizes_far_below_at_and_above_the_mean() {

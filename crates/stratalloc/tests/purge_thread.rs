@@ -55,7 +55,7 @@ fn resident_silently() -> usize {
     strata_os::machine::resident_bytes() as usize
 }
 
-/// Whether no more than `limit` is resident; of the sanitizer's own memory nobody knows, so there: whether all is purged.
+/// Whether no more than `limit` is resident; the sanitizer's own memory is not known, so there: whether all is purged.
 fn is_back(limit: usize) -> bool {
     if is_sanitized() { Strata::stats().dirty_pools == 0 } else { resident_silently() <= limit }
 }

@@ -77,7 +77,7 @@ fn a_huge_block_shrinks_in_place_and_gives_its_tail_back() {
     });
 }
 
-/// Grows a filled block without looking at its contents, which would touch more than the resize does.
+/// Grows a filled block without reading its contents, which would touch more than the resize does.
 fn grow_untouched(start: *mut u8, old: usize, size: usize) -> *mut u8 {
     // SAFETY: the caller's block, of this layout.
     let moved = unsafe { std::alloc::realloc(start, layout(old, 8), size) };

@@ -1,6 +1,6 @@
 //! Explicit huge pages that a test says there are: which blocks they serve, that they stay, and what is said if there are too few.
 //!
-//! The simulated OS panics when anybody purges, advises or decommits them. The pool is a process's, so each test runs in a
+//! The simulated OS panics when something purges, advises or decommits them. The pool is a process's, so each test runs in a
 //! child.
 #![cfg(strata_simulated)]
 

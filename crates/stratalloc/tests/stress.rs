@@ -157,7 +157,7 @@ fn stress(threads: usize) {
     std::thread::scope(|scope| {
         let (market, rounds) = (&market, &rounds);
         for thread in 0..threads {
-            // A place that is never empty: whoever dies is replaced.
+            // A place that is never empty: a block that dies is replaced.
             scope.spawn(move || {
                 for life in 0.. {
                     if start.elapsed() > TIME {

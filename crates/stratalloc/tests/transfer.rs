@@ -43,7 +43,7 @@ fn used_pools() -> u64 {
     RUNTIME.page_heap.snapshot().used_pools
 }
 
-/// Longer than anybody is kept from a processor while he holds pools to purge them, which count as used meanwhile.
+/// Longer than a thread is kept from a processor while it holds pools to purge them, which count as used meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `test`, all of whose threads end, and expects that it leaves no pool in use.

@@ -47,7 +47,7 @@ fn path() -> &'static CStr {
     PATH.get_or_init(|| CString::new(build().into_os_string().into_encoded_bytes()).unwrap())
 }
 
-/// Held while the library, which is one for the process, is open or looked for.
+/// Held while the library, which is one for the process, is open or searched for.
 fn turn() -> Turn<'static, ()> {
     static TURN: SpinLock<()> = SpinLock::new(());
     TURN.lock()
@@ -107,7 +107,7 @@ impl Plugin {
     fn close(&self) -> bool {
         // SAFETY: the handle is open, and no thread is in the library.
         assert_eq!(unsafe { libc::dlclose(self.0) }, 0);
-        // SAFETY: only looks.
+        // SAFETY: only reads.
         unsafe { libc::dlopen(path().as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD) }.is_null()
     }
 }

@@ -16,9 +16,9 @@ use stratalloc::watch::{self, Crossing, Measure, Threshold, Watch, WatchError};
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
-/// A look comes every 100 ms; a busy machine takes longer.
+/// A check comes every 100 ms; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Some looks.
+/// Some checks.
 const A_WHILE: Duration = Duration::from_millis(400);
 
 fn grown(bytes: usize) -> Vec<u8> {
@@ -154,7 +154,7 @@ fn without_a_watch_the_thread_sleeps() {
         reports.recv_timeout(PATIENCE).unwrap();
         let wakes = || watcher_status("voluntary_ctxt_switches:").parse::<u64>().unwrap();
         let before = wakes();
-        wait_until("looks while there is a watch", || wakes() > before + 2);
+        wait_until("checks while there is a watch", || wakes() > before + 2);
         drop(watch);
         std::thread::sleep(A_WHILE);
         let before = wakes();

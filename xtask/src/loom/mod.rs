@@ -17,7 +17,7 @@ use crate::mutants::Table;
 /// What to check.
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
-    /// Build each seeded fault of loom-tests/mutants.toml and demand that its model fails.
+    /// Build each mutant of loom-tests/mutants.toml and demand that its model fails.
     #[arg(long)]
     mutants: bool,
     /// Only this test file, tests with this in their names, or (with --mutants) this fault.

@@ -1,6 +1,6 @@
 //! Links of pages lead to files and headings that exist, and every page of the book is in its summary.
 //!
-//! Addresses of the web are not looked at: a check that fails since another's machine is down helps nobody.
+//! Addresses of the web are not checked: they would fail whenever another machine is down.
 
 use std::collections::HashMap;
 
@@ -98,7 +98,7 @@ fn anchors(text: &str) -> Vec<String> {
     all
 }
 
-/// Pages of the book that nobody finds.
+/// Pages of the book that are not found.
 fn unlisted(tree: &Tree) -> Vec<Finding> {
     let Some(summary) = tree.get(SUMMARY) else { return Vec::new() };
     let pages = tree.files.iter().filter_map(|file| file.path.strip_prefix("docs/"));

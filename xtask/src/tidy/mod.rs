@@ -51,7 +51,7 @@ impl fmt::Display for Finding {
 /// The crates whose source the models check: no atomics but the facade's, no addresses from numbers.
 const PROTOCOL_CRATES: &[&str] = &["crates/strata-core/", "crates/strata-segment/", "crates/strata-cache/"];
 
-/// The folders whose Rust files must look like ours.
+/// The folders whose Rust files must have our form.
 const OUR_RUST: &[&str] = &["crates/", "benches/", "loom-tests/", "xtask/"];
 
 type Check = fn(&Tree) -> Vec<Finding>;

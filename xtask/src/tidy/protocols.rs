@@ -1,4 +1,4 @@
-//! Every protocol of `docs/protocols.md` has its source file, its model and a seeded fault; every model has its protocol.
+//! Every protocol of `docs/protocols.md` has its source file, its model and a mutant; every model has its protocol.
 
 use super::Finding;
 use crate::mutants::sites;

@@ -43,9 +43,9 @@ const MEMORY_IS_ITS_OWN: &str =
 const RESIDENT_IS_ITS_OWN: &str = "the sanitizer's own memory is what the limit and the measure count";
 const ADDRESSES_ARE_ITS_OWN: &str = "the sanitizer needs terabytes of addresses from the start";
 const LEFT_THE_THREAD: &str =
-    "the sanitizer's key comes first and lets go of the thread in the last round of destructors";
+    "the sanitizer's key comes first and forgets the thread in the last round of destructors";
 
-const NO_KERNEL_THREAD: &str = "the sanitizer must know each thread that it looks at: there is no purge thread (p20_purge_thread is its model)";
+const NO_KERNEL_THREAD: &str = "the sanitizer must know each thread that it checks: there is no purge thread (p20_purge_thread is its model)";
 
 const fn file(name: &'static str) -> Suite {
     Suite { package: "stratalloc", target: Target::File(name), system: System::Real, only: &[], skipped: &[] }

@@ -41,7 +41,7 @@ const HANDED_OVER: u32 = 10;
 const COPIED: u32 = 4;
 const IN_FLIGHT: usize = 1_024;
 
-/// Ticks after which the time of day is looked at again: a minute.
+/// Ticks after which the time of day is read again: a minute.
 const LOOK: u32 = 6_000;
 /// When the books are written up.
 const MOMENTS: [(u32, &str); 5] =

@@ -25,7 +25,7 @@ const MOMENTS: usize = 4_096;
 pub(super) enum Scene<A> {
     /// All threads do this at the same time; the highest resident memory is noted.
     Act(&'static str, fn(&mut A)),
-    /// Nobody does anything; what is resident in the end is noted.
+    /// No thread does anything; what is resident in the end is noted.
     Rest(&'static str),
 }
 
@@ -35,7 +35,7 @@ pub(super) trait Actor {
     fn held(&self) -> usize;
 }
 
-/// Plays `scenes` with so many threads, each with the actor that `make` makes on it.
+/// Plays `scenes` with that many threads, each with the actor that `make` makes on it.
 pub(super) fn play<A: Actor>(
     threads: usize,
     make: impl Fn(usize) -> A + Sync,
@@ -64,7 +64,7 @@ fn perform<A: Actor>(stage: &Stage, mut actor: A, scenes: &[Scene<A>]) {
             stage.done(actor.held());
         }
     }
-    // Nobody frees before the last number is read.
+    // No thread frees before the last number is read.
     stage.sleep_until(scenes.len() + 1);
 }
 

@@ -1,9 +1,9 @@
 //! C++'s `operator new` and `operator delete`, all twenty, under their names of the Itanium ABI.
 //!
-//! | form     | out of memory                                                                                       |
-//! |----------|-----------------------------------------------------------------------------------------------------|
-//! | throwing | calls the new-handler and tries again; without one, `std::bad_alloc`                                |
-//! | nothrow  | the same, but null instead of the exception, also if it is the handler that throws                   |
+//! | form     | out of memory                                                                      |
+//! |----------|------------------------------------------------------------------------------------|
+//! | throwing | calls the new-handler and tries again; without one, `std::bad_alloc`               |
+//! | nothrow  | the same, but null instead of the exception, also if it is the handler that throws |
 //!
 //! Rust cannot throw a C++ exception, nor catch one, and where panics abort it lets none pass. So the frame that an exception
 //! starts from is written in assembly (`throwing`); the exception is thrown by the C++ library (`std::__throw_bad_alloc`) or
@@ -11,7 +11,7 @@
 //! since most programs that this library serves have no C++ library:
 //!
 //! 1. linked or loaded together with this one: the weak reference (also in static programs);
-//! 2. loaded later: a look at the libraries that are loaded now.
+//! 2. loaded later: a search of the libraries that are loaded now.
 //!
 //! Nothing found: the program that could not catch it is told in a line, and aborted. A static program that means to catch
 //! `bad_alloc` without having linked anything of the C++ library that throws it, adds `-Wl,-u,_ZSt17__throw_bad_allocv`.
@@ -181,7 +181,7 @@ fn look_up_in(libraries: *mut c_void, name: &CStr) -> *mut c_void {
         return found;
     }
     // A static program that named `dlopen` would be warned of by its linker.
-    // SAFETY: as above.
+    // SAFETY: a name with its end; the search reads nothing else.
     let dlopen = unsafe { dlsym(libc::RTLD_DEFAULT, c"dlopen".as_ptr()) };
     // SAFETY: the name has this type.
     let Some(dlopen) = (unsafe { transmute::<*mut c_void, Option<Dlopen>>(dlopen) }) else {

@@ -1,4 +1,4 @@
-//! Giving a block back when nothing but its address is known: the inlined part, and the doors behind it.
+//! Giving a block back when nothing but its address is known: the inlined part, and the slow paths behind it.
 //!
 //! ```text
 //!   free ─► pool index 0? ─────► release_with_care   null · huge · perhaps another allocator's (`trust`)
@@ -8,10 +8,10 @@
 //!           into the magazine
 //! ```
 //!
-//! | file       | for                                 | instructions             |
-//! |------------|-------------------------------------|--------------------------|
-//! | `x86_64`   | x86-64: a naked function            | 15                       |
-//! | `portable` | all others, and what `x86_64` means | 20, compiled for x86-64  |
+//! | file       | for                                 | instructions            |
+//! |------------|-------------------------------------|-------------------------|
+//! | `x86_64`   | x86-64: a naked function            | 15                      |
+//! | `portable` | all others, and what `x86_64` means | 20, compiled for x86-64 |
 //!
 //! The difference: LLVM takes no relaxed atomic as an operand (mask, count) and does not increment one in place, and doors that
 //! might unwind, as far as it knows, want a frame.

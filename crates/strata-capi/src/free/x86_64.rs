@@ -18,7 +18,7 @@ macro_rules! define_free {
             core::arch::naked_asm!(
                 "mov eax, edi",
                 "shr eax, {slot_shift}",
-                // Pool index 0 (null, huge), and everything while nobody is trusted.
+                // Pool index 0 (null, huge), and everything while no pointer is trusted.
                 "and eax, dword ptr [rip + {slot_mask}]",
                 "jz {with_care}",
                 "mov rcx, rdi",
@@ -71,7 +71,7 @@ pub(crate) use thread_word;
 #[inline(never)]
 pub(crate) unsafe extern "C" fn release_at_the_door(pointer: NonNull<u8>) {
     let pointer = UserPtr::new(pointer);
-    // SAFETY: the caller's promise.
+    // SAFETY: a block of ours with a pool index above 0, by this function's contract.
     let pool = unsafe { pointer.pool() };
     // SAFETY: the caller's block; the calling thread's own cache.
     unsafe { thread::cache().free_in_at_the_door(pointer, pool) };

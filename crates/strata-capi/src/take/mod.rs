@@ -3,7 +3,7 @@
 //! ```text
 //!   malloc, operator new ─► up to 1 KiB: each size │ up to 32 KiB: steps of 128 ─► table ─► magazine: empty?
 //!                             │ larger                                                        │ no: the block
-//!                             └──────────────────────► the cold door of the one that asks ◄───┘ yes
+//!                             └──────────────────────► the slow path of the caller        ◄───┘ yes
 //! ```
 //!
 //! | file       | for                                 | instructions, up to 1 KiB and 32 KiB |
@@ -11,7 +11,7 @@
 //! | `x86_64`   | x86-64: naked functions             | 12, 17                               |
 //! | `portable` | all others, and what `x86_64` means | 13, 18, compiled for x86-64          |
 //!
-//! Does not know: what the cold doors do.
+//! Does not know: what the slow paths do.
 
 #[cfg_attr(not(target_arch = "x86_64"), path = "portable.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
@@ -32,6 +32,6 @@ pub(crate) fn pop(size: usize) -> Option<BlockPtr> {
         return unsafe { thread::cache().pop_at(place) };
     }
     let place = MagazinePlace::of_medium(size)?;
-    // SAFETY: as above.
+    // SAFETY: the calling thread's own cache.
     unsafe { thread::cache().pop_at(place) }
 }

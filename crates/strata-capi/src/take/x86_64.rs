@@ -1,4 +1,4 @@
-//! `malloc` in twelve instructions of x86-64: `take::pop` as LLVM would not write it, and its cold door by a jump.
+//! `malloc` in twelve instructions of x86-64: `take::pop` as LLVM would not write it, and its slow path by a jump.
 //!
 //! Does not know: anything that `pop` does not.
 

@@ -92,7 +92,7 @@ fn command(root: &Path, group: &[&Allocator]) -> Command {
 fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
-    // What `cargo run` tells about this package would look like a change to build scripts that watch it.
+    // What `cargo run` tells about this package would seem a change to build scripts that watch it.
     for (name, _) in env::vars_os().filter(|(name, _)| is_about_this_package(&name.to_string_lossy())) {
         command.env_remove(name);
     }

@@ -7,7 +7,7 @@ use super::metric::Metric;
 use super::results::{Results, Series};
 use strata_harness::statistics::{Summary, geometric_mean};
 
-/// Smaller changes of a median are nobody's business.
+/// Smaller changes of a median do not count.
 const THRESHOLD: f64 = 0.02;
 /// From here on the machine is said to have changed.
 const DRIFT: f64 = 0.03;
@@ -74,7 +74,7 @@ fn change(old: &Results, series: &Series, metric: Metric) -> Option<(Verdict, St
     let (then, now) = summaries(old, series, metric)?;
     let percent = (now.median / then.median - 1.0) * 100.0;
     let [before, after] = [&then, &now].map(|summary| metric.format(summary.median));
-    // What looks the same is the same: five page faults and a half, and six.
+    // What is printed the same is the same: five page faults and a half, and six.
     let verdict = if before == after { Verdict::Same } else { verdict(&then, &now) };
     let line =
         format!("  {} on {}: {before} → {after} ({percent:+.1} %)", series.case.title(), series.allocator);
@@ -157,7 +157,7 @@ mod tests {
         assert!(report.contains("page faults: 1 of 1 within the spread"), "{report}");
     }
 
-    /// A look at fragmentation at whose end so many MiB were resident.
+    /// A fragmentation run at whose end that many MiB were resident.
     fn kept(mebibytes: u64) -> Results {
         let mut results = results(&[("churn", "strata", &[100])]);
         results.workloads[0].kind = Kind::Fragmentation;

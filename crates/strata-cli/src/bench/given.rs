@@ -1,4 +1,4 @@
-//! Builds of `libstrata.so` that somebody names: of another commit, or built in another way, beside that of this checkout.
+//! Builds of `libstrata.so` that the user names: of another commit, or built in another way, beside that of this checkout.
 //!
 //! Does not know: what is different about them.
 

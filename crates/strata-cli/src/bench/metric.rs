@@ -13,7 +13,7 @@ pub(crate) enum Metric {
     PeakMemory,
     /// Page faults.
     Faults,
-    /// Resident memory when a story, or a life whose fragmentation is looked at, is over.
+    /// Resident memory when a story, or a fragmentation run, is over.
     KeptMemory,
 }
 

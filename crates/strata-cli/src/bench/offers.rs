@@ -19,7 +19,7 @@ impl Offers {
         lists.collect::<Result<_>>().map(Self)
     }
 
-    /// All workloads, in the order of whoever has the most.
+    /// All workloads, in the order of the allocator that has the most.
     pub(crate) fn workloads(&self) -> Vec<Workload> {
         self.0.values().max_by_key(|workloads| workloads.len()).cloned().unwrap_or_default()
     }

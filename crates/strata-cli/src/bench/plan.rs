@@ -29,7 +29,7 @@ impl Case {
 pub(crate) struct Effort {
     pub(crate) repetitions: usize,
     pub(crate) scale: f64,
-    /// A story takes as long as it takes, as does a look at fragmentation: in the first rounds only.
+    /// A story takes as long as it takes, as does a fragmentation run: in the first rounds only.
     pub(crate) stories: usize,
     /// No round is begun that would probably end after this.
     pub(crate) budget: Option<Duration>,

@@ -35,7 +35,7 @@ pub(crate) const LIBRARIES: [Library; 3] = [
 ];
 
 impl Library {
-    /// Its file, where the loader would look.
+    /// Its file, where the loader would search.
     pub(crate) fn installed(&self) -> Option<PathBuf> {
         let debian = format!("/usr/lib/{ARCH}-linux-gnu");
         [&debian, "/usr/lib64", "/usr/lib", "/usr/local/lib"]

@@ -42,7 +42,7 @@ pub(crate) struct Latency {
     pub(crate) free: Percentiles,
 }
 
-/// Nanoseconds that so many of the operations stayed under.
+/// Nanoseconds that this part of the operations stayed under.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     pub(crate) p50: u64,

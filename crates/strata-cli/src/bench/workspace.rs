@@ -53,7 +53,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Opens the checkout at `given`, or looks for one: around the current directory, where cargo says that the command
+    /// Opens the checkout at `given`, or searches for one: around the current directory, where cargo says that the command
     /// comes from, and around the command itself.
     pub(crate) fn open(given: Option<&Path>) -> Result<Self> {
         let root = given.map_or_else(search, |path| Ok(path.to_path_buf()))?;

@@ -2,7 +2,7 @@
 //!
 //! The command replaces itself by the program, so signals, exit code, terminal and process id are the program's own.
 //!
-//! Does not know: what the library does. What it cannot do, a look at the program's file tells beforehand, because the
+//! Does not know: what the library does. What it cannot do, the program's file tells beforehand, because the
 //! loader would ignore the library in silence.
 
 use std::error::Error;
@@ -157,7 +157,7 @@ fn report(arguments: &Arguments, file: Option<&Path>) -> Result<Vec<(&'static st
     Ok(variables)
 }
 
-/// Variables that look like options and are none.
+/// Variables that resemble options and are none.
 fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
     let is_unknown = |name: &String| {
         let Some(option) = name.strip_prefix("STRATA_") else { return false };

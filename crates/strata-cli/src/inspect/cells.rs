@@ -116,7 +116,7 @@ pub(crate) struct Packed {
 }
 
 impl Cells {
-    /// Looks at an allocator; `names` are the process's threads.
+    /// Reads an allocator; `names` are the process's threads.
     pub(crate) fn of<T: Target>(heap: &Heap<'_, T>, names: &[(u32, String)]) -> Self {
         let mut cells = Self::default();
         let mut numbers = HashMap::new();

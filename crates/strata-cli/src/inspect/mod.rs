@@ -1,4 +1,4 @@
-//! Looking at a process or a core file: how its memory is read, and what is said when it cannot be.
+//! Inspecting a process or a core file: how its memory is read, and what is said when it cannot be.
 
 pub(crate) mod cells;
 pub(crate) mod core_file;

@@ -20,7 +20,7 @@ pub(crate) struct Moment {
 const MUCH_IN_HUGE_PAGES: u64 = 4 << 20;
 
 impl Moment {
-    /// Looks at a process with these allocators. `None`: it ended meanwhile.
+    /// Inspects a process with these allocators. `None`: it ended meanwhile.
     pub(crate) fn of<T: Target>(target: &T, heaps: &[Heap<'_, T>]) -> Option<Self> {
         let mut footprint = Footprint::default();
         let is_known = heaps.iter().all(|heap| heap.add_footprint(&mut footprint));

@@ -167,7 +167,7 @@ mod tests {
         for page in (0..PAGES).step_by(2) {
             // SAFETY: within the mapping.
             let byte = unsafe { place.byte_add(page * PAGE_BYTES as usize) }.cast::<u8>();
-            // SAFETY: as above.
+            // SAFETY: within the mapping, which is this test's.
             unsafe { byte.write(1) };
             let page = start + page as u64 * PAGE_BYTES;
             expected.push((page, page + PAGE_BYTES));

@@ -1,9 +1,9 @@
 //! A running process, read without stopping it and without writing to it.
 //!
-//! | what                    | from                       | the kernel asks for |
-//! |-------------------------|----------------------------|---------------------|
-//! | mappings, pages         | `/proc/PID/maps`, `pagemap`, `smaps` | the right to read |
-//! | memory                  | `process_vm_readv`         | the right to attach, which Yama restricts |
+//! | what            | from                                 | the kernel asks for                       |
+//! |-----------------|--------------------------------------|-------------------------------------------|
+//! | mappings, pages | `/proc/PID/maps`, `pagemap`, `smaps` | the right to read                         |
+//! | memory          | `process_vm_readv`                   | the right to attach, which Yama restricts |
 //!
 //! Nothing of it needs the process's files, so a container's process is like any other.
 //!
@@ -29,7 +29,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Makes sure that it may be looked at.
+    /// Makes sure that it may be inspected.
     pub(crate) fn open(pid: u32) -> Result<Self, Refusal> {
         let refused = |error: io::Error| Refusal::of_file(pid, &error);
         let maps = fs::read(file(pid, "maps")).map_err(refused)?;

@@ -1,4 +1,4 @@
-//! Why a process cannot be looked at, in one line with the remedy.
+//! Why a process cannot be inspected, in one line with the remedy.
 //!
 //! Does not know: what was to be read.
 
@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
     Empty(u32),
     /// It runs as this user.
     OtherUser(u32, u32),
-    /// It does not want to be looked at.
+    /// It forbids it.
     NotDumpable(u32),
     /// Yama allows its ancestors alone.
     Yama(u32, u32),

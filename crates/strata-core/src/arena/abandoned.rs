@@ -1,10 +1,10 @@
 //! The unowned pools of an arena that have blocks to give, by size class; and its free pools, by the class that they served last.
 //!
 //! A set bit is a *hint*: ownership is the pool's own remote word, or its bit among the free ones. It may be stale (the pool was
-//! claimed otherwise, or serves another class by now); whoever takes it claims the pool and looks.
+//! claimed otherwise, or serves another class by now); a thread that takes it claims the pool and checks.
 //!
-//! I1  A pool is unowned, or given back, before its bit is set, so that whoever sees the bit can claim the pool.
-//! I2  Whoever takes a bit tries the claim afterwards, and sets the bit again if it finds a published pool that it does not keep.
+//! I1  A pool is unowned, or given back, before its bit is set, so that a thread that sees the bit can claim the pool.
+//! I2  A thread that takes a bit tries the claim afterwards, and sets the bit again if it finds a published pool that it does not keep.
 //!
 //! Does not know: who adopts. Models: `loom-tests/tests/p5_adopt.rs`, `p7_stale_offers.rs`.
 //! Idea: abandoned-page bitmaps (mimalloc 3).
@@ -27,7 +27,7 @@ impl AbandonedBitmap {
     /// # Safety
     /// - `place` is zero, aligned, and the caller's.
     pub(super) unsafe fn init_fresh(place: NonNull<Self>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: zero, aligned and the caller's, by this function's contract.
         unsafe {
             crate::sync::init_fresh(place, || Self { words: [const { 0 }; CLASS_COUNT].map(AtomicU64::new) })
         };
@@ -36,7 +36,7 @@ impl AbandonedBitmap {
     /// Publishes a pool that was just disowned, or given back (I1).
     #[inline]
     pub fn publish(&self, class: SizeClass, pool: PoolIndex) {
-        // AcqRel (BIT_PUBLISH): carries the disowning to whoever takes the bit; pairs with Acquire in abandoned.rs::take_among.
+        // AcqRel (BIT_PUBLISH): carries the disowning to the thread that takes the bit; pairs with Acquire in abandoned.rs::take_among.
         self.words[class.index()].fetch_or(pool.bit(), BIT_PUBLISH);
     }
 
@@ -50,7 +50,7 @@ impl AbandonedBitmap {
     /// Whether nothing is published.
     #[inline]
     pub fn is_empty(&self, class: SizeClass) -> bool {
-        // Acquire: part of a summary's second look; pairs with Release in abandoned.rs::publish.
+        // Acquire: part of a summary's second check; pairs with Release in abandoned.rs::publish.
         self.words[class.index()].load(Acquire) == 0
     }
 

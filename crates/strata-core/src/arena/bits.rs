@@ -1,9 +1,9 @@
 //! Which pools of an arena are free: one word, a set bit is a free pool (P8).
 //!
-//! | bit      | who may change it      | to       | by                       | what becomes visible                  |
-//! |----------|------------------------|----------|--------------------------|---------------------------------------|
-//! | free     | anybody                | claimed  | `claim_*`, CAS Acquire   | what the last user did to the pool    |
-//! | claimed  | the one who claimed it | free     | `release`, OR Release    | what this user did to the pool        |
+//! | bit     | who may change it      | to      | by                     | what becomes visible               |
+//! |---------|------------------------|---------|------------------------|------------------------------------|
+//! | free    | any thread             | claimed | `claim_*`, CAS Acquire | what the last user did to the pool |
+//! | claimed | the one who claimed it | free    | `release`, OR Release  | what this user did to the pool     |
 //!
 //! I1  A claim takes all of its bits or none: every attempt computes its mask from the word that the CAS compares.
 //! I2  A released bit was claimed: `release` asserts it in debug builds.

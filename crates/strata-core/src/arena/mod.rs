@@ -6,7 +6,7 @@
 //!            slots 1 … 63         which unowned pools have blocks to give, by class
 //! ```
 //!
-//! Nobody owns an arena. Its metadata are never unmapped, so a stale hint may always be followed; the bits that hand out
+//! An arena has no owner. Its metadata are never unmapped, so a stale hint may always be followed; the bits that hand out
 //! its pools live with the segment, side by side with those of its neighbours.
 //!
 //! Does not know: which arena serves next, the OS.

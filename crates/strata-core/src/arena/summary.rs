@@ -1,12 +1,12 @@
 //! One bit that says "something is set down there", for words that are too many to search.
 //!
-//! | event                    | steps                                             |
-//! |--------------------------|---------------------------------------------------|
-//! | something was set below  | set below, *then* raise the bit here              |
-//! | nothing is left below    | clear the bit here, *then* look below once more, and raise it again if need be |
+//! | event                   | steps                                                                           |
+//! |-------------------------|---------------------------------------------------------------------------------|
+//! | something was set below | set below, *then* raise the bit here                                            |
+//! | nothing is left below   | clear the bit here, *then* check below once more, and raise it again if need be |
 //!
 //! I1  A quiet summary misses nothing: if the raise comes before the clear in the word's order, the clear (AcqRel) sees what
-//!     was set below, so its second look finds it; if it comes after, the bit stays.
+//!     was set below, so its second check finds it; if it comes after, the bit stays.
 //!
 //! A set bit may be stale, never wrong for long: who follows it and finds nothing clears it.
 //!
@@ -42,7 +42,7 @@ impl Summary {
         self.0.fetch_or(1 << index, SUMMARY_RAISE)
     }
 
-    /// Clears bit `index`, unless `is_empty` (which looks below) turns out false afterwards.
+    /// Clears bit `index`, unless `is_empty` (which reads below) turns out false afterwards.
     #[inline]
     pub fn clear_if(&self, index: u32, is_empty: impl Fn() -> bool) {
         if !is_empty() {

@@ -1,6 +1,6 @@
 //! Free blocks of one pool, last in, first out: what was used last is warm.
 //!
-//! Owner: whoever owns the pool. All-zero bytes are the empty list.
+//! Owner: the owner of the pool. All-zero bytes are the empty list.
 //!
 //! Does not know: how many blocks it holds; the pool counts those that are *not* here.
 

@@ -45,7 +45,7 @@ impl BlockPtr {
         self.0.cast()
     }
 
-    /// Asks for the block's first cache line, to be written soon: nobody waits for it.
+    /// Prefetches the block's first cache line, to be written soon.
     #[inline(always)]
     pub fn prefetch(self) {
         // SAFETY: a hint, which neither reads nor writes nor faults, whatever the address.
@@ -53,7 +53,7 @@ impl BlockPtr {
         unsafe {
             core::arch::asm!("prefetchw [{}]", in(reg) self.0.as_ptr(), options(nostack, preserves_flags));
         }
-        // SAFETY: as above.
+        // SAFETY: a hint, which neither reads nor writes nor faults, whatever the address.
         #[cfg(all(target_arch = "aarch64", not(strata_loom)))]
         unsafe {
             core::arch::asm!("prfm pstl1keep, [{}]", in(reg) self.0.as_ptr(), options(nostack, preserves_flags));
@@ -66,18 +66,18 @@ impl BlockPtr {
     /// - The block is free and the caller's, and its link was set.
     #[inline(always)]
     pub unsafe fn next(self) -> *mut Link {
-        // SAFETY: the caller's promise: the block is mapped and no program writes to it.
+        // SAFETY: the block is mapped and no program writes to it, by this function's contract.
         unsafe { self.0.as_ref() }.next.get()
     }
 
-    /// The last of so many linked blocks, this one first; or the last before a link that ends too soon.
+    /// The last of `count` linked blocks, this one first; or the last before a link that ends too soon.
     ///
     /// # Safety
     /// - The blocks are free and the caller's, and their links were set.
     pub unsafe fn last_of(self, count: u32) -> Self {
         let mut last = self;
         for _ in 1..count {
-            // SAFETY: the caller's promise.
+            // SAFETY: free blocks of the caller's, with links, by this function's contract.
             let Some(next) = Self::from_link(unsafe { last.next() }) else { break };
             last = next;
         }
@@ -90,7 +90,7 @@ impl BlockPtr {
     /// - The block is free and the caller's.
     #[inline(always)]
     pub unsafe fn set_next(self, next: *mut Link) {
-        // SAFETY: the caller's promise.
+        // SAFETY: a free block of the caller's, by this function's contract.
         unsafe { self.0.as_ref() }.next.set(next);
     }
 
@@ -100,7 +100,7 @@ impl BlockPtr {
     /// - The memory is the caller's, mapped, and holds no link yet.
     #[inline(always)]
     pub unsafe fn prepare(self) {
-        // SAFETY: the caller's promise; a link is an owned pointer and nothing else (repr(transparent)).
+        // SAFETY: mapped, and without a link yet, by this function's contract; a link is an owned pointer and nothing else (repr(transparent)).
         unsafe { OwnedPtr::prepare(self.0.as_ptr().cast::<OwnedPtr<Link>>()) };
     }
 }

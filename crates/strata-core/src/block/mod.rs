@@ -1,4 +1,4 @@
-//! A block while nobody uses it: a link, on a free list or in a chain.
+//! A free block: a link, on a free list or in a chain.
 //!
 //! A block's bytes are the program's from `alloc` until the last instruction of `free`; in between states its first word
 //! is a [`Link`].

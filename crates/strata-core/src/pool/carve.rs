@@ -5,7 +5,7 @@
 //! straight into a magazine.
 //!
 //! Does not know: whether untouched means zero; the segment layer does.
-//! Idea: lazily carved pools (CPython's obmalloc, Marangozov).
+//! Idea: pools carved on demand (CPython's obmalloc, Marangozov).
 
 use super::{OwnedPool, Pool};
 use crate::block::BlockPtr;
@@ -24,7 +24,7 @@ impl OwnedPool {
         for _ in carved..end {
             // SAFETY: within the pool, hence not null.
             let block = BlockPtr::from_address(unsafe { NonNull::new_unchecked(next) });
-            // SAFETY: the block lies behind what was carved: nobody has it, and it is the owner's.
+            // SAFETY: the block lies behind what was carved: not handed out, and the owner's.
             unsafe { block.prepare() };
             each(block);
             next = next.wrapping_byte_add(class.block_bytes());
@@ -49,7 +49,7 @@ impl OwnedPool {
 }
 
 impl Pool {
-    /// Blocks carved so far, as anybody may guess them.
+    /// Blocks carved so far, estimated by any thread.
     pub fn glance_carved(&self) -> u32 {
         self.carved.glance()
     }

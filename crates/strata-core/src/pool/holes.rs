@@ -5,13 +5,13 @@
 //!          │ live │ ─ ─ holes ─ ─ │ free │        a block that overlaps a hole is on no list
 //! ```
 //!
-//! I1  A carved block is *in the holes* iff it overlaps a subpage whose bit is set. It is free, on no list, and nobody reads or
+//! I1  A carved block is *in the holes* iff it overlaps a subpage whose bit is set. It is free, on no list, and no code reads or
 //!     writes its memory; so it does not matter what that memory holds.
 //! I2  Live blocks are those carved that are neither on the list nor in the holes.
 //! I3  Only the owner decommits, and only where every carved block that overlaps a page is on the list. So no chain of freed
 //!     blocks, wherever it waits, leads through a hole.
 //! I4  Subpages behind all carved blocks may be holes, too, of a closed pool as well: they have no memory, until blocks are
-//!     carved there, or somebody uses the pool whole.
+//!     carved there, or the pool is used whole.
 //!
 //! Beside the holes, a pool remembers in the same word for how many purge passes it was idle, and how much was free at the
 //! last: memory that cycles is left alone, and a pool is tried again only after some more of its blocks died.
@@ -119,7 +119,7 @@ pub enum Inspected {
 }
 
 impl OwnedPool {
-    /// Inspects the pool in a purge pass; it is to have been idle for so many `passes` before, two at most: no block was taken from it,
+    /// Inspects the pool in a purge pass; it is to have been idle for `passes` before, two at most: no block was taken from it,
     /// and hardly one died. (To see which pages are free takes a walk along all free blocks, most of them cold; while a program drops
     /// a large structure, each pass would do so for each pool, and find nothing.)
     pub fn inspect(&self, class: SizeClass, passes: u32) -> Inspected {
@@ -205,13 +205,13 @@ impl OwnedPool {
             }
             match last {
                 None => self.free.replace(block.as_link()),
-                // SAFETY: as above.
+                // SAFETY: a block of the owner's list.
                 Some(last) => unsafe { last.set_next(block.as_link()) },
             }
             last = Some(block);
         }
         if let Some(last) = last {
-            // SAFETY: as above.
+            // SAFETY: a block of the owner's list.
             unsafe { last.set_next(core::ptr::null_mut()) };
         }
     }
@@ -228,7 +228,7 @@ impl OwnedPool {
                     let block = self.block_at_granule(granule_of_index(class, index));
                     // SAFETY: it was in the holes (I1) and is not any more: free, on no list, the owner's.
                     unsafe { block.prepare() };
-                    // SAFETY: as above; the owner's list.
+                    // SAFETY: the same block, onto the owner's list.
                     unsafe { self.free.push(block) };
                     count += 1;
                 }
@@ -240,7 +240,7 @@ impl OwnedPool {
         false
     }
 
-    /// The pool is closed: what holds no memory stays known (I4), beside what nobody carved since the kernel gave it. Returns how many
+    /// The pool is closed: what holds no memory stays known (I4), besides what was never carved since the kernel gave it. Returns how many
     /// subpages the latter are.
     pub(super) fn keep_holes(&self, class: SizeClass) -> u32 {
         let holes = self.holes();
@@ -277,7 +277,7 @@ impl Pool {
         self.residency.set(residency.pack());
     }
 
-    /// Whether an inspection of an unowned pool would find something to do, as anybody may guess.
+    /// Whether an inspection of an unowned pool would find something to do, estimated by any thread.
     pub fn glance_worth_decommitting(&self, class: SizeClass) -> bool {
         let capacity = Self::capacity(class);
         let room = (capacity + self.remote.glance().count()).saturating_sub(self.live.glance());
@@ -320,7 +320,7 @@ impl Pool {
         self.residency().holes()
     }
 
-    /// Carved blocks in the holes (I1), as anybody may guess them.
+    /// Carved blocks in the holes (I1), estimated by any thread.
     pub fn glance_hole_blocks(&self) -> u32 {
         let holes = Residency::unpack(self.residency.glance()).holes();
         match self.glance_format() {

@@ -11,7 +11,7 @@ use crate::size_class::SizeClass;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-/// The right to a pool: whoever has it is the owner.
+/// The right to a pool: its holder is the owner.
 #[derive(Debug)]
 #[must_use = "a dropped pool is lost memory"]
 pub struct OwnedPool(&'static Pool);
@@ -28,15 +28,15 @@ pub enum Freed {
     TooMany,
 }
 
-/// What came of giving blocks back to a pool that may be anybody's.
+/// The outcome of giving blocks back to a pool of any owner.
 #[derive(Debug)]
-#[must_use = "whoever gives a pool room has to publish it, and who takes the last block owns it"]
+#[must_use = "a thread that gives a pool room has to publish it, and one that frees the last block owns it"]
 pub enum Given {
     /// Its owner, or the next one, will find them.
     Queued,
     /// The same; the caller now sets the pool's bit in the bitmap of its class.
     Publish,
-    /// Nobody owned it and no block is live: it is the caller's.
+    /// It was unowned and no block is live: it is the caller's.
     Emptied(OwnedPool),
     /// One of its blocks was freed twice.
     TooMany,
@@ -67,14 +67,14 @@ impl Pool {
         OwnedPool(self)
     }
 
-    /// Gives blocks back to a pool of `class`, whoever owns it: one exchange.
+    /// Gives blocks back to a pool of `class`, whichever thread owns it: one exchange.
     ///
     /// # Safety
     /// - The chain's blocks are of this pool, and the caller's.
     #[inline]
     pub unsafe fn give(&'static self, class: SizeClass, chain: &Chain) -> Given {
         use super::Pushed;
-        // SAFETY: the caller's promise.
+        // SAFETY: blocks of this pool and the caller's, by this function's contract.
         match unsafe { self.remote.push(self, chain, Self::room_of(class)) } {
             Pushed::Queued => Given::Queued,
             Pushed::Publish => Given::Publish,
@@ -101,13 +101,13 @@ impl Pool {
     /// Whether the pool seems to be an unowned one of `class` with a free block.
     pub fn glance_may_give(&self, class: SizeClass) -> bool {
         let word = self.remote.glance();
-        // In models glances at owned cells see nothing: there whoever claims the pool looks.
+        // In models racy reads of owned cells see nothing: there the thread that claims the pool checks.
         (cfg!(strata_loom) || self.glance_format() == Format::Blocks(class))
             && word.is_unowned()
             && word.room(Self::capacity(class)) != 0
     }
 
-    /// Live blocks, as anybody may guess them.
+    /// Live blocks, estimated by any thread.
     pub fn glance_live(&self) -> u32 {
         self.live.glance()
     }
@@ -126,7 +126,7 @@ impl OwnedPool {
     /// - `raw` came from [`into_raw`](Self::into_raw), and this is done once.
     #[inline]
     pub unsafe fn from_raw(raw: NonNull<Pool>) -> Self {
-        // SAFETY: pool headers are never unmapped; the caller's promise.
+        // SAFETY: pool headers are never unmapped; a pool, by this function's contract.
         Self(unsafe { raw.as_ref() })
     }
 
@@ -170,7 +170,7 @@ impl OwnedPool {
         } else if let Some(head) = BlockPtr::from_link(taken.head) {
             // SAFETY: the blocks are the owner's now, linked, as many as the word counted (I2 of `remote`).
             let tail = unsafe { head.last_of(taken.count) };
-            // SAFETY: as above.
+            // SAFETY: the same blocks, from first to last.
             unsafe { self.free.push_chain(Chain { head, tail, count: taken.count }) };
         }
         self.count_freed(taken.count)
@@ -181,7 +181,7 @@ impl OwnedPool {
     /// # Safety
     /// - The chain's blocks are of this pool, and the caller's.
     pub unsafe fn put(&self, chain: Chain) -> Freed {
-        // SAFETY: the caller's promise.
+        // SAFETY: blocks of this pool and the caller's, by this function's contract.
         unsafe { self.free.push_chain(chain) };
         self.count_freed(chain.count)
     }
@@ -216,7 +216,7 @@ impl OwnedPool {
         }
     }
 
-    /// Makes an empty pool idle again, before its bit is released; returns it and how many of its subpages nobody ever touched, which
+    /// Makes an empty pool idle again, before its bit is released; returns it and how many of its subpages were never touched, which
     /// are holes from now on.
     pub fn close(self) -> (&'static Pool, u32) {
         debug_assert_eq!(self.live.get(), 0);
@@ -237,7 +237,7 @@ impl OwnedPool {
         Pool::capacity(class).saturating_sub(self.live.get())
     }
 
-    /// Whether so many blocks are free that adopting the pool pays.
+    /// Whether enough blocks are free for adopting the pool to pay.
     #[inline]
     pub fn has_room(&self, class: SizeClass) -> bool {
         self.room(class) >= Pool::room_of(class).enough

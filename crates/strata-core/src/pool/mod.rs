@@ -1,23 +1,23 @@
 //! A pool: 64 KiB of blocks of one size class, and the one cache line that describes them.
 //!
-//! | field       | who may write it                                   | who reads it                               |
-//! |-------------|----------------------------------------------------|--------------------------------------------|
-//! | `holder`    | the owner, when it takes blocks                    | anybody, to compare with itself            |
-//! | `free`      | the owner                                          | the owner                                  |
-//! | `live`      | the owner                                          | the owner; statistics, racily              |
-//! | `carved`    | the owner                                          | the owner; statistics, racily              |
-//! | `residency` | the owner                                          | the owner; the purge pass, racily          |
-//! | `format`    | whoever claimed the pool's bit, before any block   | anybody who holds a block of it            |
-//! | `magazine`  | the same                                           | the same                                   |
-//! | `remote`    | anybody, by the transitions of `remote.rs`         | anybody                                    |
+//! | field       | who may write it                                  | who reads it                        |
+//! |-------------|---------------------------------------------------|-------------------------------------|
+//! | `holder`    | the owner, when it takes blocks                   | any cache, to compare with itself   |
+//! | `free`      | the owner                                         | the owner                           |
+//! | `live`      | the owner                                         | the owner; statistics, racily       |
+//! | `carved`    | the owner                                         | the owner; statistics, racily       |
+//! | `residency` | the owner                                         | the owner; the purge pass, racily   |
+//! | `format`    | the thread that claimed its bit, before any block | any thread that holds a block of it |
+//! | `magazine`  | the same                                          | the same                            |
+//! | `remote`    | any thread, by the transitions of `remote.rs`     | any thread                          |
 //!
 //! I1  What only an owner may do is a method of [`OwnedPool`], of which there is one for a pool at most.
 //! I2  `live` counts the carved blocks that are neither on `free` nor in holes (`holes.rs`): those of the program, those in
 //!     magazines, and those pending on `remote`.
-//! I3  All-zero bytes are a pool that nobody uses: state *idle*, no class.
+//! I3  All-zero bytes are a pool that is not in use: state *idle*, no class.
 //!
 //! Does not know: which thread, which arena comes next, statistics.
-//! Idea: free lists per page (Leijen, Zorn, de Moura 2019); pages that nobody owns between two batches (mimalloc 3).
+//! Idea: free lists per page (Leijen, Zorn, de Moura 2019); pages without an owner between two batches (mimalloc 3).
 
 mod carve;
 mod holes;
@@ -47,7 +47,7 @@ pub enum Format {
     Run(u32),
 }
 
-/// What is known of memory that nobody has carved yet.
+/// What is known of memory that is not carved yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
     /// It reads as zero.
@@ -130,7 +130,7 @@ impl Pool {
     /// # Safety
     /// - `place` is the caller's, aligned, and zero as the kernel gave it.
     pub unsafe fn init_fresh(place: core::ptr::NonNull<Self>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: aligned, zero and the caller's, by this function's contract.
         unsafe { crate::sync::init_fresh(place, Self::idle) };
     }
 

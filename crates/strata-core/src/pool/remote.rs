@@ -2,29 +2,29 @@
 //!
 //! ```text
 //!   63   50 49 48 47         32 31         16 15         0
-//!   │ zero │state│ live+pending│   pending   │ head granule │      live: only while nobody owns the pool
+//!   │ zero │state│ live+pending│   pending   │ head granule │      live: only while the pool is unowned
 //! ```
 //!
-//! | state     | who may leave it              | to        | by                                        | what becomes visible |
-//! |-----------|-------------------------------|-----------|-------------------------------------------|----------------------|
-//! | Idle      | the holder of the arena bit   | Owned     | `open`, plain store                       | nothing (the bit orders) |
-//! | Owned     | any freeing thread            | Owned+n   | `push`, CAS Release                       | the chain's links    |
-//! | Owned+n   | the owner                     | Owned     | `take_all`, swap Acquire                  | —                    |
-//! | Owned     | the owner                     | Unowned, Published | `disown`, CAS Release            | all it did to the pool |
-//! | Unowned   | any freeing thread            | Unowned+n | `push`, CAS Release                       | the chain's links    |
-//! | Unowned   | the one whose free gives room | Published | the same CAS                              | the same             |
-//! | Unowned, Published | the one that frees the last live block | Owned+n | `push`, CAS AcqRel         | —                    |
-//! | Published | an adopter                    | Owned     | `adopt`, CAS Acquire                      | —                    |
-//! | Unowned, Published | the purge pass       | Owned     | `claim`, CAS Acquire                      | —                    |
-//! | Owned     | the owner, no block live      | Idle      | `close`, plain store                      | nothing (the bit orders) |
+//! | state              | who may leave it                       | to                 | by                       | what becomes visible     |
+//! |--------------------|----------------------------------------|--------------------|--------------------------|--------------------------|
+//! | Idle               | the holder of the arena bit            | Owned              | `open`, plain store      | nothing (the bit orders) |
+//! | Owned              | any freeing thread                     | Owned+n            | `push`, CAS Release      | the chain's links        |
+//! | Owned+n            | the owner                              | Owned              | `take_all`, swap Acquire | —                        |
+//! | Owned              | the owner                              | Unowned, Published | `disown`, CAS Release    | all it did to the pool   |
+//! | Unowned            | any freeing thread                     | Unowned+n          | `push`, CAS Release      | the chain's links        |
+//! | Unowned            | the one whose free gives room          | Published          | the same CAS             | the same                 |
+//! | Unowned, Published | the one that frees the last live block | Owned+n            | `push`, CAS AcqRel       | —                        |
+//! | Published          | an adopter                             | Owned              | `adopt`, CAS Acquire     | —                        |
+//! | Unowned, Published | the purge pass                         | Owned              | `claim`, CAS Acquire     | —                        |
+//! | Owned              | the owner, no block live               | Idle               | `close`, plain store     | nothing (the bit orders) |
 //!
 //! I1  A chain's links are written before the Release that publishes its head.
 //! I2  Only the owner takes, or the one that becomes it by the same exchange: so the count in the word equals the links found
 //!     behind the head.
-//! I3  The owner that lets a pool go puts the blocks of its list into the word, too: so whoever takes the pool over has all of them
+//! I3  The owner that disowns a pool puts the blocks of its list into the word, too: so the next owner has all of them
 //!     without a walk. `live` counts what is then live or pending, and `pending` is less: the free that would make them equal takes
 //!     the pool instead. So no pool without live blocks stays unowned.
-//! I4  Whoever sets *Published* sets the pool's bit in the bitmap afterwards; whoever clears the bit tries to adopt afterwards.
+//! I4  A thread that sets *Published* sets the pool's bit in the bitmap afterwards; one that clears the bit tries to adopt afterwards.
 //!     So a published pool's bit is set, or about to be set, or its taker is about to find the pool.
 //! I5  Pushing is immune to ABA: the tail is linked to the head that the CAS compares, whatever happened in between; there
 //!     is no pop of single blocks.
@@ -42,16 +42,16 @@ use crate::sync::mutation::{
 };
 use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
 
-/// Whether somebody owns the pool.
+/// Whether the pool has an owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RemoteState {
     /// Not a pool of blocks at present.
     Idle,
     /// A cache owns it, or a thread that is just settling it.
     Owned,
-    /// Nobody does, and it has too little room to be adopted.
+    /// It has none, and too little room to be adopted.
     Unowned,
-    /// Nobody does, and it has blocks to give: its bit is in the bitmap, or about to be.
+    /// It has none, and has blocks to give: its bit is in the bitmap, or about to be.
     Published,
 }
 
@@ -69,7 +69,7 @@ impl RemoteWord {
     const IDLE: Self = Self(0);
     const OWNED: Self = Self(1 << STATE_SHIFT);
 
-    /// An unowned pool, published or not, of which so many blocks are live or in the word's chain, which is empty yet.
+    /// An unowned pool, published or not, of which `live` blocks are live or in the word's chain, which is empty yet.
     pub(super) const fn unowned(live: u32, state: RemoteState) -> Self {
         let state = match state {
             RemoteState::Published => 3,
@@ -89,7 +89,7 @@ impl RemoteWord {
         }
     }
 
-    /// Whether nobody owns the pool.
+    /// Whether the pool is unowned.
     #[inline]
     pub const fn is_unowned(self) -> bool {
         self.0 >> STATE_SHIFT >= 2
@@ -118,7 +118,7 @@ impl RemoteWord {
         Self((self.0 & !HEAD_AND_COUNT) | ((count as u64) << COUNT_SHIFT) | head_granule as u64)
     }
 
-    /// The same chain in a pool that somebody owns.
+    /// The same chain in an owned pool.
     #[inline]
     const fn owned(self) -> Self {
         Self((self.0 & HEAD_AND_COUNT) | Self::OWNED.0)
@@ -151,9 +151,9 @@ impl core::fmt::Debug for RemoteWord {
 
 /// What came of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "whoever gives a pool room has to publish it, and who takes the last block owns it"]
+#[must_use = "a thread that gives a pool room has to publish it, and one that frees the last block owns it"]
 pub(super) enum Pushed {
-    /// Whoever owns the pool, or adopts it, will find the chain.
+    /// The pool's owner, or the thread that adopts it, will find the chain.
     Queued,
     /// The same; with it the unowned pool has room: the caller now sets its bit.
     Publish,
@@ -163,7 +163,7 @@ pub(super) enum Pushed {
     TooMany,
 }
 
-/// What came of an attempt to let go.
+/// The outcome of an attempt to disown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a pool with pending frees is still the caller's"]
 pub(super) enum Disowned {
@@ -208,7 +208,7 @@ impl AtomicRemote {
     /// A racy read: stale as soon as it is read.
     #[inline]
     pub fn glance(&self) -> RemoteWord {
-        // Relaxed: decides nothing but whether a closer look is worth it.
+        // Relaxed: decides only whether an inspection is worth it.
         RemoteWord(self.0.load(Relaxed))
     }
 
@@ -274,7 +274,7 @@ impl AtomicRemote {
         }
         if !TAKE_EXCHANGES {
             let word = RemoteWord(self.0.load(REMOTE_TAKE));
-            // Relaxed: a seeded fault.
+            // Relaxed: a mutant.
             self.0.store(RemoteWord::OWNED.0, Relaxed);
             return Some(word);
         }
@@ -283,7 +283,7 @@ impl AtomicRemote {
         Some(RemoteWord(self.0.swap(RemoteWord::OWNED.0, REMOTE_TAKE)))
     }
 
-    /// Gives a chain back to the pool, whoever owns it.
+    /// Gives a chain back to the pool, whichever thread owns it.
     ///
     /// # Safety
     /// - The chain's blocks are of `pool`, whose word this is, and the caller's.

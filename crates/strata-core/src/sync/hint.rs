@@ -1,4 +1,4 @@
-//! A number that decides when something is done, never whether it may be: the one word that loom does not look at.
+//! A number that decides when something is done, never whether it may be: the one word that loom does not explore.
 //!
 //! A stale or lost value costs time or memory, not correctness; so exploring its orders would only make the models larger.
 //! Whatever a hint leads to is decided again by an exchange that loom does see.

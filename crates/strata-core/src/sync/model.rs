@@ -33,19 +33,19 @@ impl<T> OwnedPtr<T> {
     /// # Safety
     /// - `place` is aligned, mapped and the caller's.
     pub unsafe fn prepare(place: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: aligned, mapped and the caller's, by this function's contract.
         unsafe { place.write(Self::null()) };
     }
 
     /// The owner reads.
     pub fn get(&self) -> *mut T {
-        // SAFETY: loom checks that nobody writes meanwhile.
+        // SAFETY: loom checks that no thread writes meanwhile.
         self.0.with(|cell| unsafe { *cell })
     }
 
     /// The owner writes.
     pub fn set(&self, value: *mut T) {
-        // SAFETY: loom checks that nobody reads or writes meanwhile.
+        // SAFETY: loom checks that no thread reads or writes meanwhile.
         self.0.with_mut(|cell| unsafe { *cell = value });
     }
 
@@ -67,13 +67,13 @@ impl OwnedU32 {
 
     /// The owner reads.
     pub fn get(&self) -> u32 {
-        // SAFETY: loom checks that nobody writes meanwhile.
+        // SAFETY: loom checks that no thread writes meanwhile.
         self.0.with(|cell| unsafe { *cell })
     }
 
     /// The owner writes.
     pub fn set(&self, value: u32) {
-        // SAFETY: loom checks that nobody reads or writes meanwhile.
+        // SAFETY: loom checks that no thread reads or writes meanwhile.
         self.0.with_mut(|cell| unsafe { *cell = value });
     }
 
@@ -95,13 +95,13 @@ impl OwnedUsize {
 
     /// The owner reads.
     pub fn get(&self) -> usize {
-        // SAFETY: loom checks that nobody writes meanwhile.
+        // SAFETY: loom checks that no thread writes meanwhile.
         self.0.with(|cell| unsafe { *cell })
     }
 
     /// The owner writes.
     pub fn set(&self, value: usize) {
-        // SAFETY: loom checks that nobody reads or writes meanwhile.
+        // SAFETY: loom checks that no thread reads or writes meanwhile.
         self.0.with_mut(|cell| unsafe { *cell = value });
     }
 
@@ -111,7 +111,7 @@ impl OwnedUsize {
     }
 }
 
-/// A count of one owner, at which nobody else glances; loom reports a second one.
+/// A count of one owner, of which there are no racy reads; loom reports a second one.
 #[derive(Debug)]
 pub struct PrivateUsize(OwnedUsize);
 
@@ -163,7 +163,7 @@ impl Witness {
     }
 }
 
-/// A word on which one thread sleeps: the kernel's promise, that nobody sleeps on a word that has changed, as a lock.
+/// A word on which one thread sleeps: the kernel's promise that no thread falls asleep on a word that has changed, as a lock.
 #[derive(Debug)]
 pub struct WaitWord {
     word: AtomicU64,
@@ -183,12 +183,12 @@ impl WaitWord {
         self.word.swap(value.into(), order) as u32
     }
 
-    /// Sleeps until woken, if the word holds `value` as the kernel looks; loom reports a sleep that nobody ends.
+    /// Sleeps until woken, if the word holds `value` when the kernel reads it; loom reports a sleep that never ends.
     ///
     /// # Panics
     /// If a thread of the model panicked in here.
     pub fn sleep_while(&self, value: u32, _sleep: impl FnOnce(NonNull<u32>)) {
-        let kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        let kernel = self.kernel.lock().expect("the kernel does not panic");
         if self.word.load(Ordering::Relaxed) == u64::from(value) {
             drop(self.sleeper.wait(kernel));
         }
@@ -204,7 +204,7 @@ impl WaitWord {
     /// # Panics
     /// If a thread of the model panicked in here.
     pub fn wake(&self, _wake: impl FnOnce(NonNull<u32>)) {
-        let _kernel = self.kernel.lock().expect("nobody panics in the kernel");
+        let _kernel = self.kernel.lock().expect("the kernel does not panic");
         self.sleeper.notify_one();
     }
 }
@@ -219,6 +219,6 @@ pub fn spin_hint() {
 /// # Safety
 /// - `place` is aligned and the caller's.
 pub unsafe fn init_fresh<T>(place: core::ptr::NonNull<T>, initial: impl FnOnce() -> T) {
-    // SAFETY: the caller's promise.
+    // SAFETY: aligned and the caller's, by this function's contract.
     unsafe { place.write(initial()) };
 }

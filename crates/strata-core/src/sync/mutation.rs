@@ -1,4 +1,4 @@
-//! The orderings and re-checks that the protocols rest on, each with a seeded fault that a model must catch.
+//! The orderings and re-checks that the protocols rest on, each with a mutant that a model must catch.
 //!
 //! A site is a constant: the right value ships, and `--cfg strata_mutant="name"` (model builds only) puts the wrong one in
 //! its place. `cargo xtask loom --mutants` builds each and demands that its model fails; the table is
@@ -44,11 +44,11 @@ sites! {
     PUSH_TAKES_THE_LAST: bool = true, mutant "push_leaves_the_last" = false;
     /// `pool/remote.rs::push`: the free that gives an unowned pool room publishes it.
     PUSH_PUBLISHES: bool = true, mutant "push_never_publishes" = false;
-    /// `arena/abandoned.rs::publish`: whoever takes the bit sees that the pool is unowned.
+    /// `arena/abandoned.rs::publish`: the thread that takes the bit sees that the pool is unowned.
     BIT_PUBLISH: Ordering = Ordering::AcqRel, mutant "bit_publish_relaxed" = Ordering::Relaxed;
     /// `arena/abandoned.rs::take_among`: sees that the pool is unowned.
     BIT_TAKE: Ordering = Ordering::AcqRel, mutant "bit_take_relaxed" = Ordering::Relaxed;
-    /// `arena/summary.rs::clear_if`: looks again after clearing.
+    /// `arena/summary.rs::clear_if`: checks again after clearing.
     SUMMARY_RECHECK: bool = true, mutant "summary_no_recheck" = false;
     /// `arena/summary.rs::raise`: orders the detail before the summary.
     SUMMARY_RAISE: Ordering = Ordering::AcqRel, mutant "summary_raise_relaxed" = Ordering::Relaxed;
@@ -62,7 +62,7 @@ sites! {
     COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
     /// `segment/segments/vacancy.rs::vacate_free`: gives back what is free, and nothing else.
     VACATES_WHAT_IS_FREE: bool = true, mutant "vacates_what_is_used" = false;
-    /// `segment/segments/vacancy.rs::give_up_addresses`: whoever finds nothing meanwhile waits.
+    /// `segment/segments/vacancy.rs::give_up_addresses`: a thread that finds nothing meanwhile waits.
     VACATES_IN_TURN: bool = true, mutant "vacates_out_of_turn" = false;
     /// `segment/segments/hints.rs::raise`: raises the bits above as well.
     HINTS_REACH_THE_ROOT: bool = true, mutant "hint_without_its_word" = false;
@@ -148,7 +148,7 @@ sites! {
     PURGE_CLAIMS: bool = true, mutant "purge_without_claim" = false;
     /// `segment/purge/pass.rs::purge_among`: marks pools clean before it gives them back.
     PURGE_CLEANS_FIRST: bool = true, mutant "purge_cleans_late" = false;
-    /// `segment/purge/pass.rs::purge_among`: what was purged lazily is not known to be zero.
+    /// `segment/purge/pass.rs::purge_among`: what was purged with `MADV_FREE` is not known to be zero.
     LAZY_STAYS_DIRTY: bool = true, mutant "lazy_is_clean" = false;
     /// `segment/purge/schedule.rs::schedule` and `pass_now`: a release and a pass see each other.
     PURGE_FENCES: bool = true, mutant "purge_no_fence" = false;

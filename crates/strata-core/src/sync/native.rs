@@ -49,7 +49,7 @@ impl<T> OwnedPtr<T> {
         self.0.store(value, Relaxed);
     }
 
-    /// Anybody reads, without any claim that the value is current.
+    /// A racy read: the value may not be current.
     #[inline]
     pub fn glance(&self) -> *mut T {
         // Relaxed: a statistic; nothing is dereferenced before it was validated.
@@ -83,7 +83,7 @@ impl OwnedU32 {
         self.0.store(value, Relaxed);
     }
 
-    /// Anybody reads, without any claim that the value is current.
+    /// A racy read: the value may not be current.
     #[inline]
     pub fn glance(&self) -> u32 {
         // Relaxed: a statistic.
@@ -117,7 +117,7 @@ impl OwnedUsize {
         self.0.store(value, Relaxed);
     }
 
-    /// Anybody reads, without any claim that the value is current.
+    /// A racy read: the value may not be current.
     #[inline]
     pub fn glance(&self) -> usize {
         // Relaxed: a statistic.
@@ -125,7 +125,7 @@ impl OwnedUsize {
     }
 }
 
-/// A count of one owner, at which nobody else even glances: the compiler may use it as an operand in memory.
+/// A count of one owner, of which there are no racy reads: the compiler may use it as an operand in memory.
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct PrivateUsize(core::cell::UnsafeCell<usize>);
@@ -190,7 +190,7 @@ impl WaitWord {
         self.0.swap(value, order)
     }
 
-    /// Has `sleep` wait at this address; it looks itself whether the word still holds what it should.
+    /// Has `sleep` wait at this address; it checks itself whether the word still holds what it should.
     pub fn sleep_while(&self, _value: u32, sleep: impl FnOnce(NonNull<u32>)) {
         sleep(self.address());
     }

@@ -53,7 +53,7 @@ impl Arena {
     /// An arena whose pools are all virgin.
     ///
     /// # Safety
-    /// - `base` is the start of `ARENA_BYTES` of mapped memory that nobody else uses until `close`.
+    /// - `base` is the start of `ARENA_BYTES` of mapped memory that nothing else uses until `close`.
     pub(crate) unsafe fn open<P: Parameters>(base: NonNull<u8>) -> Self {
         let slack = slack::<P>(base);
         let count = ((P::ARENA_BYTES - slack) / P::POOL_BYTES) as u32;
@@ -96,7 +96,7 @@ impl Arena {
         let start = self.next_virgin?;
         // SAFETY: no emptied pool was left, so the count spoke of a virgin one, which ends inside the mapping.
         self.next_virgin = Some(unsafe { start.byte_add(P::POOL_BYTES) });
-        // SAFETY: as above; the first pool was aligned, and steps are whole pools.
+        // SAFETY: inside the mapping, as above; the first pool was aligned, and steps are whole pools.
         Some(unsafe { PoolRef::found(start, number.number()) })
     }
 }

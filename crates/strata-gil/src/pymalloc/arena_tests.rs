@@ -11,7 +11,7 @@ fn arena<P: Parameters>(offset: usize) -> Arena {
     let mapped = memory::map(2 * P::ARENA_BYTES, 1).unwrap();
     // SAFETY: twice as much was mapped than an arena has.
     let base = unsafe { mapped.byte_add(slack::<P>(mapped) + offset) };
-    // SAFETY: mapped, nobody else's.
+    // SAFETY: mapped, and not shared.
     unsafe { Arena::open::<P>(base) }
 }
 

@@ -1,9 +1,9 @@
 //! What keeps two threads out of one heap: the process's lock, or the caller's word that there is only one thread.
 //!
-//! | way             | entering                   | counting           |
-//! |-----------------|----------------------------|--------------------|
-//! | [`Locked`]      | takes the lock `HEAP`      | an atomic addition |
-//! | [`OneThread`]   | nothing                    | load, add, store   |
+//! | way           | entering              | counting           |
+//! |---------------|-----------------------|--------------------|
+//! | [`Locked`]    | takes the lock `HEAP` | an atomic addition |
+//! | [`OneThread`] | nothing               | load, add, store   |
 //!
 //! The second is what CPython does, whose interpreter lock is taken elsewhere and held for long: it is the design's own
 //! time, and the difference between the two is the lock's.
@@ -20,10 +20,10 @@ pub trait Exclusion: Enter + 'static {}
 
 /// What a way does.
 pub trait Enter {
-    /// As long as it lives, nobody else is in.
+    /// As long as it lives, no other thread is in.
     type Inside;
 
-    /// Waits until nobody else is in.
+    /// Waits until no other thread is in.
     fn enter() -> Self::Inside;
 
     /// Adds to a number that several threads may count.
@@ -34,7 +34,7 @@ pub trait Enter {
 #[derive(Clone, Copy, Debug)]
 pub struct Locked;
 
-/// No lock at all: whoever made the heap promised that calls never overlap.
+/// No lock at all: the maker of the heap promised that calls never overlap.
 #[derive(Clone, Copy, Debug)]
 pub struct OneThread;
 

@@ -1,4 +1,4 @@
-//! One allocation and one free through pools, arenas and the system, by whoever holds the lock.
+//! One allocation and one free through pools, arenas and the system, by the thread that holds the lock.
 //!
 //! ```text
 //! allocate:  front partial pool ──► else a pool of the fullest usable arena ──► else a new arena

@@ -76,7 +76,7 @@ pub struct Pymalloc<P: Parameters, A = LibcPath, X: Exclusion = Locked> {
 // SAFETY: I1 for the heap; the system path is used from several threads at once, so it must be `Sync` itself.
 unsafe impl<P: Parameters, A: Sync, X: Exclusion> Sync for Pymalloc<P, A, X> {}
 
-/// The heap, with nobody else inside.
+/// The heap, with no other thread inside.
 struct EnteredHeap<'a, P: Parameters, X: Exclusion> {
     heap: &'a mut Heap<P>,
     _inside: X::Inside,
@@ -146,7 +146,7 @@ impl<P: Parameters, A, X: Exclusion> Pymalloc<P, A, X> {
     #[inline]
     fn enter(&self) -> EnteredHeap<'_, P, X> {
         let inside = X::enter();
-        // SAFETY: I1, nobody else gets in until the reference is gone.
+        // SAFETY: I1, no other thread gets in until the reference is gone.
         let heap = unsafe { &mut *self.heap.get() };
         EnteredHeap { heap, _inside: inside }
     }
@@ -226,7 +226,7 @@ unsafe impl<P: Parameters, A: GlobalAlloc, X: Exclusion> GlobalAlloc for Pymallo
             // SAFETY: not of a pool, so the system path gave it. It stays there.
             None => unsafe { self.system.realloc(ptr, layout, new_size) },
             Some(bytes) if stays(bytes, new_size) => ptr,
-            // SAFETY: the caller's promises.
+            // SAFETY: a live allocation of this allocator with this layout, by this function's contract.
             Some(_) => unsafe { self.move_to(ptr, layout, new_size) },
         }
     }
@@ -237,10 +237,10 @@ impl<P: Parameters, A: GlobalAlloc, X: Exclusion> Pymalloc<P, A, X> {
     ///
     /// # Safety
     /// - `ptr` is a block in use, of this allocator, which the caller gives up.
-    /// - The system path does not look at layouts when it frees: the C library's does not.
+    /// - The system path does not read layouts when it frees: the C library's does not.
     #[inline]
     pub unsafe fn dealloc_unsized(&self, ptr: NonNull<u8>) {
-        // SAFETY: no pool looks at the layout, and neither does the system path.
+        // SAFETY: no pool reads the layout, and neither does the system path.
         unsafe { self.dealloc(ptr.as_ptr(), Layout::new::<u8>()) };
     }
 

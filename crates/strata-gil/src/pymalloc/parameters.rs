@@ -1,9 +1,9 @@
 //! The free choices of the design, in two sets; every other size follows from them.
 //!
-//! | set     | arena   | pool   | alignment | classes | is it ours?             | as in CPython      |
-//! |---------|---------|--------|-----------|---------|-------------------------|--------------------|
-//! | Classic | 256 KiB | 4 KiB  | 8         | 64      | index in the pool header | up to 3.7          |
-//! | Current | 1 MiB   | 16 KiB | 16        | 32      | radix tree              | since 3.10, 64 bits |
+//! | set     | arena   | pool   | alignment | classes | is it ours?              | as in CPython       |
+//! |---------|---------|--------|-----------|---------|--------------------------|---------------------|
+//! | Classic | 256 KiB | 4 KiB  | 8         | 64      | index in the pool header | up to 3.7           |
+//! | Current | 1 MiB   | 16 KiB | 16        | 32      | radix tree               | since 3.10, 64 bits |
 //!
 //! Both have at most 64 pools to an arena and at most 64 classes: the fixed arrays of `used.rs` and `usable.rs` rely on it.
 //!
@@ -36,7 +36,7 @@ pub trait Set: 'static {
     type Addresses: AddressTest;
 }
 
-/// The sizes that follow; nobody can choose them differently.
+/// The sizes that follow; they cannot be chosen differently.
 pub(crate) trait Sizes: Parameters {
     const ARENA_BYTES: usize = 1 << Self::ARENA_SHIFT;
     const POOL_BYTES: usize = 1 << Self::POOL_SHIFT;

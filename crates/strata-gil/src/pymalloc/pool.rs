@@ -5,11 +5,11 @@
 //!   free ───────────────► ─────► ─────► null        ▲ next_offset
 //! ```
 //!
-//! | state | is in                        | leaves when                                        |
-//! |-------|------------------------------|----------------------------------------------------|
+//! | state | is in                        | leaves when                                               |
+//! |-------|------------------------------|-----------------------------------------------------------|
 //! | used  | its class's circle (used.rs) | `take` says `Last` → full; `give` says `NowEmpty` → empty |
-//! | full  | no list                      | `give` says `WasFull` → used                       |
-//! | empty | its arena's free list        | `open` → used, perhaps for another class           |
+//! | full  | no list                      | `give` says `WasFull` → used                              |
+//! | empty | its arena's free list        | `open` → used, perhaps for another class                  |
 //!
 //! Blocks are carved when the free list runs dry, one at a time; a new pool sets up two. So memory that the
 //! program does not need is never touched.
@@ -32,7 +32,7 @@ struct FreeBlock {
     next: *mut FreeBlock,
 }
 
-/// What the first 48 bytes of a pool hold. All of it belongs to whoever holds the lock.
+/// What the first 48 bytes of a pool hold. All of it belongs to the thread that holds the lock.
 #[repr(C)]
 pub(crate) struct PoolHeader {
     /// Blocks that the program has.
@@ -120,7 +120,7 @@ impl PoolRef {
     /// Makes virgin memory a pool of the arena object number `arena`.
     ///
     /// # Safety
-    /// - `start` is aligned to the pool size, and a pool's length from there is in the arena and nobody else's.
+    /// - `start` is aligned to the pool size, and a pool's length from there is in the arena and not shared.
     pub(crate) unsafe fn found(start: NonNull<u8>, arena: u32) -> Self {
         let header = PoolHeader {
             used_count: 0,

@@ -28,7 +28,7 @@ pub struct ClassStats {
     pub available_count: usize,
 }
 
-/// One look at a heap. `Display` prints it.
+/// The state of a heap. `Display` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PymallocStats {
     /// The set of parameters.

@@ -99,7 +99,7 @@ impl ArenaTable {
         let Some(old) = self.objects.replace(objects) else { return };
         // SAFETY: two vectors of at least `len` objects, in different mappings.
         unsafe { objects.copy_from_nonoverlapping(old, self.len as usize) };
-        // SAFETY: the mapping of the earlier `grow`; nobody holds a reference during `&mut self`.
+        // SAFETY: the mapping of the earlier `grow`; there is no reference during `&mut self`.
         unsafe { memory::release(old.cast(), vector_bytes(self.len)) };
     }
 }
@@ -120,7 +120,7 @@ fn after(i: u32, len: u32) -> Option<ArenaIndex> {
 fn write(objects: NonNull<Arena>, i: u32, object: Arena) {
     // SAFETY: `grow` mapped room for it.
     let place = unsafe { objects.add(i as usize) };
-    // SAFETY: as above; nothing there needs dropping.
+    // SAFETY: room that `grow` mapped; nothing there needs dropping.
     unsafe { place.write(object) };
 }
 

@@ -29,7 +29,7 @@ impl<P: Parameters> PoolMemory<P> {
     }
 
     fn found(&self, i: usize) {
-        // SAFETY: mapped, aligned, nobody else's.
+        // SAFETY: mapped, aligned, and not shared.
         unsafe { PoolRef::found(self.place(i), i as u32) };
     }
 

@@ -213,7 +213,7 @@ fn a_block_is_given_back_without_its_layout() {
     // SAFETY: given up here; the C library needs no length.
     unsafe { allocator.dealloc_unsized(small) };
     assert_eq!(allocator.stats().blocks_in_use(), 1);
-    // SAFETY: as above.
+    // SAFETY: given up here; the C library needs no length.
     unsafe { allocator.dealloc_unsized(large) };
     assert_eq!(allocator.stats().blocks_in_use(), 0);
 }

@@ -4,15 +4,15 @@
 //! front ──► 2 ⇄ 2 ⇄ 5 ⇄ 63             last_with[2] ─► the second, [5] ─► the third, [63] ─► the last
 //! ```
 //!
-//! Counts change by one at a time, so one look at `last_with` restores the order: an arena that gains a pool goes right
+//! Counts change by one at a time, so one read of `last_with` restores the order: an arena that gains a pool goes right
 //! behind the last one that has as few as it had. No search, whatever the number of arenas.
 //!
-//! | the pool that came back …                        | `Moved`   | the caller                        |
-//! |--------------------------------------------------|-----------|-----------------------------------|
-//! | 1 left all pools free, and emptier ones remain   | `Drained` | gives the arena back to the system |
-//! | 2 is the arena's only free one                   | `Joined`  | –                                 |
-//! | 3 put it out of order                            | `Behind`  | –                                 |
-//! | 4 left it in order                               | `Stayed`  | –                                 |
+//! | the pool that came back …                      | `Moved`   | the caller                         |
+//! |------------------------------------------------|-----------|------------------------------------|
+//! | 1 left all pools free, and emptier ones remain | `Drained` | gives the arena back to the system |
+//! | 2 is the arena's only free one                 | `Joined`  | –                                  |
+//! | 3 put it out of order                          | `Behind`  | –                                  |
+//! | 4 left it in order                             | `Stayed`  | –                                  |
 //!
 //! The last arena of the list stays although it is free: one allocation more or less at the border of an arena
 //! would otherwise map and unmap it each time.

@@ -106,7 +106,7 @@ fn the_order_agrees_with_a_naive_sort_under_random_work() {
     }
 }
 
-/// `counts.len()` arenas with so many free pools each, from the fullest on.
+/// `counts.len()` arenas with that many free pools each, from the fullest on.
 fn model(counts: &[u32]) -> Model {
     let mut model = Model::new();
     let taken: Vec<_> = (0..counts.len() as u32 * POOLS).map(|_| model.take()).collect();

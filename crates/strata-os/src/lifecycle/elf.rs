@@ -26,7 +26,7 @@ macro_rules! at_load {
 #[macro_export]
 macro_rules! at_exit {
     ($function:path) => {
-        // The array is walked from its end, where those without a number are: whoever prepares for ours goes there.
+        // The array is walked from its end, where those without a number are: a function that has to run before ours belongs there.
         $crate::at_load!(@ ".fini_array.00101" $function);
     };
 }

@@ -48,7 +48,7 @@ macro_rules! at_exit {
                 $function();
             }
             extern "C" fn register() {
-                // Refused: then nothing runs at exit, which whoever is called there can do without.
+                // Refused: then nothing runs at exit, which the library can do without.
                 let _ = $crate::lifecycle::mach_o::register(run);
             }
     $crate::at_load!(then register);

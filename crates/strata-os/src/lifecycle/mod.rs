@@ -2,23 +2,23 @@
 //!
 //! The key of POSIX that runs a destructor at thread exit is made once and never waited for:
 //!
-//! | state     | who may leave it       | to        | by                                                     |
-//! |-----------|------------------------|-----------|--------------------------------------------------------|
-//! | no key    | any thread             | key       | `on_thread_exit`: makes one, CAS; a loser deletes its  |
-//! | no key    | the loader             | closed    | `close`, swap                                          |
-//! | key       | the loader             | closed    | `close`, swap, at unload or at the end of the process  |
-//! | closed    | nobody                 |           |                                                        |
+//! | state  | who may leave it | to     | by                                                    |
+//! |--------|------------------|--------|-------------------------------------------------------|
+//! | no key | any thread       | key    | `on_thread_exit`: makes one, CAS; a loser deletes its |
+//! | no key | the loader       | closed | `close`, swap                                         |
+//! | key    | the loader       | closed | `close`, swap, at unload or at the end of the process |
+//! | closed | none             |        |                                                       |
 //!
-//! L1  The key in the word was made by this copy of the crate, and nobody deletes it but `close`.
-//! L2  After `close` no destructor of ours runs: threads that live on take their values with them, so whoever arms the
+//! L1  The key in the word was made by this copy of the crate, and only `close` deletes it.
+//! L2  After `close` no destructor of ours runs: threads that live on take their values with them, so a caller that arms the
 //!     key must not depend on the destructor for anything but memory.
 //!
 //! A key does not run its destructor for the thread that returns from `main`, nor in threads that `exit` finds running.
 //!
-//! | file    | for                    | load and exit                                   |
-//! |---------|------------------------|-------------------------------------------------|
-//! | `elf`   | all but Apple's        | two sections that the loader reads              |
-//! | `mach_o`| Apple's systems        | one, and the C library's list of exit functions |
+//! | file     | for             | load and exit                                   |
+//! |----------|-----------------|-------------------------------------------------|
+//! | `elf`    | all but Apple's | two sections that the loader reads              |
+//! | `mach_o` | Apple's systems | one, and the C library's list of exit functions |
 //!
 //! Each of them defines the macros [`at_load!`](crate::at_load) and [`at_exit!`](crate::at_exit).
 //!
@@ -136,7 +136,7 @@ fn publish(key: pthread_key_t) -> Option<ThreadExitKey> {
     match KEY.compare_exchange(KeyWord::NONE.0, mine.0, Ordering::Release, Ordering::Acquire) {
         Ok(_) => mine.key(),
         Err(winner) => {
-            // SAFETY: made a moment ago, and nobody has seen it.
+            // SAFETY: made a moment ago, and not shared yet.
             unsafe { libc::pthread_key_delete(key) };
             KeyWord(winner).key()
         }

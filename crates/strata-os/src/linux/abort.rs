@@ -26,7 +26,7 @@ pub fn abort() -> ! {
     let _ = unsafe { raw::call(libc::SYS_rt_sigprocmask, unblocked) };
     // SAFETY: asks for a number, and so does the next.
     let process = unsafe { raw::call::<0>(libc::SYS_getpid, []) }.unwrap_or(0);
-    // SAFETY: as above.
+    // SAFETY: a system call without memory.
     let thread = unsafe { raw::call::<0>(libc::SYS_gettid, []) }.unwrap_or(0);
     // SAFETY: ends the process.
     let _ = unsafe { raw::call(libc::SYS_tgkill, [number(process), number(thread), signal]) };

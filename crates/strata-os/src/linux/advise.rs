@@ -1,11 +1,11 @@
 //! Giving memory back while keeping its addresses, taking it early, and in pages of which size; asking what is there.
 //!
-//! | call                 | kernel | cost per 4 KiB with the next touch |
-//! |----------------------|--------|------------------------------------|
-//! | `MADV_DONTNEED`      | always | 2.4 µs                             |
-//! | `MADV_FREE`          | 4.5    | 0.5 µs                             |
-//! | `MADV_POPULATE_WRITE`| 5.14   | 1.6 µs, instead of 1.9 by faults   |
-//! | `MADV_COLLAPSE`      | 6.1    | one copy                           |
+//! | call                  | kernel | cost per 4 KiB with the next touch |
+//! |-----------------------|--------|------------------------------------|
+//! | `MADV_DONTNEED`       | always | 2.4 µs                             |
+//! | `MADV_FREE`           | 4.5    | 0.5 µs                             |
+//! | `MADV_POPULATE_WRITE` | 5.14   | 1.6 µs, instead of 1.9 by faults   |
+//! | `MADV_COLLAPSE`       | 6.1    | one copy                           |
 //!
 //! An older kernel refuses what it does not know, which the caller sees as `false`.
 //!
@@ -128,7 +128,7 @@ mod tests {
             if unsafe { populate(ptr, SIZE) } {
                 assert_eq!(resident_pages(ptr), SIZE / page_size());
             }
-            // SAFETY: mapped, and nobody else knows it.
+            // SAFETY: mapped above, and not shared.
             assert!(unsafe { purge(ptr, SIZE) });
             assert_eq!(resident_pages(ptr), 0);
         });
@@ -178,7 +178,7 @@ mod tests {
         with_mapping(|ptr| {
             // SAFETY: mapped.
             unsafe { ptr.write(9) };
-            // SAFETY: mapped, and nobody else knows it.
+            // SAFETY: mapped above, and not shared.
             assert!(unsafe { purge(ptr, SIZE) });
             // SAFETY: mapped.
             assert_eq!(unsafe { ptr.read() }, 0);
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn lazily_purged_memory_keeps_what_is_written_after() {
         with_mapping(|ptr| {
-            // SAFETY: mapped, and nobody else knows it.
+            // SAFETY: mapped above, and not shared.
             assert!(unsafe { purge_lazily(ptr, SIZE) });
             // SAFETY: mapped.
             unsafe { ptr.write(5) };

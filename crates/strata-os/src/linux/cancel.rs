@@ -1,4 +1,4 @@
-//! Calls in which a thread may not end, although the C library has it look there whether it was cancelled.
+//! Calls in which a thread may not end, although the C library checks there whether it was cancelled.
 //!
 //! Does not know: who cancels.
 
@@ -18,7 +18,7 @@ pub(crate) fn uncancelled<R>(call: impl FnOnce() -> R) -> R {
     // SAFETY: the state of the calling thread only; writes the old one.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
     let answer = call();
-    // SAFETY: as above: the state that it had.
+    // SAFETY: the state of the calling thread only, as it was before.
     unsafe { pthread_setcancelstate(before, null_mut()) };
     answer
 }

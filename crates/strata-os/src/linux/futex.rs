@@ -4,10 +4,10 @@ use super::raw::{self, flags, number};
 use core::ptr::{NonNull, null_mut};
 use libc::{FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAKE, SYS_futex, time_t, timespec};
 
-/// Whether a thread can sleep here without waking up now and then to look.
+/// Whether a thread can sleep here without waking up now and then to check.
 pub const IS_THERE: bool = true;
 
-/// Sleeps while the word holds `expected`, at most so many milliseconds (`None`: for ever); may also return for no reason.
+/// Sleeps while the word holds `expected`, at most `milliseconds` (`None`: for ever); may also return spuriously.
 ///
 /// # Safety
 /// - `word` is a live, aligned word of the caller's.

@@ -1,7 +1,7 @@
 //! Explicit huge pages: taken from the kernel's pool, how many of them there are, and how many a process has.
 //!
 //! ```text
-//!   mmap(MAP_HUGETLB)        takes so many pages out of the pool at once (ENOMEM: too few; EINVAL: no such size)
+//!   mmap(MAP_HUGETLB)        takes all pages out of the pool at once (ENOMEM: too few; EINVAL: no such size)
 //!   mbind                    from the pool of a node, where there are several
 //!   MADV_POPULATE_WRITE      every page is there, or refused here and not by SIGBUS at the first touch
 //! ```
@@ -21,7 +21,7 @@ use crate::node::Node;
 use core::ffi::{CStr, c_int};
 use core::ptr::NonNull;
 
-/// How often addresses are looked for at the right alignment: another thread may be faster.
+/// How often aligned addresses are searched for: another thread may be faster.
 const ATTEMPTS: u32 = 8;
 
 const FLAGS: c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB;
@@ -44,7 +44,7 @@ pub(crate) fn map_hugetlb(
     if unsafe { populate(start, size) } {
         return Ok(start);
     }
-    // SAFETY: nobody has seen it.
+    // SAFETY: not shared yet.
     unsafe { release(start, size) };
     Err(HugetlbRefusal::TooFew)
 }
@@ -53,13 +53,13 @@ fn map_aligned(size: usize, align: usize, page: HugetlbPage) -> Result<NonNull<u
     for _ in 0..ATTEMPTS {
         // The kernel aligns to the page. Ordinary addresses show where there is room at more than that.
         let place = reserve(size, align).ok_or(HugetlbRefusal::NoAddresses)?;
-        // SAFETY: reserved just now, and nobody has seen it.
+        // SAFETY: reserved just now, and not shared yet.
         unsafe { release(place, size) };
         let start = map_at(place, size, page)?;
         if start.addr().get() & (align - 1) == 0 {
             return Ok(start);
         }
-        // SAFETY: mapped just now, and nobody has seen it.
+        // SAFETY: mapped just now, and not shared yet.
         unsafe { release(start, size) };
     }
     Err(HugetlbRefusal::NoAddresses)
@@ -69,7 +69,7 @@ fn map_at(place: NonNull<u8>, size: usize, page: HugetlbPage) -> Result<NonNull<
     let flags = FLAGS | (page.shift() as c_int) << libc::MAP_HUGE_SHIFT;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     call::address_or_errno(Call::Map, || {
-        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
+        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that are free (M1).
         unsafe { kernel::mmap(place.as_ptr(), size, protection, flags) }
     })
     .map_err(|errno| match errno {

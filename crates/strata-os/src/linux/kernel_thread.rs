@@ -26,7 +26,7 @@ const ABOVE_BYTES: usize = 2 << 10;
 /// How long `start` waits for a thread that ends, though it may be kept from the processor.
 const LAST_INSTRUCTIONS_MS: u64 = 10;
 
-/// Shares everything, as the C library's threads do: emulators and checkers know no other. Descriptors are let go of right after.
+/// Shares everything, as the C library's threads do: emulators and checkers know no other. Descriptors are unshared right after.
 const SHARED: c_int = libc::CLONE_VM
     | libc::CLONE_FS
     | libc::CLONE_FILES
@@ -117,7 +117,7 @@ impl Berth {
     /// Starts a thread that runs what was introduced, and ends; it blocks all signals.
     ///
     /// # Safety
-    /// - Nobody else starts one in this berth at the same time (B1).
+    /// - No other thread starts one in this berth at the same time (B1).
     pub unsafe fn start(&self) -> Result<(), Refusal> {
         // Acquire: the name; pairs with Release in `introduce`.
         let body = self.body.load(Ordering::Acquire);
@@ -133,7 +133,7 @@ impl Berth {
         // Relaxed: as above.
         control.name.store(self.name.load(Ordering::Relaxed), Ordering::Relaxed);
         let before = set_signals(SignalSet::MAX);
-        // SAFETY: the stack is nobody's: the berth is empty, and the caller the only one to start here.
+        // SAFETY: the stack is unused: the berth is empty, and only the caller starts a thread here.
         let started = unsafe { control.clone() };
         if let Some(before) = before {
             set_signals(before);
@@ -149,13 +149,13 @@ impl Berth {
         self.control().is_some_and(|control| Ok(control.thread.load(Ordering::Relaxed) as usize) == this)
     }
 
-    /// For the thread itself: whether files that it opens are seen by nobody else.
+    /// For the thread itself: whether files that it opens are invisible to other threads.
     pub fn is_apart(&self) -> bool {
         // Relaxed: written by the thread that asks.
         self.control().is_some_and(|control| control.is_apart.load(Ordering::Relaxed) != 0)
     }
 
-    /// Sleeps until no thread is there, but wakes at most once if there is a limit of so many milliseconds. It is no
+    /// Sleeps until no thread is there, but wakes at most once if there is a limit in milliseconds. It is no
     /// cancellation point.
     pub fn wait_until_empty(&self, milliseconds: Option<u64>) {
         let Some(control) = self.control() else { return };
@@ -207,7 +207,7 @@ impl Berth {
         let published =
             self.control.compare_exchange(null_mut(), mine.as_ptr(), Ordering::Release, Ordering::Acquire);
         if published.is_err() {
-            // SAFETY: mapped just now, and nobody has seen it.
+            // SAFETY: mapped just now, and not shared yet.
             unsafe { release(mapping_of(mine)) };
         }
         self.control()
@@ -223,7 +223,7 @@ impl Default for Berth {
 impl Control {
     #[cold]
     fn next_generation(&self) -> u64 {
-        // Relaxed: a number that nobody else gets; a child's copy of the counter is past all that its parent had got by then.
+        // Relaxed: a number that no other call gets; a child's copy of the counter is past all that its parent had got by then.
         let next = GENERATIONS.fetch_add(1, Ordering::Relaxed) + 1;
         // Relaxed: as in `generation`.
         match self.generation.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
@@ -233,14 +233,14 @@ impl Control {
     }
 
     /// # Safety
-    /// - The stack is nobody's.
+    /// - The stack is unused.
     unsafe fn clone(&self) -> raw::Answer {
         let control = core::ptr::from_ref(self).cast_mut().cast::<u8>();
         let storage = control.wrapping_byte_sub(ABOVE_BYTES);
         let stack = storage.wrapping_byte_sub(BELOW_BYTES);
         if cfg!(target_arch = "x86_64") {
             // The compiler reads the thread pointer at the address that it points to.
-            // SAFETY: in the mapping, and nobody else's: the berth is empty.
+            // SAFETY: in the mapping, and unused: the berth is empty.
             unsafe { storage.cast::<*mut u8>().write_unaligned(storage) };
         }
         let thread = self.thread.as_ptr().cast();
@@ -274,7 +274,7 @@ fn become_ordinary(name: Argument) {
 /// From here on a table of its own, without descriptors; `false`: a kernel before 5.9, or a filter.
 fn leave_descriptors() -> bool {
     let all = number(c_uint::MAX as usize);
-    // SAFETY: nobody else's are closed.
+    // SAFETY: only ours are closed.
     let left =
         unsafe { raw::call(libc::SYS_close_range, [number(0), all, number(CLOSE_RANGE_UNSHARE as usize)]) };
     left.is_ok()
@@ -322,16 +322,16 @@ fn mapping_of(control: NonNull<Control>) -> (NonNull<u8>, usize) {
 fn map() -> Option<NonNull<Control>> {
     let size = page_size() + STACK_BYTES + top_bytes();
     let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: takes addresses that nobody holds.
+    // SAFETY: takes addresses that are free.
     let start =
         unsafe { kernel::mmap(null_mut(), size, libc::PROT_READ | libc::PROT_WRITE, private) }.ok()?;
     let start = NonNull::new(core::ptr::with_exposed_provenance_mut::<u8>(start))?;
-    // SAFETY: mapped just now, and nobody has seen it.
+    // SAFETY: mapped just now, and not shared yet.
     let wiped = unsafe { kernel::madvise(start, size, MADV_WIPEONFORK) };
-    // SAFETY: as above.
+    // SAFETY: the first page of that mapping.
     let guarded = unsafe { kernel::mprotect(start, page_size(), libc::PROT_NONE) };
     if wiped.and(guarded).is_err() {
-        // SAFETY: as above.
+        // SAFETY: the whole of that mapping, which is not used.
         unsafe { release((start, size)) };
         return None;
     }
@@ -340,8 +340,8 @@ fn map() -> Option<NonNull<Control>> {
 }
 
 /// # Safety
-/// - The caller holds the mapping, and nobody uses it any more.
+/// - The caller holds the mapping, and it is not used any more.
 unsafe fn release((start, size): (NonNull<u8>, usize)) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller holds the mapping, by this function's contract.
     let _ = unsafe { kernel::munmap(start, size) };
 }

@@ -39,12 +39,12 @@ pub(crate) fn is_readable(place: *const u8) -> bool {
     unsafe { raw::call(libc::SYS_rt_sigprocmask, arguments) != Err(libc::EFAULT) }
 }
 
-/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
+/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if there is no limit.
 pub fn address_space_limit() -> Option<u64> {
     soft_limit(libc::RLIMIT_AS as usize)
 }
 
-/// Bytes of memory of its own that this process may have (`RLIMIT_DATA`), touched or not; `None` if nobody set a limit.
+/// Bytes of memory of its own that this process may have (`RLIMIT_DATA`), touched or not; `None` if there is no limit.
 pub fn data_limit() -> Option<u64> {
     soft_limit(libc::RLIMIT_DATA as usize)
 }

@@ -49,7 +49,7 @@ pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
 /// # Safety
 /// - As for [`crate::memory::commit`].
 pub(crate) unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
-    // SAFETY: M3: the range is the caller's, and more access harms nobody.
+    // SAFETY: M3: the range is the caller's, and more access does no harm.
     let committed = unsafe { protect(ptr, size, READ_WRITE) };
     if committed {
         take_into_dumps(ptr, size);
@@ -64,7 +64,7 @@ pub(crate) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
     // SAFETY: the caller gives up the contents.
     let purged = unsafe { purge(ptr, size) };
     keep_out_of_dumps(ptr, size);
-    // SAFETY: M3, and nobody touches the range any more.
+    // SAFETY: M3, and the range is not used any more.
     let protected = unsafe { protect(ptr, size, libc::PROT_NONE) };
     purged && protected
 }
@@ -91,14 +91,14 @@ pub(crate) unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
 pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
     let flags = PRIVATE | libc::MAP_FIXED_NOREPLACE;
     let mapped = call::address_or_errno(Call::Map, || {
-        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
+        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that are free (M1).
         unsafe { kernel::mmap(ptr.as_ptr(), size, READ_WRITE, flags) }
     });
     match mapped {
         Ok(place) if place == ptr => At::Mapped,
         // A kernel before 4.17 takes the address for a hint.
         Ok(elsewhere) => {
-            // SAFETY: mapped a moment ago, and nobody has seen it.
+            // SAFETY: mapped a moment ago, and not shared yet.
             unsafe { release(elsewhere, size) };
             At::Taken
         }
@@ -112,7 +112,7 @@ fn aligned(size: usize, align: usize, access: Access) -> Option<NonNull<u8>> {
     if is_aligned(first, align) {
         return Some(first);
     }
-    // SAFETY: mapped a moment ago, and nobody has seen it.
+    // SAFETY: mapped a moment ago, and not shared yet.
     unsafe { release(first, size) };
     aligned_at_hint(first, size, align, access).or_else(|| {
         aligned_by_trimming(size, align, page_size(), |whole| anywhere(ptr::null_mut(), whole, access))
@@ -126,7 +126,7 @@ fn aligned_at_hint(first: NonNull<u8>, size: usize, align: usize, access: Access
     if is_aligned(second, align) {
         return Some(second);
     }
-    // SAFETY: mapped a moment ago, and nobody has seen it.
+    // SAFETY: mapped a moment ago, and not shared yet.
     unsafe { release(second, size) };
     None
 }
@@ -138,13 +138,13 @@ fn anywhere(hint: *mut u8, size: usize, access: Access) -> Option<NonNull<u8>> {
         Access::ReadWrite => (READ_WRITE, PRIVATE),
     };
     call::address(Call::Map, || {
-        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
+        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that are free (M1).
         unsafe { kernel::mmap(hint, size, protection, flags) }
     })
 }
 
 /// # Safety
-/// - The caller holds the range, and nobody uses access that it loses.
+/// - The caller holds the range, and no access that it loses is still needed.
 unsafe fn protect(ptr: NonNull<u8>, size: usize, protection: c_int) -> bool {
     // SAFETY: M3.
     call::is_done(Call::Protect, || unsafe { kernel::mprotect(ptr, size, protection) })

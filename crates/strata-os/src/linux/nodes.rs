@@ -3,7 +3,7 @@
 //! ```text
 //!   get_mempolicy(MPOL_F_MEMS_ALLOWED)            nodes whose memory the process may use; containers may forbid to ask
 //!   /sys/devices/system/node/has_memory  0-1,3    those that have any
-//!   get_mempolicy                                 whether somebody has chosen for the process already (`numactl`)
+//!   get_mempolicy                                 whether a policy was chosen for the process already (`numactl`)
 //! ```
 //!
 //! Does not know: whose memory belongs where (`strata-segment` does).
@@ -27,7 +27,7 @@ const MPOL_F_MEMS_ALLOWED: c_int = 1 << 2;
 const NODES_AT_MOST: usize = 1024;
 type Mask = [u64; NODES_AT_MOST / 64];
 
-/// The nodes that memory may come from; one if somebody has chosen for this process already, whose word counts.
+/// The nodes that memory may come from; one if a policy was chosen for this process already, which then holds.
 pub(crate) fn memory_nodes() -> NodeSet {
     let allowed = allowed().or_else(with_memory).unwrap_or(NodeSet::ONE);
     if allowed.count() > 1 && is_chosen() { NodeSet::ONE } else { allowed }

@@ -1,6 +1,6 @@
 //! This process's memory as another process would see it: what the kernel says of mappings and pages, and reads that cannot fault.
 //!
-//! A read goes through the kernel, so an address that somebody unmapped a moment ago is no crash but a refusal. Nothing
+//! A read goes through the kernel, so an address that was unmapped a moment ago is no crash but a refusal. Nothing
 //! allocates.
 //!
 //! Does not know: what the memory holds.
@@ -117,7 +117,7 @@ fn read_words(file: &File, start: u64, end: u64, each: &mut dyn FnMut(u64, u64, 
             number(wanted * 8),
             number((at / page * 8) as usize),
         ];
-        // SAFETY: writes at most so many words.
+        // SAFETY: writes at most as many words.
         let got = unsafe { raw::call(libc::SYS_pread64, arguments) }.unwrap_or(0) / 8;
         if got == 0 {
             return at != start;

@@ -1,4 +1,4 @@
-//! The processors that this program was given when it started: what a thread of ours runs on, whoever starts it.
+//! The processors that this program was given when it started: what a thread of ours runs on, whichever thread starts it.
 //!
 //! A thread that is pinned starts threads that are pinned, and whatever it is pinned for, ours is not meant. All
 //! processors would be wrong, too: a program that was started with `taskset` stays where it was put.

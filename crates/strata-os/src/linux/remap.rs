@@ -1,7 +1,7 @@
 //! Growing, cutting and moving a mapping together with its pages.
 //!
 //! ```text
-//!  grow_in_place      ├── old ──┤ + ├ fresh ┤        only where nobody lies behind
+//!  grow_in_place      ├── old ──┤ + ├ fresh ┤        only where nothing lies behind
 //!  shrink_in_place    ├─ new ─┤ ├ given back ┤
 //!  relocate           ├── old ──┤  ──►  ├── old's pages ──┼─ fresh ─┤   page tables move, bytes do not
 //! ```
@@ -36,7 +36,7 @@ pub(crate) unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -
 pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: usize) -> Option<NonNull<u8>> {
     let target = reserve(new, align)?;
     if !may_grow_by(new - old) {
-        // SAFETY: reserved a moment ago, and nobody has seen it.
+        // SAFETY: reserved a moment ago, and not shared yet.
         unsafe { release(target, new) };
         return None;
     }
@@ -44,17 +44,17 @@ pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: u
     // On refusal the target is not given back. Kernels before 6.17 unmap it first and may fail after, so by now it may belong
     // to another thread; what is lost, if anything, is addresses without memory. Hence the question before.
     call::address(Call::Remap, || {
-        // SAFETY: M3 for the old range; the target was reserved a moment ago, and nobody has seen it.
+        // SAFETY: M3 for the old range; the target was reserved a moment ago, and not shared yet.
         unsafe { kernel::mremap(ptr, old, new, flags, target.as_ptr()) }
     })
 }
 
-/// Whether a limit lets the process have so many bytes more at this moment.
+/// Whether a limit lets the process have that many bytes more at this moment.
 fn may_grow_by(bytes: usize) -> bool {
     let Some(probe) = (bytes != 0).then(|| map(bytes, page_size())) else { return true };
     probe
         .inspect(|probe| {
-            // SAFETY: mapped a moment ago, and nobody has seen it.
+            // SAFETY: mapped a moment ago, and not shared yet.
             unsafe { release(*probe, bytes) };
         })
         .is_some()
@@ -70,7 +70,7 @@ mod tests {
         for offset in (0..size).step_by(page_size()) {
             // SAFETY: the caller mapped `size` bytes.
             let place = unsafe { ptr.byte_add(offset) };
-            // SAFETY: as above.
+            // SAFETY: the caller mapped `size` bytes.
             unsafe { place.write((offset / page_size()) as u8 | 1) };
         }
     }
@@ -79,7 +79,7 @@ mod tests {
         (0..size).step_by(page_size()).all(|offset| {
             // SAFETY: the caller mapped `size` bytes.
             let place = unsafe { ptr.byte_add(offset) };
-            // SAFETY: as above.
+            // SAFETY: the caller mapped `size` bytes, and `fill` wrote them.
             unsafe { place.read() == (offset / page_size()) as u8 | 1 }
         })
     }

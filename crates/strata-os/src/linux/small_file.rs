@@ -15,7 +15,7 @@ pub(super) fn read<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'
     buffer.get(..length)
 }
 
-/// What `look` finds in the first line in which it finds something. Lines that `buffer` does not hold are passed over.
+/// What `search` finds in the first line in which it finds something. Lines that `buffer` does not hold are skipped.
 pub(super) fn find_line<T>(
     path: &CStr,
     buffer: &mut [u8],
@@ -88,7 +88,7 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        // SAFETY: opened by `open`, and nobody else knows it.
+        // SAFETY: opened by `open`, and not shared.
         let _ = unsafe { raw::call(SYS_close, [flags(self.0)]) };
     }
 }

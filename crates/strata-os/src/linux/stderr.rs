@@ -5,7 +5,7 @@
 use super::raw::{self, flags, number};
 use core::ffi::{CStr, c_int};
 
-/// Writes what it can; nobody hears of the rest.
+/// Writes what it can; the rest is lost.
 pub(crate) fn write(bytes: &[u8]) {
     write_to(libc::STDERR_FILENO, bytes);
 }

@@ -15,12 +15,12 @@ type Kind = libc::__rlimit_resource_t;
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 type Kind = core::ffi::c_int;
 
-/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if nobody set a limit.
+/// Bytes of addresses that this process may hold (`RLIMIT_AS`); `None` if there is no limit.
 pub fn address_space_limit() -> Option<u64> {
     soft_limit(ADDRESS_SPACE)
 }
 
-/// Bytes of memory of its own that this process may have (`RLIMIT_DATA`), on Linux touched or not; `None` if nobody set a
+/// Bytes of memory of its own that this process may have (`RLIMIT_DATA`), on Linux touched or not; `None` if there is no
 /// limit.
 pub fn data_limit() -> Option<u64> {
     soft_limit(libc::RLIMIT_DATA)

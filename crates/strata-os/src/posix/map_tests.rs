@@ -64,7 +64,7 @@ fn memory_reads_as_zero_after_commit_and_after_decommit() {
             assert_eq!(unsafe { ptr.read() }, 0);
             // SAFETY: committed.
             unsafe { ptr.write(7) };
-            // SAFETY: committed, and nobody else knows it.
+            // SAFETY: committed, and not shared.
             assert!(unsafe { decommit(ptr, size) });
         }
         // SAFETY: reserved.
@@ -82,7 +82,7 @@ fn addresses_that_were_given_back_can_be_had_again_unless_somebody_has_them() {
         assert_eq!(map_at(middle, 3 * page), At::Taken);
         // SAFETY: mapped.
         unsafe { middle.write(7) };
-        // SAFETY: mapped, and nobody uses it.
+        // SAFETY: mapped, and not in use.
         assert!(unsafe { give_back(middle, 3 * page) });
         // Other tests' mappings may come between; then it says so.
         if map_at(middle, 3 * page) == At::Mapped {

@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 const SMALLEST_BYTES: usize = 4096;
 
-/// The answer, once somebody asked.
+/// The answer, once it was asked for.
 pub(crate) struct PageSize(AtomicUsize);
 
 impl PageSize {

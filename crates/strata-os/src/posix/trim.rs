@@ -32,7 +32,7 @@ pub(crate) fn aligned_by_trimming(
     for (ptr, size) in [(whole, head), (end, slack - head)] {
         if size != 0 {
             // An end that the kernel refuses to take back is untouched: it costs addresses only.
-            // SAFETY: an end of the fresh mapping, which nobody has seen.
+            // SAFETY: an end of the fresh mapping, which is not shared yet.
             let _ = unsafe { unmap(ptr, size) };
         }
     }
@@ -49,7 +49,7 @@ pub(crate) fn is_aligned(ptr: NonNull<u8>, align: usize) -> bool {
 /// # Safety
 /// - As for [`crate::memory::release`].
 pub(crate) unsafe fn unmap(ptr: NonNull<u8>, size: usize) -> bool {
-    // SAFETY: M3, and nobody uses the range any more.
+    // SAFETY: M3, and the range is not used any more.
     call::is_done(Call::Unmap, || unsafe { kernel::munmap(ptr, size) })
 }
 

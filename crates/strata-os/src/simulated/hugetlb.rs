@@ -1,4 +1,4 @@
-//! A pool of explicit huge pages: as many as a test says, and a panic for whoever treats them as ordinary memory.
+//! A pool of explicit huge pages: as many as a test says, and a panic where they are treated as ordinary memory.
 //!
 //! None at first, whatever the real machine has. What is behind them are ordinary pages.
 //!
@@ -25,12 +25,12 @@ fn free(page: HugetlbPage) -> &'static AtomicU64 {
     }
 }
 
-/// Sets so many pages of this size apart.
+/// Sets `count` pages of this size apart.
 pub fn set_hugetlb_pages(page: HugetlbPage, count: u64) {
     free(page).store(count, Ordering::Relaxed);
 }
 
-/// Pages of this size that nobody took yet.
+/// Pages of this size that are still free.
 pub fn free_hugetlb_pages(page: HugetlbPage) -> u64 {
     free(page).load(Ordering::Relaxed)
 }
@@ -64,12 +64,12 @@ pub(crate) fn hugetlb_bytes() -> u64 {
     0
 }
 
-/// Panics if any of the range is explicit huge pages, which nobody may treat as if they were not.
+/// Panics if any of the range is explicit huge pages, which must not be treated as ordinary memory.
 pub(super) fn refuse(ptr: NonNull<u8>, size: usize) {
     assert!(TAKEN.find(ptr, size).is_none(), "a move of explicit huge pages at {ptr:?}");
 }
 
-/// The range is nobody's any more.
+/// The range is free.
 pub(super) fn forget(ptr: NonNull<u8>, size: usize) {
     TAKEN.forget(ptr, size);
 }

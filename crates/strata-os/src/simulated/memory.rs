@@ -205,12 +205,12 @@ pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
     mapped
 }
 
-/// A refused release: the memory goes back, the addresses stay mapped for good, so nobody gets them again.
+/// A refused release: the memory goes back, the addresses stay mapped for good, so they are never reused.
 ///
 /// # Safety
 /// - As for [`crate::memory::release`].
 unsafe fn keep_addresses(ptr: NonNull<u8>, size: usize) -> bool {
-    // SAFETY: nobody uses the contents any more.
+    // SAFETY: the contents are not used any more.
     let _ = unsafe { backing::purge(ptr, size) };
     false
 }

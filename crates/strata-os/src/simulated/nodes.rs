@@ -27,12 +27,12 @@ pub fn set_nodes(mask: u64, running: RunningNode) {
     NODES.store(mask, Ordering::Relaxed);
 }
 
-/// How often somebody asked about nodes, or said that a range prefers one.
+/// How often nodes were asked about, or said that a range prefers one.
 pub fn node_questions() -> u64 {
     QUESTIONS.load(Ordering::Relaxed)
 }
 
-/// The node that fresh pages at `ptr` come from, if somebody said so.
+/// The node that fresh pages at `ptr` come from, if that was said.
 pub fn preferred_node(ptr: NonNull<u8>) -> Option<Node> {
     PREFERENCES.find(ptr, 1).map(|number| Node::new(number as u32))
 }
@@ -66,7 +66,7 @@ pub(crate) unsafe fn prefer_node(ptr: NonNull<u8>, size: usize, node: Node) -> b
     done
 }
 
-/// The range is nobody's any more.
+/// The range is free.
 pub(super) fn forget(ptr: NonNull<u8>, size: usize) {
     PREFERENCES.forget(ptr, size);
 }

@@ -1,4 +1,4 @@
-//! A few ranges of addresses, each with a number that somebody noted about it.
+//! A few ranges of addresses, each with a number that was noted for it.
 //!
 //! R1  A place whose end is not 0 holds a range; who fills one has exchanged its start for his own before.
 //!

@@ -1,14 +1,14 @@
 //! The state of every page that the simulated OS has handed out, and the moves that are legal.
 //!
-//! | move               | from                  | to        |
-//! |--------------------|-----------------------|-----------|
-//! | `TAKE_RESERVED`    | released              | reserved  |
-//! | `TAKE_COMMITTED`   | released              | committed |
-//! | `COMMIT`           | reserved, purged      | committed |
-//! | `DECOMMIT`         | committed, purged     | reserved  |
-//! | `PURGE`            | committed, purged     | purged    |
-//! | `POPULATE`         | committed, purged     | committed |
-//! | `RELEASE`          | all but released      | released  |
+//! | move             | from              | to        |
+//! |------------------|-------------------|-----------|
+//! | `TAKE_RESERVED`  | released          | reserved  |
+//! | `TAKE_COMMITTED` | released          | committed |
+//! | `COMMIT`         | reserved, purged  | committed |
+//! | `DECOMMIT`       | committed, purged | reserved  |
+//! | `PURGE`          | committed, purged | purged    |
+//! | `POPULATE`       | committed, purged | committed |
+//! | `RELEASE`        | all but released  | released  |
 //!
 //! A word per granule of 64 KiB, found by hashing, holds the granule's number and the states of its sixteen pages of
 //! 4 KiB, two bits each, so that both change in one compare-and-swap:
@@ -48,7 +48,7 @@ impl State {
     const ALL: [State; 4] = [State::Released, State::Reserved, State::Committed, State::Purged];
 }
 
-/// Which states may become which; `to` is `None` for a look that changes nothing.
+/// Which states may become which; `to` is `None` for a check that changes nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Move {
     verb: &'static str,
@@ -70,7 +70,7 @@ impl Move {
     pub(super) const USE: Move = Move { verb: "use", from: USABLE, to: None };
     pub(super) const HOLD: Move = Move { verb: "name or advise", from: HELD, to: None };
 
-    /// The same move, only looked at.
+    /// The same move, only checked.
     const fn checked_only(self) -> Move {
         Move { to: None, ..self }
     }

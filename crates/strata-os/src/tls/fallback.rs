@@ -4,11 +4,11 @@
 //! has Strata for its `malloc`, that allocation finds the initial word still, sets it in its turn, and so on without end.
 //! Therefore the key is made at load, before the program makes any:
 //!
-//! | C library     | setting a word allocates                                   | the key made at load      |
-//! |---------------|------------------------------------------------------------|---------------------------|
-//! | musl, Apple's | never                                                      | costs nothing             |
-//! | glibc         | a table per thread, for keys above the first 32            | is among the first 32     |
-//! | OpenBSD's     | an entry per key and thread                                | no help                   |
+//! | C library     | setting a word allocates                        | the key made at load  |
+//! |---------------|-------------------------------------------------|-----------------------|
+//! | musl, Apple's | never                                           | costs nothing         |
+//! | glibc         | a table per thread, for keys above the first 32 | is among the first 32 |
+//! | OpenBSD's     | an entry per key and thread                     | no help               |
 //!
 //! (A library that is opened late, behind 32 other keys, is no program's `malloc`.) If setting the word or making the key
 //! fails, the word stays as it was.
@@ -16,14 +16,14 @@
 //! When a thread ends, the C library takes a key's value away and calls its destructor, in four rounds; ours puts the
 //! value back, so that the destructors of other keys find it in every round.
 //!
-//! | the key  | who may leave it | to      | by                                                              |
-//! |----------|------------------|---------|-----------------------------------------------------------------|
-//! | not made | any thread       | made    | `make_key`, at load or on first use: CAS; a loser deletes its   |
-//! | not made | the loader       | closed  | `close`, swap                                                   |
-//! | made     | the loader       | closed  | `close`, swap, at unload or at the end of the process           |
-//! | closed   | nobody           |         | the word is the initial one for all                             |
+//! | the key  | who may leave it | to     | by                                                            |
+//! |----------|------------------|--------|---------------------------------------------------------------|
+//! | not made | any thread       | made   | `make_key`, at load or on first use: CAS; a loser deletes its |
+//! | not made | the loader       | closed | `close`, swap                                                 |
+//! | made     | the loader       | closed | `close`, swap, at unload or at the end of the process         |
+//! | closed   | none             |        | the word is the initial one for all                           |
 //!
-//! K1  The key in the word was made by it, and nobody deletes it but `close`.
+//! K1  The key in the word was made by it, and only `close` deletes it.
 
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -70,7 +70,7 @@ impl KeyedWord {
         }
     }
 
-    /// Makes the key, if nobody has.
+    /// Makes the key, if there is none.
     pub fn prepare(&self) {
         let _ = self.key();
     }
@@ -104,7 +104,7 @@ impl KeyedWord {
         match self.key.compare_exchange(NOT_MADE, mine, Ordering::Release, Ordering::Acquire) {
             Ok(_) => Some(key),
             Err(winner) => {
-                // SAFETY: made a moment ago, and nobody has seen it.
+                // SAFETY: made a moment ago, and not shared yet.
                 unsafe { libc::pthread_key_delete(key) };
                 known(winner)
             }

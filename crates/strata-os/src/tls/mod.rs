@@ -14,11 +14,11 @@
 //! T1  The word belongs to its thread: no other thread reads or writes it.
 //! T2  It holds the address of the initial static, or what its thread last set, which is not null.
 //!
-//! | file       | for                                        | a read, in an executable                 |
-//! |------------|--------------------------------------------|------------------------------------------|
-//! | `x86_64`   | Linux and FreeBSD on x86-64                | two instructions (one constant, one load)|
-//! | `aarch64`  | Linux and FreeBSD on aarch64               | four instructions                        |
-//! | `fallback` | other systems and processors, under Miri   | a call to the C library                  |
+//! | file       | for                                      | a read, in an executable                  |
+//! |------------|------------------------------------------|-------------------------------------------|
+//! | `x86_64`   | Linux and FreeBSD on x86-64              | two instructions (one constant, one load) |
+//! | `aarch64`  | Linux and FreeBSD on aarch64             | four instructions                         |
+//! | `fallback` | other systems and processors, under Miri | a call to the C library                   |
 //!
 //! On FreeBSD it was assembled so far, but never run. There the fallback would do, too, but for a line on the standard
 //! error output at each thread's end, since it leaves a value behind.
@@ -36,7 +36,7 @@
 //!
 //! fn main() {
 //!     assert_eq!(current::get(), (&raw const EMPTY).cast_mut().cast());
-//!     // SAFETY: nobody here trusts the word.
+//!     // SAFETY: nothing here relies on the word.
 //!     unsafe { current::set((&raw const OTHER).cast_mut().cast()) };
 //!     assert_eq!(current::get(), (&raw const OTHER).cast_mut().cast());
 //! }

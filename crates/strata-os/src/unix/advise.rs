@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn purged_memory_is_gone_reads_as_zero_and_can_be_written() {
         with_written(|ptr| {
-            // SAFETY: mapped, and nobody else knows it.
+            // SAFETY: mapped above, and not shared.
             assert!(unsafe { purge(ptr, SIZE) });
             assert_eq!(resident_pages(ptr), 0);
             assert!((0..SIZE).step_by(page_size()).all(|offset| holds(ptr, offset, 0)));
@@ -116,7 +116,7 @@ mod tests {
             let page = page_size();
             // SAFETY: within the mapping.
             let middle = unsafe { ptr.byte_add(page) };
-            // SAFETY: mapped, and nobody else knows it.
+            // SAFETY: mapped above, and not shared.
             assert!(unsafe { purge(middle, page) });
             assert!(holds(ptr, 0, 9) && holds(ptr, page, 0) && holds(ptr, 2 * page, 9));
         });
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn lazily_purged_memory_keeps_what_is_written_after() {
         with_written(|ptr| {
-            // SAFETY: mapped, and nobody else knows it.
+            // SAFETY: mapped above, and not shared.
             assert!(unsafe { purge_lazily(ptr, SIZE) });
             write(ptr, 0, 5);
             assert!(holds(ptr, 0, 5));

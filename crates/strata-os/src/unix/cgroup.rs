@@ -2,12 +2,12 @@
 
 use crate::machine::MemoryBudget;
 
-/// Bytes of memory that this process and its neighbours in its container may use: nobody set a limit.
+/// Bytes of memory that this process and its neighbours in its container may use: there is no limit.
 pub fn cgroup_memory_limit() -> Option<u64> {
     None
 }
 
-/// Bytes in use in the container: nobody counts.
+/// Bytes in use in the container: not counted.
 pub fn cgroup_memory_usage() -> Option<u64> {
     None
 }

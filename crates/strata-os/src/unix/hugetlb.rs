@@ -1,4 +1,4 @@
-//! Explicit huge pages outside Linux: nobody sets any apart.
+//! Explicit huge pages outside Linux: none are set apart.
 //!
 //! Does not know: anything.
 

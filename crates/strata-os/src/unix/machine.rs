@@ -87,7 +87,7 @@ pub(crate) fn thread_name(buffer: &mut [u8; 16]) {
 pub(crate) fn has_foreign_rights() -> bool {
     // SAFETY: these four ask nothing of the caller, and cannot fail.
     let (user, effective_user) = (unsafe { libc::getuid() }, unsafe { libc::geteuid() });
-    // SAFETY: as above.
+    // SAFETY: these ask nothing of the caller either.
     let (group, effective_group) = (unsafe { libc::getgid() }, unsafe { libc::getegid() });
     user != effective_user || group != effective_group
 }

@@ -30,7 +30,7 @@ pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
 /// # Safety
 /// - As for [`crate::memory::commit`].
 pub(crate) unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
-    // SAFETY: M3: the range is the caller's, and more access harms nobody.
+    // SAFETY: M3: the range is the caller's, and more access does no harm.
     call::is_done(Call::Protect, || unsafe { kernel::mprotect(ptr, size, READ_WRITE) })
 }
 
@@ -40,7 +40,7 @@ pub(crate) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
     // Fresh pages without access in place of the old ones. POSIX lets a refusal leave a hole, into which another thread
     // may map; but no kernel has a reason to refuse what takes neither more addresses nor memory.
     let flags = PRIVATE | libc::MAP_FIXED;
-    // SAFETY: M3, and nobody touches the range any more.
+    // SAFETY: M3, and the range is not used any more.
     call::address(Call::Map, || unsafe { kernel::mmap(ptr.as_ptr(), size, libc::PROT_NONE, flags) }).is_some()
 }
 
@@ -64,16 +64,16 @@ pub(crate) unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
     unsafe { unmap(ptr, size) }
 }
 
-/// POSIX lets the kernel take the address for a hint, and all do while nobody holds it.
+/// POSIX lets the kernel take the address for a hint, and all do while it is free.
 pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
     let mapped = call::address(Call::Map, || {
-        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
+        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that are free (M1).
         unsafe { kernel::mmap(ptr.as_ptr(), size, READ_WRITE, PRIVATE) }
     });
     match mapped {
         Some(place) if place == ptr => At::Mapped,
         Some(elsewhere) => {
-            // SAFETY: mapped a moment ago, and nobody has seen it.
+            // SAFETY: mapped a moment ago, and not shared yet.
             unsafe { release(elsewhere, size) };
             At::Taken
         }
@@ -86,7 +86,7 @@ fn aligned(size: usize, align: usize, protection: c_int) -> Option<NonNull<u8>> 
     if is_aligned(first, align) {
         return Some(first);
     }
-    // SAFETY: mapped a moment ago, and nobody has seen it.
+    // SAFETY: mapped a moment ago, and not shared yet.
     unsafe { release(first, size) };
     aligned_by_trimming(size, align, page_size(), |whole| anywhere(whole, protection))
 }
@@ -94,7 +94,7 @@ fn aligned(size: usize, align: usize, protection: c_int) -> Option<NonNull<u8>> 
 /// A fresh mapping where the kernel likes.
 fn anywhere(size: usize, protection: c_int) -> Option<NonNull<u8>> {
     call::address(Call::Map, || {
-        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that nobody holds (M1).
+        // SAFETY: without `MAP_FIXED` the kernel gives only addresses that are free (M1).
         unsafe { kernel::mmap(ptr::null_mut(), size, protection, PRIVATE) }
     })
 }

@@ -1,22 +1,22 @@
 //! Any Unix but Linux, by what POSIX promises and a little more.
 //!
-//! | file          | what                                                            |
-//! |---------------|-----------------------------------------------------------------|
-//! | `kernel`      | the calls on memory, with types                                 |
-//! | `map`         | addresses: taken aligned, made usable, given back               |
-//! | `remap`       | addresses: cut; nothing grows or moves                          |
-//! | `advise`      | memory: given back; most hints are unknown                      |
-//! | `machine`     | page size, processors, limits                                   |
-//! | `cgroup`      | no container's limit                                            |
-//! | `huge_pages`  | none to ask for                                                 |
-//! | `hugetlb`     | none set apart                                                  |
-//! | `nodes`       | one                                                             |
-//! | `cancel`      | calls in which no thread ends                                   |
-//! | `clock`       | milliseconds, processor_nanoseconds                             |
-//! | `stderr`      | one write to the standard error output                          |
-//! | `futex`       | no sleeping                                                     |
-//! | `kernel_thread` | none                                                          |
-//! | `own_memory`  | nobody says                                                     |
+//! | file            | what                                              |
+//! |-----------------|---------------------------------------------------|
+//! | `kernel`        | the calls on memory, with types                   |
+//! | `map`           | addresses: taken aligned, made usable, given back |
+//! | `remap`         | addresses: cut; nothing grows or moves            |
+//! | `advise`        | memory: given back; most hints are unknown        |
+//! | `machine`       | page size, processors, limits                     |
+//! | `cgroup`        | no container's limit                              |
+//! | `huge_pages`    | none to ask for                                   |
+//! | `hugetlb`       | none set apart                                    |
+//! | `nodes`         | one                                               |
+//! | `cancel`        | calls in which no thread ends                     |
+//! | `clock`         | milliseconds, processor_nanoseconds               |
+//! | `stderr`        | one write to the standard error output            |
+//! | `futex`         | no sleeping                                       |
+//! | `kernel_thread` | none                                              |
+//! | `own_memory`    | not known                                         |
 //!
 //! Compiled for FreeBSD and macOS, but run on Linux only, by the tests and with `--cfg strata_unix`. A further system
 //! needs a line below: where its C library keeps `errno`.

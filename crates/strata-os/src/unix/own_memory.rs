@@ -1,4 +1,4 @@
-//! Nobody says what is in memory.
+//! It is not known what is in memory.
 
 pub(crate) fn copy(_address: u64, _into: &mut [u8]) -> bool {
     false

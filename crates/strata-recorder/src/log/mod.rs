@@ -13,7 +13,7 @@
 //!
 //! What a site keeps for the last peak is what lived there then; if it has kept nothing for that number, what lives now (`peak`).
 //!
-//! Whoever reads takes the last STATE whose chunks are whole; what comes behind it was cut short. A state is written every
+//! A reader takes the last STATE whose chunks are whole; what comes behind it was cut short. A state is written every
 //! second or so by a thread that takes a sample, and when the program ends. A child of `fork` writes a file of its own.
 //!
 //! Does not know: where samples come from.

@@ -53,7 +53,7 @@ pub fn open(path: &CStr) -> bool {
     if bytes.len() + NUMBER_BYTES > PATH_BYTES {
         return false;
     }
-    // Relaxed: nobody writes yet.
+    // Relaxed: no thread writes yet.
     FILE.path.iter().zip(bytes).for_each(|(place, byte)| place.store(*byte, Relaxed));
     FILE.create()
 }

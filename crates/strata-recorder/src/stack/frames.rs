@@ -6,7 +6,7 @@
 //!
 //! In code without frame pointers the register holds anything. So a link is followed only if it leads up, by no more than
 //! [`LONGEST_STEP`], to an aligned address that the kernel says can be read: it is asked once for each page. That holds on every stack,
-//! whoever made it, and asks nobody for its bounds (`pthread_getattr_np` reads a file, and allocates).
+//! whatever made it, and does not ask for its bounds (`pthread_getattr_np` reads a file, and allocates).
 //!
 //! Does not know: whether the links were frame pointers. Idea and traps: tcmalloc (abseil #2143), jemalloc.
 
@@ -55,7 +55,7 @@ impl Readable {
     fn contains(&mut self, frame: *const Links) -> bool {
         let first = frame.addr() & !(PAGE - 1);
         let last = frame.addr().saturating_add(2 * WORD - 1) & !(PAGE - 1);
-        // The kernel takes null for no mask, and nothing of anybody's is in the first page.
+        // The kernel takes null for no mask, and nothing is in the first page.
         first != 0
             && frame.is_aligned()
             && [first, last].into_iter().all(|page| {

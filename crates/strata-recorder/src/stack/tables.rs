@@ -20,7 +20,7 @@ const GO_ON: c_int = 0;
 /// `_URC_NORMAL_STOP`.
 const STOP: c_int = 4;
 
-/// Looks for an unwinder; whether there is one.
+/// Searches for an unwinder. Returns whether there is one.
 pub(super) fn prepare() -> bool {
     // SAFETY: names with their ends.
     let symbols = || unsafe {
@@ -69,7 +69,7 @@ pub(super) fn walk(addresses: &mut [usize]) -> usize {
     }
     // SAFETY: the function of this name, as the C++ ABI has it.
     let address = unsafe { core::mem::transmute::<*mut c_void, Address>(address) };
-    // SAFETY: as above.
+    // SAFETY: the function of this name, as the C++ ABI has it.
     let backtrace = unsafe { core::mem::transmute::<*mut c_void, Backtrace>(backtrace) };
     let mut walk = Walk { addresses, found: 0, address };
     // SAFETY: `step` gets what it is given here.

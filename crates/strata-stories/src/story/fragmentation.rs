@@ -6,7 +6,7 @@
 use crate::Form;
 
 const REQUESTS: usize = 120_000;
-/// One block in so many lives for ever.
+/// One block in this many lives for ever.
 const EVERY: usize = 50;
 const BYTES: usize = 700;
 

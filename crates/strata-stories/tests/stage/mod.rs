@@ -1,4 +1,4 @@
-//! Stories as processes of their own, and the command that looks at them.
+//! Stories as processes of their own, and the command that inspects them.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -47,7 +47,7 @@ pub(crate) struct Story {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
-    /// The process to look at: the story, or its child.
+    /// The process to inspect: the story, or its child.
     pub(crate) pid: u32,
 }
 

@@ -24,7 +24,7 @@ pub enum HugePageChoice {
     /// Where it pays.
     #[default]
     Auto = 0,
-    /// Nowhere, not even where the system gives them to everybody.
+    /// Nowhere, not even where the system gives them to every program.
     Never = 1,
     /// Everywhere.
     Always = 2,

@@ -14,7 +14,7 @@ pub enum OptionErrorKind {
     Unknown,
     /// The option does not take the value.
     NotAccepted,
-    /// The option is looked at only when the program starts.
+    /// The option is read only when the program starts.
     OnlyAtStart,
 }
 

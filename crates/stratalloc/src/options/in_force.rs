@@ -8,7 +8,7 @@ use super::{holds, table::Id};
 use crate::global::Strata;
 use core::time::Duration;
 
-/// What holds now, whoever chose it: [`Strata::settings`].
+/// What holds now, however it was chosen: [`Strata::settings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -27,7 +27,7 @@ pub struct Settings {
     pub reserve_2m_bytes: u64,
     /// Option `reserve_1g`: the same.
     pub reserve_1g_bytes: u64,
-    /// Option `janitor`: whether a thread may give memory back when no other calls.
+    /// Option `janitor`: whether a thread may give memory back when no other thread calls.
     pub purge_thread: bool,
     /// Option `stats`.
     pub stats: bool,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What is allocated before the loader comes here (by libraries that are loaded earlier) is served with the defaults;
-//! nobody waits for the options. Each executable or library that contains this crate reads them once, for its own copy.
+//! no thread waits for the options. Each executable or library that contains this crate reads them once, for its own copy.
 //!
 //! Does not know: what a delay or a segment is; the layers below obey.
 

@@ -1,4 +1,4 @@
-//! The options that a program chooses for its users: a constant, because nobody can set variables before `main`.
+//! The options that a program chooses for its users: a constant, because variables cannot be set before `main`.
 //!
 //! Does not know: what the user says; `settings` lets him have the last word.
 
@@ -52,7 +52,7 @@ impl Options {
         self.with(Id::HugeLimit, bytes)
     }
 
-    /// Option `janitor`: whether a thread of the allocator's own may give memory back when no other calls.
+    /// Option `janitor`: whether a thread of the allocator's own may give memory back when no other thread calls.
     pub const fn purge_thread(self, allowed: bool) -> Self {
         self.with(Id::Janitor, allowed as u64)
     }

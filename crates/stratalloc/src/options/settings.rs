@@ -1,6 +1,6 @@
 //! Which value each option has, and who said so: the default, then the program, then the environment.
 //!
-//! Decided once, before `main`, on the stack of the loader: nothing is allocated, and nobody waits. A value that is not
+//! Decided once, before `main`, on the stack of the loader: nothing is allocated, and no thread waits. A value that is not
 //! accepted gets one line, and what held before it stays.
 //!
 //! Does not know: what a value does.
@@ -30,7 +30,7 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
 }
 
-/// A value that somebody asked for in vain.
+/// A value that was asked for in vain.
 #[derive(Debug)]
 pub(crate) struct Complaint<'text> {
     row: &'static Row,

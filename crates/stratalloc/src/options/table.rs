@@ -118,7 +118,7 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         syntax: Syntax::Switch,
         default: 1,
         accepted: "1 or 0",
-        meaning: "whether a thread may give memory back when no other calls",
+        meaning: "whether a thread may give memory back when no other thread calls",
     },
     Row {
         id: Id::Stats,

@@ -44,7 +44,7 @@ impl Callback {
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        // SAFETY: as in `call`; nobody calls afterwards.
+        // SAFETY: as in `call`; there is no call afterwards.
         unsafe { (self.drop)(&mut self.captures) };
     }
 }
@@ -52,7 +52,7 @@ impl Drop for Callback {
 /// # Safety
 /// - `captures` holds an `F`.
 unsafe fn call<F: FnMut(&Crossing)>(captures: &mut Captures, crossing: &Crossing) {
-    // SAFETY: the caller's promise.
+    // SAFETY: it holds this closure, by this function's contract.
     let closure = unsafe { &mut *captures.as_mut_ptr().cast::<F>() };
     closure(crossing);
 }
@@ -60,7 +60,7 @@ unsafe fn call<F: FnMut(&Crossing)>(captures: &mut Captures, crossing: &Crossing
 /// # Safety
 /// - `captures` holds an `F`, which is not used again.
 unsafe fn drop_in_place<F>(captures: &mut Captures) {
-    // SAFETY: the caller's promise.
+    // SAFETY: it holds this closure, by this function's contract.
     unsafe { captures.as_mut_ptr().cast::<F>().drop_in_place() };
 }
 

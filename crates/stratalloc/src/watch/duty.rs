@@ -1,16 +1,16 @@
-//! Whether there is a watcher in this process: one thread, started by whoever finds it missing.
+//! Whether there is a watcher in this process: one thread, started by the thread that finds it missing.
 //!
-//! | state    | who may leave it                     | to       | by                                   |
-//! |----------|--------------------------------------|----------|--------------------------------------|
-//! | absent   | whoever adds a watch                 | starting | `claim_start`, CAS AcqRel                   |
-//! | starting | the same                             | running  | `started`, CAS Release               |
-//! |          |                                      | absent   | `refused`, CAS Release               |
-//! | starting, running | a child of `fork`, where no such thread is | starting | `claim_start`, CAS AcqRel    |
-//! | any      | whoever unloads the library          | closed   | `close`, swap AcqRel                 |
-//! | closed   | nobody                               |          |                                      |
+//! | state             | who may leave it                           | to       | by                        |
+//! |-------------------|--------------------------------------------|----------|---------------------------|
+//! | absent            | a thread adding a watch                    | starting | `claim_start`, CAS AcqRel |
+//! | starting          | the same                                   | running  | `started`, CAS Release    |
+//! |                   |                                            | absent   | `refused`, CAS Release    |
+//! | starting, running | a child of `fork`, where no such thread is | starting | `claim_start`, CAS AcqRel |
+//! | any               | the unloading thread                       | closed   | `close`, swap AcqRel      |
+//! | closed            | none                                       |          |                           |
 //!
-//! D1  Whoever moved the word to *starting*, or from *running* to *closed*, is alone with the thread's place.
-//! D2  Whoever moved it to *starting* in a child of a fork is the only one who may ready the watches for a new watcher.
+//! D1  The thread that moved the word to *starting*, or from *running* to *closed*, is alone with the thread's place.
+//! D2  The thread that moved it to *starting* in a child of a fork is the only one that may ready the watches for a new watcher.
 //!
 //! The word also holds the number of the process: `fork` copies the word, but not the thread.
 //!
@@ -49,7 +49,7 @@ impl Word {
     }
 }
 
-/// What whoever adds a watch must do about the watcher.
+/// What a thread that adds a watch must do about the watcher.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub(crate) enum Start {
@@ -93,7 +93,7 @@ impl Duty {
 
     fn move_to_starting(&self, from: Word, to: Word) -> bool {
         if WATCH_START_EXCHANGES {
-            // AcqRel: hands the thread's place over (D1); pairs with duty.rs::refused. Relaxed: the loop looks again.
+            // AcqRel: hands the thread's place over (D1); pairs with duty.rs::refused. Relaxed: the loop reads again.
             return self.0.compare_exchange(from.0, to.0, AcqRel, Relaxed).is_ok();
         }
         self.0.store(to.0, Release);

@@ -1,4 +1,4 @@
-//! All watches: a fixed number of places, each looked after by the watcher until it is taken away.
+//! All watches: a fixed number of places, each checked by the watcher until it is removed.
 //!
 //! L1  A place's content is touched by whom its slot names only (`slot.rs`, I1), and is there from *armed* to *vacated*.
 //!
@@ -80,7 +80,7 @@ impl List {
         true
     }
 
-    /// Looks after each watch with what `measure` says of its threshold, calls those whose threshold was crossed, and counts
+    /// Checks each watch against what `measure` says of its threshold, calls those whose threshold was crossed, and counts
     /// the watches. For the watcher.
     pub(crate) fn look(&self, mut measure: impl FnMut(&Threshold) -> Option<Reading>) -> usize {
         self.0.iter().filter(|place| place.slot.hold() && place.look(&mut measure) == After::Kept).count()
@@ -111,7 +111,7 @@ impl Place {
         after
     }
 
-    /// For whoever the slot told to.
+    /// To be called when the slot says so.
     fn empty(&self) {
         // SAFETY: L1: the content is there, and this thread's.
         unsafe { self.content().drop_in_place() };

@@ -15,29 +15,29 @@
 //! # Ok::<(), watch::WatchError>(())
 //! ```
 //!
-//! A callback is called once for each crossing upwards, and again only after memory fell well below the threshold. Whoever
+//! A callback is called once for each crossing upwards, and again only after memory fell well below the threshold. A watch that
 //! is above it from the start is called at once. It may do what any code may: allocate, take long, add and drop watches; the
 //! allocator is not waiting for it. All callbacks run on one thread, `strata-watch`, which the first watch starts, which
-//! blocks all signals, and which looks every 100 ms ([`set_interval`]) while there is a watch, and sleeps while there is
+//! blocks all signals, and which checks every 100 ms ([`set_interval`]) while there is a watch, and sleeps while there is
 //! none. So one that takes long delays the others. A panic of one is reported with the thread's name; with feature `std` it ends
 //! that call only, and the watch stays; without it, or if the program is built to abort, it ends the process.
 //!
-//! After a `fork` the child has the watches, but no thread to look at them, until it adds one or calls [`resume`]; a watch
+//! After a `fork` the child has the watches, but no thread to check them, until it adds one or calls [`resume`]; a watch
 //! whose callback was running at the moment of the fork is lost there. When a library that has watches is unloaded, and when
 //! the process ends, the thread is ended; a callback that is running then has a second to come to its end.
 //!
 //! Nothing here allocates; the C library does, for the thread. On systems other than Linux there is no such thread yet.
 //!
-//! | file        | what                                                                    |
-//! |-------------|-------------------------------------------------------------------------|
-//! | `threshold` | which measure, which height, armed or not                               |
-//! | `callback`  | a closure in a place of fixed size                                      |
-//! | `slot`      | who may touch a watch                                                   |
-//! | `list`      | all watches                                                             |
-//! | `reader`    | resident, held, counted: each once a look                               |
-//! | `duty`      | whether there is a watcher                                              |
-//! | `watcher`   | the thread                                                              |
-//! | `panics`    | what becomes of a callback that panics                                  |
+//! | file        | what                                       |
+//! |-------------|--------------------------------------------|
+//! | `threshold` | which measure, which height, armed or not  |
+//! | `callback`  | a closure in a place of fixed size         |
+//! | `slot`      | who may touch a watch                      |
+//! | `list`      | all watches                                |
+//! | `reader`    | resident, held, counted: each once a check |
+//! | `duty`      | whether there is a watcher                 |
+//! | `watcher`   | the thread                                 |
+//! | `panics`    | what becomes of a callback that panics     |
 
 mod callback;
 mod duty;
@@ -112,7 +112,7 @@ impl fmt::Display for WatchError {
                 "a threshold is at 1 byte or above, shares and parts are above 0 and up to 1"
             }
             Self::TooMany => "there are as many watches as there may be: 32",
-            Self::NoThread => "no thread could be started to look at the watches",
+            Self::NoThread => "no thread could be started to check the watches",
             Self::NotGlobal => {
                 "Strata holds nothing: it is not this program's allocator (`#[global_allocator] static GLOBAL: Strata = Strata;`)"
             }
@@ -151,7 +151,7 @@ impl Drop for Watch {
 ///
 /// # Errors
 /// If it is no threshold, or one that is never reached since Strata is not the program's allocator; if there are 32 watches, or no
-/// thread to look at them. Then the callback is dropped.
+/// thread to check them. Then the callback is dropped.
 pub fn at<F: FnMut(&Crossing) + Send + 'static>(
     threshold: Threshold,
     callback: F,
@@ -171,7 +171,7 @@ fn add(threshold: Threshold, callback: Callback) -> Result<Watch, WatchError> {
     }
 }
 
-/// Has the watches looked at in the child of a fork, which has no thread for it yet; elsewhere looks at them now.
+/// Has the watches checked in the child of a fork, which has no thread for it yet; elsewhere checks them now.
 ///
 /// # Errors
 /// If there is no thread to be had.
@@ -179,15 +179,15 @@ pub fn resume() -> Result<(), WatchError> {
     watcher::call().map_err(|watcher::NoThread| WatchError::NoThread)
 }
 
-/// Changes how much time passes between two looks: 100 ms unless told otherwise, 1 ms at least.
+/// Changes how much time passes between two checks: 100 ms unless told otherwise, 1 ms at least.
 ///
-/// A look takes some 10 µs for resident memory, about 0.1 ms where it asks for limits, and some 10 ns for each 4 MiB where
+/// A check takes some 10 µs for resident memory, about 0.1 ms where it asks for limits, and some 10 ns for each 4 MiB where
 /// it counts what the allocator holds.
 pub fn set_interval(interval: Duration) {
     watcher::set_interval(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
 }
 
-/// How much time passes between two looks.
+/// How much time passes between two checks.
 pub fn interval() -> Duration {
     Duration::from_millis(watcher::interval())
 }

@@ -1,4 +1,4 @@
-//! The measures, each taken at most once a look.
+//! The measures, each taken at most once a check.
 //!
 //! Does not know: thresholds' heights.
 
@@ -6,7 +6,7 @@ use super::threshold::{Measure, Reading, Threshold};
 use strata_cache::thread::RUNTIME;
 use strata_os::machine::{self, MemoryBudget};
 
-/// What was found out in this look.
+/// What was found out in this check.
 #[derive(Default)]
 pub(super) struct Reader {
     resident: Option<u64>,

@@ -1,4 +1,4 @@
-//! Who may touch a watch: whoever adds it, the watcher that looks after it, or whoever takes it away.
+//! Which thread may touch a watch: the one that adds it, the watcher that checks it, or the one that removes it.
 //!
 //! ```text
 //!             claim            arm             hold              begin_call
@@ -9,29 +9,29 @@
 //!     └──────────────────────────────────────────── dismissed ◄─────────────────┘
 //! ```
 //!
-//! | state     | who may leave it           | to        | ordering         | what becomes visible            |
-//! |-----------|----------------------------|-----------|------------------|---------------------------------|
-//! | vacant    | whoever adds a watch       | filling   | `claim`, Acquire | that the last content is gone   |
-//! | filling   | the same                   | armed     | `arm`, Release   | the content                     |
-//! | armed     | the watcher                | held      | `hold`, Acquire  | the content                     |
-//! |           | whoever takes it away      | emptying  | `dismiss`, Acquire | the content, the last call    |
-//! | held      | the watcher                | calling   | `begin_call`     |                                 |
-//! |           | the watcher                | armed     | `release`, Release | what the call did             |
-//! |           | whoever takes it away      | dismissed | `dismiss`        |                                 |
-//! | calling   | as held                    |           |                  |                                 |
-//! | dismissed | the watcher                | vacant    | `vacate`, Release| that the content is gone        |
-//! | emptying  | whoever took it away       | vacant    | `vacate`, Release| the same                        |
-//! | lost      | whoever takes it away      | vacant    | `dismiss`        | (the content stays where it is) |
+//! | state     | who may leave it           | to        | ordering           | what becomes visible            |
+//! |-----------|----------------------------|-----------|--------------------|---------------------------------|
+//! | vacant    | a thread adding a watch    | filling   | `claim`, Acquire   | that the last content is gone   |
+//! | filling   | the same                   | armed     | `arm`, Release     | the content                     |
+//! | armed     | the watcher                | held      | `hold`, Acquire    | the content                     |
+//! |           | the thread that removes it | emptying  | `dismiss`, Acquire | the content, the last call      |
+//! | held      | the watcher                | calling   | `begin_call`       |                                 |
+//! |           | the watcher                | armed     | `release`, Release | what the call did               |
+//! |           | the thread that removes it | dismissed | `dismiss`          |                                 |
+//! | calling   | as held                    |           |                    |                                 |
+//! | dismissed | the watcher                | vacant    | `vacate`, Release  | that the content is gone        |
+//! | emptying  | the thread that removed it | vacant    | `vacate`, Release  | the same                        |
+//! | lost      | the thread that removes it | vacant    | `dismiss`          | (the content stays where it is) |
 //!
-//! I1  The content belongs to one thread in each state: nobody (vacant, lost), the adder (filling), the watcher (held,
+//! I1  The content belongs to one thread in each state: none (vacant, lost), the adder (filling), the watcher (held,
 //!     calling, dismissed), the taker (emptying); in *armed* it rests.
 //! I2  There is one watcher in a process. In the child of a fork there is none, and a slot that the parent's was busy with
 //!     is what `recover` makes of it: *armed* again, or *lost* if it was in the middle of a call.
 //! I3  The word counts the uses of the slot, so that a ticket of an earlier one takes nothing away.
 //!
-//! Nobody waits: who takes a watch away while the watcher has it leaves the emptying to the watcher.
+//! No thread waits: one that removes a watch while the watcher has it leaves the emptying to the watcher.
 //!
-//! Does not know: what the content is, when the watcher looks. Model: `loom-tests/tests/p21_watch.rs`; mutants
+//! Does not know: what the content is, when the watcher checks. Model: `loom-tests/tests/p21_watch.rs`; mutants
 //! `watch_arm_relaxed`, `watch_release_relaxed`, `watch_vacate_relaxed`, `watch_dismiss_takes_all`.
 
 use strata_core::sync::mutation::{WATCH_ARM, WATCH_DISMISS_HEEDS_THE_WATCHER, WATCH_RELEASE, WATCH_VACATE};
@@ -53,7 +53,7 @@ enum State {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ticket(u64);
 
-/// What whoever takes a watch away must do now.
+/// What the thread that removes a watch must do now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub(crate) enum Dismissed {
@@ -134,7 +134,7 @@ impl Slot {
 
     /// Makes a vacant slot the caller's, who fills it and then [`arm`](Self::arm)s it.
     pub(crate) fn claim(&self) -> Option<Ticket> {
-        // Relaxed: a look; the exchange decides.
+        // Relaxed: a hint; the exchange decides.
         let word = SlotWord(self.0.load(Relaxed));
         let ticket = Ticket(word.ticket().0 + 1);
         // Acquire: the last content is gone; pairs with Release in slot.rs::vacate.
@@ -143,7 +143,7 @@ impl Slot {
         claimed.then_some(ticket)
     }
 
-    /// Shows the content to the watcher. For whoever claimed.
+    /// Shows the content to the watcher. For the thread that claimed.
     pub(crate) fn arm(&self, ticket: Ticket) {
         // Release (WATCH_ARM): publishes the content; pairs with Acquire in slot.rs::hold and slot.rs::dismiss.
         self.0.store(SlotWord::new(State::Armed, ticket).0, WATCH_ARM);
@@ -151,7 +151,7 @@ impl Slot {
 
     /// Makes the content of an armed slot the watcher's. For the watcher.
     pub(crate) fn hold(&self) -> bool {
-        // Relaxed: a look; the exchange decides.
+        // Relaxed: a hint; the exchange decides.
         let word = SlotWord(self.0.load(Relaxed));
         // Acquire: the content; pairs with Release in slot.rs::arm.
         word.state() == State::Armed && self.exchange(word, word.to(State::Held), Acquire)
@@ -178,7 +178,7 @@ impl Slot {
     /// Takes the watch away: no call begins from now on.
     pub(crate) fn dismiss(&self, ticket: Ticket) -> Dismissed {
         loop {
-            // Relaxed: a look; the exchange decides.
+            // Relaxed: a hint; the exchange decides.
             let word = SlotWord(self.0.load(Relaxed));
             if word.ticket() != ticket {
                 return Dismissed::Gone;
@@ -189,7 +189,7 @@ impl Slot {
                     (State::Dismissed, Dismissed::LeaveIt)
                 }
                 State::Held | State::Calling => (State::Emptying, Dismissed::Empty),
-                // Nobody knows in what state the content is: it is left where it lies, and overwritten.
+                // It is not known in what state the content is: it is left where it lies, and overwritten.
                 State::Lost => (State::Vacant, Dismissed::LeaveIt),
                 State::Vacant | State::Filling | State::Dismissed | State::Emptying => {
                     return Dismissed::Gone;
@@ -202,9 +202,9 @@ impl Slot {
         }
     }
 
-    /// The content is gone. For whoever was told to drop it.
+    /// The content is gone. For the thread that was told to drop it.
     pub(crate) fn vacate(&self) {
-        // Relaxed: nobody else changes the word in these states.
+        // Relaxed: no other thread changes the word in these states.
         let word = SlotWord(self.0.load(Relaxed));
         // Release (WATCH_VACATE): the content is gone; pairs with Acquire in slot.rs::claim.
         self.0.store(word.to(State::Vacant).0, WATCH_VACATE);

@@ -31,7 +31,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// A threshold at so many bytes.
+    /// A threshold in bytes.
     pub const fn bytes(self, bytes: u64) -> Threshold {
         Threshold { measure: self, at: Level::Bytes(bytes), rearmed_below: REARMED_BELOW }
     }
@@ -39,7 +39,7 @@ impl Measure {
     /// A threshold at this share of the limit, such as 0.8.
     ///
     /// For [`Counted`](Self::Counted) the limit is the one that counts it; else the smallest of the containers' (cgroup v1
-    /// and v2), `RLIMIT_DATA` and `RLIMIT_AS`, or the memory of the machine if nobody set one. A limit that changes while
+    /// and v2), `RLIMIT_DATA` and `RLIMIT_AS`, or the memory of the machine if there is none. A limit that changes while
     /// the program runs is followed.
     pub const fn share_of_limit(self, share: f64) -> Threshold {
         Threshold { measure: self, at: Level::Share(share), rearmed_below: REARMED_BELOW }
@@ -52,7 +52,7 @@ enum Level {
     Share(f64),
 }
 
-/// A height of memory that somebody wants to be told of.
+/// An amount of memory that a watch waits for.
 ///
 /// ```
 /// use stratalloc::watch::Threshold;

@@ -1,6 +1,6 @@
-//! The thread that looks at the watches: one a process, asleep while there is none, and now and then awake while there are.
+//! The thread that checks the watches: one a process, asleep while there is none, and now and then awake while there are.
 //!
-//! It blocks all signals, and no allocation ever waits for it. In the child of a fork it is missing until somebody asks for
+//! It blocks all signals, and no allocation ever waits for it. In the child of a fork it is missing until it is asked for
 //! it: a child that only means to `exec` gets no thread.
 //!
 //! Does not know: what a threshold is.
@@ -18,7 +18,7 @@ use strata_segment::Parker;
 /// The callbacks are the program's: as much as the standard library gives a thread. What is not touched costs nothing.
 const STACK_BYTES: usize = 2 << 20;
 
-/// Milliseconds between two looks, unless told otherwise.
+/// Milliseconds between two checks, unless told otherwise.
 pub(crate) const INTERVAL_MS: u64 = 100;
 /// How long the end of the process, or of the library, waits for a call that has begun.
 const PATIENCE_MS: u64 = 1000;
@@ -40,7 +40,7 @@ strata_os::at_exit!(close);
 #[derive(Debug)]
 pub(crate) struct NoThread;
 
-/// Sees to it that there is a watcher in this process, and that it looks soon.
+/// Sees to it that there is a watcher in this process, and that it checks soon.
 pub(crate) fn call() -> Result<(), NoThread> {
     if !futex::IS_THERE {
         // It could not sleep.
@@ -50,7 +50,7 @@ pub(crate) fn call() -> Result<(), NoThread> {
     match DUTY.claim_start(process) {
         Start::First => start(process)?,
         Start::AfterFork => {
-            // D2: nobody else readies them.
+            // D2: no other thread readies them.
             LIST.recover();
             start(process)?;
         }
@@ -71,19 +71,19 @@ fn start(process: u64) -> Result<(), NoThread> {
         return Ok(());
     }
     PARKER.unpark();
-    // SAFETY: D1: closed meanwhile, by somebody who leaves the thread to us.
+    // SAFETY: D1: closed meanwhile, by a thread that leaves this one to us.
     unsafe { THREAD.join() };
     Err(NoThread)
 }
 
-/// Changes how often it looks.
+/// Changes how often it checks.
 pub(crate) fn set_interval(milliseconds: u64) {
     // Relaxed: a number that stands alone.
     INTERVAL.store(milliseconds.max(1), Relaxed);
     PARKER.unpark();
 }
 
-/// How often it looks.
+/// How often it checks.
 pub(crate) fn interval() -> u64 {
     // Relaxed: a number that stands alone.
     INTERVAL.load(Relaxed)
@@ -98,7 +98,7 @@ extern "C" fn watch(_: *mut c_void) -> *mut c_void {
             _ => PARKER.park_for(interval()),
         }
     }
-    // Relaxed: whoever reads it joins.
+    // Relaxed: the thread that reads it joins.
     HAS_ENDED.store(1, Relaxed);
     ENDED.unpark();
     null_mut()
@@ -113,7 +113,7 @@ extern "C" fn close() {
     PARKER.unpark();
     // SAFETY: D1: it was running, so it was started and not joined; the swap gives it to one caller only.
     if !unsafe { THREAD.is_this_one() } && ends_in_time() {
-        // SAFETY: as above.
+        // SAFETY: D1: started and not joined, and this is the one caller that the swap chose.
         unsafe { THREAD.join() };
     }
 }

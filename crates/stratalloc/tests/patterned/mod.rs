@@ -31,7 +31,7 @@ impl Patterned {
         Some(Self::fill_new(start, layout, seed))
     }
 
-    /// Allocates zeroed memory, looks at every byte, and fills.
+    /// Allocates zeroed memory, reads every byte, and fills.
     pub(crate) fn zeroed(layout: Layout, seed: u64) -> Option<Self> {
         assert_ne!(layout.size(), 0);
         // SAFETY: the size is not zero.
@@ -97,7 +97,7 @@ impl Patterned {
         }
     }
 
-    /// Looks at every byte.
+    /// Checks every byte.
     ///
     /// # Panics
     /// If one is not what `fill` wrote.
@@ -126,7 +126,7 @@ impl Patterned {
     /// Checks, and gives the memory back.
     pub(crate) fn free(self) {
         self.check();
-        // SAFETY: our block, which nobody uses any more.
+        // SAFETY: our block, not used any more.
         unsafe { dealloc(black_box(self.start.as_ptr()), self.layout) };
     }
 

@@ -1,4 +1,4 @@
-//! Numbers that look random and follow from a seed: SplitMix64 (Steele, Lea, Flood 2014).
+//! Numbers that seem random and follow from a seed: SplitMix64 (Steele, Lea, Flood 2014).
 //!
 //! Neither allocates nor locks, so it works in any thread at any time of its life.
 

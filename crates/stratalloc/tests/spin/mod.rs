@@ -1,7 +1,7 @@
 //! A lock whose every step ThreadSanitizer sees.
 //!
-//! Half of a `Mutex` is in the standard library, which is not instrumented: what a contended one orders looks like a race.
-//! Nobody is woken here, so it is for short turns and for tests that wait for each other.
+//! Half of a `Mutex` is in the standard library, which is not instrumented: what a contended one orders seems a race.
+//! No thread is woken here, so it is for short turns and for tests that wait for each other.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
@@ -17,7 +17,7 @@ pub(crate) struct SpinLock<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is touched only by whoever set `is_taken`, in one thread after the other.
+// SAFETY: the value is touched only by the thread that set `is_taken`, in one thread after the other.
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 /// A turn: ends when dropped, also by a panic.

@@ -27,7 +27,7 @@ macro_rules! define {
 }
 pub(super) use define;
 
-/// Tries, and does what is the next step until there is memory or somebody throws.
+/// Tries, and does what is the next step until there is memory or something throws.
 pub(super) extern "C-unwind" fn with_care(size: usize, align: usize) -> *mut c_void {
     loop {
         let block = super::allocate_for_type(size, align);

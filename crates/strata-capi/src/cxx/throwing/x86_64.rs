@@ -25,7 +25,7 @@ macro_rules! define {
 }
 pub(super) use define;
 
-/// Tries, and does what is the next step until there is memory or somebody throws.
+/// Tries, and does what is the next step until there is memory or something throws.
 #[unsafe(naked)]
 pub(super) extern "C-unwind" fn with_care(size: usize, align: usize) -> *mut c_void {
     core::arch::naked_asm!(

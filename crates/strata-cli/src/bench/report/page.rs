@@ -138,7 +138,7 @@ fn latency(results: &Results) -> Result<Markup> {
     Ok(html! {
         h2 { "Single operations" }
         p {
-            "All but one in so many operations were faster than the curve; all cores allocate meanwhile. "
+            "All but one in that many operations were faster than the curve; all cores allocate meanwhile. "
             "The dashed curve times nothing at all: the clock's own cost, and at its end the machine's interruptions."
         }
         div.row {

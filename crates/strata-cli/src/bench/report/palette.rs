@@ -1,6 +1,6 @@
 //! Colours that follow the reader's scheme, light or dark.
 //!
-//! The plots are drawn in stand-in colours that mean "ink", "grid" or "the third allocator"; rules in the page's style
+//! The plots are drawn in placeholder colours that mean "ink", "grid" or "the third allocator"; rules in the page's style
 //! replace each by a variable, which has one value for light and one for dark.
 
 use std::fmt::Write;
@@ -36,13 +36,13 @@ const FIXED: [(RGBColor, &str, &str, &str); 3] = [
     (NEUTRAL, "neutral", "#59616d", "#aab2bd"),
 ];
 
-/// The stand-in of the allocator at `index`.
+/// The placeholder of the allocator at `index`.
 pub(super) fn series(index: usize) -> RGBColor {
     let shade = FIRST + (index % SERIES.len()) as u8;
     RGBColor(shade, shade, shade)
 }
 
-/// The variable that the stand-in of the allocator at `index` becomes.
+/// The variable that the placeholder of the allocator at `index` becomes.
 pub(super) fn variable(index: usize) -> String {
     format!("--series-{}", index % SERIES.len())
 }

@@ -5,9 +5,9 @@
 //! thread did before that is never seen: `a.load() | b.load(); b.exchange()` is played in one order only. (Known as loom's
 //! issue 166, "may miss interleavings".)
 //!
-//! So each word has a mark for each thread: a read *touches* the reader's mark right after it, a write *looks at* those of
+//! So each word has a mark for each thread: a read *touches* the reader's mark right after it, a write *reads* those of
 //! all others right before it. To touch is an exchange that always fails: loom takes it for a write, but no value changes
-//! and nothing is ordered by it, so a look has one value to see. Looks do not disturb one another. No other thread is let in
+//! and nothing is ordered by it, so such a read has one value to see. These reads do not disturb one another. No other thread is let in
 //! between an access and its marks (`stop_exploring`): a race that loom finds there is played out at the access itself, so
 //! the marks add no orders of their own.
 //!

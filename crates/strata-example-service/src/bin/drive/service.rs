@@ -37,7 +37,7 @@ impl Running {
         self.address
     }
 
-    /// Asks the process that listens now to end, and waits until nobody listens.
+    /// Asks the process that listens now to end, and waits until none listens.
     pub(crate) fn stop(mut self) {
         let client = Client::new(self.address);
         while let Ok(state) = client.state() {

@@ -41,7 +41,7 @@ pub(crate) fn listener() -> Result<TcpListener> {
 /// Accepts connections until it is told that another process does.
 ///
 /// A server that is asked to end closes the connections on which nothing has come yet, also those that it accepted a
-/// moment before: their clients would meet a closed connection instead of an answer. So first nobody is accepted any more,
+/// moment before: their clients would meet a closed connection instead of an answer. So first no client is accepted any more,
 /// and only after [`GRACE`] the server is asked to end.
 pub(crate) struct UntilTold {
     listener: tokio::net::TcpListener,

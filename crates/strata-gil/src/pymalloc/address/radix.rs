@@ -8,10 +8,10 @@
 //! An arena need not be aligned to its length, so it lies in one or two stretches: it covers the first one *from* its tail
 //! on, and the second one *until* that tail. A stretch may have the end of one arena and the start of another.
 //!
-//! | the arena at `base`     | its stretch         | the next stretch |
-//! |-------------------------|---------------------|------------------|
-//! | tail 0                  | from = 0 (wholly)   | –                |
-//! | tail t                  | from = t            | until = t        |
+//! | the arena at `base` | its stretch       | the next stretch |
+//! |---------------------|-------------------|------------------|
+//! | tail 0              | from = 0 (wholly) | –                |
+//! | tail t              | from = t          | until = t        |
 //!
 //! The root is 256 KiB of zeroes in the heap itself (for a `static`: never touched, never resident, but for a page or
 //! two); nodes are mapped when first needed and stay. Programs have their mappings close together, so one middle
@@ -40,7 +40,7 @@ const ARENA_BYTES: usize = 1 << ARENA_SHIFT;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 struct Coverage {
-    /// 0: no arena starts here. -1: one that is aligned does, and covers it wholly. (0 would look like "none".)
+    /// 0: no arena starts here. -1: one that is aligned does, and covers it wholly. (0 would mean "none".)
     from: i32,
     /// 0: no arena ends here.
     until: i32,
@@ -119,7 +119,7 @@ impl RadixTree {
         let mid = self.root[root_slot(address)]?;
         // SAFETY: nodes stay mapped, and change behind `&mut self` only.
         let bottom = unsafe { mid.as_ref() }.0[mid_slot(address)]?;
-        // SAFETY: as above.
+        // SAFETY: nodes stay mapped, and change behind `&mut self` only.
         Some(unsafe { bottom.as_ref() }.0[bottom_slot(address)])
     }
 
@@ -127,7 +127,7 @@ impl RadixTree {
         let mut mid = self.root[root_slot(address)]?;
         // SAFETY: nodes stay mapped; `&mut self` excludes other references.
         let mut bottom = unsafe { mid.as_mut() }.0[mid_slot(address)]?;
-        // SAFETY: as above.
+        // SAFETY: nodes stay mapped; `&mut self` excludes other references.
         Some(&mut unsafe { bottom.as_mut() }.0[bottom_slot(address)])
     }
 

@@ -12,7 +12,7 @@ use crate::system::machine::page_size;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
-/// Bytes of a file that are looked at; of a list of mounts, bytes of a line.
+/// Bytes of a file that are read; of a list of mounts, bytes of a line.
 pub(super) const TEXT_BYTES: usize = 4096;
 
 /// What lies on it.
@@ -50,7 +50,7 @@ impl Deref for Desk {
 
 impl DerefMut for Desk {
     fn deref_mut(&mut self) -> &mut Papers {
-        // SAFETY: as above, and borrowed by nobody else.
+        // SAFETY: mapped by `take`, ours, and borrowed only by `self`.
         unsafe { self.0.as_mut() }
     }
 }

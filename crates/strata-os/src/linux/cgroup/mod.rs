@@ -32,13 +32,13 @@ use membership::Version;
 use mount::Mount;
 use path::Path;
 
-/// Bytes of memory that this process and its neighbours in its container may use; `None` if nobody set a limit.
+/// Bytes of memory that this process and its neighbours in its container may use; `None` if there is no limit.
 pub fn cgroup_memory_limit() -> Option<u64> {
     Seen::HERE.fold(None, |limit: Option<u64>, level| least(limit, level.limit))
 }
 
 /// Bytes in use in the group of this process, without what the kernel takes back before it refuses memory: pages of files
-/// that nobody used lately.
+/// that were not used recently.
 pub fn cgroup_memory_usage() -> Option<u64> {
     Seen::HERE.fold(None, |usage: Option<u64>, level| usage.or(level.usage))
 }

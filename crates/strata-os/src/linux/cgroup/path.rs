@@ -22,7 +22,7 @@ impl Path {
         parts.into_iter().try_for_each(|part| self.push_all(part))
     }
 
-    /// What `look` finds at this path with a file's name behind it.
+    /// What `search` finds at this path with a file's name behind it.
     pub(super) fn with<T>(&mut self, file: &[u8], look: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
         let length = self.length;
         let found = self.push_all(file).and_then(|()| look(self.as_c_str()));

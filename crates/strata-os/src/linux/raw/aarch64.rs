@@ -14,7 +14,7 @@ pub(crate) const CAN_CLONE: bool = true;
 #[inline]
 pub(super) unsafe fn call(call: c_long, [a, b, c, d, e, f]: [Argument; 6]) -> Answer {
     let register: usize;
-    // SAFETY: the caller's promise; the kernel changes no registers but the answer's.
+    // SAFETY: a valid call, by this function's contract; the kernel changes no registers but the answer's.
     unsafe {
         asm!(
             "svc 0",
@@ -45,7 +45,7 @@ pub(crate) unsafe fn clone(
     argument: Argument,
 ) -> Answer {
     let register: usize;
-    // SAFETY: the caller's promise. The new thread begins behind the instruction, with these registers but for `x0` and the
+    // SAFETY: a valid call, by this function's contract. The new thread begins behind the instruction, with these registers but for `x0` and the
     // stack, and never leaves the block; the old one goes on at its end.
     unsafe {
         asm!(

@@ -56,7 +56,7 @@ pub(crate) unsafe fn call<const COUNT: usize>(call: c_long, arguments: [Argument
     for (place, argument) in six.iter_mut().zip(arguments) {
         *place = argument;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: a valid call, by this function's contract.
     unsafe { imp::call(call, six) }
 }
 

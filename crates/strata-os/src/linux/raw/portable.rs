@@ -13,7 +13,7 @@ pub(crate) const CAN_CLONE: bool = false;
 /// - As for [`super::call`].
 pub(super) unsafe fn call(call: c_long, [a, b, c, d, e, f]: [Argument; 6]) -> Answer {
     by_errno(|| {
-        // SAFETY: the caller's promise.
+        // SAFETY: a valid call, by this function's contract.
         usize::try_from(unsafe { libc::syscall(call, a, b, c, d, e, f) }).ok()
     })
 }

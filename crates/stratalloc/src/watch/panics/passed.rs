@@ -1,4 +1,4 @@
-//! A callback that panics ends the process: without the standard library nobody can catch what unwinds. The user is told why.
+//! A callback that panics ends the process: without the standard library a panic cannot be caught. The user is told why.
 //!
 //! Does not know: which watch it is.
 
