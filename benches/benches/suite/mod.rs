@@ -2,6 +2,10 @@
 //!
 //! `cargo bench -p strata-benches --bench strata` runs them on Strata; a word behind `--` keeps those that contain it.
 //! Several hundred short ones: each gets a second, which is enough for a few per cent on a quiet machine.
+//!
+//! They keep criterion's schedule and statistics instead of those of `strata-harness`. A case here is a few nanoseconds in one process,
+//! repeated as often as fills a second, and is compared with its own last run; a sample of the harness is a whole process, and is compared
+//! with another allocator's in the same round. What both could measure is a workload (`src/workloads/`), and not here.
 
 mod growth;
 mod parallel;
