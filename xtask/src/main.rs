@@ -9,6 +9,7 @@ mod loom;
 mod mutants;
 mod process;
 mod public_api;
+mod release;
 mod source;
 mod table;
 mod test;
@@ -46,6 +47,10 @@ enum Chore {
     PublicApi(public_api::Arguments),
     /// The oldest Rust that the manifests promise, if it is installed.
     OldestRust,
+    /// The crates that ship, as packages for the registry.
+    Package(release::Arguments),
+    /// The book, as mdBook builds it (which is built first if it is not installed).
+    Book,
     /// Atomic exchanges of frees and refills.
     Exchanges,
     /// The suite without each heuristic in turn: what is it good for?
@@ -83,6 +88,8 @@ fn run() -> anyhow::Result<()> {
         Chore::Simulated => test::simulated(&root),
         Chore::PublicApi(arguments) => public_api::run(&root, &arguments),
         Chore::OldestRust => test::oldest_rust(&root),
+        Chore::Package(arguments) => release::package(&root, &arguments),
+        Chore::Book => release::book(&root),
         Chore::Exchanges => test::exchanges(&root),
         Chore::Ablate(arguments) => ablate::run(&root, &arguments),
         Chore::Programs { arguments } => process::succeed(

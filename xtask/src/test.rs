@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::process::{cargo, heading, succeed};
-use crate::{instructions, loom, tidy};
+use crate::{instructions, loom, release, tidy};
 
 type Step = fn(&Path) -> Result<()>;
 
@@ -24,6 +24,7 @@ const STEPS: &[(&str, Step)] = &[
     ("a simulated system: calls fail; near a limit; several nodes; huge pages", simulated),
     ("features of what ships", features),
     ("the oldest Rust that is promised", oldest_rust),
+    ("packages for the registry", release::package_unverified),
     ("exchanges of frees and refills", exchanges),
     ("models, the short set", models),
     ("instructions of the hot paths", instructions::run_if_possible),
@@ -66,7 +67,7 @@ fn clippy(root: &Path) -> Result<()> {
 
 fn documentation(root: &Path) -> Result<()> {
     let mut command = cargo(root);
-    command.args(["doc", "--quiet", "--no-deps", "--workspace"]);
+    command.args(["doc", "--quiet", "--no-deps", "--workspace", "--all-features"]);
     command.args(UNDOCUMENTED.iter().flat_map(|package| ["--exclude", package]));
     succeed(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
@@ -135,12 +136,14 @@ pub(crate) fn oldest_rust(root: &Path) -> Result<()> {
     for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
         command.env_remove(variable);
     }
-    command.args(["check", "--quiet"]).args(SHIPPED.iter().flat_map(|package| ["--package", package]));
+    command
+        .args(["check", "--quiet", "--all-features"])
+        .args(SHIPPED.iter().flat_map(|package| ["--package", package]));
     succeed(command.env("CARGO_TARGET_DIR", root.join("target/oldest")))
 }
 
 /// What goes to the registry and into programs; tools are for those who have a newer one.
-const SHIPPED: [&str; 2] = ["stratalloc", "strata-gil"];
+const SHIPPED: [&str; 4] = ["stratalloc", "strata-gil", "strata-profile", METRICS];
 
 /// Every atomic read-modify-write is counted, in a build of its own.
 pub(crate) fn exchanges(root: &Path) -> Result<()> {

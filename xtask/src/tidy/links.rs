@@ -1,4 +1,4 @@
-//! Links of pages lead to files and headings that exist, and every page of the book is in its summary.
+//! Links of pages lead to files and headings that exist, and every page of the book is in its summary and links to no file outside.
 //!
 //! Addresses of the web are not checked: they would fail whenever another machine is down.
 
@@ -9,6 +9,7 @@ use crate::source::Source;
 use crate::table::pattern;
 use crate::workspace::Tree;
 
+const BOOK: &str = "docs/";
 const SUMMARY: &str = "docs/SUMMARY.md";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
@@ -41,6 +42,11 @@ fn follow(tree: &Tree, page: &Source, target: &str) -> Result<(), String> {
     let is_there = |file: &Source| file.path == path || file.path.starts_with(&folder);
     if !tree.files.iter().any(is_there) {
         return Err(format!("there is no `{path}`"));
+    }
+    if page.path.starts_with(BOOK) && !path.starts_with(BOOK) {
+        return Err(
+            "a page of the book is read elsewhere, too: give the address of the repository".to_owned()
+        );
     }
     match (heading, tree.get(&path)) {
         (Some(heading), Some(file))
@@ -121,15 +127,24 @@ mod tests {
     #[test]
     fn a_link_to_nothing_is_found() {
         let found =
-            messages(&[("docs/a.md", "\n[x](b.md) [y](../README.md#c-d) [z](#e)\n"), ("README.md", "# C")]);
+            messages(&[("other/a.md", "\n[x](b.md) [y](../README.md#c-d) [z](#e)\n"), ("README.md", "# C")]);
         assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found[0].contains("there is no `docs/b.md`") && found[1].contains("`#c-d`"), "{found:?}");
+        assert!(found[0].contains("there is no `other/b.md`") && found[1].contains("`#c-d`"), "{found:?}");
     }
 
     #[test]
     fn links_that_lead_somewhere_pass() {
         let page = "# A `b`: c, d\n[1](#a-b-c-d) [2](../src) [3](../src/a.rs) [4](https://example.org)\n```\n[5](no)\n```\n`[6](no)`";
-        assert!(messages(&[("docs/a.md", page), ("src/a.rs", "//! A.")]).is_empty());
+        assert!(messages(&[("other/a.md", page), ("src/a.rs", "//! A.")]).is_empty());
+    }
+
+    #[test]
+    fn a_page_of_the_book_links_to_no_file_outside() {
+        let files =
+            [("docs/b/a.md", "[1](../c.md) [2](../../src/a.rs)"), ("docs/c.md", ""), ("src/a.rs", "//! A.")];
+        let found = messages(&files);
+        assert!(found.iter().any(|it| it.contains("`../../src/a.rs`: a page of the book")), "{found:?}");
+        assert!(!found.iter().any(|it| it.contains("`../c.md`")), "{found:?}");
     }
 
     #[test]
