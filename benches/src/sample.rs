@@ -91,7 +91,7 @@ pub struct Story {
     pub resident: Vec<(u64, u64)>,
 }
 
-/// Memory that nobody asked for: inside of blocks, and between them.
+/// Memory beyond what was asked for: inside of blocks, and between them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fragmentation {
     /// By range of sizes.

@@ -68,7 +68,7 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
         ask()
     });
     drop(held_off);
-    // Once the block is in hand; such allocations may be a thread's only ones.
+    // Once the block is allocated; such allocations may be a thread's only ones.
     if has_cache {
         cache.maintain();
     } else {

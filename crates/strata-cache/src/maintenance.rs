@@ -1,4 +1,4 @@
-//! What a thread does besides allocating, on slow paths, when its block is in hand: pools and limits follow what it is busy with.
+//! What a thread does besides allocating, on slow paths, when its block is allocated: pools and limits follow what it is busy with.
 //!
 //! | when                              | what                                                                    |
 //! |-----------------------------------|-------------------------------------------------------------------------|
@@ -25,7 +25,7 @@ const BUSY: u32 = 16;
 const FLUSHES: u32 = 16;
 
 impl Cache {
-    /// A class was refilled, and a block is in hand; forks are held off until that operation is complete.
+    /// A class was refilled, and a block is allocated; forks are held off until that operation is complete.
     #[inline]
     pub(crate) fn maintain_after_refill(&self, class: SizeClass, held_off: Option<Inside<'_>>) {
         self.note_refill(class);

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Used memory first, untouched memory later, the OS last. A batch doubles with each refill, up to half a magazine. Maintenance
-//! comes when the block is in hand.
+//! comes when the block is allocated.
 //!
 //! Does not know: thread-local storage; where memory comes from.
 

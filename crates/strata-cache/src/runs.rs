@@ -40,7 +40,7 @@ impl Runs {
         }
     }
 
-    /// The magazine of runs of so many pools.
+    /// The magazine of runs of `pools` pools.
     fn of(&self, pools: usize) -> Option<Magazine<'_>> {
         let storage = self.storage.get(pools.checked_sub(1)?)?;
         // SAFETY: a storage lies there.

@@ -75,7 +75,7 @@ impl MagazinePlace {
 }
 
 impl Cache {
-    /// A block of the magazine at `place`, if one is ready: for callers with a cold door of their own.
+    /// A block of the magazine at `place`, if one is ready: for callers with a slow path of their own.
     ///
     /// # Safety
     /// - The caller is the thread whose cache this is.

@@ -1,4 +1,4 @@
-//! The current thread's cache, in models: there is no thread word; each actor has its cache at hand.
+//! The current thread's cache, in models: there is no thread word; each actor has its cache as a value.
 //!
 //! A sentinel (a cache that was never entered) is that of a thread that is ending, as `DEAD` is in the shipped build.
 //!

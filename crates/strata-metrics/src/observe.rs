@@ -38,7 +38,7 @@ fn register(meter: &Meter, metric: &'static Metric, latest: Arc<Latest>) {
     };
     let (name, help) = (metric.name(), metric.help());
     let unit = if metric.is_in_bytes() { "By" } else { "" };
-    // An instrument lives as long as its meter, whether or not somebody keeps it.
+    // An instrument lives as long as its meter, whether or not it is kept.
     match metric.kind() {
         MetricKind::Gauge => {
             let builder = meter.u64_observable_gauge(name).with_description(help).with_unit(unit);

@@ -1,4 +1,4 @@
-//! A stand-in for scrapers: it asks as Prometheus, Grafana Alloy and Parca do, and is as strict with the answers.
+//! A substitute for scrapers: it asks as Prometheus, Grafana Alloy and Parca do, and is as strict with the answers.
 //!
 //! | scraper    | asks for                                            | expects                                                      |
 //! |------------|-----------------------------------------------------|--------------------------------------------------------------|

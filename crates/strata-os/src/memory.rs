@@ -226,8 +226,8 @@ pub unsafe fn collapse(ptr: NonNull<u8>, size: usize) -> bool {
 
 /// Which pages are in memory, from `ptr` on: bit 0 of one byte for each, as the kernel found them in this moment.
 ///
-/// A page that was read but never written counts, one that waits in swap space does not. `false`: some of the addresses belong to
-/// nobody, or the kernel does not say; the bytes mean nothing then. The range is not accessed: it need not be the caller's.
+/// A page that was read but never written counts, one that waits in swap space does not. `false`: some of the addresses are
+/// not mapped, or the kernel does not say; the bytes mean nothing then. The range is not accessed: it need not be the caller's.
 #[must_use]
 pub fn find_resident(ptr: NonNull<u8>, pages: &mut [u8]) -> bool {
     debug_assert!(ptr.addr().get() & (imp::page_size() - 1) == 0 && !pages.is_empty());

@@ -1,4 +1,4 @@
-//! Atomics come through `strata_core::sync`, so that loom sees all of them, and nobody asks for SeqCst on an access.
+//! Atomics come through `strata_core::sync`, so that loom sees all of them, and no access is SeqCst.
 //!
 //! loom treats a SeqCst access as AcqRel, which makes false alarms; a store-load protocol is written with `fence(SeqCst)`.
 

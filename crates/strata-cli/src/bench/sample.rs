@@ -63,7 +63,7 @@ pub(crate) struct Story {
     pub(crate) resident: Vec<(u64, u64)>,
 }
 
-/// Memory that nobody asked for: inside of blocks, and between them.
+/// Memory beyond what was asked for: inside of blocks, and between them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fragmentation {
     pub(crate) inside: Vec<Inside>,

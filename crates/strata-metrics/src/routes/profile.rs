@@ -1,7 +1,7 @@
 //! `/debug/pprof/heap` and `/debug/pprof/allocs`: heap profiles, as Grafana Alloy, Parca and `go tool pprof` fetch them.
 //!
 //! Both are the same profile with the same four values; they differ in the one that a reader shows first. Addresses have no
-//! names: who reads them looks these up in the program's file, by its build id.
+//! names: their reader finds these in the program's file, by its build id.
 //!
 //! Does not know: what is sampled. Idea: Go's `net/http/pprof`.
 

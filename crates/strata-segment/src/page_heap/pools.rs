@@ -115,7 +115,7 @@ impl PageHeap {
     }
 
     /// Subpages that had no memory were taken. A new peak makes the next [`tick`](Self::tick) decommit free pages inside unowned
-    /// pools: when the caller has its block in hand.
+    /// pools: when the caller has its block.
     #[inline]
     pub fn note_growth(&self, subpages: u32) {
         self.policy.took(subpages);

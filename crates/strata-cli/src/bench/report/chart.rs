@@ -99,7 +99,7 @@ fn mean_at(cases: &[Case]) -> f64 {
     middle(cases.len()) + ROW * 0.4
 }
 
-/// How the allocators are called where nobody knows their abbreviations.
+/// How the allocators are called where their abbreviations are not known.
 fn name(allocator: &str) -> &str {
     match allocator {
         "strata" => "Strata",

@@ -68,7 +68,7 @@ pub(super) fn style() -> String {
     style
 }
 
-/// Each colour: its stand-in, its variable, and its values for light and for dark.
+/// Each colour: its placeholder, its variable, and its values for light and for dark.
 fn all() -> impl Iterator<Item = (RGBColor, String, &'static str, &'static str)> {
     let series = SERIES
         .iter()

@@ -9,7 +9,7 @@
 //! being written by another thread. It is at least mapped: a pool is no larger than a page, so the header shares the
 //! block's page. No language allows that read, and the published design kept notes for sanitizers about it until the
 //! radix tree replaced it. Here it is a relaxed atomic load through the block's own pointer, which the compiler cannot
-//! look through; on the machine it is a plain load.
+//! see through; on the machine it is a plain load.
 //!
 //! Does not know: how the table grows.
 //! Idea: CPython's obmalloc, 2.3 to 3.9.
