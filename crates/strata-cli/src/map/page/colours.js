@@ -155,7 +155,7 @@ function byAge(moment, moments) {
   for (let since = number; since >= 0; since--) least[bucketOf(since)] = Math.min(least[bucketOf(since)], taken(number) - taken(since));
   const own = least.map((age, bucket) => {
     const seconds = (age / 1000).toFixed(age < 10000 ? 1 : 0);
-    const name = number === 0 ? "first seen at this moment" : bucket === buckets - 1 ? `as it was ${seconds} s ago, or longer` : bucket === 0 ? "new use since the moment before" : `in this use for ${seconds} s`;
+    const name = number === 0 ? "first seen at this moment" : bucket === buckets - 1 ? `as it was ${seconds} s ago, or longer` : bucket === 0 ? "new since the look before" : `in this use for ${seconds} s`;
     const shade = AGES[Math.round((bucket * (AGES.length - 1)) / Math.max(1, buckets - 1))];
     return { name, light: shade[0], dark: shade[1] };
   });
