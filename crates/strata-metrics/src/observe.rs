@@ -10,8 +10,8 @@ use opentelemetry::metrics::{AsyncInstrument, Meter};
 use strata_inspect::{METRICS, Metric, MetricKind};
 use stratalloc::{Stats, Strata};
 
-/// Instruments that are read within so short a time are of one collection, and of one moment.
-const ONE_MOMENT: Duration = Duration::from_millis(50);
+/// What was read longer ago belongs to no collection that still goes on.
+const LONGEST_COLLECTION: Duration = Duration::from_secs(1);
 
 /// Registers all metrics with a meter, whose reader asks for them from then on.
 ///
@@ -26,12 +26,13 @@ const ONE_MOMENT: Duration = Duration::from_millis(50);
 /// ```
 pub fn observe(meter: &Meter) {
     let latest = Arc::new(Latest::default());
-    METRICS.iter().for_each(|metric| register(meter, metric, Arc::clone(&latest)));
+    let metrics = METRICS.iter().enumerate();
+    metrics.for_each(|(index, metric)| register(meter, index, metric, Arc::clone(&latest)));
 }
 
-fn register(meter: &Meter, metric: &'static Metric, latest: Arc<Latest>) {
+fn register(meter: &Meter, index: usize, metric: &'static Metric, latest: Arc<Latest>) {
     let read = move |instrument: &dyn AsyncInstrument<u64>| {
-        metric.samples(&latest.stats(), |sample| {
+        metric.samples(&latest.stats_for(index), |sample| {
             let label = sample.label.map(|label| KeyValue::new(label.name(), label.to_string()));
             instrument.observe(sample.value, label.as_slice());
         });
@@ -51,21 +52,34 @@ fn register(meter: &Meter, metric: &'static Metric, latest: Arc<Latest>) {
     }
 }
 
-/// The statistics that were read last.
+/// The statistics that were read last, which serve each instrument once: so those of one collection are of one moment.
 #[derive(Default)]
-struct Latest(Mutex<Option<(Instant, Stats)>>);
+struct Latest(Mutex<Option<Moment>>);
+
+struct Moment {
+    read: Instant,
+    stats: Stats,
+    /// By the metric's place in the list: whether it was served.
+    served: [bool; METRICS.len()],
+}
 
 impl Latest {
-    /// Those of this moment, or of one that is nearly this.
-    fn stats(&self) -> Stats {
+    /// Those for the metric at this place of the list.
+    fn stats_for(&self, index: usize) -> Stats {
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match *latest {
-            Some((read, stats)) if read.elapsed() < ONE_MOMENT => stats,
-            _ => {
-                let stats = Strata::stats();
-                *latest = Some((Instant::now(), stats));
-                stats
-            }
-        }
+        let last = latest.take().filter(|last| last.serves(index));
+        let moment = latest.insert(last.unwrap_or_else(Moment::now));
+        moment.served[index] = true;
+        moment.stats
+    }
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { read: Instant::now(), stats: Strata::stats(), served: [false; METRICS.len()] }
+    }
+
+    fn serves(&self, index: usize) -> bool {
+        !self.served[index] && self.read.elapsed() < LONGEST_COLLECTION
     }
 }

@@ -62,4 +62,14 @@ fn a_reader_gets_all_metrics_at_each_collection() {
     let classes: u64 = of("strata_class_allocated_bytes").values().sum();
     assert_eq!(of("strata_allocated_bytes")[""], classes + parts.iter().sum::<u64>());
     drop(kept);
+
+    // The next collection is of a moment of its own, however soon it comes.
+    let more: Vec<Box<[u8; 2048]>> = (0..1000).map(|_| Box::new([1; 2048])).collect();
+    exporter.reset();
+    provider.force_flush().unwrap();
+    let all = exporter.get_finished_metrics().unwrap();
+    let mut metrics = all.iter().flat_map(|it| it.scope_metrics()).flat_map(|it| it.metrics());
+    let metric = metrics.find(|metric| metric.name() == "strata_class_allocated_bytes").expect("it is there");
+    assert!(samples(metric).1["size=2048"] >= 1000 * 2048);
+    drop(more);
 }
