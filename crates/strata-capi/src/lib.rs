@@ -12,7 +12,7 @@
 //! | `watch_api`  | `strata_watch_…`, as in `include/strata.h`                                  |
 //! | `heap`       | of those, `strata_heap_…`                                                   |
 //!
-//! `profile` starts a heap profile if the environment asks for one. `last_words` keeps a way to speak; `trust` says whose a pointer is, `errno` how to fail, `weak` what of others may or may not be there.
+//! `profile` starts a heap profile if the environment asks for one. `last_words` keeps a way to speak; `trust` says whose a pointer is, `errno` how to fail.
 //!
 //! Each exported function does one of three things: it stays within inlined fast paths (`malloc` and `free` of small blocks,
 //! 14 and 17 instructions), tail-calls a slow path, or asks a layer below. None allocates for itself, waits, or
@@ -41,4 +41,3 @@ mod take;
 mod trim;
 mod trust;
 mod watch_api;
-mod weak;

@@ -175,6 +175,77 @@ fn a_signal_switches_also_a_thread_that_comes_to_no_cold_door() {
     assert!(line.contains(" MiB") && text.contains("replace ("), "{text}");
 }
 
+/// A program that runs already: it keeps a block in a thousand.
+const SERVICE: &str = r#"
+#include <stdlib.h>
+#include <stdio.h>
+#include <poll.h>
+static void *held[1 << 20];
+__attribute__((noinline)) void *keep(void) { return malloc(3000); }
+__attribute__((noinline)) void turn_over(void *volatile *blocks) {
+    for (int i = 0; i < 1000; i++) blocks[i] = malloc(1000);
+    for (int i = 0; i < 1000; i++) free(blocks[i]);
+}
+int main(void) {
+    static void *volatile blocks[1000];
+    struct pollfd end = {0, POLLIN, 0};
+    for (int count = 0; poll(&end, 1, 1) == 0 && count < 1 << 20; ) {
+        turn_over(blocks);
+        held[count++] = keep();
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn a_process_that_runs_already_is_profiled_for_a_while() {
+    std::fs::write(folder().join("service.c"), SERVICE).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O1", "-g", "-o", "service", "service.c"]).current_dir(folder());
+    assert!(compiler.status().unwrap().success());
+    let mut service = Command::new(installed().join("strata"))
+        .args(["run", "--", "./service"])
+        .current_dir(folder())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = service.id().to_string();
+    std::thread::sleep(Duration::from_millis(300));
+    let off = strata(&["profile", &pid]);
+    let first = strata(&["profile", &pid, "--seconds", "0.5", "--rate", "1"]);
+    std::thread::sleep(Duration::from_millis(700));
+    let second = strata(&["profile", &pid, "--seconds", "0.5", "--rate", "4K", "-o", "service.folded"]);
+    drop(service.stdin.take());
+    assert!(service.wait().unwrap().success());
+    let off = String::from_utf8_lossy(&off.stderr).into_owned();
+    assert!(off.contains("is not profiled: say for how long"), "{off}");
+    let (text, said) = (String::from_utf8_lossy(&first.stdout), String::from_utf8_lossy(&first.stderr));
+    // Others live for the moment at which this looks, or not.
+    assert!(
+        text.contains("keep (") && text.contains("service.c:6)") && !text.contains("strata"),
+        "{text}{said}"
+    );
+    assert!(said.is_empty() && !text.contains("allocated: 0 B"), "{text}{said}");
+    let said = String::from_utf8_lossy(&second.stderr);
+    let folded = std::fs::read_to_string(folder().join("service.folded")).unwrap();
+    let kept = bytes_of(&folded, "main;keep");
+    assert!(kept > 0.0 && kept < 3e6, "{folded}{said}");
+}
+
+#[test]
+fn a_process_that_cannot_be_profiled_is_told_why() {
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    let refused = strata(&["profile", &other.id().to_string(), "--seconds", "1"]);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("does not run on Strata: start it by `strata run -- PROGRAM`"), "{said}");
+    let own = strata(&["profile", "known.c", "--seconds", "1"]);
+    assert!(String::from_utf8_lossy(&own.stderr).contains("this is a file"));
+    let raw = strata(&["profile", "1", "--seconds", "1", "-o", "a.strata"]);
+    assert!(String::from_utf8_lossy(&raw.stderr).contains("choose another format"));
+}
+
 #[test]
 fn heaptrack_reads_what_is_written_for_it() {
     profiled("known.heaptrack.gz");

@@ -87,6 +87,7 @@ pub mod tls;
     )
 )]
 mod unix;
+mod weak;
 
 #[cfg(all(target_os = "linux", not(strata_unix)))]
 use linux as system;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod copied;
 mod estimate;
 mod labels;
 mod modules;
@@ -16,6 +17,6 @@ pub use modules::Mapping;
 #[cfg(feature = "symbols")]
 pub use names::DebugInfo;
 pub use pprof::Shown;
-pub use profile::{Addresses, Frame, Names, Profile, Site};
+pub use profile::{Addresses, Frame, Names, Profile, Site, Stack};
 pub use read::ReadError;
-pub use strata_recorder::{log, peak, recorder, sites, stack, start_as_asked};
+pub use strata_recorder::{control, log, recorder, stack, start_as_asked};

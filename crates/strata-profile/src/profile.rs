@@ -3,6 +3,7 @@
 //! | file       | what                                                                  |
 //! |------------|-----------------------------------------------------------------------|
 //! | `read`     | from a `.strata` file                                                 |
+//! | `growth`   | which stacks grow, from several profiles                              |
 //! | `estimate` | from counts of samples to bytes and blocks, with their standard error |
 //! | `modules`  | from an address to the file that it lies in, and the address there     |
 //! | `names`    | from an address to functions and lines (feature `symbols`)            |
@@ -13,9 +14,7 @@
 
 use crate::{estimate::Values, labels::Labels, modules, modules::Mapping, ours};
 use std::collections::HashMap;
-use strata_recorder::peak::Peak;
-use strata_recorder::recorder;
-use strata_recorder::sites::Sites;
+use strata_recorder::recorder::{self, Recorded};
 
 /// What a stack allocated in blocks of one size, by counts of samples. In a difference of two profiles counts may be negative.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +39,21 @@ pub struct Site {
     pub lifetimes: Vec<i64>,
 }
 
+/// Who allocated: a stack and its labels, whatever the size of the blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stack {
+    /// Return addresses, the innermost first.
+    pub frames: Vec<u64>,
+    /// The labels that the thread had, by name: name and value.
+    pub labels: Vec<(String, String)>,
+}
+
 impl Site {
+    /// Who allocated.
+    pub fn stack(&self) -> Stack {
+        Stack { frames: self.frames.clone(), labels: self.labels.clone() }
+    }
+
     /// What tells it from other sites.
     pub(crate) fn key(&self) -> (&[u64], u64, u64, &[(String, String)]) {
         (&self.frames, self.bytes, self.mean, &self.labels)
@@ -97,17 +110,15 @@ impl Profile {
     /// What was recorded in this process so far.
     pub fn take() -> Self {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        let peak = recorder::peak().map_or(0, Peak::number);
-        match recorder::sites() {
-            Some(sites) => Self::of_table(sites, peak, recorder::lost(), &maps),
+        match recorder::recorded() {
+            Some(recorded) => Self::of_recorded(recorded, &maps),
             None => Self { mappings: modules::parse(&maps), ..Self::default() },
         }
     }
 
-    /// What a recorder's table says: this process's, or a copy of another's.
-    ///
-    /// `peak` is the number of the last peak, `lost` as in [`Profile`], and `maps` what the kernel says of the process's mappings.
-    pub fn of_table(sites: &Sites, peak: u32, lost: [u64; 2], maps: &str) -> Self {
+    /// What a recorder has: this process's, or a copy of another's; with what the kernel says of that process's mappings.
+    pub fn of_recorded(recorded: &Recorded, maps: &str) -> Self {
+        let (sites, peak) = (&recorded.sites, recorded.peak.number());
         let mut labels = Labels::default();
         for label in sites.iter().filter(|site| site.is_label()) {
             labels.add(label.number(), label.label(), &label.text());
@@ -124,7 +135,12 @@ impl Profile {
             live_at_peak: site.live_at_peak(peak).cast_signed(),
             allocated: site.allocated().cast_signed(),
         });
-        Self { sites: sites.collect(), mappings: modules::parse(maps), lost, ..Self::default() }
+        Self {
+            sites: sites.collect(),
+            mappings: modules::parse(maps),
+            lost: recorded.lost(),
+            ..Self::default()
+        }
     }
 
     /// The same with what lived when most did: what lives at each site is what lived there then.
@@ -184,7 +200,12 @@ impl Profile {
 
     /// The functions of a site's stack, the innermost first, without those of the allocator.
     pub(crate) fn named(&self, site: &Site, names: &mut dyn Names) -> Vec<Frame> {
-        let all = site.frames.iter().flat_map(|address| {
+        self.functions(&site.frames, names)
+    }
+
+    /// The functions of a stack, the innermost first, without those of the allocator.
+    pub fn functions(&self, addresses: &[u64], names: &mut dyn Names) -> Vec<Frame> {
+        let all = addresses.iter().flat_map(|address| {
             let mapping = self.mapping(address.wrapping_sub(1));
             let frames = names.frames(mapping, *address);
             let is_ours = mapping.is_some_and(Mapping::is_ours);

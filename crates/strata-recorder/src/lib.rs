@@ -5,6 +5,8 @@
 extern crate std;
 
 #[cfg(not(strata_loom))]
+pub mod control;
+#[cfg(not(strata_loom))]
 mod environment;
 #[cfg(not(strata_loom))]
 mod errno;

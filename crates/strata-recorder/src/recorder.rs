@@ -12,14 +12,16 @@
 //!
 //! Does not know: what is done with the counts.
 
+use crate::control::CONTROL;
 use crate::log;
 use crate::peak::Peak;
 use crate::site::Site;
 use crate::sites::{Key, Sites};
 use crate::stack::{self, DEPTH, Unwinding};
+use core::ops::Range;
 use core::ptr::null_mut;
 use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};
-use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use strata_os::{clock, machine, memory, thread};
 
 /// Bytes between samples by default.
@@ -36,16 +38,37 @@ struct Record {
     begun: AtomicU64,
 }
 
+/// What is recorded, as far as it is told; all-zero bytes are nothing. Another process reads it, too.
+#[derive(Debug)]
 #[repr(C)]
-struct Recording {
-    sites: Sites,
-    peak: Peak,
+pub struct Recorded {
+    /// All sites so far.
+    pub sites: Sites,
+    /// The most that lived, and which peak that was.
+    pub peak: Peak,
     /// Samples whose free will not be heard of.
     unheard: AtomicU64,
-    records: [Record; SLOT_COUNT],
 }
 
-static RECORDING: AtomicPtr<Recording> = AtomicPtr::new(null_mut());
+impl Recorded {
+    /// Samples whose free will not be heard of, since their part of the set was full; and samples without a site.
+    pub fn lost(&self) -> [u64; 2] {
+        // Relaxed: a number that stands alone.
+        [self.unheard.load(Relaxed), self.sites.lost()]
+    }
+
+    /// Where its bytes are that are in use, if its first eight say how many words its sites use: for who copies it.
+    pub fn in_use(first: u64) -> [Range<usize>; 2] {
+        let used = Sites::used_bytes(first).min(size_of::<Sites>());
+        [0..used, size_of::<Sites>()..size_of::<Self>()]
+    }
+}
+
+#[repr(C)]
+pub(crate) struct Recording {
+    recorded: Recorded,
+    records: [Record; SLOT_COUNT],
+}
 
 /// Samples from now on, one in `mean_bytes` on average (at least 1: every block); or at another rate than before. `false`: no memory.
 ///
@@ -67,11 +90,13 @@ pub(crate) fn start_as_chosen(mean_bytes: u64) -> bool {
     if profile::mean_bytes() == 0 {
         recording().into_iter().for_each(Recording::forget_what_lives);
     }
+    CONTROL.note_mean(mean_bytes);
     profile::start(&LISTENER, mean_bytes)
 }
 
 /// Samples no more; what was counted stays.
 pub fn stop() {
+    CONTROL.note_mean(0);
     profile::stop();
 }
 
@@ -82,9 +107,9 @@ pub fn mean_bytes() -> u64 {
 
 fn recording() -> Option<&'static Recording> {
     // Acquire: that it is mapped; pairs with Release in recorder.rs::map.
-    let place = RECORDING.load(Acquire);
+    let place = CONTROL.recorded.load(Acquire);
     // SAFETY: mapped, zero (which is an empty one), and never unmapped.
-    unsafe { place.as_ref() }
+    unsafe { place.cast::<Recording>().as_ref() }
 }
 
 fn map() -> bool {
@@ -94,54 +119,43 @@ fn map() -> bool {
     let bytes = size_of::<Recording>().next_multiple_of(machine::page_size());
     let Some(fresh) = memory::map(bytes, machine::page_size()) else { return false };
     // Release: carries the mapping; pairs with Acquire in recorder.rs::recording.
-    if RECORDING.compare_exchange(null_mut(), fresh.cast().as_ptr(), Release, Relaxed).is_err() {
+    if CONTROL.recorded.compare_exchange(null_mut(), fresh.cast().as_ptr(), Release, Relaxed).is_err() {
         // SAFETY: not shared yet.
         unsafe { memory::release(fresh, bytes) };
     }
     true
 }
 
-/// All sites so far.
-pub fn sites() -> Option<&'static Sites> {
-    recording().map(|recording| &recording.sites)
-}
-
-/// The most that lived, and which peak that was.
-pub fn peak() -> Option<&'static Peak> {
-    recording().map(|recording| &recording.peak)
-}
-
-/// Samples whose free will not be heard of, since their part of the set was full; and samples without a site.
-pub fn lost() -> [u64; 2] {
-    // Relaxed: numbers that stand alone.
-    recording().map_or([0; 2], |recording| [recording.unheard.load(Relaxed), recording.sites.lost()])
+/// What was recorded so far; `None`: nothing was asked for.
+pub fn recorded() -> Option<&'static Recorded> {
+    recording().map(|recording| &recording.recorded)
 }
 
 impl Recording {
     /// The site of a record, which is taken from it (R2).
     fn take_site(&self, record: &Record) -> Option<Site<'_>> {
         // Relaxed: R1, R2.
-        self.sites.site(record.site.swap(0, Relaxed) as u32)
+        self.recorded.sites.site(record.site.swap(0, Relaxed) as u32)
     }
 
     fn note_allocated(&self, site: Site<'_>) {
-        site.keep_for_peak(self.peak.number());
+        site.keep_for_peak(self.recorded.peak.number());
         site.note_allocated();
-        self.peak.add(site.weight());
+        self.recorded.peak.add(site.weight());
     }
 
     fn note_freed(&self, site: Site<'_>, by_another: bool, milliseconds: u64) {
-        site.keep_for_peak(self.peak.number());
+        site.keep_for_peak(self.recorded.peak.number());
         site.note_freed(by_another, milliseconds);
-        self.peak.subtract(site.weight());
+        self.recorded.peak.subtract(site.weight());
     }
 
     /// What is live may be freed while the profiler is off: so it counts as freed now, after an unknown time.
     fn forget_what_lives(&self) {
         for site in self.records.iter().filter_map(|record| self.take_site(record)) {
-            site.keep_for_peak(self.peak.number());
+            site.keep_for_peak(self.recorded.peak.number());
             site.note_forgotten();
-            self.peak.subtract(site.weight());
+            self.recorded.peak.subtract(site.weight());
         }
     }
 }
@@ -152,7 +166,7 @@ fn allocated(sample: Sample) {
     let depth = stack::capture(&mut addresses);
     let frames = addresses.get(..depth).unwrap_or_default();
     let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label: 0, frames };
-    let site = recording.sites.find_or_add(key);
+    let site = recording.recorded.sites.find_or_add(key);
     if let Some(site) = site {
         recording.note_allocated(site);
     }
@@ -163,9 +177,10 @@ fn allocated(sample: Sample) {
             record.begun.store(clock::milliseconds(), Relaxed);
             record.site.store(site.map_or(0, |site| site.number().into()), Relaxed);
         }
-        None => _ = recording.unheard.fetch_add(1, Relaxed),
+        None => _ = recording.recorded.unheard.fetch_add(1, Relaxed),
     }
     log::write_if_due();
+    CONTROL.stop_if_due();
 }
 
 fn freed(slot: u32) {

@@ -34,7 +34,7 @@ const WORDS: usize = if cfg!(strata_loom) { 128 } else { 1 << 20 };
 #[derive(Debug)]
 #[repr(C)]
 pub struct Sites {
-    /// Words of `words` that are in use.
+    /// Words of `words` that are in use, the first of which is no site's.
     used: AtomicU64,
     lost: AtomicU64,
     index: [AtomicU64; PLACES],
@@ -145,6 +145,11 @@ impl Sites {
         // Acquire: as in `find_or_add`; pairs with Release in sites.rs::publish.
         let taken = self.index.iter().map(|place| place.load(Acquire)).filter(|entry| *entry != 0);
         taken.map(|entry| Site::at(self, (entry & 0xffff_ffff) as usize))
+    }
+
+    /// Bytes at its start that are in use, if its first word, which counts words of sites, is this.
+    pub fn used_bytes(first: u64) -> usize {
+        core::mem::offset_of!(Self, words) + 8 * first.saturating_add(1).min(WORDS as u64) as usize
     }
 
     /// One of all words; a wrong place is the first one, which is no site's.

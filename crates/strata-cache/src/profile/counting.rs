@@ -171,6 +171,7 @@ pub(crate) fn heed(cache: &Cache) {
     if !core::ptr::eq(own, cache) {
         return;
     }
+    super::pass_by();
     match Counting::current() {
         Some(counting) => {
             counting.take_back();

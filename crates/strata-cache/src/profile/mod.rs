@@ -26,7 +26,8 @@
 //! Idea: countdown to the next sample (tcmalloc, jemalloc); a run that is known to hold none is ours.
 
 pub(crate) mod counting;
-mod distance;
+#[doc(hidden)]
+pub mod distance;
 #[doc(hidden)]
 pub mod sampled;
 
@@ -74,6 +75,8 @@ struct Shared {
     mean: AtomicU64,
     /// What random numbers start with, one for each counting cache.
     seed: Hint,
+    /// What each thread calls when it heeds a request to flush; null: nothing.
+    passer: AtomicPtr<fn()>,
 }
 
 static SHARED: Shared = Shared {
@@ -81,6 +84,7 @@ static SHARED: Shared = Shared {
     listener: AtomicPtr::new(null_mut()),
     mean: AtomicU64::new(0),
     seed: Hint::new(0),
+    passer: AtomicPtr::new(null_mut()),
 };
 
 /// Samples each byte that is allocated with a chance of 1 in `mean_bytes` from now on, or at another rate than before; 1 samples every
@@ -117,6 +121,24 @@ pub fn mean_bytes() -> u64 {
 /// Seeds the random numbers from now on, so that a test can repeat them.
 pub fn set_seed(seed: u64) {
     SHARED.seed.set(seed);
+}
+
+/// Has each thread call `passer` when it heeds a request to flush, in a cold door: it may `start` or `stop`, and neither allocates nor waits.
+///
+/// The word that is returned counts these requests. Another process that can write to it has threads come by if it changes it.
+pub fn on_flush_request(passer: &'static fn()) -> &'static Hint {
+    // Relaxed: a function is there before the program is.
+    SHARED.passer.store(core::ptr::from_ref(passer).cast_mut(), Relaxed);
+    RUNTIME.page_heap.flush_requests_word()
+}
+
+fn pass_by() {
+    // Relaxed: as above.
+    let passer = SHARED.passer.load(Relaxed);
+    // SAFETY: null, or from a `&'static` in `on_flush_request`.
+    if let Some(passer) = unsafe { passer.as_ref() } {
+        passer();
+    }
 }
 
 fn set_mean(bytes: u64) {

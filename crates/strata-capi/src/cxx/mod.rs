@@ -27,12 +27,12 @@ mod throwing;
 
 use crate::free::define_free;
 use crate::malloc::{allocate, allocate_aligned};
-use crate::weak::weak_address;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::fmt::Write;
 use core::mem::transmute;
 use core::ptr::null_mut;
 use strata_core::layout::GRANULE_BYTES;
+use strata_os::weak_address;
 
 /// `std::nothrow`: only its type is meant.
 type Nothrow = *const c_void;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use strata_inspect::{Bytes, Facts, Growth, Line, Waterfall};
 
+use super::seconds;
 use crate::inspect::moment::{Moment, largest};
 use crate::inspect::process::Process;
 
@@ -29,13 +30,6 @@ pub(crate) struct Arguments {
     /// Watch for so many seconds, and say what grew
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     watch: Option<Duration>,
-}
-
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(value) if (0.1..=86_400.0).contains(&value) => Ok(Duration::from_secs_f64(value)),
-        _ => Err("give a number of seconds, such as 10".to_owned()),
-    }
 }
 
 /// What was seen while a process was watched.
@@ -143,17 +137,4 @@ pub(crate) fn beside(moment: &Moment) -> String {
     );
     add(true, " What programs asked for, before it is rounded to size classes, nobody counts.".to_owned());
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_watch_has_a_length() {
-        assert_eq!(seconds("1.5").unwrap(), Duration::from_millis(1500));
-        for text in ["0", "-1", "much", "1e9"] {
-            assert!(seconds(text).unwrap_err().contains("such as 10"));
-        }
-    }
 }

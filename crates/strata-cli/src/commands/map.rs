@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     moments: u32,
     /// Seconds from one look to the next
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = super::explain::seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = super::seconds)]
     every: Duration,
 }
 

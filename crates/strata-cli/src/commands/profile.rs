@@ -1,24 +1,38 @@
-//! `strata profile`: look at a heap profile, compare two, write one in another format.
+//! `strata profile`: have a running process profiled for a while; look at a profile, compare two, write one in another format.
 //!
 //! Does not know: how a profile is taken.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use strata_profile::{DebugInfo, Profile};
 
+use super::seconds;
+use crate::inspect::process::Process;
+use crate::inspect::recorder::{Answer, Recorder};
 use crate::profile::{self, Target};
 
-/// Show a heap profile, or write it in another format
+/// Have a running process profiled for a while; or show a heap profile, or write it in another format
 ///
-/// Reads what `strata run --profile FILE.strata` wrote, also while the program still runs or when it crashed.
+/// A process needs no preparation if it runs under `strata run`, or is a Rust program with the crate strata-profile. It is neither stopped
+/// nor sent a signal: a word in its memory asks it. What is shown is what was allocated in that time, and lives at its end.
+///
+/// A file is what `strata run --profile FILE.strata` wrote, also while the program still runs or when it crashed.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The profile
-    #[arg(value_name = "FILE.strata")]
-    file: PathBuf,
+    /// The number of a process; or a profile
+    #[arg(value_name = "PID|FILE.strata")]
+    what: PathBuf,
+    /// For how long the process is profiled; of one that is profiled anyway, what it has so far is shown at once without this
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    seconds: Option<Duration>,
+    /// Bytes from one sample to the next, on average; also with K, M or G
+    #[arg(long, value_name = "BYTES", requires = "seconds", default_value = "512K", value_parser = profile::rate)]
+    rate: u64,
     /// Show what changed since this earlier profile of the same process
     #[arg(long, value_name = "OLD.strata")]
     compare: Option<PathBuf>,
@@ -29,18 +43,23 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     top: usize,
     /// Write it instead: .pb.gz, .svg (a flame graph; with --compare of what changed), .folded, .dhat.json, .heaptrack.gz or .txt
-    #[arg(long, short, value_name = "FILE", value_parser = Target::named)]
+    #[arg(long, short, value_name = "FILE", value_parser = Target::made)]
     output: Option<Target>,
 }
 
 /// Runs the command.
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
-    let read = |path: &PathBuf| {
-        let profile = profile::read(path)?;
-        anyhow::Ok(if arguments.peak { profile.at_peak() } else { profile })
+    if let Some(target) = &arguments.output {
+        target.refuse_unwritable()?;
+    }
+    let profile = match process(&arguments.what) {
+        Some(pid) => of_process(&Process::open(pid)?, arguments.seconds, arguments.rate)?,
+        None if arguments.seconds.is_some() => bail!("--seconds is for a process, and this is a file"),
+        None => profile::read(&arguments.what)?,
     };
-    let after = read(&arguments.file)?;
-    let before = arguments.compare.as_ref().map(read).transpose()?;
+    let part = |profile: Profile| if arguments.peak { profile.at_peak() } else { profile };
+    let before = arguments.compare.as_ref().map(|path| profile::read(path)).transpose()?.map(part);
+    let after = part(profile);
     match (&arguments.output, before) {
         (Some(target), Some(before)) => target.write_change(&before, &after)?,
         (Some(target), None) => target.write(&after)?,
@@ -52,4 +71,45 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
 
 fn show(arguments: &Arguments, profile: &Profile) {
     print!("{}", profile.top(arguments.top, &mut DebugInfo::default()));
+}
+
+/// The process that is meant, if it is one: `./123` is a file.
+fn process(what: &Path) -> Option<u32> {
+    what.to_str()?.parse().ok()
+}
+
+/// What a process allocates from now on for so long; or what it has so far.
+fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<Profile> {
+    let recorder = Recorder::find(process)?;
+    let pid = process.pid();
+    let ended = || format!("process {pid} ended before anything was recorded");
+    let Some(length) = length else {
+        if recorder.mean() == 0 {
+            bail!("process {pid} is not profiled: say for how long it is to be, such as --seconds 30");
+        }
+        return recorder.profile().with_context(ended);
+    };
+    // A moment more: this command looks when it wants to, and not after the recorder stopped.
+    match recorder.record(mean, length + Duration::from_secs(1))? {
+        Answer::Tables => {}
+        Answer::Frames => eprintln!(
+            "process {pid} has no unwinder at hand, so stacks are found by frame pointers, which most C programs do not have: if they are \
+             short, start it with libgcc_s.so.1 preloaded, too"
+        ),
+        Answer::OnAlready => eprintln!("process {pid} is profiled anyway, at its own rate"),
+    }
+    let before = recorder.profile().with_context(ended)?;
+    let (start, mut last) = (Instant::now(), before.clone());
+    while start.elapsed() < length {
+        thread::sleep(Duration::from_secs(1).min(length.saturating_sub(start.elapsed())));
+        match recorder.profile() {
+            Some(profile) => last = profile,
+            None => {
+                eprintln!("process {pid} ended meanwhile");
+                break;
+            }
+        }
+    }
+    last.milliseconds = start.elapsed().as_millis() as u64;
+    Ok(last.compare_to(&before))
 }

@@ -23,7 +23,7 @@ use object::elf::{FileHeader64, PT_INTERP};
 use object::read::elf::{FileHeader, ProgramHeader};
 use stratalloc::{OptionErrorKind, Strata};
 
-use crate::profile::Target;
+use crate::profile::{self, Target};
 
 /// Run a program on Strata instead of its own malloc
 ///
@@ -49,8 +49,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", value_parser = Target::named)]
     profile: Option<Target>,
     /// Bytes from one sample to the next, on average; also with K, M or G. 1 samples every block
-    #[arg(long, value_name = "BYTES", requires = "profile", default_value = "512K")]
-    profile_rate: String,
+    #[arg(long, value_name = "BYTES", requires = "profile", default_value = "512K", value_parser = profile::rate)]
+    profile_rate: u64,
     /// Set an option, such as purge_delay=1000; may be said again for another
     #[arg(long = "option", short = 'o', value_name = "NAME=VALUE", value_parser = option)]
     options: Vec<(String, String)>,
@@ -118,7 +118,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         eprintln!("strata: {variable} is no option and does nothing; docs/options.md has them all");
     }
     if let Some(target) = &arguments.profile {
-        return run_profiled(&mut command, target, &arguments.profile_rate);
+        return run_profiled(&mut command, target, arguments.profile_rate);
     }
     let error = command.exec();
     let why = format!("running {}: {error}", path.display());
@@ -126,10 +126,10 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Runs the program with a profile, which this command writes when it has ended.
-fn run_profiled(command: &mut Command, target: &Target, rate: &str) -> Result<ExitCode> {
+fn run_profiled(command: &mut Command, target: &Target, rate: u64) -> Result<ExitCode> {
     target.refuse_unwritable()?;
     let raw = target.raw()?;
-    let run = command.env("STRATA_PROFILE", &raw).env("STRATA_PROFILE_RATE", rate).status();
+    let run = command.env("STRATA_PROFILE", &raw).env("STRATA_PROFILE_RATE", rate.to_string()).status();
     let status = run.map_err(|error| NotStarted::Unfit(error.to_string()))?;
     eprintln!("{}", target.finish(&raw)?);
     // A signal as shells tell it.

@@ -1,4 +1,4 @@
-//! A running process, read without stopping it and without writing to it.
+//! A running process, read without stopping it; and written to where it has words for that (`recorder`).
 //!
 //! | what            | from                                 | the kernel asks for                       |
 //! |-----------------|--------------------------------------|-------------------------------------------|
@@ -69,6 +69,32 @@ impl Process {
             Some(version) => Refusal::OtherVersion(self.pid, version),
             None => Refusal::NoStrata(self.pid, self.name()),
         })
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_there(&self) -> bool {
+        file(self.pid, "maps").exists()
+    }
+
+    /// What the kernel says of its mappings.
+    pub(crate) fn maps(&self) -> Result<String> {
+        Ok(fs::read_to_string(file(self.pid, "maps"))?)
+    }
+
+    /// Writes to its memory.
+    pub(crate) fn write(&self, address: u64, bytes: &[u8]) -> Result<()> {
+        let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let place = std::ptr::without_provenance_mut(address as usize);
+        let remote = libc::iovec { iov_base: place, iov_len: bytes.len() };
+        // SAFETY: reads our bytes; the other address is another process's.
+        let written = unsafe {
+            libc::process_vm_writev(self.pid as libc::pid_t, &raw const local, 1, &raw const remote, 1, 0)
+        };
+        match usize::try_from(written) {
+            Ok(written) if written == bytes.len() => Ok(()),
+            Ok(_) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Err(_) => Err(Refusal::of_memory(self.pid, &io::Error::last_os_error()).into()),
+        }
     }
 
     fn copy(&self, address: u64, into: &mut [u8]) -> io::Result<()> {

@@ -66,6 +66,16 @@ impl Target {
         Ok(Self { path: PathBuf::from(name), format: *format })
     }
 
+    /// The same of a format that is made of what a program wrote.
+    pub(crate) fn made(name: &str) -> Result<Self, String> {
+        match Self::named(name)? {
+            Self { format: Format::Strata, .. } => {
+                Err("a .strata file is what a program writes itself (`strata run --profile`): choose another format".to_owned())
+            }
+            target => Ok(target),
+        }
+    }
+
     /// Refuses a target that cannot be written, before anything takes time. A file that is there is emptied.
     pub(crate) fn refuse_unwritable(&self) -> Result<()> {
         let open = OpenOptions::new().write(true).create(true).truncate(true).open(&self.path);
@@ -135,6 +145,23 @@ impl Target {
     }
 }
 
+/// Bytes between samples: also with K, M or G.
+pub(crate) fn rate(text: &str) -> Result<u64, String> {
+    let shift = match text.bytes().next_back() {
+        Some(b'K' | b'k') => 10,
+        Some(b'M' | b'm') => 20,
+        Some(b'G' | b'g') => 30,
+        _ => 0,
+    };
+    let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
+    let bytes = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(1 << shift))
+        .filter(|bytes| *bytes != 0);
+    bytes.ok_or_else(|| "give a number of bytes, such as 64K; 1 samples every block".to_owned())
+}
+
 /// Reads a profile; one line says why it is none.
 pub(crate) fn read(path: &Path) -> Result<Profile> {
     Profile::read(path).with_context(|| format!("reading {}", path.display()))
@@ -151,6 +178,14 @@ mod tests {
         assert_eq!(format("x.heaptrack.gz"), Ok(Format::Heaptrack));
         for wrong in ["heap.gz", ".folded", "heap", "heap.json"] {
             assert!(format(wrong).unwrap_err().contains(".pb.gz"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_of_bytes() {
+        assert_eq!(["1", "64K", "2m"].map(|text| rate(text).unwrap()), [1, 64 << 10, 2 << 20]);
+        for wrong in ["0", "", "K", "-1", "1T", "99999999999G"] {
+            assert!(rate(wrong).unwrap_err().contains("such as 64K"), "{wrong}");
         }
     }
 

@@ -6,8 +6,7 @@
 
 use super::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
 use crate::errno;
-use crate::peak::Peak;
-use crate::recorder;
+use crate::recorder::{self, Recorded};
 use crate::site::{LIFETIMES, Site};
 use crate::stack::DEPTH;
 use core::ffi::{CStr, c_int};
@@ -119,7 +118,7 @@ impl File {
         if unsafe { libc::getpid() } != self.process.load(Relaxed) {
             // A child of `fork`: the file is the parent's.
             self.process.store(0, Relaxed);
-            let sites = recorder::sites().into_iter().flat_map(|sites| sites.iter());
+            let sites = recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter());
             sites.for_each(Site::is_to_be_told_again);
             if !self.create() {
                 self.descriptor.store(-1, Relaxed);
@@ -129,13 +128,13 @@ impl File {
         let now = clock::milliseconds();
         self.due.store(now + INTERVAL, Relaxed);
         self.write_maps();
-        let peak = recorder::peak().map_or(0, Peak::number);
-        for site in recorder::sites().into_iter().flat_map(|sites| sites.iter()) {
+        let peak = recorder::recorded().map_or(0, |recorded| recorded.peak.number());
+        for site in recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter()) {
             if site.is_news() {
                 self.write_site(site);
             }
         }
-        let [unheard, without_site] = recorder::lost();
+        let [unheard, without_site] = recorder::recorded().map_or([0; 2], Recorded::lost);
         self.chunk(kind::STATE, |out| {
             out.u64(now - self.begun.load(Relaxed));
             out.u64(unheard);

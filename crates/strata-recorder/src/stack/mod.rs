@@ -37,9 +37,23 @@ pub fn choose(unwinding: Unwinding) {
     CHOSEN.store(has_tables.into(), Relaxed);
 }
 
+/// Chooses tables if the program was linked or started with an unwinder, else frames: takes no lock, so also within an allocation.
+pub(crate) fn choose_at_hand() {
+    // Relaxed: as above.
+    CHOSEN.store(tables::prepare_at_hand().into(), Relaxed);
+}
+
+/// How stacks are found.
+pub(crate) fn chosen() -> Unwinding {
+    // Relaxed: as above.
+    if CHOSEN.load(Relaxed) == 1 { Unwinding::Tables } else { Unwinding::Frames }
+}
+
 /// Fills `frames` from its start; how many were found.
 #[inline(never)]
 pub fn capture(frames: &mut [usize; DEPTH]) -> usize {
-    // Relaxed: as above.
-    if CHOSEN.load(Relaxed) == 1 { tables::walk(frames) } else { frames::walk(frames) }
+    match chosen() {
+        Unwinding::Tables => tables::walk(frames),
+        Unwinding::Frames => frames::walk(frames),
+    }
 }

@@ -28,10 +28,26 @@ pub(super) fn prepare() -> bool {
     };
     let mut found = symbols();
     if found.iter().any(|symbol| symbol.is_null()) {
+        if prepare_at_hand() {
+            return true;
+        }
         load_unwinder();
         found = symbols();
     }
-    let [address, backtrace] = found;
+    keep(found)
+}
+
+/// The same without a look-up, which would take the loader's lock: finds the unwinder that this library or program
+/// was linked with, or started with.
+pub(super) fn prepare_at_hand() -> bool {
+    // Acquire: as in `walk`; pairs with Release in stack/tables.rs::keep.
+    if !BACKTRACE.load(Acquire).is_null() {
+        return true;
+    }
+    keep([strata_os::weak_address!("_Unwind_GetIP"), strata_os::weak_address!("_Unwind_Backtrace")])
+}
+
+fn keep([address, backtrace]: [*mut c_void; 2]) -> bool {
     // Relaxed: carried by the Release below.
     ADDRESS.store(address, Relaxed);
     // Release: carries the other; pairs with Acquire in stack/tables.rs::walk.
@@ -60,7 +76,7 @@ struct Walk<'addresses> {
 
 /// Fills `addresses` with the calling thread's return addresses; how many there were.
 pub(super) fn walk(addresses: &mut [usize]) -> usize {
-    // Acquire: the other; pairs with Release in stack/tables.rs::prepare.
+    // Acquire: the other; pairs with Release in stack/tables.rs::keep.
     let backtrace = BACKTRACE.load(Acquire);
     // Relaxed: see above.
     let address = ADDRESS.load(Relaxed);

@@ -9,6 +9,7 @@ use crate::segments::asking::Asker;
 use crate::segments::hugetlb::Reserved;
 use crate::segments::vacancy::Vacated;
 use crate::stats::{Footprint, Snapshot, footprint};
+use strata_core::sync::Hint;
 use strata_os::machine::HugetlbPage;
 
 /// Purging.
@@ -65,6 +66,11 @@ impl PageHeap {
     /// Asks all caches to give back what they can, when they next come to a slow path.
     pub fn request_flush(&self) {
         self.policy.request_flush();
+    }
+
+    /// The word that counts the requests to flush: another process requests one by changing it.
+    pub fn flush_requests_word(&self) -> &Hint {
+        self.policy.flush_requests_word()
     }
 
     /// How often all caches were asked to flush.

@@ -39,6 +39,7 @@ use reclaim::Reclaim;
 use refaults::{Advice, Refaults};
 use run_tail::RunTails;
 use strata_core::layout::POOL_BYTES;
+use strata_core::sync::Hint;
 use strata_os::machine::MemoryBudget;
 
 /// Free bytes that justify a purge thread; in models any.
@@ -237,6 +238,11 @@ impl Policy {
     /// Whether there was a limit when it was asked for last.
     pub(crate) fn is_limited(&self) -> bool {
         self.pressure.is_limited()
+    }
+
+    /// The word that counts the requests to flush.
+    pub(crate) fn flush_requests_word(&self) -> &Hint {
+        self.pressure.flush_requests_word()
     }
 
     /// How often all caches were asked to flush.

@@ -93,6 +93,11 @@ impl Pressure {
         self.flush_requests.add(1);
     }
 
+    /// The word that counts the requests to flush.
+    pub(super) fn flush_requests_word(&self) -> &Hint {
+        &self.flush_requests
+    }
+
     /// How often all caches were asked to flush.
     #[inline]
     pub(super) fn flush_requests(&self) -> u32 {

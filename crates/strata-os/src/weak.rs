@@ -7,6 +7,7 @@
 
 /// The address of the function with this name; null if it is not defined.
 #[cfg(target_arch = "x86_64")]
+#[macro_export]
 macro_rules! weak_address {
     ($name:literal) => {{
         let address: *mut core::ffi::c_void;
@@ -25,6 +26,7 @@ macro_rules! weak_address {
 
 /// The address of the function with this name; null if it is not defined.
 #[cfg(target_arch = "aarch64")]
+#[macro_export]
 macro_rules! weak_address {
     ($name:literal) => {{
         let address: *mut core::ffi::c_void;
@@ -44,10 +46,9 @@ macro_rules! weak_address {
 
 /// Where there is no assembly, nothing is defined.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[macro_export]
 macro_rules! weak_address {
     ($name:literal) => {
         core::ptr::null_mut::<core::ffi::c_void>()
     };
 }
-
-pub(crate) use weak_address;

@@ -1,0 +1,154 @@
+//! The recorder of a running process: found, asked to record for a while, and read.
+//!
+//! What is written to the process are the words that are there to be written (`strata_recorder::control`). It is neither stopped nor
+//! sent a signal.
+//!
+//! Does not know: what is done with a profile.
+
+use std::mem::offset_of;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use strata_inspect::Target;
+use strata_profile::Profile;
+use strata_profile::control::{ALIGN, Control, MAGIC, Request, VERSION, answer};
+
+use super::process::Process;
+
+const PAGE_BYTES: u64 = 4096;
+/// How long an answer may take: a thread must come to a refill.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks for it.
+const BETWEEN: Duration = Duration::from_millis(20);
+
+/// One that can be asked.
+#[derive(Debug)]
+pub(crate) struct Recorder<'process> {
+    process: &'process Process,
+    control: u64,
+}
+
+/// How it finds stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Tables,
+    Frames,
+    OnAlready,
+}
+
+impl<'process> Recorder<'process> {
+    /// The recorder of a process that runs on Strata.
+    pub(crate) fn find(process: &'process Process) -> Result<Self> {
+        // The reason why there is none may be that there is no allocator of ours.
+        process.heaps()?;
+        let (mut found, mut other) = (None, None);
+        process.mappings(&mut |mapping| {
+            if mapping.is_file && mapping.is_writable && mapping.is_private {
+                process.resident(mapping.start, mapping.end, &mut |pages| {
+                    for page in (pages.start..pages.end).step_by(PAGE_BYTES as usize) {
+                        look_in(process, page, &mut found, &mut other);
+                    }
+                });
+            }
+        });
+        let (pid, name) = (process.pid(), process.name());
+        match (found, other) {
+            (Some(control), _) => Ok(Self { process, control }),
+            (None, Some(version)) => bail!(
+                "the recorder in process {pid} ({name}) has version {version}, and this command reads {VERSION}: use the command of \
+                 the same release"
+            ),
+            (None, None) => bail!(
+                "process {pid} ({name}) has Strata, but no recorder in it: a program in Rust needs the crate strata-profile (`use \
+                 strata_profile as _;` will do), any other one has it under `strata run`"
+            ),
+        }
+    }
+
+    /// Bytes between samples; 0: it is off.
+    pub(crate) fn mean(&self) -> u64 {
+        self.word(offset_of!(Control, mean))
+    }
+
+    /// Has it record for so long, if it does not already.
+    pub(crate) fn record(&self, mean: u64, length: Duration) -> Result<Answer> {
+        const REQUEST: usize = offset_of!(Control, request);
+        let number = self.word(REQUEST + offset_of!(Request, number)) + 1;
+        self.set(REQUEST + offset_of!(Request, mean), mean)?;
+        self.set(REQUEST + offset_of!(Request, milliseconds), length.as_millis() as u64)?;
+        self.set(REQUEST + offset_of!(Request, number), number)?;
+        let start = Instant::now();
+        while self.word(offset_of!(Control, answered)) != number {
+            if start.elapsed() > PATIENCE {
+                bail!(
+                    "process {} did not answer within {} s: none of its threads came to where the allocator asks for more memory (it \
+                     sleeps, or replaces blocks of one size only). Try again when it is busy; or start it with \
+                     STRATA_PROFILE=FILE STRATA_PROFILE_SIGNAL=12 under `strata run`, and send it that signal",
+                    self.process.pid(),
+                    PATIENCE.as_secs()
+                );
+            }
+            self.have_threads_come_by()?;
+            thread::sleep(BETWEEN);
+        }
+        match self.word(offset_of!(Control, answer)) {
+            answer::TABLES => Ok(Answer::Tables),
+            answer::FRAMES => Ok(Answer::Frames),
+            answer::ON_ALREADY => Ok(Answer::OnAlready),
+            _ => bail!("process {} has no memory for a profile (12 MiB of addresses)", self.process.pid()),
+        }
+    }
+
+    /// What it recorded so far; `None`: the process ended.
+    pub(crate) fn profile(&self) -> Option<Profile> {
+        let recorded = self.word(offset_of!(Control, recorded));
+        if recorded == 0 {
+            return self.process.is_there().then(Profile::default);
+        }
+        let copy = |offset: usize, into: &mut [u8]| self.process.read(recorded + offset as u64, into);
+        Profile::copied(copy, &self.process.maps().ok()?)
+    }
+
+    /// Changes the count of requests to flush. One byte of it: so it does not matter what threads of the process add to it meanwhile, except
+    /// that it may be as before, for which it is changed again.
+    fn have_threads_come_by(&self) -> Result<()> {
+        let place = self.word(offset_of!(Control, flush_requests));
+        let mut count = [0];
+        if self.process.read(place, &mut count) {
+            self.process.write(place, &[count[0].wrapping_add(1)])?;
+        }
+        Ok(())
+    }
+
+    fn word(&self, offset: usize) -> u64 {
+        let mut bytes = [0; 8];
+        // A process that ended has zeros.
+        self.process.read(self.control + offset as u64, &mut bytes);
+        u64::from_ne_bytes(bytes)
+    }
+
+    fn set(&self, offset: usize, value: u64) -> Result<()> {
+        self.process.write(self.control + offset as u64, &value.to_ne_bytes())
+    }
+}
+
+/// Looks for a recorder that can be asked, and for one of another version.
+fn look_in(process: &Process, page: u64, found: &mut Option<u64>, other: &mut Option<u32>) {
+    let mut bytes = [0; PAGE_BYTES as usize];
+    if !process.read(page, &mut bytes) {
+        return;
+    }
+    for at in (0..bytes.len()).step_by(ALIGN).filter(|at| bytes[*at..].starts_with(&MAGIC)) {
+        let half =
+            |offset: usize| bytes[at + offset..].first_chunk().map_or(0, |half| u32::from_ne_bytes(*half));
+        let word =
+            |offset: usize| bytes[at + offset..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
+        let version = half(offset_of!(Control, version));
+        if version != VERSION || half(offset_of!(Control, bytes)) as usize != size_of::<Control>() {
+            *other = Some(version);
+        } else if word(offset_of!(Control, flush_requests)) != 0 {
+            *found = Some(page + at as u64);
+        }
+    }
+}
