@@ -197,12 +197,19 @@ int main(void) {
 }
 "#;
 
+fn a_process_to_watch() {
+    static COMPILED: OnceLock<()> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        std::fs::write(folder().join("service.c"), SERVICE).unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O1", "-g", "-o", "service", "service.c"]).current_dir(folder());
+        assert!(compiler.status().unwrap().success());
+    });
+}
+
 #[test]
 fn a_process_that_runs_already_is_profiled_for_a_while() {
-    std::fs::write(folder().join("service.c"), SERVICE).unwrap();
-    let mut compiler = Command::new("cc");
-    compiler.args(["-O1", "-g", "-o", "service", "service.c"]).current_dir(folder());
-    assert!(compiler.status().unwrap().success());
+    a_process_to_watch();
     let mut service = Command::new(installed().join("strata"))
         .args(["run", "--", "./service"])
         .current_dir(folder())
@@ -215,6 +222,7 @@ fn a_process_that_runs_already_is_profiled_for_a_while() {
     let first = strata(&["profile", &pid, "--seconds", "0.5", "--rate", "1"]);
     std::thread::sleep(Duration::from_millis(700));
     let second = strata(&["profile", &pid, "--seconds", "0.5", "--rate", "4K", "-o", "service.folded"]);
+    let growth = strata(&["profile", &pid, "--seconds", "1.5", "--rate", "1K", "--growth"]);
     drop(service.stdin.take());
     assert!(service.wait().unwrap().success());
     let off = String::from_utf8_lossy(&off.stderr).into_owned();
@@ -230,6 +238,39 @@ fn a_process_that_runs_already_is_profiled_for_a_while() {
     let folded = std::fs::read_to_string(folder().join("service.folded")).unwrap();
     let kept = bytes_of(&folded, "main;keep");
     assert!(kept > 0.0 && kept < 3e6, "{folded}{said}");
+    let grows = String::from_utf8_lossy(&growth.stdout);
+    assert!(grows.starts_with("#1: +") && grows.contains(" % sure\n    keep ("), "{grows}");
+    assert!(!grows.contains("turn_over"), "{grows}");
+}
+
+#[test]
+fn a_watch_of_a_profiled_process_names_who_grows() {
+    a_process_to_watch();
+    let raw = folder().join("watched.strata");
+    let _ = std::fs::remove_file(&raw);
+    let mut service = Command::new(installed().join("strata"))
+        .args(["run", "--profile", "watched.strata", "--profile-rate", "4K", "--", "./service"])
+        .current_dir(folder())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !std::fs::metadata(&raw).is_ok_and(|file| file.len() > 10_000) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", service.id())).unwrap();
+    let watched = strata(&["explain", children.trim(), "--watch", "3"]);
+    drop(service.stdin.take());
+    assert!(service.wait().unwrap().success());
+    let text = String::from_utf8_lossy(&watched.stdout);
+    assert!(
+        text.contains("By its heap profile, what grows:\n#1: +")
+            && text.contains("    keep (")
+            && text.contains("service.c:6)"),
+        "{text}"
+    );
+    let file = strata(&["profile", "watched.strata", "--growth"]);
+    let text = String::from_utf8_lossy(&file.stdout);
+    assert!(text.contains(" a minute cannot be told from chance"), "{text}");
 }
 
 #[test]

@@ -165,6 +165,11 @@ impl<'a> Facts<'a> {
         found.iter().flatten().for_each(each);
     }
 
+    /// Whether the program's own blocks became more while it was watched.
+    pub fn live_grew(&self) -> bool {
+        self.growth().is_some()
+    }
+
     fn is_worth_a_word(&self, bytes: u64) -> bool {
         bytes >= LEAST_BYTES && bytes >= self.waterfall.rss_bytes() / PART
     }

@@ -19,11 +19,15 @@ pub struct Values {
     variance: f64,
 }
 
+/// The chance of a block to be sampled.
+fn chance(bytes: u64, mean: u64) -> f64 {
+    // At a mean of 1 every block is a sample.
+    if mean <= 1 { 1.0 } else { -(-(bytes as f64) / mean as f64).exp_m1() }
+}
+
 impl Values {
     fn of(samples: i64, bytes: u64, mean: u64) -> Self {
-        let size = bytes as f64;
-        // At a mean of 1 every block is a sample.
-        let chance = if mean <= 1 { 1.0 } else { -(-size / mean as f64).exp_m1() };
+        let (size, chance) = (bytes as f64, chance(bytes, mean));
         let blocks = samples as f64 / chance;
         Self { blocks, bytes: blocks * size, variance: blocks.abs() * (1.0 - chance) / chance * size * size }
     }
@@ -45,6 +49,11 @@ impl Sum for Values {
 }
 
 impl Site {
+    /// The bytes that each of its samples stands for.
+    pub(crate) fn weight(&self) -> f64 {
+        self.bytes as f64 / chance(self.bytes, self.mean)
+    }
+
     /// What lives.
     pub fn live(&self) -> Values {
         Values::of(self.allocated - self.freed, self.bytes, self.mean)

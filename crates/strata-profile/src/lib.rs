@@ -2,6 +2,7 @@
 
 mod copied;
 mod estimate;
+mod growth;
 mod labels;
 mod modules;
 #[cfg(feature = "symbols")]
@@ -13,6 +14,7 @@ mod read;
 mod text;
 
 pub use estimate::Values;
+pub use growth::{Series, Suspect};
 pub use modules::Mapping;
 #[cfg(feature = "symbols")]
 pub use names::DebugInfo;

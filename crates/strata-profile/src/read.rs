@@ -130,14 +130,13 @@ pub(crate) struct State {
     peak: u32,
     maps: Vec<u8>,
     labels: Labels,
-    pub(crate) sites: BTreeMap<u32, ReadSite>,
+    sites: BTreeMap<u32, ReadSite>,
 }
 
 /// A site as the file has it.
 #[derive(Default)]
-pub(crate) struct ReadSite {
-    pub(crate) site: Site,
-    label: u32,
+struct ReadSite {
+    site: Site,
     kept_for_peak: u64,
 }
 
@@ -174,10 +173,10 @@ impl State {
     }
 
     fn take_site(&mut self, mut fields: Fields<'_>) -> Option<()> {
-        let read = self.sites.entry(fields.u32()?).or_default();
-        (read.site.bytes, read.site.mean) = (fields.u64()?, fields.u64()?);
-        read.label = fields.u32()?;
-        read.site.frames = std::iter::from_fn(|| fields.u64()).collect();
+        let site = &mut self.sites.entry(fields.u32()?).or_default().site;
+        (site.bytes, site.mean) = (fields.u64()?, fields.u64()?);
+        site.labels = self.labels.of(fields.u32()?);
+        site.frames = std::iter::from_fn(|| fields.u64()).collect();
         Some(())
     }
 
@@ -191,15 +190,16 @@ impl State {
         Some(())
     }
 
+    /// What the sites count; what lived at the peak is not filled in.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.sites.values().map(|read| &read.site)
+    }
+
     fn profile(&self) -> Profile {
         let sites = self.sites.values().map(|read| {
             let site = &read.site;
             let kept = live_at_peak(read.kept_for_peak, self.peak).map(u64::cast_signed);
-            Site {
-                live_at_peak: kept.unwrap_or(site.allocated - site.freed),
-                labels: self.labels.of(read.label),
-                ..site.clone()
-            }
+            Site { live_at_peak: kept.unwrap_or(site.allocated - site.freed), ..site.clone() }
         });
         Profile {
             milliseconds: self.milliseconds,

@@ -2,7 +2,7 @@
 //!
 //! Does not know: where names come from.
 
-use crate::{Frame, Names, Profile, Values};
+use crate::{Frame, Names, Profile, Series, Suspect, Values};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -40,6 +40,31 @@ impl Profile {
         text
     }
 
+    /// The stacks of a series of this process that grow, those that grow fastest first.
+    pub fn growing(&self, series: &Series, count: usize, names: &mut dyn Names) -> String {
+        let (suspects, length) = (series.suspects(), series.milliseconds());
+        let mut text = String::new();
+        for (number, suspect) in suspects.iter().take(count).enumerate() {
+            let _ = writeln!(text, "#{}: {}", number + 1, growth(suspect));
+            for frame in self.functions(&suspect.stack.frames, names).iter().take(12) {
+                let _ = writeln!(text, "    {}", place(frame));
+            }
+        }
+        if suspects.len() > count {
+            let _ = writeln!(text, "{} other stacks grow", suspects.len() - count);
+        }
+        let mean = self.sites.iter().map(|site| site.mean).max().unwrap_or_default() as f64;
+        let least = 20.0 * mean / (length.max(1) as f64 / 60_000.0);
+        let _ = writeln!(
+            text,
+            "{} as far as {} can tell: a gain of less than {} a minute cannot be told from chance",
+            if suspects.is_empty() { "no stack grows," } else { "nothing else grows," },
+            time(length),
+            bytes(least)
+        );
+        text
+    }
+
     /// A line for each stack, the outermost function first, with the bytes that live: what flame graph tools read.
     pub fn folded(&self, names: &mut dyn Names) -> String {
         let mut stacks: BTreeMap<String, f64> = BTreeMap::new();
@@ -54,6 +79,27 @@ impl Profile {
             let _ = writeln!(text, "{stack} {bytes:.0}");
             text
         })
+    }
+}
+
+fn growth(suspect: &Suspect) -> String {
+    let (grown, milliseconds) = suspect.grown;
+    format!(
+        "+{} ± {} a minute, {} in {}, {:.1} % sure",
+        bytes(suspect.bytes_per_minute),
+        bytes(suspect.standard_error),
+        bytes(grown),
+        time(milliseconds),
+        // Cut, not rounded: nothing is sure.
+        (suspect.confidence * 1000.0).floor().min(999.0) / 10.0
+    )
+}
+
+fn time(milliseconds: u64) -> String {
+    match milliseconds / 1000 {
+        0..120 => format!("{:.0} s", milliseconds as f64 / 1000.0),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
     }
 }
 
@@ -106,6 +152,20 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_grows_is_told_with_its_pace_and_what_cannot_be_told_too() {
+        let mut series = Series::new();
+        let at = |second: i64| Profile {
+            sites: vec![Site { bytes: 1024, mean: 1, frames: vec![9], allocated: second, ..Site::default() }],
+            ..Profile::default()
+        };
+        (0..60).for_each(|second| series.push(second * 1000, &at(second.cast_signed())));
+        let text = at(60).growing(&series, 3, &mut Addresses);
+        assert!(text.starts_with("#1: +60.0 KiB ± ") && text.contains(" % sure\n    0x9\n"), "{text}");
+        assert!(text.contains("nothing else grows, as far as 59 s can tell"), "{text}");
+        assert!(profile().growing(&Series::new(), 3, &mut Addresses).starts_with("no stack grows"));
     }
 
     #[test]

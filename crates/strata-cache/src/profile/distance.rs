@@ -53,8 +53,8 @@ fn exponential(bits: u64) -> u64 {
     ((u128::from(log2) * u128::from(LN_2)) >> POINT) as u64
 }
 
-/// How many blocks of `block_bytes` come before the next one that is sampled.
-pub(super) fn blocks_before_sample(random: u64, mean: u64, block_bytes: usize) -> u32 {
+/// How many blocks of so many bytes come before the next one that is sampled.
+pub fn blocks_before_sample(random: u64, mean: u64, block_bytes: usize) -> u32 {
     if mean <= 1 {
         return 0;
     }

@@ -7,13 +7,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use strata_inspect::{Bytes, Facts, Growth, Line, Waterfall};
+use strata_profile::{DebugInfo, Profile, Series};
 
 use super::seconds;
 use crate::inspect::moment::{Moment, largest};
 use crate::inspect::process::Process;
+use crate::inspect::recorder::Recorder;
 
-/// Moments of a watch.
-const MOMENTS: u32 = 5;
+/// Steps of a watch; at the first, and each seventh from there, a moment is taken of what is live.
+const STEPS: u32 = 28;
+const STEPS_OF_A_MOMENT: u32 = 7;
+/// Stacks that are told.
+const STACKS: usize = 3;
 
 /// Say why a running process is as big as it is, and what to do
 ///
@@ -36,20 +41,59 @@ pub(crate) struct Arguments {
 struct Watch {
     before: Waterfall,
     growth: Option<Growth>,
+    who: Who,
+}
+
+/// What is known of who made it grow.
+enum Who {
+    /// There is no heap profile, and none can be made.
+    Unknown,
+    /// There could be one.
+    Off,
+    /// What grows, by the heap profile of the process.
+    Grows(String),
+    /// What changed, by its heap profile: nothing grows for sure.
+    Changed(String),
 }
 
 impl Watch {
     fn of(process: &Process, length: Duration) -> Result<Self> {
         let before = look(process)?.waterfall;
+        let recorder = Recorder::find(process).ok();
+        let is_on = recorder.as_ref().is_some_and(|recorder| recorder.mean() != 0);
         let (start, mut moments) = (Instant::now(), Vec::new());
-        for moment in 0..MOMENTS {
-            let due = length * moment / (MOMENTS - 1);
-            thread::sleep(due.saturating_sub(start.elapsed()));
-            moments.push(largest(&process.heaps()?).1);
+        let (mut series, mut profiles) = (Series::new(), Vec::new());
+        for step in 0..=STEPS {
+            thread::sleep((length * step / STEPS).saturating_sub(start.elapsed()));
+            if step.is_multiple_of(STEPS_OF_A_MOMENT) {
+                moments.push(largest(&process.heaps()?).1);
+            }
+            if let Some(profile) = recorder.as_ref().filter(|_| is_on).and_then(Recorder::profile) {
+                series.push(start.elapsed().as_millis() as u64, &profile);
+                profiles.push(profile);
+                // The first and the last.
+                profiles.drain(1..profiles.len().saturating_sub(1).max(1));
+            }
         }
         let elapsed = u64::try_from(start.elapsed().as_millis())?;
-        Ok(Self { before, growth: Growth::between(&moments, elapsed) })
+        let who = match (recorder, &profiles[..]) {
+            (None, _) => Who::Unknown,
+            (Some(_), [first, last]) => who_grew(first, last, &series),
+            (Some(_), _) => Who::Off,
+        };
+        Ok(Self { before, growth: Growth::between(&moments, elapsed), who })
     }
+}
+
+/// The stacks that grow; or, if none does for sure, those of which more lives than before.
+fn who_grew(first: &Profile, last: &Profile, series: &Series) -> Who {
+    let mut names = DebugInfo::default();
+    if series.suspects().is_empty() {
+        let change = last.compare_to(first).top(STACKS, &mut names);
+        return Who::Changed(format!("By its heap profile, what changed meanwhile:\n{change}"));
+    }
+    let growing = last.growing(series, STACKS, &mut names);
+    Who::Grows(format!("By its heap profile, what grows:\n{growing}"))
 }
 
 /// Runs the command.
@@ -62,12 +106,28 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         println!("{}", json(&moment, growth, process.pid())?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("process {} ({})\n\n{}", process.pid(), process.name(), facts(&moment, growth));
+    let facts = facts(&moment, growth);
+    println!("process {} ({})\n\n{facts}", process.pid(), process.name());
     if let Some(watch) = &watch {
+        if facts.live_grew() || matches!(watch.who, Who::Grows(_)) {
+            println!("{}", watch.who.text(process.pid()));
+        }
         println!("{}", changes(&watch.before, &moment.waterfall));
     }
     println!("{}", beside(&moment));
     Ok(ExitCode::SUCCESS)
+}
+
+impl Who {
+    fn text(&self, pid: u32) -> String {
+        match self {
+            Self::Unknown => "Who allocates it, a heap profile would say: for that the program is to run under `strata run`, or to have the crate \
+                              strata-profile.\n"
+                .to_owned(),
+            Self::Off => format!("Who allocates it: `strata profile {pid} --seconds 30 --growth`\n"),
+            Self::Grows(text) | Self::Changed(text) => text.clone(),
+        }
+    }
 }
 
 /// A process at this moment.

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use strata_profile::{DebugInfo, Profile};
+use strata_profile::{DebugInfo, Profile, Series};
 
 use super::seconds;
 use crate::inspect::process::Process;
 use crate::inspect::recorder::{Answer, Recorder};
 use crate::profile::{self, Target};
+
+/// How often a process is looked at, at least.
+const STEPS: u32 = 40;
 
 /// Have a running process profiled for a while; or show a heap profile, or write it in another format
 ///
@@ -39,6 +42,9 @@ pub(crate) struct Arguments {
     /// Show what lived when most did, instead of what lives now
     #[arg(long)]
     peak: bool,
+    /// Show which stacks grow, how fast, and how sure that is: leaks, and caches without a bound
+    #[arg(long, conflicts_with_all = ["compare", "peak", "output"])]
+    growth: bool,
     /// How many stacks to show
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     top: usize,
@@ -52,11 +58,17 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(target) = &arguments.output {
         target.refuse_unwritable()?;
     }
-    let profile = match process(&arguments.what) {
+    let (profile, series) = match process(&arguments.what) {
         Some(pid) => of_process(&Process::open(pid)?, arguments.seconds, arguments.rate)?,
         None if arguments.seconds.is_some() => bail!("--seconds is for a process, and this is a file"),
-        None => profile::read(&arguments.what)?,
+        None => (profile::read(&arguments.what)?, Series::new()),
     };
+    if arguments.growth {
+        let series =
+            if process(&arguments.what).is_some() { series } else { profile::series(&arguments.what)? };
+        print!("{}", profile.growing(&series, arguments.top, &mut DebugInfo::default()));
+        return Ok(ExitCode::SUCCESS);
+    }
     let part = |profile: Profile| if arguments.peak { profile.at_peak() } else { profile };
     let before = arguments.compare.as_ref().map(|path| profile::read(path)).transpose()?.map(part);
     let after = part(profile);
@@ -78,8 +90,8 @@ fn process(what: &Path) -> Option<u32> {
     what.to_str()?.parse().ok()
 }
 
-/// What a process allocates from now on for so long; or what it has so far.
-fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<Profile> {
+/// What a process allocates from now on for so long, and how it came; or what it has so far.
+fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<(Profile, Series)> {
     let recorder = Recorder::find(process)?;
     let pid = process.pid();
     let ended = || format!("process {pid} ended before anything was recorded");
@@ -87,7 +99,7 @@ fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<
         if recorder.mean() == 0 {
             bail!("process {pid} is not profiled: say for how long it is to be, such as --seconds 30");
         }
-        return recorder.profile().with_context(ended);
+        return Ok((recorder.profile().with_context(ended)?, Series::new()));
     };
     // A moment more: this command looks when it wants to, and not after the recorder stopped.
     match recorder.record(mean, length + Duration::from_secs(1))? {
@@ -99,11 +111,15 @@ fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<
         Answer::OnAlready => eprintln!("process {pid} is profiled anyway, at its own rate"),
     }
     let before = recorder.profile().with_context(ended)?;
-    let (start, mut last) = (Instant::now(), before.clone());
+    let (start, mut last, mut series) = (Instant::now(), before.clone(), Series::new());
+    let step = (length / STEPS).min(Duration::from_secs(1));
     while start.elapsed() < length {
-        thread::sleep(Duration::from_secs(1).min(length.saturating_sub(start.elapsed())));
+        thread::sleep(step.min(length.saturating_sub(start.elapsed())));
         match recorder.profile() {
-            Some(profile) => last = profile,
+            Some(profile) => {
+                series.push(start.elapsed().as_millis() as u64, &profile);
+                last = profile;
+            }
             None => {
                 eprintln!("process {pid} ended meanwhile");
                 break;
@@ -111,5 +127,5 @@ fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<
         }
     }
     last.milliseconds = start.elapsed().as_millis() as u64;
-    Ok(last.compare_to(&before))
+    Ok((last.compare_to(&before), series))
 }

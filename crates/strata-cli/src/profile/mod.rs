@@ -24,7 +24,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use strata_profile::{DebugInfo, Profile};
+use strata_profile::{DebugInfo, Profile, Series};
 
 /// What a profile is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +165,11 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
 /// Reads a profile; one line says why it is none.
 pub(crate) fn read(path: &Path) -> Result<Profile> {
     Profile::read(path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// All states of a profile, one after another.
+pub(crate) fn series(path: &Path) -> Result<Series> {
+    Series::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
 #[cfg(test)]
