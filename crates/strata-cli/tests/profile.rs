@@ -110,6 +110,39 @@ fn a_flame_graph_is_drawn_of_a_profile_and_of_a_change() {
 }
 
 #[test]
+fn what_still_lives_at_the_end_is_shown() {
+    let shown = strata(&["run", "--leaks", "--", "./known"]);
+    let said = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert_eq!(shown.status.code(), Some(3), "{said}");
+    assert!(
+        said.starts_with("what still lives at the end:\n#1: 19.1 MiB ± 0 B, 100 blocks\n    make_big ("),
+        "{said}"
+    );
+    assert!(said.contains(" blocks\n    make_small (") && !said.contains("turn_over"), "{said}");
+    let none = strata(&["run", "--leaks", "--profile-rate", "1", "--", "true"]);
+    assert!(none.status.success() && !String::from_utf8_lossy(&none.stderr).contains("main"));
+}
+
+#[test]
+fn a_profile_is_put_together_and_parts_of_it_are_shown() {
+    let run =
+        ["run", "--profile", "parts.strata", "--profile-rate", "16K", "--profile-threads", "--", "./known"];
+    assert_eq!(strata(&run).status.code(), Some(3));
+    let shown = |rest: &[&str]| {
+        let all = [&["profile", "parts.strata"], rest].concat();
+        String::from_utf8(strata(&all).stdout).unwrap()
+    };
+    let functions = shown(&["--by", "function"]);
+    assert!(functions.lines().next().unwrap().ends_with(" make_big"), "{functions}");
+    assert!(shown(&["--by", "line"]).lines().next().unwrap().contains("known.c:6)"));
+    let [module, thread] = [&["--by", "module"], &["--by", "thread"]].map(|by| shown(by));
+    assert!(module.lines().next().unwrap().ends_with(" known") && module == thread, "{module}{thread}");
+    let small = shown(&["--without", "make_big", "--by", "function"]);
+    assert!(small.lines().next().unwrap().ends_with(" make_small"), "{small}");
+    assert!(shown(&["--only", "make_big"]).contains(", thread=known\n"));
+}
+
+#[test]
 fn a_program_that_crashed_leaves_what_it_wrote() {
     let crashed = strata(&["run", "--profile", "crashed.strata", "--", "./known", "abort"]);
     let said = String::from_utf8_lossy(&crashed.stderr);

@@ -2,8 +2,10 @@
 
 mod copied;
 mod estimate;
+mod groups;
 mod growth;
-mod labels;
+mod label;
+mod label_table;
 mod modules;
 #[cfg(feature = "symbols")]
 mod names;
@@ -14,11 +16,13 @@ mod read;
 mod text;
 
 pub use estimate::Values;
+pub use groups::Grouping;
 pub use growth::{Series, Suspect};
+pub use label::{Label, Labelled, Scope, label};
 pub use modules::Mapping;
 #[cfg(feature = "symbols")]
 pub use names::DebugInfo;
 pub use pprof::Shown;
 pub use profile::{Addresses, Frame, Names, Profile, Site, Stack};
 pub use read::ReadError;
-pub use strata_recorder::{control, log, recorder, stack, start_as_asked};
+pub use strata_recorder::{control, labels::by_thread, log, recorder, stack, start_as_asked};

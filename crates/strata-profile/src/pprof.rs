@@ -63,6 +63,8 @@ mod proto {
     pub(crate) struct Label {
         #[prost(int64, tag = "1")]
         pub(crate) key: i64,
+        #[prost(int64, tag = "2")]
+        pub(crate) str: i64,
         #[prost(int64, tag = "3")]
         pub(crate) num: i64,
         #[prost(int64, tag = "4")]
@@ -230,17 +232,20 @@ impl<'profile> Builder<'profile> {
                 .rposition(|(_, is_ours)| *is_ours)
                 .map_or(0, |last| last + 1);
             let (allocated, live) = (site.allocated(), site.live());
-            let label = proto::Label {
-                key: self.string("bytes"),
-                num: site.bytes.cast_signed(),
-                num_unit: self.string("bytes"),
-            };
+            let bytes = self.string("bytes");
+            let size = proto::Label { key: bytes, str: 0, num: site.bytes.cast_signed(), num_unit: bytes };
+            let labels = site.labels.iter().map(|(name, value)| proto::Label {
+                key: self.string(name),
+                str: self.string(value),
+                ..proto::Label::default()
+            });
+            let label = labels.chain([size]).collect();
             self.out.sample.push(proto::Sample {
                 location_id: stack.into_iter().skip(own).map(|(id, _)| id).collect(),
                 value: [allocated.blocks, allocated.bytes, live.blocks, live.bytes]
                     .map(|value| value.round() as i64)
                     .into(),
-                label: vec![label],
+                label,
             });
         }
         self.out
@@ -337,6 +342,7 @@ mod tests {
             frames: frames.into(),
             allocated: 5,
             freed: 2,
+            labels: vec![("tenant".to_owned(), "a".to_owned())],
             ..Site::default()
         };
         let path = std::env::current_exe().unwrap().display().to_string();
@@ -359,6 +365,13 @@ mod tests {
                 .all(|sample| sample.value.len() == 4 && sample.location_id == read.sample[0].location_id)
         );
         assert_eq!(read.sample[0].value, [5, 320, 3, 192]);
+        let texts = |label: &proto::Label| {
+            [label.key, label.str].map(|text| read.string_table[text as usize].as_str())
+        };
+        assert_eq!(
+            read.sample[0].label.iter().map(texts).collect::<Vec<_>>(),
+            [["tenant", "a"], ["bytes", ""]]
+        );
         assert!(
             read.mapping.iter().all(|mapping| (mapping.memory_start, mapping.memory_limit) == (0, u64::MAX))
         );

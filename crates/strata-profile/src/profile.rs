@@ -4,6 +4,7 @@
 //! |------------|-----------------------------------------------------------------------|
 //! | `read`     | from a `.strata` file                                                 |
 //! | `growth`   | which stacks grow, from several profiles                              |
+//! | `groups`   | sites put together by function, line, module or label; parts          |
 //! | `estimate` | from counts of samples to bytes and blocks, with their standard error |
 //! | `modules`  | from an address to the file that it lies in, and the address there     |
 //! | `names`    | from an address to functions and lines (feature `symbols`)            |
@@ -12,7 +13,7 @@
 //!
 //! Does not know: how samples are taken.
 
-use crate::{estimate::Values, labels::Labels, modules, modules::Mapping, ours};
+use crate::{estimate::Values, label_table::Labels, modules, modules::Mapping, ours};
 use std::collections::HashMap;
 use strata_recorder::recorder::{self, Recorded};
 
@@ -205,18 +206,29 @@ impl Profile {
 
     /// The functions of a stack, the innermost first, without those of the allocator.
     pub fn functions(&self, addresses: &[u64], names: &mut dyn Names) -> Vec<Frame> {
-        let all = addresses.iter().flat_map(|address| {
+        self.located(addresses, names).into_iter().map(|(_, frame)| frame).collect()
+    }
+
+    /// The addresses of a site's stack, once for each of its functions, without those of the allocator.
+    pub(crate) fn addresses(&self, site: &Site, names: &mut dyn Names) -> Vec<u64> {
+        self.located(&site.frames, names).into_iter().map(|(address, _)| address).collect()
+    }
+
+    fn located(&self, addresses: &[u64], names: &mut dyn Names) -> Vec<(u64, Frame)> {
+        let mut all = Vec::new();
+        // Behind the last one of the allocator's.
+        let mut start = 0;
+        for address in addresses {
             let mapping = self.mapping(address.wrapping_sub(1));
-            let frames = names.frames(mapping, *address);
-            let is_ours = mapping.is_some_and(Mapping::is_ours);
-            frames
-                .into_iter()
-                .map(move |frame| (is_ours || ours::is_ours(&frame.function), frame))
-                .collect::<Vec<_>>()
-        });
-        let all: Vec<_> = all.collect();
-        let ours =
-            all.iter().take(ours::MOST_OF_OURS).rposition(|(is_ours, _)| *is_ours).map_or(0, |last| last + 1);
-        all.into_iter().skip(ours).map(|(_, frame)| frame).collect()
+            let in_ours = mapping.is_some_and(Mapping::is_ours);
+            for frame in names.frames(mapping, *address) {
+                let is_ours = in_ours || ours::is_ours(&frame.function);
+                all.push((*address, frame));
+                if is_ours && all.len() <= ours::MOST_OF_OURS {
+                    start = all.len();
+                }
+            }
+        }
+        all.split_off(start)
     }
 }

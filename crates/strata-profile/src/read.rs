@@ -2,7 +2,7 @@
 //!
 //! Does not know: who wrote it.
 
-use crate::labels::Labels;
+use crate::label_table::Labels;
 use crate::{Profile, Site, modules};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};

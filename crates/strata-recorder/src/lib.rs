@@ -11,6 +11,8 @@ mod environment;
 #[cfg(not(strata_loom))]
 mod errno;
 #[cfg(not(strata_loom))]
+pub mod labels;
+#[cfg(not(strata_loom))]
 pub mod log;
 #[cfg(not(strata_loom))]
 pub mod peak;

@@ -48,6 +48,9 @@ pub struct Recorded {
     pub peak: Peak,
     /// Samples whose free will not be heard of.
     unheard: AtomicU64,
+    /// Labels in the table, and labels that were not made.
+    pub(crate) labels: AtomicU64,
+    pub(crate) labels_lost: AtomicU64,
 }
 
 impl Recorded {
@@ -112,6 +115,11 @@ fn recording() -> Option<&'static Recording> {
     unsafe { place.cast::<Recording>().as_ref() }
 }
 
+/// The same, mapped now if it was not; `None`: no memory.
+pub(crate) fn prepared() -> Option<&'static Recorded> {
+    if map() { recorded() } else { None }
+}
+
 fn map() -> bool {
     if recording().is_some() {
         return true;
@@ -165,7 +173,8 @@ fn allocated(sample: Sample) {
     let mut addresses = [0; DEPTH];
     let depth = stack::capture(&mut addresses);
     let frames = addresses.get(..depth).unwrap_or_default();
-    let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label: 0, frames };
+    let label = recording.recorded.current_label();
+    let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label, frames };
     let site = recording.recorded.sites.find_or_add(key);
     if let Some(site) = site {
         recording.note_allocated(site);

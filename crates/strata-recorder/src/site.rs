@@ -205,7 +205,12 @@ impl<'table> Site<'table> {
         before != now
     }
 
-    /// Has the next [`is_news`](Self::is_news) say yes.
+    /// Of a label: whether this is asked for the first time. For one thread at a time.
+    pub fn is_new(self) -> bool {
+        self.word(WRITTEN).swap(1, Relaxed) == 0
+    }
+
+    /// Has the next [`is_news`](Self::is_news) or [`is_new`](Self::is_new) say yes.
     pub fn is_to_be_told_again(self) {
         // Relaxed: of one thread at a time.
         self.word(WRITTEN).store(0, Relaxed);

@@ -110,6 +110,18 @@ impl Sites {
         None
     }
 
+    /// The site with this key, if there is one.
+    pub fn find(&self, key: Key<'_>) -> Option<Site<'_>> {
+        let hash = key.hash();
+        let places =
+            (0..TRIED).filter_map(|step| self.index.get((hash as usize >> 8).wrapping_add(step) % PLACES));
+        // Acquire: the site's words; pairs with Release in sites.rs::publish.
+        let entries = places.map(|place| place.load(Acquire)).take_while(|entry| *entry != 0);
+        let alike = entries.filter(|entry| entry ^ hash <= 0xffff_ffff);
+        let mut sites = alike.map(|entry| Site::at(self, (entry & 0xffff_ffff) as usize));
+        sites.find(|site| site.is(hash, key))
+    }
+
     fn publish(place: &AtomicU64, entry: u64) -> Result<(), u64> {
         if !SITE_EXCHANGES {
             place.store(entry, SITE_PUBLISH);
@@ -209,6 +221,8 @@ mod tests {
             (16, 1 << 19, [1, 2, 3].into())
         );
         assert_eq!(table.iter().count(), 6);
+        assert_eq!(table.find(key(16, &[1, 2, 3])).unwrap().number(), site.number());
+        assert!(table.find(key(48, &[1, 2, 3])).is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use strata_profile::{DebugInfo, Profile, Series};
+use strata_profile::{DebugInfo, Grouping, Profile, Series};
 
 use super::seconds;
 use crate::inspect::process::Process;
@@ -45,6 +45,15 @@ pub(crate) struct Arguments {
     /// Show which stacks grow, how fast, and how sure that is: leaks, and caches without a bound
     #[arg(long, conflicts_with_all = ["compare", "peak", "output"])]
     growth: bool,
+    /// Put together by function, line, module, or the value of a label such as thread
+    #[arg(long, value_name = "WHAT", conflicts_with = "output")]
+    by: Option<Grouping>,
+    /// Only stacks with a function, file or label (name=value) in which this is
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Only stacks without one
+    #[arg(long, value_name = "TEXT")]
+    without: Option<String>,
     /// How many stacks to show
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     top: usize,
@@ -69,8 +78,20 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         print!("{}", profile.growing(&series, arguments.top, &mut DebugInfo::default()));
         return Ok(ExitCode::SUCCESS);
     }
-    let part = |profile: Profile| if arguments.peak { profile.at_peak() } else { profile };
-    let before = arguments.compare.as_ref().map(|path| profile::read(path)).transpose()?.map(part);
+    let mut names = DebugInfo::default();
+    let mut part = |mut profile: Profile| {
+        if arguments.peak {
+            profile = profile.at_peak();
+        }
+        if let Some(text) = &arguments.only {
+            profile = profile.only(text, &mut names);
+        }
+        if let Some(text) = &arguments.without {
+            profile = profile.without(text, &mut names);
+        }
+        profile
+    };
+    let before = arguments.compare.as_ref().map(|path| profile::read(path)).transpose()?.map(&mut part);
     let after = part(profile);
     match (&arguments.output, before) {
         (Some(target), Some(before)) => target.write_change(&before, &after)?,
@@ -82,7 +103,11 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn show(arguments: &Arguments, profile: &Profile) {
-    print!("{}", profile.top(arguments.top, &mut DebugInfo::default()));
+    let mut names = DebugInfo::default();
+    match &arguments.by {
+        Some(by) => print!("{}", profile.top_groups(by, arguments.top, &mut names)),
+        None => print!("{}", profile.top(arguments.top, &mut names)),
+    }
 }
 
 /// The process that is meant, if it is one: `./123` is a file.

@@ -48,9 +48,16 @@ pub(crate) struct Arguments {
     /// .txt or .strata, which is there while the program runs
     #[arg(long, value_name = "FILE", value_parser = Target::named)]
     profile: Option<Target>,
-    /// Bytes from one sample to the next, on average; also with K, M or G. 1 samples every block
-    #[arg(long, value_name = "BYTES", requires = "profile", default_value = "512K", value_parser = profile::rate)]
-    profile_rate: u64,
+    /// Bytes from one sample to the next, on average; also with K, M or G; 1 samples every block [default: 512K; 4K with --leaks]
+    #[arg(long, value_name = "BYTES", value_parser = profile::rate)]
+    profile_rate: Option<u64>,
+    /// Tell apart which thread allocated, by its name: a label called thread
+    #[arg(long, requires = "profile")]
+    profile_threads: bool,
+    /// When the program ends, show on standard error the stacks whose blocks still live: leaks, and what it keeps to its end on purpose.
+    /// Of small blocks a part is sampled; --profile-rate 1 counts every block, of programs with few
+    #[arg(long)]
+    leaks: bool,
     /// Set an option, such as purge_delay=1000; may be said again for another
     #[arg(long = "option", short = 'o', value_name = "NAME=VALUE", value_parser = option)]
     options: Vec<(String, String)>,
@@ -117,21 +124,36 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     for variable in unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
         eprintln!("strata: {variable} is no option and does nothing; docs/options.md has them all");
     }
-    if let Some(target) = &arguments.profile {
-        return run_profiled(&mut command, target, arguments.profile_rate);
+    if arguments.profile.is_some() || arguments.leaks {
+        return run_profiled(&mut command, arguments);
     }
     let error = command.exec();
     let why = format!("running {}: {error}", path.display());
     bail!(if error.kind() == ErrorKind::NotFound { NotStarted::Missing(why) } else { NotStarted::Unfit(why) })
 }
 
-/// Runs the program with a profile, which this command writes when it has ended.
-fn run_profiled(command: &mut Command, target: &Target, rate: u64) -> Result<ExitCode> {
-    target.refuse_unwritable()?;
-    let raw = target.raw()?;
-    let run = command.env("STRATA_PROFILE", &raw).env("STRATA_PROFILE_RATE", rate.to_string()).status();
-    let status = run.map_err(|error| NotStarted::Unfit(error.to_string()))?;
-    eprintln!("{}", target.finish(&raw)?);
+/// Runs the program with a profile, which this command writes or shows when it has ended.
+fn run_profiled(command: &mut Command, arguments: &Arguments) -> Result<ExitCode> {
+    let raw = match &arguments.profile {
+        Some(target) => {
+            target.refuse_unwritable()?;
+            target.raw()?
+        }
+        None => std::env::temp_dir().join(format!("strata-leaks-{}.strata", std::process::id())),
+    };
+    let rate = arguments.profile_rate.unwrap_or(if arguments.leaks { 4 << 10 } else { 512 << 10 });
+    command.env("STRATA_PROFILE", &raw).env("STRATA_PROFILE_RATE", rate.to_string());
+    if arguments.profile_threads {
+        command.env("STRATA_PROFILE_THREADS", "1");
+    }
+    let status = command.status().map_err(|error| NotStarted::Unfit(error.to_string()))?;
+    if arguments.leaks {
+        eprint!("{}", profile::leaks(&profile::read(&raw)?));
+    }
+    match &arguments.profile {
+        Some(target) => eprintln!("{}", target.finish(&raw)?),
+        None => fs::remove_file(&raw).with_context(|| format!("{} stays behind", raw.display()))?,
+    }
     // A signal as shells tell it.
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     Ok(u8::try_from(code).unwrap_or(1).into())
@@ -150,7 +172,7 @@ fn report(arguments: &Arguments, file: Option<&Path>) -> Result<Vec<(&'static st
         variables.push(("STRATA_STATS_JSON", "1".into()));
     }
     // Under a profile this command waits for the program, which has another number.
-    if !arguments.children && arguments.profile.is_none() {
+    if !arguments.children && arguments.profile.is_none() && !arguments.leaks {
         // This process becomes the program.
         variables.push(("STRATA_STATS_OF", std::process::id().to_string().into()));
     }
@@ -168,8 +190,17 @@ fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
     names.filter(is_unknown).collect()
 }
 
-/// What this command itself says to the library.
-const OURS: [&str; 5] = ["STATS_OF", "STATS_FILE", "STATS_JSON", "PROFILE", "PROFILE_RATE"];
+/// What this command itself says to the library, and what else the profiler obeys.
+const OURS: [&str; 8] = [
+    "STATS_OF",
+    "STATS_FILE",
+    "STATS_JSON",
+    "PROFILE",
+    "PROFILE_RATE",
+    "PROFILE_SIGNAL",
+    "PROFILE_THREADS",
+    "PROFILE_UNWIND",
+];
 
 /// `libstrata.so`: beside this command, or in the `lib` beside its `bin`.
 fn library() -> Result<PathBuf> {

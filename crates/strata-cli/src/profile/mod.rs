@@ -167,6 +167,17 @@ pub(crate) fn read(path: &Path) -> Result<Profile> {
     Profile::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
+/// Stacks that are shown of what still lives.
+const LEAKS: usize = 10;
+
+/// What still lives.
+pub(crate) fn leaks(profile: &Profile) -> String {
+    if profile.live().blocks == 0.0 {
+        return "no block lives at the end\n".to_owned();
+    }
+    format!("what still lives at the end:\n{}", profile.top(LEAKS, &mut DebugInfo::default()))
+}
+
 /// All states of a profile, one after another.
 pub(crate) fn series(path: &Path) -> Result<Series> {
     Series::read(path).with_context(|| format!("reading {}", path.display()))

@@ -129,17 +129,25 @@ impl File {
         self.due.store(now + INTERVAL, Relaxed);
         self.write_maps();
         let peak = recorder::recorded().map_or(0, |recorded| recorded.peak.number());
-        for site in recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter()) {
-            if site.is_news() {
-                self.write_site(site);
-            }
-        }
+        let sites = || recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter());
+        sites().filter(|site| site.is_label() && site.is_new()).for_each(|label| self.write_label(label));
+        sites().filter(|site| !site.is_label() && site.is_news()).for_each(|site| self.write_site(site));
         let [unheard, without_site] = recorder::recorded().map_or([0; 2], Recorded::lost);
         self.chunk(kind::STATE, |out| {
             out.u64(now - self.begun.load(Relaxed));
             out.u64(unheard);
             out.u64(without_site);
             out.u32(peak);
+        });
+    }
+
+    fn write_label(&self, label: Site<'_>) {
+        let text = label.text();
+        let length = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        self.chunk(kind::LABEL, |out| {
+            out.u32(label.number());
+            out.u32(label.label());
+            out.bytes(text.get(..length).unwrap_or_default());
         });
     }
 
