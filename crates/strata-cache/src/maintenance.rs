@@ -19,8 +19,9 @@ use strata_segment::Inside;
 
 /// Refills in a round.
 const ROUND: u32 = 64;
-/// Refills of a class in a round that make the thread busy with it; so it is busy with four classes at most.
-const BUSY: u32 = 16;
+/// Refills of a class in a round that make the thread busy with it; so it is busy with four classes at most. Models have four: all that
+/// their few pools allow at once (`World::enter_busy`).
+const BUSY: u32 = if cfg!(strata_loom) { 4 } else { 16 };
 /// Flushes between two checks of the clock, on a thread that hardly allocates.
 const FLUSHES: u32 = 16;
 
