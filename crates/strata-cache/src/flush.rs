@@ -84,6 +84,7 @@ impl Cache {
             // SAFETY: the same contract.
             unsafe { self.return_one(block) };
         }
+        strata_os::probe!("flush", class.block_bytes(), magazine.count());
         drop(held_off);
         self.maintain_after_flush();
     }

@@ -71,6 +71,7 @@ impl Cache {
         let block = self
             .promote(class)
             .or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
+        strata_os::probe!("refill", class.block_bytes(), self.magazine(class).count());
         self.maintain_after_refill(class, held_off);
         block
     }
@@ -87,6 +88,7 @@ impl Cache {
         }
         let held_off = self.hold_off_forks();
         let block = self.take_batch(class, 1);
+        strata_os::probe!("refill", class.block_bytes(), self.magazine(class).count());
         // A caller that takes memory as it is may leave it untouched: what it takes next is not prefaulted.
         self.class(class).fresh.set(0);
         self.maintain_after_refill(class, held_off);
@@ -182,7 +184,10 @@ impl Cache {
         if let Some(pool) = found {
             return self.draw_from(class, pool, wanted);
         }
-        let run = page_heap.claim_pool()?;
+        let Some(run) = page_heap.claim_pool() else {
+            strata_os::probe!("refused", class.block_bytes());
+            return None;
+        };
         self.draw_from(class, run.open(class, place_of(class)), wanted)
     }
 

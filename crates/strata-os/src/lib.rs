@@ -71,6 +71,7 @@ pub mod own_memory;
     allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")
 )]
 mod posix;
+mod probe;
 #[cfg(any(strata_simulated, strata_loom))]
 pub mod simulated;
 pub mod stderr;

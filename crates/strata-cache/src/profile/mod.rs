@@ -184,6 +184,7 @@ fn note_sample(block: NonNull<u8>, bytes: usize, mean: u64) {
     // A thread that is not profiled freed it before.
     note_freed(block);
     let slot = sampled.insert(address_of(block)).map(Slot::index);
+    strata_os::probe!("sample", address_of(block), bytes, mean);
     (listener.allocated)(Sample { slot, block, bytes, mean });
 }
 
@@ -198,6 +199,7 @@ pub(crate) fn may_be_sampled(block: NonNull<u8>) -> bool {
 pub(crate) fn note_freed(block: NonNull<u8>) {
     let Some(sampled) = sampled() else { return };
     let Some(slot) = sampled.find(address_of(block)) else { return };
+    strata_os::probe!("sample_freed", address_of(block));
     if let Some(listener) = listener() {
         (listener.freed)(slot.index());
     }

@@ -13,7 +13,11 @@ impl PageHeap {
     /// `want_zero` asks for memory that is (`huge/zero`). `None`: no addresses or no memory left.
     pub fn allocate_huge(&self, bytes: usize, align: usize, want_zero: bool) -> Option<(NonNull<u8>, bool)> {
         let request = Request::new(bytes, align, want_zero)?;
-        self.huge().allocate(&request).or_else(|| self.allocate_huge_with_the_last(&request))
+        let found = self.huge().allocate(&request).or_else(|| self.allocate_huge_with_the_last(&request));
+        if found.is_none() {
+            strata_os::probe!("refused", bytes);
+        }
+        found
     }
 
     /// The system refused: free memory is given back, and no more is asked for than is needed.

@@ -135,7 +135,10 @@ impl PageHeap {
     pub fn allocate_large(&self, bytes: usize, align: usize) -> Option<(NonNull<u8>, u64)> {
         let pools = bytes.div_ceil(POOL_BYTES) as u32;
         let step = (align / POOL_BYTES).max(1) as u32;
-        let run = self.claim(pools, step)?;
+        let Some(run) = self.claim(pools, step) else {
+            strata_os::probe!("refused", bytes);
+            return None;
+        };
         self.policy.took(self.purge().fill_run(&run, pools, bytes));
         run.first.open_run(pools);
         Some((run.first.base(), run.dirty))

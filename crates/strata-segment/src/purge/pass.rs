@@ -99,6 +99,13 @@ impl Purge<'_> {
     }
 
     fn pass_with(&self, scope: Scope, forks: Forks) -> bool {
+        let before = self.purged_bytes();
+        let is_left = self.pass_over_all(scope, forks);
+        strata_os::probe!("purge", self.purged_bytes() - before);
+        is_left
+    }
+
+    fn pass_over_all(&self, scope: Scope, forks: Forks) -> bool {
         let mut left = self.age_huge_cache(scope, forks);
         let way = self.way(scope);
         for segment in self.segments.returnable() {
