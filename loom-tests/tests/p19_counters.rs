@@ -2,7 +2,7 @@
 #![cfg(strata_loom)]
 
 use std::sync::Arc;
-use strata_core::counters::Counter;
+use strata_core::counters::{CompactFlow, Counter, Flow};
 use strata_loom_tests::{HALF, World, join, model, spawn};
 
 #[test]
@@ -34,6 +34,42 @@ fn what_was_counted_elsewhere_may_be_taken_off_first() {
         join(other);
         join(another);
         assert_eq!(counter.get(), 0);
+    });
+}
+
+#[test]
+fn a_peak_that_two_make_is_never_lost() {
+    model("a_peak_that_two_make_is_never_lost", None, || {
+        let flow = Arc::new(Flow::zero());
+        let threads = [1, 2].map(|amount| {
+            let there = Arc::clone(&flow);
+            spawn(move || there.add(amount))
+        });
+        threads.into_iter().for_each(join);
+        flow.subtract(3);
+        let end = flow.read();
+        assert_eq!((end.current, end.peak, end.came, end.gone), (0, 3, 3, 3), "the peak was lost");
+    });
+}
+
+#[test]
+fn a_compact_flow_loses_nothing_and_its_peak_is_exact() {
+    model("a_compact_flow_loses_nothing_and_its_peak_is_exact", Some(2), || {
+        let flow = Arc::new(CompactFlow::zero());
+        flow.add_one();
+        let threads = [true, false].map(|stays| {
+            let there = Arc::clone(&flow);
+            spawn(move || {
+                there.add_one();
+                if !stays {
+                    there.subtract_one();
+                }
+            })
+        });
+        threads.into_iter().for_each(join);
+        let end = flow.read();
+        assert_eq!((end.current, end.came, end.gone), (2, 3, 1), "one was lost");
+        assert!((2..=3).contains(&end.peak), "{end:?}");
     });
 }
 

@@ -15,6 +15,7 @@
 use crate::magazine::{DEPTH, LARGE_DEPTH, LAST_SMALL, Magazine, Storage, depth_of};
 use crate::registry::Runtime;
 use crate::runs::Runs;
+use crate::turnover::Turnover;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
@@ -46,6 +47,8 @@ pub(crate) struct ClassState {
     pub(crate) seen: OwnedU32,
     /// Of a counting cache: blocks before the class's next sample, plus one (`profile`).
     pub(crate) until_sample: OwnedU32,
+    /// Blocks that came out of pools, and went back (`turnover`).
+    pub(crate) turnover: Turnover,
 }
 
 impl ClassState {
@@ -62,6 +65,7 @@ impl ClassState {
                 overflowed: OwnedU32::zero(),
                 seen: OwnedU32::zero(),
                 until_sample: OwnedU32::zero(),
+                turnover: Turnover::new(),
             }
         }
     }
@@ -119,7 +123,7 @@ pub struct Cache {
     pub(crate) small: [Storage<DEPTH>; SMALL_COUNT],
     pub(crate) large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
     pub(crate) runs: Runs,
-    classes: [ClassState; CLASS_COUNT],
+    pub(crate) classes: [ClassState; CLASS_COUNT],
 }
 
 /// A counting cache's state besides each class's countdown (`profile`).
@@ -298,6 +302,11 @@ impl Cache {
     /// Refills, and flushes, since the cache was joined: racy reads.
     pub fn batches(&self) -> (u64, u64) {
         (self.refills.glance().into(), self.flushes.glance().into())
+    }
+
+    /// Blocks of a class that came out of pools, and that went back, since the cache was joined: racy reads.
+    pub fn turnover(&self, class: SizeClass) -> (u64, u64) {
+        self.class(class).turnover.glance()
     }
 
     /// The classes of the blocks in magazines, each as its pool has it: blocks that the program does not have although the pools

@@ -215,6 +215,7 @@ impl Cache {
     /// - The chain's blocks are of `pool`, and this thread's to give back.
     unsafe fn give_back(&self, pool: &'static Pool, chain: &Chain) {
         let Format::Blocks(class) = pool.format() else { return };
+        self.class(class).turnover.note_returned(chain.count);
         if self.is_active(class, pool)
             && let Some(active) = self.active(class)
         {

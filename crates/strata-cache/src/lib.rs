@@ -45,7 +45,9 @@ pub mod size_table;
 #[cfg_attr(strata_loom, path = "thread_model.rs")]
 pub mod thread;
 
+mod turnover;
 pub use cache::Cache;
 pub use registry::{Registry, Runtime};
 #[cfg(not(strata_loom))]
 pub use size_table::MagazinePlace;
+pub use turnover::Departed;

@@ -2,10 +2,11 @@
 //!
 //! Does not know: the reader.
 
-use crate::cache::{Cache, SMALL_COUNT};
+use crate::cache::{Cache, ClassState, SMALL_COUNT};
 use crate::magazine::{DEPTH, FIELDS, LARGE_DEPTH};
 use crate::registry::{CACHES_PER_SLAB, Registry, Runtime, Slab};
 use crate::runs::{self, Runs};
+use crate::turnover;
 use core::mem::offset_of;
 use strata_core::offsets::Offsets;
 use strata_segment::place_page_heap;
@@ -18,6 +19,9 @@ const fn place_registry(mut offsets: Offsets) -> Offsets {
     let registry = offset_of!(Runtime, registry);
     offsets.runtime_first_slab = (registry + offset_of!(Registry, first)) as u32;
     offsets.runtime_caches_ever = (registry + offset_of!(Registry, ever)) as u32;
+    offsets.runtime_departed = offset_of!(Runtime, departed) as u32;
+    [offsets.turnover_taken, offsets.turnover_returned] = turnover::FIELDS;
+    offsets.departed_bytes = turnover::DEPARTED_BYTES as u32;
     offsets.slab_free = offset_of!(Slab, free) as u32;
     offsets.slab_next = offset_of!(Slab, next) as u32;
     offsets.slab_caches = offset_of!(Slab, caches) as u32;
@@ -30,6 +34,9 @@ const fn place_cache(mut offsets: Offsets) -> Offsets {
     offsets.cache_thread = offset_of!(Cache, thread) as u32;
     offsets.cache_refills = offset_of!(Cache, refills) as u32;
     offsets.cache_flushes = offset_of!(Cache, flushes) as u32;
+    offsets.cache_classes = offset_of!(Cache, classes) as u32;
+    offsets.class_bytes = size_of::<ClassState>() as u32;
+    offsets.class_turnover = offset_of!(ClassState, turnover) as u32;
     offsets.cache_small = offset_of!(Cache, small) as u32;
     offsets.cache_small_count = SMALL_COUNT as u32;
     offsets.cache_large = offset_of!(Cache, large) as u32;

@@ -134,7 +134,7 @@ impl Cache {
         match run {
             Some(run) => {
                 self.note_claimed(class, &run);
-                self.draw_from(class, run.open(class, place_of(class)), wanted)
+                self.draw_from(class, page_heap.open_pool(run, class, place_of(class)), wanted)
             }
             None => self.draw_scarce(class, wanted),
         }
@@ -159,7 +159,7 @@ impl Cache {
             }
             pool.take(filler.wanted(), |block| filler.put(block));
         }
-        filler.finish(wanted) != 0
+        self.note_drawn(class, filler.finish(wanted))
     }
 
     /// Draws from a pool's holes, or from its uncarved part.
@@ -168,7 +168,13 @@ impl Cache {
         let mut filler = self.magazine(class).filler(wanted);
         pool.carve(class, filler.wanted(), |block| filler.put(block));
         self.page_heap().note_growth((holes ^ pool.holes()).count_ones());
-        (filler.finish(wanted) != 0).then_some(memory)
+        self.note_drawn(class, filler.finish(wanted)).then_some(memory)
+    }
+
+    /// So many blocks came into the magazine; whether any did.
+    fn note_drawn(&self, class: SizeClass, count: u32) -> bool {
+        self.class(class).turnover.note_taken(count);
+        count != 0
     }
 
     /// The OS has no more: magazines are emptied, and any free block will do, even of another node.
@@ -188,7 +194,7 @@ impl Cache {
             strata_os::probe!("refused", class.block_bytes());
             return None;
         };
-        self.draw_from(class, run.open(class, place_of(class)), wanted)
+        self.draw_from(class, page_heap.open_pool(run, class, place_of(class)), wanted)
     }
 
     /// A pool was claimed for `class`. A thread that filled several fresh ones one after another has the next one's memory taken in

@@ -15,6 +15,7 @@
 
 use crate::cache::Cache;
 use crate::offsets::OFFSETS;
+use crate::turnover::Departed;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::arena::PoolBits;
@@ -34,8 +35,8 @@ const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
 
 /// Everything that threads share: the segment layer and the caches.
 ///
-/// In the order of the fields, and on one page: what a start touches (decision 0016).
-#[repr(C, align(1024))]
+/// In the order of the fields, and on one page: what a start touches (decision 0016). Aligned to it, so that it is one.
+#[repr(C, align(4096))]
 #[derive(Debug)]
 pub struct Runtime {
     /// What a reader in another process finds it by.
@@ -44,9 +45,13 @@ pub struct Runtime {
     pub registry: Registry,
     /// The segment layer.
     pub page_heap: PageHeap,
+    /// Blocks that passed through caches that are gone.
+    pub departed: Departed,
 }
 
 const _: () = assert!(align_of::<Runtime>() == RUNTIME_ALIGN && offset_of!(Runtime, signature) == 0);
+// What only threads that end touch may lie behind the page.
+const _: () = assert!(cfg!(strata_loom) || offset_of!(Runtime, departed) <= RUNTIME_ALIGN);
 
 impl Runtime {
     strata_core::const_unless_loom! {
@@ -55,6 +60,7 @@ impl Runtime {
             Self {
                 signature: Signature::new(&OFFSETS, strata_os::counters::place()),
                 page_heap: PageHeap::new(),
+                departed: Departed::new(),
                 registry: Registry::new(),
             }
         }
@@ -142,6 +148,7 @@ impl Runtime {
         }
         // SAFETY: the cache is in no use, by this function's contract.
         unsafe { cache.abandon() };
+        SizeClass::all().for_each(|class| self.departed.take_over(class, &cache.class(class).turnover));
         if LEAVE_EMPTIES_FIRST {
             self.registry.release(cache);
         }

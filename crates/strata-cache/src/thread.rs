@@ -23,6 +23,7 @@
 use crate::cache::Cache;
 use crate::profile::counting;
 use crate::registry::Runtime;
+use crate::turnover::Departed;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
@@ -72,6 +73,11 @@ pub fn cache() -> &'static Cache {
 /// The shared segment layer, for calls that may come from any thread.
 pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &RUNTIME.page_heap
+}
+
+/// The counts of those who have no cache.
+pub(crate) fn departed() -> &'static Departed {
+    &RUNTIME.departed
 }
 
 /// The calling thread's own cache, which a counting one may be in front of (`profile`); or a sentinel.

@@ -6,6 +6,7 @@
 
 use crate::cache::Cache;
 use crate::registry::Runtime;
+use crate::turnover::Departed;
 use core::cell::Cell;
 use strata_core::block::BlockPtr;
 use strata_core::pool::Memory;
@@ -41,6 +42,10 @@ pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
 
 pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &shared().page_heap
+}
+
+pub(crate) fn departed() -> &'static Departed {
+    &shared().departed
 }
 
 /// Forks are modelled separately.

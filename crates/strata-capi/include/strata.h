@@ -38,6 +38,10 @@ struct strata_stats {
     uint64_t system_calls_failed; /* those that the system refused */
     uint64_t pinned_bytes;        /* explicit huge pages: in memory for good, and no part of resident_bytes */
     uint64_t lazily_purged_bytes; /* of resident_bytes, what the system takes when it needs memory */
+    uint64_t committed_peak_bytes;  /* the most that might be touched at once, since the start or strata_reset_peaks */
+    uint64_t used_pools_peak;       /* the most pools that were in use at once */
+    uint64_t large_peak_bytes;      /* the most bytes of large blocks at once, those that are ready in threads included */
+    uint64_t huge_peak_bytes;       /* the most bytes of huge blocks at once */
 };
 
 /* The version, such as "0.1.0". */
@@ -59,6 +63,9 @@ int strata_option_set(const char *name, const char *value);
  *     strata_stats(&stats, sizeof stats);
  */
 size_t strata_stats(void *stats, size_t bytes);
+
+/* Has all peaks begin anew: each is what there is now. */
+void strata_reset_peaks(void);
 
 /* Prints all statistics, by layer and size class, on standard error. */
 void strata_stats_print(void);

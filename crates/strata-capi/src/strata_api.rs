@@ -34,6 +34,10 @@ struct CStats {
     system_calls_failed: u64,
     pinned_bytes: u64,
     lazily_purged_bytes: u64,
+    committed_peak_bytes: u64,
+    used_pools_peak: u64,
+    large_peak_bytes: u64,
+    huge_peak_bytes: u64,
 }
 
 impl CStats {
@@ -62,6 +66,10 @@ impl CStats {
             system_calls_failed: calls.failed,
             pinned_bytes: stats.pinned_bytes,
             lazily_purged_bytes: stats.lazily_purged_bytes,
+            committed_peak_bytes: stats.flows.committed_bytes.peak,
+            used_pools_peak: stats.flows.used_pools.peak,
+            large_peak_bytes: stats.flows.large_bytes.peak,
+            huge_peak_bytes: stats.flows.huge_bytes.peak,
         }
     }
 }
@@ -109,6 +117,11 @@ unsafe extern "C" fn strata_stats(place: *mut c_void, bytes: usize) -> usize {
         unsafe { (&raw const stats).cast::<u8>().copy_to_nonoverlapping(place.cast(), known) };
     }
     size_of::<CStats>()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn strata_reset_peaks() {
+    Strata::reset_peaks();
 }
 
 #[unsafe(no_mangle)]

@@ -1,7 +1,7 @@
 //! Where a reader outside of the process finds what the layers keep: offsets in bytes, and what they rest on.
 //!
 //! ```text
-//!   Runtime, at a multiple of 1 KiB in the writable data of the program or library
+//!   Runtime, at a multiple of 4 KiB in the writable data of the program or library
 //!   ├ MAGIC ─ Offsets ─ counts of calls │ registry ─► slabs ─► caches │ page heap ─► segments ─► arenas ─► pool headers
 //! ```
 //!
@@ -10,13 +10,14 @@
 //!
 //! Does not know: who reads (`strata-inspect` does). Idea: `_Py_DebugOffsets` (CPython 3.13).
 
+use crate::counters::{CompactFlow, Flow};
 use crate::layout;
 
 /// The first bytes of a runtime.
 pub const MAGIC: [u8; 16] = *b"\x7fSTRATA runtime\0";
 
-/// A runtime lies at a multiple of this many bytes.
-pub const RUNTIME_ALIGN: usize = 1024;
+/// A runtime lies at a multiple of this many bytes: what a start touches of it is on one page.
+pub const RUNTIME_ALIGN: usize = 4096;
 
 /// Which fields [`Offsets`] has, and what they mean: changed with either.
 pub const VERSION: u32 = 2;
@@ -77,6 +78,8 @@ words! {
         runtime_purge_due,
         /// Of a runtime: the delay after which memory is given back, in milliseconds.
         runtime_purge_delay,
+        /// Of a runtime: purge passes for which memory stays yet.
+        runtime_backoff,
         /// Of a runtime: the [counters](Self::counter_reserved).
         runtime_counters,
         /// Of a runtime: slots of the first 64 segments.
@@ -96,15 +99,45 @@ words! {
         /// Of a runtime: the word of the purge thread.
         runtime_purge_thread,
 
-        /// Of the counters: bytes of addresses.
+        /// Of a runtime: for each class the [compact flow](Self::compact_came) of its pools.
+        runtime_class_pools,
+        /// Of a runtime: for each class the [blocks](Self::turnover_taken) that passed through caches that are gone.
+        runtime_departed,
+
+        /// Of a flow: what came, one word.
+        flow_came,
+        /// Of a flow: what went.
+        flow_gone,
+        /// Of a flow: the most there was.
+        flow_peak,
+        /// Of a compact flow: what came, one word.
+        compact_came,
+        /// Of a compact flow: what there is, in the upper half of a word, and the most there was, in the lower.
+        compact_held,
+        /// Bytes of a compact flow.
+        compact_bytes,
+        /// Of a class's turnover: blocks that came out of pools, one word.
+        turnover_taken,
+        /// Of a class's turnover: blocks that went back.
+        turnover_returned,
+        /// Bytes from one class's turnover to the next, of caches that are gone.
+        departed_bytes,
+
+        /// Of the counters: the flow of bytes of addresses.
         counter_reserved,
-        /// Of the counters: bytes that may be touched.
+        /// Of the counters: the flow of bytes that may be touched.
         counter_committed,
         /// Of the counters: bytes of explicit huge pages.
         counter_pinned,
-        /// Of the counters: live huge blocks.
+        /// Of the counters: the flow of pools in use.
+        counter_pools,
+        /// Of the counters: the flow of large blocks.
+        counter_large_blocks,
+        /// Of the counters: the flow of their bytes.
+        counter_large_bytes,
+        /// Of the counters: the flow of huge blocks.
         counter_huge_blocks,
-        /// Of the counters: their bytes.
+        /// Of the counters: the flow of their bytes.
         counter_huge_bytes,
         /// Of the counters: bytes given back.
         counter_purged,
@@ -139,6 +172,12 @@ words! {
         cache_runs,
         /// Such lengths.
         cache_run_lengths,
+        /// Of a cache: what it knows of the first class.
+        cache_classes,
+        /// Bytes from one class to the next.
+        class_bytes,
+        /// Of a class in a cache: its turnover.
+        class_turnover,
         /// Slots of a smaller class's magazine.
         small_depth,
         /// Slots of a larger class's.
@@ -207,6 +246,9 @@ impl Offsets {
         offsets.header_bytes = layout::HEADER_BYTES as u32;
         offsets.granule_shift = layout::GRANULE_SHIFT;
         offsets.class_count = crate::size_class::CLASS_COUNT as u32;
+        [offsets.flow_came, offsets.flow_gone, offsets.flow_peak] = Flow::FIELDS;
+        [offsets.compact_came, offsets.compact_held] = CompactFlow::FIELDS;
+        offsets.compact_bytes = size_of::<CompactFlow>() as u32;
         crate::arena::place_head(crate::pool::place_fields(offsets))
     }
 }

@@ -11,6 +11,8 @@ use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
 /// Bytes of a magazine at most: a head and 64 slots, or a little more.
 const MAGAZINE_BYTES: usize = 1024;
+/// Bytes that a cache knows of all classes at most.
+const CLASSES_BYTES: usize = 8192;
 /// Pools whose class is remembered while magazines are read.
 const REMEMBERED: usize = 256;
 
@@ -76,6 +78,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         let mut classes = Classes { pools: [(0, None); REMEMBERED] };
         self.caches(&mut |cache| {
             let mut stats = self.thread_stats(cache);
+            self.turnover_of(cache, &mut |class, taken, returned| stats.add_turnover(class, taken, returned));
             self.ready_in(cache, &mut classes, &mut |ready| {
                 stats.ready_blocks += 1;
                 stats.ready_bytes += match ready {
@@ -95,11 +98,29 @@ impl<T: Target + ?Sized> Heap<'_, T> {
             if is_read { u32::from_ne_bytes(bytes) } else { 0 }
         };
         ThreadStats {
-            thread: number(self.offsets.cache_thread),
             refills: number(self.offsets.cache_refills).into(),
             flushes: number(self.offsets.cache_flushes).into(),
-            ready_blocks: 0,
-            ready_bytes: 0,
+            ..ThreadStats::of_thread(number(self.offsets.cache_thread))
+        }
+    }
+
+    /// Of each cache and class the blocks that came out of pools, and that went back.
+    pub(crate) fn turnover(&self, each: &mut dyn FnMut(SizeClass, u64, u64)) {
+        self.caches(&mut |cache| self.turnover_of(cache, each));
+    }
+
+    fn turnover_of(&self, cache: u64, each: &mut dyn FnMut(SizeClass, u64, u64)) {
+        let offsets = &self.offsets;
+        let mut bytes = [0; CLASSES_BYTES];
+        let all = offsets.class_bytes as usize * CLASS_COUNT;
+        let Some(states) = bytes.get_mut(..all) else { return };
+        if !self.target.read(cache + u64::from(offsets.cache_classes), states) {
+            return;
+        }
+        for class in SizeClass::all() {
+            let at = class.index() as u32 * offsets.class_bytes + offsets.class_turnover;
+            let count = |offset: u32| word(states, at + offset);
+            each(class, count(offsets.turnover_taken), count(offsets.turnover_returned));
         }
     }
 

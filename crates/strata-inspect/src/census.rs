@@ -3,11 +3,15 @@
 //! Does not know: what is in memory; `footprint` does.
 
 use crate::caches::Ready;
+use crate::flow::{Flow, Flows};
 use crate::heap::{Arena, Heap};
 use crate::pool::{Blocks, Content, content};
 use crate::stats::{CallCounts, Stats, ThreadStats};
 use crate::target::Target;
+use strata_core::counters::{Flowed, Held};
 use strata_core::layout::POOL_BYTES;
+use strata_core::offsets::Offsets;
+use strata_core::size_class::SizeClass;
 
 /// The state of the purge thread's word, in its lowest bits, in which there is one.
 const ON_DUTY: u64 = 3;
@@ -34,6 +38,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
                 thread(of_thread);
             },
         );
+        self.turnover(&mut |class, taken, returned| stats.add_turnover(class, taken, returned));
         stats.caches = caches;
         stats.resident_bytes += stats.huge_bytes + stats.huge_kept_bytes;
         stats.sum_classes();
@@ -44,17 +49,19 @@ impl<T: Target + ?Sized> Heap<'_, T> {
     fn counted(&self) -> Stats {
         let offsets = &self.offsets;
         let mut stats = Stats::zero();
-        stats.reserved_bytes = self.counter(offsets.counter_reserved);
-        stats.committed_bytes = self.counter(offsets.counter_committed);
+        stats.flows = self.flows();
+        stats.reserved_bytes = stats.flows.reserved_bytes.current;
+        stats.committed_bytes = stats.flows.committed_bytes.current;
         stats.pinned_bytes = self.counter(offsets.counter_pinned);
-        stats.huge_blocks = self.counter(offsets.counter_huge_blocks);
-        stats.huge_bytes = self.counter(offsets.counter_huge_bytes);
+        stats.huge_blocks = stats.flows.huge_blocks.current;
+        stats.huge_bytes = stats.flows.huge_bytes.current;
         stats.purged_bytes = self.counter(offsets.counter_purged);
         stats.purges = self.counter(offsets.counter_purge_calls);
         stats.huge_kept_bytes = self.word(offsets.runtime_huge_kept);
         stats.caches_ever = self.word(offsets.runtime_caches_ever);
         stats.nodes = self.word(offsets.runtime_nodes).max(1);
         stats.purge_thread_is_running = self.word(offsets.runtime_purge_thread) & 7 == ON_DUTY;
+        self.add_turnover_of_the_departed(&mut stats);
         let call = |index: u64| self.word_at(self.calls + index * 8);
         stats.calls = CallCounts {
             map: call(0),
@@ -68,8 +75,55 @@ impl<T: Target + ?Sized> Heap<'_, T> {
     }
 }
 
+/// What came and went.
+impl<T: Target + ?Sized> Heap<'_, T> {
+    /// The flow of a counter, which may be amiss for a moment.
+    fn flow_at(&self, place: u64) -> Flow {
+        let word = |offset: u32| self.word_at(place + u64::from(offset));
+        let Offsets { flow_came, flow_gone, flow_peak, .. } = self.offsets;
+        let gone = word(flow_gone);
+        Flow::of(word(flow_came), gone, word(flow_peak))
+    }
+
+    fn compact_flow_at(&self, place: u64) -> Flow {
+        let word = |offset: u32| self.word_at(place + u64::from(offset));
+        let held = Held::from_word(word(self.offsets.compact_held));
+        let flowed = Flowed::of_compact(word(self.offsets.compact_came), held);
+        Flow::of(flowed.came, flowed.gone, flowed.peak)
+    }
+
+    fn flows(&self) -> Flows {
+        let offsets = &self.offsets;
+        let of = |offset: u32| self.flow_at(self.runtime + u64::from(offsets.runtime_counters + offset));
+        Flows {
+            reserved_bytes: of(offsets.counter_reserved),
+            committed_bytes: of(offsets.counter_committed),
+            used_pools: of(offsets.counter_pools),
+            large_blocks: of(offsets.counter_large_blocks),
+            large_bytes: of(offsets.counter_large_bytes),
+            huge_blocks: of(offsets.counter_huge_blocks),
+            huge_bytes: of(offsets.counter_huge_bytes),
+        }
+    }
+
+    fn add_turnover_of_the_departed(&self, stats: &mut Stats) {
+        let offsets = &self.offsets;
+        for class in SizeClass::all() {
+            let index = class.index() as u64;
+            let pools = u64::from(offsets.runtime_class_pools) + index * u64::from(offsets.compact_bytes);
+            let gone = u64::from(offsets.runtime_departed) + index * u64::from(offsets.departed_bytes);
+            let turnover = |offset: u32| self.word_at(self.runtime + gone + u64::from(offset));
+            let (taken, returned) = (turnover(offsets.turnover_taken), turnover(offsets.turnover_returned));
+            stats.add_turnover(class, taken, returned);
+            if let Some(place) = stats.classes.get_mut(class.index()) {
+                place.pool_flow = self.compact_flow_at(self.runtime + pools);
+            }
+        }
+    }
+}
+
 impl Stats {
-    fn add_arena(&mut self, arena: &Arena, offsets: &strata_core::offsets::Offsets) {
+    fn add_arena(&mut self, arena: &Arena, offsets: &Offsets) {
         self.arenas += 1;
         self.used_pools += u64::from(arena.used.count_ones());
         self.dirty_pools += u64::from(arena.dirty.count_ones());

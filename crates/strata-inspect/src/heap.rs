@@ -210,6 +210,16 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
         Some(self.word(self.offsets.runtime_purge_delay)).filter(|delay| *delay != u64::MAX)
     }
 
+    /// When the next purge pass is due, in milliseconds of the process's `CLOCK_MONOTONIC`; `None`: nothing waits for one.
+    pub fn purge_due_ms(&self) -> Option<u64> {
+        Some(self.word(self.offsets.runtime_purge_due)).filter(|due| *due != 0)
+    }
+
+    /// Purge passes for which memory stays yet, since much of what went was soon wanted again; 0: none.
+    pub fn backoff_passes(&self) -> u64 {
+        self.word(self.offsets.runtime_backoff)
+    }
+
     /// All segments, oldest first.
     pub(crate) fn segments(&self, each: &mut dyn FnMut(&Segment)) {
         let mut slots = 64;

@@ -4,6 +4,7 @@
 //!
 //! Does not know: what the numbers mean.
 
+use crate::flow::{Flow, Flows};
 use crate::stats::{ClassStats, STATS_VERSION, Stats, ThreadStats};
 use core::fmt::{self, Write};
 
@@ -82,7 +83,7 @@ pub(crate) fn list<W: Write, I: IntoIterator>(
 }
 
 impl Stats {
-    /// Writes the statistics as one JSON object: the fields under their names, of the size classes those that have pools.
+    /// Writes the statistics as one JSON object: the fields under their names, of the size classes those that were ever in use.
     ///
     /// # Errors
     /// Those of `out`.
@@ -92,7 +93,8 @@ impl Stats {
         self.numbers().iter().try_for_each(|(name, value)| object.plain(name, value))?;
         object.plain("purge_thread_is_running", self.purge_thread_is_running)?;
         self.write_calls(object.name("calls")?)?;
-        let used = self.classes.iter().filter(|class| class.pools > 0);
+        self.flows.write_json(object.name("flows")?)?;
+        let used = self.classes.iter().filter(|class| class.pools > 0 || class.taken_blocks > 0);
         list(object.name("classes")?, used, |out, class| class.write_json(out))?;
         object.end()
     }
@@ -157,6 +159,27 @@ impl Stats {
     }
 }
 
+impl Flow {
+    fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+        let mut object = Object::begin(out)?;
+        object.plain("current", self.current)?;
+        object.plain("peak", self.peak)?;
+        object.plain("total_in", self.total_in)?;
+        object.plain("total_out", self.total_out)?;
+        object.end()
+    }
+}
+
+impl Flows {
+    fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+        let mut object = Object::begin(out)?;
+        for (name, flow) in self.by_name() {
+            flow.write_json(object.name(name)?)?;
+        }
+        object.end()
+    }
+}
+
 impl ClassStats {
     fn write_json(&self, out: &mut impl Write) -> fmt::Result {
         let mut object = Object::begin(out)?;
@@ -166,6 +189,9 @@ impl ClassStats {
         object.plain("live_blocks", self.live_blocks)?;
         object.plain("ready_blocks", self.ready_blocks)?;
         object.plain("free_blocks", self.free_blocks())?;
+        self.pool_flow.write_json(object.name("pool_flow")?)?;
+        object.plain("taken_blocks", self.taken_blocks)?;
+        object.plain("returned_blocks", self.returned_blocks)?;
         object.end()
     }
 }
@@ -182,6 +208,10 @@ impl ThreadStats {
         object.plain("ready_bytes", self.ready_bytes)?;
         object.plain("refills", self.refills)?;
         object.plain("flushes", self.flushes)?;
+        object.plain("taken_blocks", self.taken_blocks)?;
+        object.plain("taken_bytes", self.taken_bytes)?;
+        object.plain("returned_blocks", self.returned_blocks)?;
+        object.plain("returned_bytes", self.returned_bytes)?;
         object.end()
     }
 }
@@ -206,6 +236,6 @@ mod tests {
     fn empty_lists_and_objects_are_whole() {
         let mut out = String::new();
         Stats::zero().write_json(&mut out).unwrap();
-        assert!(out.starts_with("{\"version\":1,") && out.ends_with("\"classes\":[]}"), "{out}");
+        assert!(out.starts_with("{\"version\":2,") && out.ends_with("\"classes\":[]}"), "{out}");
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::stats::{ClassStats, Stats};
 use core::fmt;
+use strata_core::layout::POOL_BYTES;
 
 /// What is measured: a family of samples with one name.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,8 @@ enum Source {
     Total(fn(&Stats) -> u64),
     /// One for each size class that has pools.
     Classes(fn(&ClassStats) -> u64),
+    /// One for each size class that was ever in use.
+    UsedClasses(fn(&ClassStats) -> u64),
     /// One for each kind of system call on memory.
     Calls,
 }
@@ -108,6 +111,15 @@ pub const METRICS: &[Metric] = &[
     gauge("strata_huge_kept_bytes", "Bytes of freed huge blocks that wait for reuse.", |stats| {
         stats.huge_kept_bytes
     }),
+    gauge("strata_committed_peak_bytes", "The most bytes that might be touched at once.", |stats| {
+        stats.flows.committed_bytes.peak
+    }),
+    gauge("strata_pools_peak_bytes", "The most bytes of pools that were in use at once.", |stats| {
+        stats.flows.used_pools.peak * POOL_BYTES as u64
+    }),
+    gauge("strata_huge_peak_bytes", "The most bytes of huge allocations at once.", |stats| {
+        stats.flows.huge_bytes.peak
+    }),
     gauge("strata_used_pools", "Pools of 64 KiB in use.", |stats| stats.used_pools),
     gauge("strata_dirty_pools", "Free pools that may be in memory.", |stats| stats.dirty_pools),
     gauge("strata_clean_pools", "Free pools without memory.", |stats| stats.clean_pools),
@@ -127,6 +139,30 @@ pub const METRICS: &[Metric] = &[
     of_classes("strata_class_pools", "Pools in use for a size class.", |class| class.pools),
     counter("strata_purged_bytes", "Bytes given back to the system.", |stats| stats.purged_bytes),
     counter("strata_purges", "Calls that gave memory of free pools back.", |stats| stats.purges),
+    counter("strata_pools_claimed", "Pools of 64 KiB claimed.", |stats| stats.flows.used_pools.total_in),
+    counter("strata_pools_released", "Pools of 64 KiB released.", |stats| stats.flows.used_pools.total_out),
+    counter("strata_large_taken_bytes", "Bytes of runs of pools taken for large allocations.", |stats| {
+        stats.flows.large_bytes.total_in
+    }),
+    counter("strata_large_returned_bytes", "Bytes of runs of pools given back.", |stats| {
+        stats.flows.large_bytes.total_out
+    }),
+    counter("strata_huge_taken_bytes", "Bytes of huge allocations made.", |stats| {
+        stats.flows.huge_bytes.total_in
+    }),
+    counter("strata_huge_returned_bytes", "Bytes of huge allocations freed.", |stats| {
+        stats.flows.huge_bytes.total_out
+    }),
+    total_of_classes(
+        "strata_class_taken_blocks",
+        "Blocks of a size class that went from pools to magazines.",
+        |class| class.taken_blocks,
+    ),
+    total_of_classes(
+        "strata_class_returned_blocks",
+        "Blocks of a size class that went back to pools.",
+        |class| class.returned_blocks,
+    ),
     counter("strata_caches_opened", "Caches handed out.", |stats| stats.caches_ever),
     counter("strata_refused_calls", "System calls on memory that were refused.", |stats| stats.calls.failed),
     calls("strata_calls", "System calls on memory."),
@@ -138,6 +174,10 @@ const fn gauge(name: &'static str, help: &'static str, value: fn(&Stats) -> u64)
 
 const fn of_classes(name: &'static str, help: &'static str, value: fn(&ClassStats) -> u64) -> Metric {
     Metric { name, help, kind: MetricKind::Gauge, source: Source::Classes(value) }
+}
+
+const fn total_of_classes(name: &'static str, help: &'static str, value: fn(&ClassStats) -> u64) -> Metric {
+    Metric { name, help, kind: MetricKind::Counter, source: Source::UsedClasses(value) }
 }
 
 const fn counter(name: &'static str, help: &'static str, value: fn(&Stats) -> u64) -> Metric {
@@ -183,6 +223,11 @@ impl Metric {
             Source::Total(value) => each(Sample { label: None, value: value(stats) }),
             Source::Classes(value) => {
                 for class in stats.classes.iter().filter(|class| class.pools > 0) {
+                    each(Sample { label: Some(Label::Size(class.block_bytes)), value: value(class) });
+                }
+            }
+            Source::UsedClasses(value) => {
+                for class in stats.classes.iter().filter(|class| class.taken_blocks > 0) {
                     each(Sample { label: Some(Label::Size(class.block_bytes)), value: value(class) });
                 }
             }

@@ -6,18 +6,21 @@
 //!   a class's carved blocks = live + ready in magazines + free
 //! ```
 //!
-//! What programs asked for is not counted: that would cost the fast path more than the rest of it.
+//! Totals count what passes between layers: pools claimed, blocks that went from pools to magazines, by the batch. What turns over
+//! inside a magazine passes no counter, and what programs asked for is not counted: that would cost the fast path more than the
+//! rest of it.
 //!
 //! Does not know: how anything is counted; the form of a table or of a text for machines.
 
+use crate::flow::{Flow, Flows};
 use core::fmt;
-use strata_core::layout::{ARENA_BYTES, POOL_BYTES, POOLS_PER_ARENA};
+use strata_core::layout::POOL_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
 pub use strata_os::CallCounts;
 
 /// The version of [`Stats`]: of its fields and what they mean.
-pub const STATS_VERSION: u32 = 1;
+pub const STATS_VERSION: u32 = 2;
 
 /// One size class, with the blocks that serve smaller classes (a class's first few).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +37,12 @@ pub struct ClassStats {
     pub live_blocks: u64,
     /// Blocks that are ready in threads' magazines.
     pub ready_blocks: u64,
+    /// Its pools: the most there were, and all that were opened and closed.
+    pub pool_flow: Flow,
+    /// Blocks that went from pools into magazines since the start, by the batch. What turns over inside a magazine is not among them.
+    pub taken_blocks: u64,
+    /// Blocks that went from magazines back to pools.
+    pub returned_blocks: u64,
 }
 
 impl ClassStats {
@@ -45,6 +54,26 @@ impl ClassStats {
     /// Bytes of the blocks that the program has.
     pub fn live_bytes(&self) -> u64 {
         self.live_blocks * self.block_bytes
+    }
+
+    /// Bytes of the blocks in magazines.
+    pub fn ready_bytes(&self) -> u64 {
+        self.ready_blocks * self.block_bytes
+    }
+
+    /// Bytes of the blocks that went from pools into magazines since the start.
+    pub fn taken_bytes(&self) -> u64 {
+        self.taken_blocks * self.block_bytes
+    }
+
+    /// Bytes of those that went back.
+    pub fn returned_bytes(&self) -> u64 {
+        self.returned_blocks * self.block_bytes
+    }
+
+    /// Bytes of the blocks that came out of pools and did not go back: live and ready ones.
+    pub(crate) fn outside_bytes(&self) -> u64 {
+        self.taken_blocks.saturating_sub(self.returned_blocks) * self.block_bytes
     }
 
     /// Bytes of its pools.
@@ -68,12 +97,39 @@ pub struct ThreadStats {
     pub refills: u64,
     /// Times that a magazine was full, since it began.
     pub flushes: u64,
+    /// Blocks that came out of pools since it began, by the batch.
+    pub taken_blocks: u64,
+    /// Their bytes.
+    pub taken_bytes: u64,
+    /// Blocks that went back to pools.
+    pub returned_blocks: u64,
+    /// Their bytes.
+    pub returned_bytes: u64,
 }
 
 impl ThreadStats {
     /// Nothing ready, nothing done yet.
     pub const fn of_thread(thread: u32) -> Self {
-        Self { thread, ready_blocks: 0, ready_bytes: 0, refills: 0, flushes: 0 }
+        Self {
+            thread,
+            ready_blocks: 0,
+            ready_bytes: 0,
+            refills: 0,
+            flushes: 0,
+            taken_blocks: 0,
+            taken_bytes: 0,
+            returned_blocks: 0,
+            returned_bytes: 0,
+        }
+    }
+
+    /// Blocks of a class came out of pools, and went back.
+    pub fn add_turnover(&mut self, class: SizeClass, taken: u64, returned: u64) {
+        let bytes = class.block_bytes() as u64;
+        self.taken_blocks += taken;
+        self.taken_bytes += taken * bytes;
+        self.returned_blocks += returned;
+        self.returned_bytes += returned * bytes;
     }
 }
 
@@ -144,6 +200,8 @@ pub struct Stats {
     /// Whether the purge thread runs, which gives memory back when no other thread calls.
     pub purge_thread_is_running: bool,
 
+    /// What came and went, layer by layer, and the most there was.
+    pub flows: Flows,
     /// System calls on memory since the start.
     pub calls: CallCounts,
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_slice"))]
@@ -217,6 +275,7 @@ impl Stats {
             ready_bytes: 0,
             ready_run_bytes: 0,
             purge_thread_is_running: false,
+            flows: Flows::default(),
             calls: CallCounts::default(),
             classes,
         }
@@ -231,6 +290,14 @@ impl Stats {
     #[doc(hidden)]
     pub fn classes_mut(&mut self) -> &mut [ClassStats] {
         &mut self.classes
+    }
+
+    /// Blocks of a class came out of pools, and went back.
+    pub fn add_turnover(&mut self, class: SizeClass, taken: u64, returned: u64) {
+        if let Some(place) = self.classes.get_mut(class.index()) {
+            place.taken_blocks += taken;
+            place.returned_blocks += returned;
+        }
     }
 
     /// A block of a magazine is ready instead of live.
@@ -284,58 +351,5 @@ impl Stats {
     /// Addresses without memory: reserved, purged, or given back.
     pub fn retained_bytes(&self) -> u64 {
         self.reserved_bytes.saturating_sub(self.resident_bytes + self.pinned_bytes)
-    }
-
-    /// What has to be equal when the process is quiet: names, and the two numbers.
-    pub fn identities(&self) -> [Identity; 5] {
-        let class_pools: u64 = self.classes.iter().map(|class| class.pools).sum();
-        let pool = POOL_BYTES as u64;
-        let arenas = self.arenas * ARENA_BYTES as u64;
-        let ready: u64 = self.classes.iter().map(|class| class.ready_blocks * class.block_bytes).sum();
-        [
-            Identity {
-                says: "pools in use = pools of the classes + runs of large blocks",
-                left: self.used_pools * pool,
-                right: class_pools * pool + self.large_bytes + self.ready_run_bytes,
-            },
-            Identity {
-                says: "usable pools of the arenas = pools in use + dirty + clean",
-                left: self.arenas * (POOLS_PER_ARENA as u64 - 1),
-                right: self.used_pools + self.dirty_pools + self.clean_pools,
-            },
-            Identity {
-                says: "committed = arenas + huge blocks + freed huge blocks",
-                left: self.committed_bytes,
-                right: arenas + self.huge_bytes + self.huge_kept_bytes,
-            },
-            Identity {
-                says: "ready = ready blocks of the classes + ready runs",
-                left: self.ready_bytes,
-                right: ready + self.ready_run_bytes,
-            },
-            Identity {
-                says: "live = sum of the classes",
-                left: self.live_bytes,
-                right: self.classes.iter().map(ClassStats::live_bytes).sum(),
-            },
-        ]
-    }
-}
-
-/// Two ways to count the same, which agree when the process is quiet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// What is equal.
-    pub says: &'static str,
-    /// The left side.
-    pub left: u64,
-    /// The right side.
-    pub right: u64,
-}
-
-impl Identity {
-    /// Whether both sides agree.
-    pub fn holds(&self) -> bool {
-        self.left == self.right
     }
 }

@@ -3,8 +3,10 @@
 //! Does not know: how anything is counted.
 
 use crate::bytes::Bytes;
+use crate::flow::{Flow, Flows};
 use crate::stats::{ClassStats, Stats};
 use core::fmt;
+use strata_core::layout::POOL_BYTES;
 
 /// Why nearly all figures are zero, and what to do.
 const NOT_GLOBAL: &str = "nothing was allocated here: Strata is not this program's allocator. In Rust: `#[global_allocator] static \
@@ -17,6 +19,7 @@ impl fmt::Display for Stats {
         }
         self.memory(f)?;
         self.layers(f)?;
+        self.flows(f)?;
         self.threads_and_calls(f)?;
         self.size_classes(f)
     }
@@ -39,13 +42,10 @@ impl Stats {
             let lazy = Bytes(self.lazily_purged_bytes);
             writeln!(f, "lazy       {lazy:>11} of those, resident until the system needs them")?;
         }
-        let by = if self.purge_thread_is_running { ", by the purge thread" } else { "" };
-        writeln!(
-            f,
-            "purged     {:>11} since the start, in {} calls{by}",
-            Bytes(self.purged_bytes),
-            self.purges
-        )
+        writeln!(f, "retained   {:>11} of addresses without memory", Bytes(self.retained_bytes()))?;
+        writeln!(f, "purged     {:>11} since the start", Bytes(self.purged_bytes))?;
+        let by = if self.purge_thread_is_running { "; the purge thread runs" } else { "" };
+        writeln!(f, "purges     {:>11} calls{by}", self.purges)
     }
 
     fn layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,6 +66,29 @@ impl Stats {
         writeln!(f, "huge       {:>11} live, {live}; {kept} kept for reuse", self.huge_blocks)
     }
 
+    /// What there is, the most there was, and what came and went since the start.
+    fn flows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "flow       {:>11} {:>11} {:>11} {:>11}", "now", "peak", "total in", "total out")?;
+        let Flows { reserved_bytes, committed_bytes, used_pools, large_bytes, huge_bytes, .. } = self.flows;
+        let pools = used_pools.times(POOL_BYTES as u64);
+        for (name, flow) in [
+            ("reserved", reserved_bytes),
+            ("committed", committed_bytes),
+            ("pools", pools),
+            ("large", large_bytes),
+            ("huge", huge_bytes),
+        ] {
+            let Flow { current, peak, total_in, total_out } = flow;
+            write!(f, "  {name:<9}{:>11} {:>11} ", Bytes(current), Bytes(peak))?;
+            writeln!(f, "{:>11} {:>11}", Bytes(total_in), Bytes(total_out))?;
+        }
+        let sum = |bytes: fn(&ClassStats) -> u64| Bytes(self.classes.iter().map(bytes).sum());
+        let (taken, returned) = (sum(ClassStats::taken_bytes), sum(ClassStats::returned_bytes));
+        let now = sum(|class| class.live_bytes() + class.ready_bytes());
+        // The most that lived at once only a count of each allocation would know.
+        writeln!(f, "  blocks   {now:>11} {:>11} {taken:>11} {returned:>11}", "-")
+    }
+
     fn threads_and_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { caches, caches_ever, ready_blocks, calls, .. } = self;
         writeln!(
@@ -83,8 +106,8 @@ impl Stats {
     fn size_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "class      {:>11} {:>11} {:>11} {:>11} {:>11}",
-            "pools", "carved", "live", "ready", "live bytes"
+            "class      {:>11} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}",
+            "pools", "at peak", "carved", "live", "ready", "live bytes", "taken", "returned"
         )?;
         self.classes.iter().filter(|class| class.pools > 0).try_for_each(|class| write!(f, "\n{class}"))
     }
@@ -92,11 +115,9 @@ impl Stats {
 
 impl fmt::Display for ClassStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { block_bytes, pools, carved_blocks, live_blocks, ready_blocks } = *self;
-        let bytes = Bytes(self.live_bytes());
-        write!(
-            f,
-            "{block_bytes:>8} B {pools:>12} {carved_blocks:>11} {live_blocks:>11} {ready_blocks:>11} {bytes:>11}"
-        )
+        let Self { block_bytes, pools, carved_blocks, live_blocks, ready_blocks, .. } = *self;
+        let (peak, bytes) = (self.pool_flow.peak, Bytes(self.live_bytes()));
+        write!(f, "{block_bytes:>8} B {pools:>12} {peak:>11} {carved_blocks:>11} {live_blocks:>11} ")?;
+        write!(f, "{ready_blocks:>11} {bytes:>11} {:>11} {:>11}", self.taken_blocks, self.returned_blocks)
     }
 }

@@ -2,19 +2,28 @@
 //!
 //! Does not know: where anything is.
 
-use strata_core::counters::Counter;
+use strata_core::counters::{CompactFlow, Counter, Flow, Flowed};
 use strata_core::layout::POOL_BYTES;
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
+
+/// Whether pools and runs are counted as they come and go. In models only `p19_counters` counts: all others would have too many
+/// executions.
+const IS_COUNTED: bool = !cfg!(strata_loom);
 
 /// What the layer counts about itself.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    pub(crate) reserved_bytes: Counter,
-    pub(crate) committed_bytes: Counter,
+    pub(crate) reserved_bytes: Flow,
+    pub(crate) committed_bytes: Flow,
     pub(crate) pinned_bytes: Counter,
     pub(crate) segments: Counter,
     pub(crate) arenas: Counter,
-    pub(crate) huge_blocks: Counter,
-    pub(crate) huge_bytes: Counter,
+    /// Pools in use, for blocks or in runs; claims and releases that the program sees nothing of are not counted.
+    pub(crate) pools: Flow,
+    pub(crate) large_blocks: Flow,
+    pub(crate) large_bytes: Flow,
+    pub(crate) huge_blocks: Flow,
+    pub(crate) huge_bytes: Flow,
     pub(crate) purged_bytes: Counter,
     pub(crate) purged_pools: Counter,
     pub(crate) purge_calls: Counter,
@@ -25,13 +34,16 @@ impl Counters {
     strata_core::const_unless_loom! {
         pub(crate) fn new() -> Self {
             Self {
-                reserved_bytes: Counter::zero(),
-                committed_bytes: Counter::zero(),
+                reserved_bytes: Flow::zero(),
+                committed_bytes: Flow::zero(),
                 pinned_bytes: Counter::zero(),
                 segments: Counter::zero(),
                 arenas: Counter::zero(),
-                huge_blocks: Counter::zero(),
-                huge_bytes: Counter::zero(),
+                pools: Flow::zero(),
+                large_blocks: Flow::zero(),
+                large_bytes: Flow::zero(),
+                huge_blocks: Flow::zero(),
+                huge_bytes: Flow::zero(),
                 purged_bytes: Counter::zero(),
                 purged_pools: Counter::zero(),
                 purge_calls: Counter::zero(),
@@ -40,10 +52,134 @@ impl Counters {
         }
     }
 
+    /// Pools were claimed for blocks or a run.
+    pub(crate) fn count_claimed(&self, pools: u32) {
+        if IS_COUNTED {
+            self.pools.add(pools.into());
+        }
+    }
+
+    /// Pools of blocks or of a run were released.
+    pub(crate) fn count_released(&self, pools: u32) {
+        if IS_COUNTED {
+            self.pools.subtract(pools.into());
+        }
+    }
+
+    /// A run of so many pools serves a large block from now on.
+    pub(crate) fn count_large(&self, pools: u32) {
+        if IS_COUNTED {
+            self.large_blocks.add(1);
+            self.large_bytes.add(bytes_of(pools));
+        }
+    }
+
+    /// A large block has another length from now on.
+    pub(crate) fn count_resized(&self, from: u32, to: u32) {
+        if IS_COUNTED {
+            self.large_bytes.change(bytes_of(from), bytes_of(to));
+        }
+    }
+
+    /// A run of so many pools serves no large block any more.
+    pub(crate) fn count_large_gone(&self, pools: u32) {
+        if IS_COUNTED {
+            self.large_blocks.subtract(1);
+            self.large_bytes.subtract(bytes_of(pools));
+        }
+    }
+
+    /// From now on the peaks are what there is now.
+    pub(crate) fn reset_peaks(&self) {
+        let bytes = [&self.reserved_bytes, &self.committed_bytes, &self.large_bytes, &self.huge_bytes];
+        bytes
+            .into_iter()
+            .chain([&self.pools, &self.large_blocks, &self.huge_blocks])
+            .for_each(Flow::reset_peak);
+    }
+
     /// The pools of an arena in this mask were given back.
     pub(crate) fn count_purged_pools(&self, pools: u64) {
         self.purged_bytes.add(u64::from(pools.count_ones()) * POOL_BYTES as u64);
         self.purged_pools.add(pools.count_ones().into());
+    }
+}
+
+/// Pools in use, by size class: counted as they are opened and closed.
+#[derive(Debug)]
+pub(crate) struct ClassPools {
+    classes: [CompactFlow; KEPT_CLASSES],
+}
+
+/// Classes that are counted.
+const KEPT_CLASSES: usize = if IS_COUNTED { CLASS_COUNT } else { 0 };
+
+impl ClassPools {
+    strata_core::const_unless_loom! {
+        pub(crate) fn new() -> Self {
+            Self { classes: strata_core::each_slot!(CompactFlow::zero(); KEPT_CLASSES) }
+        }
+    }
+
+    /// A pool was opened for a class.
+    pub(crate) fn count_opened(&self, class: SizeClass) {
+        self.of(class).into_iter().for_each(CompactFlow::add_one);
+    }
+
+    /// A pool of a class was closed.
+    pub(crate) fn count_closed(&self, class: SizeClass) {
+        self.of(class).into_iter().for_each(CompactFlow::subtract_one);
+    }
+
+    /// What is counted of a class.
+    pub(crate) fn read(&self, class: SizeClass) -> Flowed {
+        self.of(class).map_or(Flowed::default(), CompactFlow::read)
+    }
+
+    /// From now on the peaks are what there is now.
+    pub(crate) fn reset_peaks(&self) {
+        self.classes.iter().for_each(CompactFlow::reset_peak);
+    }
+
+    fn of(&self, class: SizeClass) -> Option<&CompactFlow> {
+        self.classes.get(class.index())
+    }
+}
+
+fn bytes_of(pools: u32) -> u64 {
+    u64::from(pools) * POOL_BYTES as u64
+}
+
+/// What came and went, layer by layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flows {
+    /// Bytes of addresses.
+    pub reserved_bytes: Flowed,
+    /// Bytes that may be touched.
+    pub committed_bytes: Flowed,
+    /// Pools in use.
+    pub pools: Flowed,
+    /// Runs of large blocks, those that wait in magazines included.
+    pub large_blocks: Flowed,
+    /// Their bytes.
+    pub large_bytes: Flowed,
+    /// Huge blocks.
+    pub huge_blocks: Flowed,
+    /// The bytes of their mappings.
+    pub huge_bytes: Flowed,
+}
+
+impl Flows {
+    pub(crate) fn of(counters: &Counters) -> Self {
+        Self {
+            reserved_bytes: counters.reserved_bytes.read(),
+            committed_bytes: counters.committed_bytes.read(),
+            pools: counters.pools.read(),
+            large_blocks: counters.large_blocks.read(),
+            large_bytes: counters.large_bytes.read(),
+            huge_blocks: counters.huge_blocks.read(),
+            huge_bytes: counters.huge_bytes.read(),
+        }
     }
 }
 

@@ -45,5 +45,5 @@ pub use pools::claim::ClaimedRun;
 pub use purge::parker::Parker;
 pub use purge::thread::PurgeThread;
 pub use segments::hugetlb::Reserved;
-pub use stats::{ClassSnapshot, Footprint, Snapshot};
+pub use stats::{ClassSnapshot, Flows, Footprint, Snapshot};
 pub use tuning::{HugePageChoice, PurgeWay, Tuning};

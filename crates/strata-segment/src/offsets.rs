@@ -5,6 +5,7 @@
 use crate::counters::Counters;
 use crate::huge::cache::{HugeCache, SLOT_COUNT, Stored};
 use crate::page_heap::PageHeap;
+use crate::purge::policy::Policy;
 use crate::purge::schedule::PurgeSchedule;
 use crate::purge::thread::PurgeThread;
 use crate::segments::index::{CHUNKS, Index};
@@ -26,7 +27,9 @@ pub const fn place_page_heap(offsets: Offsets, at: usize) -> Offsets {
     offsets.runtime_purge_thread =
         (at + offset_of!(PageHeap, purge_thread) + offset_of!(PurgeThread, word)) as u32;
     offsets.runtime_nodes = (at + offset_of!(PageHeap, placement) + offset_of!(Placement, nodes)) as u32;
+    offsets.runtime_backoff = (at + offset_of!(PageHeap, policy) + Policy::BACKOFF_AT) as u32;
     offsets.runtime_counters = (at + offset_of!(PageHeap, counters)) as u32;
+    offsets.runtime_class_pools = (at + offset_of!(PageHeap, class_pools)) as u32;
     offsets.runtime_segments = (index + offset_of!(Index, slots)) as u32;
     offsets.runtime_more_segments = (index + offset_of!(Index, more)) as u32;
     offsets.runtime_more_count = CHUNKS as u32 - 1;
@@ -41,6 +44,9 @@ const fn place_counters(mut offsets: Offsets) -> Offsets {
     offsets.counter_reserved = offset_of!(Counters, reserved_bytes) as u32;
     offsets.counter_committed = offset_of!(Counters, committed_bytes) as u32;
     offsets.counter_pinned = offset_of!(Counters, pinned_bytes) as u32;
+    offsets.counter_pools = offset_of!(Counters, pools) as u32;
+    offsets.counter_large_blocks = offset_of!(Counters, large_blocks) as u32;
+    offsets.counter_large_bytes = offset_of!(Counters, large_bytes) as u32;
     offsets.counter_huge_blocks = offset_of!(Counters, huge_blocks) as u32;
     offsets.counter_huge_bytes = offset_of!(Counters, huge_bytes) as u32;
     offsets.counter_purged = offset_of!(Counters, purged_bytes) as u32;

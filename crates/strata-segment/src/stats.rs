@@ -5,10 +5,11 @@
 //!
 //! Does not know: thread caches: what lies in their magazines counts as live here, and they subtract it.
 
-pub use crate::counters::Footprint;
+pub use crate::counters::{Flows, Footprint};
 use crate::masks::bits_of;
 use crate::segments::Segments;
 use strata_core::address::{ArenaPtr, PoolIndex};
+use strata_core::counters::Flowed;
 use strata_core::layout::{POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::CLASS_COUNT;
@@ -22,6 +23,8 @@ pub struct ClassSnapshot {
     pub carved_blocks: u64,
     /// Blocks not known to be free: the program's, and those in magazines.
     pub live_blocks: u64,
+    /// Pools that were opened and closed.
+    pub pool_flow: Flowed,
 }
 
 /// Everything the segment layer knows, in bytes and counts.
@@ -63,6 +66,8 @@ pub struct Snapshot {
     pub purged_bytes: u64,
     /// Calls that gave memory of pools back.
     pub purge_calls: u64,
+    /// What came and went.
+    pub flows: Flows,
     /// By size class.
     pub classes: [ClassSnapshot; CLASS_COUNT],
 }
@@ -90,6 +95,7 @@ impl Snapshot {
             huge_kept_bytes,
             purged_bytes: counters.purged_bytes.get(),
             purge_calls: counters.purge_calls.get(),
+            flows: Flows::of(counters),
             classes: [ClassSnapshot::default(); CLASS_COUNT],
         };
         for segment in segments.iter() {

@@ -44,7 +44,7 @@ pub(crate) fn ready() {
     // Makes the buffers of both.
     let _ = writeln!(out, "ready");
     let _ = input.fill_buf().is_ok_and(<[u8]>::is_empty);
-    let mut text = Text { bytes: [0; 32 << 10], len: 0 };
+    let mut text = Text { bytes: [0; 64 << 10], len: 0 };
     let _ = Strata::stats().write_json(&mut text);
     let _ = writeln!(text);
     let _ = out.write_all(text.bytes.get(..text.len).unwrap_or_default());
@@ -55,7 +55,7 @@ pub(crate) fn ready() {
 
 /// Text in a buffer on the stack.
 struct Text {
-    bytes: [u8; 32 << 10],
+    bytes: [u8; 64 << 10],
     len: usize,
 }
 

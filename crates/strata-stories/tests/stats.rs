@@ -62,7 +62,35 @@ fn the_sums_hold_for_quiet_programs() {
         let story = Story::play(name, "");
         let output = ask(&["stats", &story.number(), "--check"]);
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stderr).matches("holds").count(), 5, "{name}");
+        assert_eq!(text(&output.stderr).matches("holds").count(), 9, "{name}");
+    }
+}
+
+/// All keys of a value, and of what is in it.
+fn keys(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| {
+            into.push(name.clone());
+            keys(value, into);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| keys(item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_number_is_explained_in_the_book() {
+    let page = include_str!("../../../docs/numbers.md");
+    let story = Story::play("threads", "");
+    let (outside, mut names) = (from_outside(&story), Vec::new());
+    keys(&outside["stats"], &mut names);
+    keys(&outside["threads"], &mut names);
+    let metrics = answer(&["stats", &story.number(), "--prometheus"]);
+    let families = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    names.extend(families.map(str::to_owned));
+    assert!(names.len() > 100);
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name} has no paragraph in docs/numbers.md");
     }
 }
 
@@ -107,7 +135,7 @@ print(len(families), samples['strata_allocated_bytes'] > 0, samples['strata_purg
             .expect("python3 starts");
         python.stdin.take().expect("its input").write_all(metrics.as_bytes()).expect("it reads");
         let output = python.wait_with_output().expect("it ends");
-        assert_eq!(text(&output.stdout).trim(), "28 True True", "{dialect}");
+        assert_eq!(text(&output.stdout).trim(), "39 True True", "{dialect}");
     }
 }
 

@@ -21,7 +21,7 @@ pub use global::Strata;
 pub use heap::{Heap, HeapError};
 pub use options::{HugePageChoice, OptionError, OptionErrorKind, Options, PurgeWay, Settings};
 pub use strata_inspect::{
-    CallCounts, Cause, CauseName, ClassStats, Dialect, Line, Stats, ThreadStats, Waterfall,
+    CallCounts, Cause, CauseName, ClassStats, Dialect, Flow, Flows, Line, Stats, ThreadStats, Waterfall,
 };
 pub use upkeep::Trimmed;
 

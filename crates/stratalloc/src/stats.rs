@@ -12,8 +12,10 @@
 use crate::global::Strata;
 use strata_cache::Cache;
 use strata_cache::thread::RUNTIME;
+use strata_core::counters::Flowed;
 use strata_core::layout::POOL_BYTES;
-use strata_inspect::{Stats, ThreadStats};
+use strata_core::size_class::SizeClass;
+use strata_inspect::{Flow, Flows, Stats, ThreadStats};
 use strata_segment::Snapshot;
 
 impl Strata {
@@ -37,7 +39,12 @@ impl Strata {
     /// ```
     pub fn stats() -> Stats {
         let mut stats = of_layers(&RUNTIME.page_heap.snapshot());
+        for class in SizeClass::all() {
+            let (taken, returned) = RUNTIME.departed.read(class);
+            stats.add_turnover(class, taken, returned);
+        }
         for cache in RUNTIME.registry.caches() {
+            each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
             cache.ready_blocks().for_each(|class| stats.take_ready_block(class));
             cache.ready_runs().for_each(|bytes| stats.take_ready_run(bytes));
         }
@@ -53,9 +60,34 @@ impl Strata {
         RUNTIME.registry.threads() > 0
     }
 
+    /// Has the peaks of [`Stats`] begin anew: each is what there is now. Totals stay.
+    ///
+    /// ```
+    /// # use stratalloc::Strata;
+    /// # #[global_allocator]
+    /// # static GLOBAL: Strata = Strata;
+    /// drop(vec![1_u8; 64 << 20]);
+    /// let before = Strata::stats().flows.huge_bytes;
+    /// Strata::reset_peaks();
+    /// let after = Strata::stats().flows.huge_bytes;
+    /// assert!(before.peak >= 64 << 20 && after.peak < 64 << 20);
+    /// assert_eq!(before.total_in, after.total_in);
+    /// ```
+    pub fn reset_peaks() {
+        RUNTIME.page_heap.reset_peaks();
+    }
+
     /// Tells what each thread, and each heap, has ready in its magazines.
     pub fn each_thread(each: impl FnMut(ThreadStats)) {
         RUNTIME.registry.caches().map(of_cache).for_each(each);
+    }
+}
+
+/// Blocks that came out of pools, and went back, by class.
+fn each_turnover(cache: &Cache, mut each: impl FnMut(SizeClass, u64, u64)) {
+    for class in SizeClass::all() {
+        let (taken, returned) = cache.turnover(class);
+        each(class, taken, returned);
     }
 }
 
@@ -64,6 +96,7 @@ fn of_cache(cache: &Cache) -> ThreadStats {
     let mut stats = ThreadStats::of_thread(cache.thread());
     stats.refills = refills;
     stats.flushes = flushes;
+    each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
     let blocks = cache.ready_blocks().map(|class| class.block_bytes() as u64);
     for bytes in blocks.chain(cache.ready_runs()) {
         stats.ready_blocks += 1;
@@ -99,10 +132,28 @@ fn of_layers(snapshot: &Snapshot) -> Stats {
     stats.caches_ever = RUNTIME.registry.ever();
     stats.purge_thread_is_running = RUNTIME.page_heap.purge_thread.is_running();
     stats.calls = strata_os::calls();
+    stats.flows = of_flows(&snapshot.flows);
     for (place, counted) in stats.classes_mut().iter_mut().zip(&snapshot.classes) {
         place.pools = counted.pools;
         place.carved_blocks = counted.carved_blocks;
         place.live_blocks = counted.live_blocks;
+        place.pool_flow = flow(counted.pool_flow);
     }
     stats
+}
+
+fn of_flows(counted: &strata_segment::Flows) -> Flows {
+    let mut flows = Flows::default();
+    flows.reserved_bytes = flow(counted.reserved_bytes);
+    flows.committed_bytes = flow(counted.committed_bytes);
+    flows.used_pools = flow(counted.pools);
+    flows.large_blocks = flow(counted.large_blocks);
+    flows.large_bytes = flow(counted.large_bytes);
+    flows.huge_blocks = flow(counted.huge_blocks);
+    flows.huge_bytes = flow(counted.huge_bytes);
+    flows
+}
+
+fn flow(counted: Flowed) -> Flow {
+    Flow::of(counted.came, counted.gone, counted.peak)
 }

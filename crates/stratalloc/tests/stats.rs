@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use spin::{SpinLock, Turn};
-use stratalloc::{ClassStats, Strata};
+use stratalloc::{ClassStats, Heap, Strata};
 
 #[global_allocator]
 static GLOBAL: Strata = Strata;
@@ -350,9 +350,90 @@ fn the_report_is_a_table_without_classes_that_are_not_used() {
     drop(live);
     let used = stats.classes().iter().filter(|class| class.pools > 0).count();
     let (head, classes) = text.split_once("\nclass ").expect(&text);
-    assert_eq!(head.lines().count(), 15, "{text}");
+    assert_eq!(head.lines().count(), 24, "{text}");
     assert_eq!(classes.lines().count(), used + 1, "{text}");
     assert!(classes.lines().skip(1).all(|line| line.contains(" B ")), "{text}");
     let widths: Vec<usize> = classes.lines().skip(1).map(str::len).collect();
     assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+}
+
+/// Every block that left a pool and did not go back is live or ready, class by class.
+fn assert_turnover_adds_up() {
+    let stats = Strata::stats();
+    for class in stats.classes() {
+        let outside = class.taken_blocks - class.returned_blocks;
+        assert_eq!(class.live_blocks + class.ready_blocks, outside, "{class:?}");
+        assert_eq!(class.pools, class.pool_flow.current, "{class:?}");
+    }
+    stats.identities().iter().for_each(|identity| assert!(identity.holds(), "{identity:?}\n{stats}"));
+}
+
+#[test]
+fn totals_count_the_batches_of_threads_and_heaps_that_come_and_go() {
+    let _turn = my_turn();
+    assert_turnover_adds_up();
+    let (size, before) = (2600, class(2600));
+    let worker = thread::spawn(move || {
+        let kept = blocks(700, size);
+        drop(blocks(500, size));
+        kept
+    });
+    let kept = worker.join().expect("it ends");
+    assert_turnover_adds_up();
+    let heap = Heap::new().expect("memory");
+    let layout = Layout::from_size_align(size, 8).expect("a layout");
+    let of_heap: Vec<_> = (0..300).map(|_| heap.alloc(layout).expect("memory")).collect();
+    let mut taken_by_heaps = 0;
+    Strata::each_thread(|of| taken_by_heaps += if of.thread == 0 { of.taken_blocks } else { 0 });
+    assert!(taken_by_heaps >= 300, "{taken_by_heaps}");
+    assert_turnover_adds_up();
+    let during = class(size);
+    assert!(during.taken_blocks - before.taken_blocks >= 1300, "{before:?} {during:?}");
+    assert!(during.pool_flow.peak >= during.pools && during.pools >= 1000 * 2688 / 65536, "{during:?}");
+    for block in of_heap {
+        // SAFETY: allocated above by this layout, and not used again.
+        unsafe { heap.dealloc(block, layout) };
+    }
+    drop((heap, kept));
+    Strata::collect();
+    assert_turnover_adds_up();
+    let after = class(size);
+    assert!(after.returned_blocks - before.returned_blocks >= 1300, "{before:?} {after:?}");
+    assert_eq!(after.pool_flow.peak, during.pool_flow.peak);
+}
+
+#[test]
+fn peaks_stay_until_they_are_reset_and_totals_for_ever() {
+    let _turn = my_turn();
+    const BYTES: u64 = 40 << 20;
+    Strata::reset_peaks();
+    let before = Strata::stats().flows;
+    let (huge, large) = (vec![1_u8; BYTES as usize], blocks(30, 500 << 10));
+    let during = Strata::stats().flows;
+    for (before, during, least) in [
+        (before.huge_bytes, during.huge_bytes, BYTES),
+        (before.huge_blocks, during.huge_blocks, 1),
+        (before.large_bytes, during.large_bytes, 30 * 512_000),
+        (before.large_blocks, during.large_blocks, 30),
+        // Pools that others have ready may go meanwhile.
+        (before.used_pools, during.used_pools, 30 * 6),
+    ] {
+        assert!(during.current - before.current >= least && during.peak >= during.current, "{during:?}");
+        assert!(during.total_in - before.total_in >= least, "{before:?} {during:?}");
+    }
+    assert!(during.committed_bytes.peak >= BYTES + 30 * 512_000);
+    drop(black_box((huge, large)));
+    let after = Strata::stats().flows;
+    assert_eq!(
+        (after.huge_bytes.peak, after.large_bytes.peak),
+        (during.huge_bytes.peak, during.large_bytes.peak)
+    );
+    assert!(after.huge_bytes.total_out - before.huge_bytes.total_out >= BYTES);
+    Strata::reset_peaks();
+    let reset = Strata::stats().flows;
+    for (name, flow) in reset.by_name() {
+        assert_eq!(flow.peak, flow.current, "{name}");
+        assert_eq!(flow.current, flow.total_in - flow.total_out, "{name}");
+    }
+    assert_eq!(reset.huge_bytes.total_in, after.huge_bytes.total_in);
 }

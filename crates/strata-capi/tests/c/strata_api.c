@@ -42,6 +42,11 @@ int main(void) {
     CHECK(strata_option_set("\xff", "1") == EINVAL);
 
     free(huge);
+    strata_stats(&now, sizeof now);
+    CHECK(now.huge_peak_bytes >= 8 << 20 && now.large_peak_bytes >= 1 << 20 && now.used_pools_peak >= now.used_pools);
+    strata_reset_peaks();
+    strata_stats(&now, sizeof now);
+    CHECK(now.huge_peak_bytes == now.huge_bytes && now.committed_peak_bytes == now.committed_bytes);
     strata_stats_print();
     return 0;
 }

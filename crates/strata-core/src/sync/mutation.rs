@@ -60,6 +60,8 @@ sites! {
     PUSH_COUNTS_ALL: bool = true, mutant "push_counts_one" = false;
     /// `counters.rs::add`: counts in one step.
     COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
+    /// `counters.rs::raise_peak`: a peak is only ever raised.
+    FLOW_RAISES: bool = true, mutant "flow_peak_is_stored" = false;
     /// `segment/segments/vacancy.rs::vacate_free`: gives back what is free, and nothing else.
     VACATES_WHAT_IS_FREE: bool = true, mutant "vacates_what_is_used" = false;
     /// `segment/segments/vacancy.rs::give_up_addresses`: a thread that finds nothing meanwhile waits.

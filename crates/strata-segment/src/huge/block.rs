@@ -293,8 +293,7 @@ impl Huge<'_> {
     /// A live allocation's mapping has another length now.
     fn note_resize(&self, head: NonNull<ArenaHead>, old: usize, new: usize) {
         self.note_length(head, old, new);
-        self.counters.huge_bytes.add(new as u64);
-        self.counters.huge_bytes.subtract(old as u64);
+        self.counters.huge_bytes.change(old as u64, new as u64);
     }
 
     /// A mapping has another length now.
@@ -303,8 +302,7 @@ impl Huge<'_> {
         // SAFETY: ours, mapped; only this thread reads the head of a block that it resizes.
         unsafe { head.write(whole) };
         for counter in [&self.counters.reserved_bytes, &self.counters.committed_bytes] {
-            counter.add(new as u64);
-            counter.subtract(old as u64);
+            counter.change(old as u64, new as u64);
         }
     }
 }

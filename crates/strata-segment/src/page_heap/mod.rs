@@ -18,7 +18,7 @@ mod pools;
 mod purge;
 
 use crate::above::Above;
-use crate::counters::Counters;
+use crate::counters::{ClassPools, Counters};
 use crate::fork_gate::ForkGate;
 use crate::huge::Huge;
 use crate::huge::cache::HugeCache;
@@ -57,6 +57,7 @@ pub struct PageHeap {
     pub(crate) placement: Placement,
     pub(crate) counters: Counters,
     pub(crate) index: Index,
+    pub(crate) class_pools: ClassPools,
 }
 
 /// The rooms.
@@ -77,6 +78,7 @@ impl PageHeap {
                 placement: Placement::new(),
                 counters: Counters::new(),
                 index: Index::new(),
+                class_pools: ClassPools::new(),
             }
         }
     }
@@ -89,7 +91,7 @@ impl PageHeap {
 
     #[inline]
     pub(crate) fn pools(&self) -> Pools<'_> {
-        Pools::new(self.segments(), &self.policy, self)
+        Pools::new(self.segments(), &self.policy, &self.class_pools, self)
     }
 
     #[inline]

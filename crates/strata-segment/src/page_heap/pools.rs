@@ -48,6 +48,12 @@ impl PageHeap {
         Some(run)
     }
 
+    /// Opens a claimed pool for `class`, whose magazine lies at `magazine` in a cache; the caller owns it from now on.
+    pub fn open_pool(&self, run: ClaimedRun, class: SizeClass, magazine: u32) -> OwnedPool {
+        self.class_pools.count_opened(class);
+        run.open(class, magazine)
+    }
+
     /// Pools were claimed, some of which may be without memory.
     fn note_taken(&self, run: &ClaimedRun, pools: u32) {
         if run.dirty == 0 {
@@ -141,6 +147,7 @@ impl PageHeap {
         };
         self.policy.took(self.purge().fill_run(&run, pools, bytes));
         run.first.open_run(pools);
+        self.counters.count_large(pools);
         Some((run.first.base(), run.dirty))
     }
 

@@ -9,6 +9,7 @@ use crate::segments::asking::Asker;
 use crate::segments::hugetlb::Reserved;
 use crate::segments::vacancy::Vacated;
 use crate::stats::{Footprint, Snapshot, footprint};
+use strata_core::size_class::SizeClass;
 use strata_core::sync::Hint;
 use strata_os::machine::HugetlbPage;
 
@@ -125,7 +126,17 @@ impl PageHeap {
 impl PageHeap {
     /// Counts everything.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::of(self.segments(), self.huge_cache.kept_bytes())
+        let mut snapshot = Snapshot::of(self.segments(), self.huge_cache.kept_bytes());
+        for (class, place) in SizeClass::all().zip(&mut snapshot.classes) {
+            place.pool_flow = self.class_pools.read(class);
+        }
+        snapshot
+    }
+
+    /// From now on the peaks are what there is now.
+    pub fn reset_peaks(&self) {
+        self.counters.reset_peaks();
+        self.class_pools.reset_peaks();
     }
 
     /// The memory of pools, and the part of it that is free: some ten nanoseconds for each arena, since pool headers are not read.

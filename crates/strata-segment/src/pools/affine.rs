@@ -37,6 +37,7 @@ impl Pools<'_> {
         }
         let run = self.segments.find(Kind::Abandoned(class), |segment| claim_affine(segment, class))?;
         self.policy.claimed(1, run.dirty.count_ones());
+        self.segments.counters().count_claimed(1);
         Some(run)
     }
 }

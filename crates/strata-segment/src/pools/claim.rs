@@ -91,6 +91,8 @@ impl Pools<'_> {
             return false;
         }
         first.open_run(new);
+        self.segments.counters().count_claimed(new - old);
+        self.segments.counters().count_resized(old, new);
         let dirty = more & segment.dirty(arena);
         let clean = (more & !dirty).count_ones();
         // The end of the old run may have been given back (`run_tail`).
@@ -113,6 +115,7 @@ impl Pools<'_> {
                 let dirty = if DIRTY_READ_AFTER_CLAIM { segment.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
                 self.policy.claimed(pools, dirty.count_ones());
+                self.segments.counters().count_claimed(pools);
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { segment.arena(arena).pool(pool_index(start)) };
                 return Some(ClaimedRun { first, dirty });

@@ -10,6 +10,7 @@ pub(crate) mod release;
 pub(crate) use affine::taken;
 
 use crate::above::Above;
+use crate::counters::ClassPools;
 use crate::purge::policy::Policy;
 use crate::segments::Segments;
 
@@ -18,12 +19,18 @@ use crate::segments::Segments;
 pub(crate) struct Pools<'heap> {
     segments: Segments<'heap>,
     policy: &'heap Policy,
+    class_pools: &'heap ClassPools,
     above: &'heap dyn Above,
 }
 
 impl<'heap> Pools<'heap> {
     #[inline]
-    pub(crate) fn new(segments: Segments<'heap>, policy: &'heap Policy, above: &'heap dyn Above) -> Self {
-        Self { segments, policy, above }
+    pub(crate) fn new(
+        segments: Segments<'heap>,
+        policy: &'heap Policy,
+        class_pools: &'heap ClassPools,
+        above: &'heap dyn Above,
+    ) -> Self {
+        Self { segments, policy, class_pools, above }
     }
 }

@@ -33,10 +33,11 @@ impl Pools<'_> {
             // SAFETY: closed; the token that the caller gave away was the only one.
             unsafe { self.release_run(first, 1) };
         }
-        if let Format::Blocks(class) = format
-            && FREED_ARE_OFFERED
-        {
-            publish(class, first);
+        if let Format::Blocks(class) = format {
+            self.class_pools.count_closed(class);
+            if FREED_ARE_OFFERED {
+                publish(class, first);
+            }
         }
     }
 
@@ -49,6 +50,7 @@ impl Pools<'_> {
             debug_assert!(false, "not a large allocation");
             return;
         };
+        self.segments.counters().count_large_gone(pools);
         first.close_run();
         // SAFETY: closed; not used again, by this function's contract.
         unsafe { self.release_run(first, pools) };
@@ -65,6 +67,7 @@ impl Pools<'_> {
             return;
         }
         first.open_run(new);
+        self.segments.counters().count_resized(old, new);
         let start = first.index().get() as u32 + new;
         debug_assert!(start < POOLS_PER_ARENA as u32);
         // SAFETY: the tail's headers are idle: only the first pool of a run has a format.
@@ -79,6 +82,7 @@ impl Pools<'_> {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
         let mask = run_mask(first.index().get() as u32, pools);
+        self.segments.counters().count_released(pools);
         if DIRTY_BEFORE_RELEASE {
             segment.mark_dirty(arena, mask);
         }

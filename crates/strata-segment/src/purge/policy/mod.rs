@@ -77,6 +77,9 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// Where the passes are for which memory stays, in bytes from the start: for readers of another process.
+    pub(crate) const BACKOFF_AT: usize = core::mem::offset_of!(Self, refaults) + Refaults::BACKOFF_AT;
+
     pub(crate) const fn new() -> Self {
         Self {
             refaults: Refaults::new(),

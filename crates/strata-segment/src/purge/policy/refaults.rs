@@ -73,6 +73,9 @@ pub(super) struct Refaults {
 }
 
 impl Refaults {
+    /// Where the passes are for which memory stays, in bytes from the start: for readers of another process.
+    pub(super) const BACKOFF_AT: usize = core::mem::offset_of!(Self, backoff);
+
     pub(super) const fn new() -> Self {
         Self {
             claimed: Hint::new(0),
