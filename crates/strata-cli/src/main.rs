@@ -5,6 +5,7 @@ mod commands;
 mod inspect;
 mod map;
 mod profile;
+mod top;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ enum Command {
     Run(commands::run::Arguments),
     Snapshot(commands::snapshot::Arguments),
     Stats(commands::stats::Arguments),
+    Top(commands::top::Arguments),
 }
 
 /// What `env` exits with when it fails itself: whatever else may be the program's own.
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::execute(&arguments),
         Command::Snapshot(arguments) => commands::snapshot::execute(&arguments),
         Command::Stats(arguments) => commands::stats::execute(&arguments),
+        Command::Top(arguments) => commands::top::execute(&arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,4 +1,4 @@
-//! What `/proc/PID/maps` and `/proc/PID/smaps` say, line by line.
+//! What `/proc/PID/maps`, `/proc/PID/smaps` and `/proc/PID/status` say, line by line.
 //!
 //! ```text
 //!   7f21c0000000-7f21d0000000 rw-p 00000000 00:00 0                [stack]      a mapping
@@ -73,6 +73,15 @@ impl<'a> Smaps<'a> {
     }
 }
 
+/// Bytes that a line of `status` tells, such as that of `VmRSS`; `None`: there is no such line.
+pub fn status_bytes(text: &[u8], name: &[u8]) -> Option<u64> {
+    let value = |line: &'_ [u8]| -> Option<u64> {
+        let mut value = line.strip_prefix(name)?.strip_prefix(b":")?.trim_ascii();
+        Some(next_field(&mut value).and_then(decimal)? * 1024)
+    };
+    text.split(|byte| *byte == b'\n').find_map(value)
+}
+
 /// The first word of a text, which loses it.
 fn next_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let text = rest.trim_ascii_start();
@@ -116,6 +125,14 @@ Swap:                  4 kB\nVmFlags: rd wr mr\n\
                 (0x7ffc_0000_0000, false, b"[stack]".to_vec(), 8 << 10, 0),
             ]
         );
+    }
+
+    #[test]
+    fn a_status_tells_bytes_by_name() {
+        let text = b"Name:\tstory\nVmPeak:\t  900 kB\nVmRSS:\t     128 kB\nRssAnon:\t  64 kB\nThreads:\t1\n";
+        assert_eq!(status_bytes(text, b"VmRSS"), Some(128 << 10));
+        assert_eq!(status_bytes(text, b"RssAnon"), Some(64 << 10));
+        assert_eq!((status_bytes(text, b"Vm"), status_bytes(text, b"VmPTE")), (None, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! Does not know: why a line is large; `causes` does.
 
 use crate::footprint::Footprint;
+use crate::kernel_text;
 use crate::target::{Mapping, Target, Usage};
 
 /// A line.
@@ -181,6 +182,21 @@ impl Kernel {
     pub fn of<T: Target + ?Sized>(target: &T) -> Option<Self> {
         let mut kernel = Self::default();
         target.usage(&mut |mapping, usage| kernel.add(mapping, usage)).then_some(kernel)
+    }
+
+    /// What `/proc/PID/status` says, without a walk: stack and C library's heap are among all other memory, and how much is in huge pages
+    /// it does not say. `None`: it is no such text, or the process has no memory.
+    pub fn of_status(text: &[u8]) -> Option<Self> {
+        let bytes = |name: &[u8]| kernel_text::status_bytes(text, name);
+        let kernel = Self {
+            resident: bytes(b"VmRSS")?,
+            files: bytes(b"RssFile")?,
+            shared: bytes(b"RssShmem")?,
+            anonymous: bytes(b"RssAnon")?,
+            swapped: bytes(b"VmSwap").unwrap_or(0),
+            ..Self::default()
+        };
+        Some(kernel)
     }
 
     fn add(&mut self, mapping: &Mapping<'_>, usage: Usage) {

@@ -8,6 +8,7 @@ pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
+pub(crate) mod top;
 
 use std::time::Duration;
 
