@@ -75,8 +75,9 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
         page_heap.tick();
     }
     thread::ensure_purge_thread();
-    if let Some((block, _)) = taken {
-        thread::note_large(block, size);
+    match taken {
+        Some((block, _)) => thread::note_large(block, size),
+        None => thread::note_refusal(),
     }
     taken
 }

@@ -35,6 +35,8 @@ mod promotion;
 #[cfg(not(strata_loom))]
 mod purge_thread;
 mod refill;
+#[cfg(not(strata_loom))]
+pub mod refusal;
 mod registry;
 mod runs;
 #[cfg(all(test, not(strata_loom)))]
@@ -44,8 +46,8 @@ mod scene;
 pub mod size_table;
 #[cfg_attr(strata_loom, path = "thread_model.rs")]
 pub mod thread;
-
 mod turnover;
+
 pub use cache::Cache;
 pub use registry::{Registry, Runtime};
 #[cfg(not(strata_loom))]

@@ -73,6 +73,9 @@ impl Cache {
             .or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
         strata_os::probe!("refill", class.block_bytes(), self.magazine(class).count());
         self.maintain_after_refill(class, held_off);
+        if block.is_none() {
+            thread::note_refusal();
+        }
         block
     }
 
@@ -92,6 +95,9 @@ impl Cache {
         // A caller that takes memory as it is may leave it untouched: what it takes next is not prefaulted.
         self.class(class).fresh.set(0);
         self.maintain_after_refill(class, held_off);
+        if block.is_none() {
+            thread::note_refusal();
+        }
         block
     }
 

@@ -113,6 +113,7 @@ pub fn hold_off_forks(cache: &Cache) -> HeldOff<'_> {
 }
 
 pub(crate) use crate::profile::counting::{heed as heed_profile, note_large};
+pub(crate) use crate::refusal::tell as note_refusal;
 
 /// Frees a block by way of a sentinel: a counting cache, or that of a thread that has no cache.
 ///

@@ -61,6 +61,8 @@ pub(crate) fn heed_profile(_cache: &Cache) {}
 
 pub(crate) fn note_freed(_block: BlockPtr) {}
 
+pub(crate) fn note_refusal() {}
+
 /// # Safety
 /// - As for [`Cache::free`].
 pub(crate) unsafe fn free_by_sentinel(sentinel: &Cache, class: SizeClass, block: BlockPtr) {

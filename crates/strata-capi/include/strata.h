@@ -70,6 +70,10 @@ void strata_reset_peaks(void);
 /* Prints all statistics, by layer and size class, on standard error. */
 void strata_stats_print(void);
 
+/* Writes what the process holds, and why, to an open file: text, and a line that `strata diff` reads. Allocates nothing and takes no
+ * lock, so a signal handler may call it; 100 KiB of stack are needed. 1, or 0: another thread is at it. */
+int strata_dump(int descriptor);
+
 /* Whether `pointer` is a block of this allocator (1) or not (0). For a pointer into the middle of a block, either. */
 int strata_owns(const void *pointer);
 

@@ -120,6 +120,11 @@ unsafe extern "C" fn strata_stats(place: *mut c_void, bytes: usize) -> usize {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn strata_dump(descriptor: c_int) -> c_int {
+    Strata::dump(descriptor).into()
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn strata_reset_peaks() {
     Strata::reset_peaks();
 }

@@ -21,7 +21,7 @@
 //! | released  | lost      | none             | forbidden  | no code                                 |
 //!
 //! Beside memory: what the [`machine`] is, a coarse [`clock`], one word per thread ([`thread_word!`]), what happens at
-//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a line on [`stderr`], its [`own_memory`] seen from outside, and [`counters`] of the system calls made.
+//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a line on [`stderr`], a file for last words ([`kept_file`]) and a [`signal`] that asks for them, its [`own_memory`] seen from outside, and [`counters`] of the system calls made.
 //!
 //! Rules of the crate: nothing allocates unless its doc says that the C library may; nothing waits; nothing panics
 //! outside [`debug_assert!`] and the simulated OS; a failing call is a value, `errno` stays as it was, and the caller
@@ -49,6 +49,7 @@ mod call;
 #[cfg_attr(strata_loom, allow(dead_code, reason = "under loom nothing is counted"))]
 pub mod counters;
 mod hugetlb;
+pub mod kept_file;
 pub mod kernel_thread;
 pub mod lifecycle;
 #[cfg(all(target_os = "linux", not(strata_unix)))]
@@ -72,6 +73,7 @@ pub mod own_memory;
 )]
 mod posix;
 mod probe;
+pub mod signal;
 #[cfg(any(strata_simulated, strata_loom))]
 pub mod simulated;
 pub mod stderr;

@@ -20,7 +20,12 @@ pub struct Output {
 impl Output {
     /// The standard error output.
     pub const fn stderr() -> Self {
-        Self { file: libc::STDERR_FILENO, is_owned: false, text: [0; BUFFER_BYTES], len: 0 }
+        Self::to(libc::STDERR_FILENO)
+    }
+
+    /// An open file, which stays open.
+    pub const fn to(file: c_int) -> Self {
+        Self { file, is_owned: false, text: [0; BUFFER_BYTES], len: 0 }
     }
 
     /// The end of a file, which is made if need be; `None` if it cannot be written.

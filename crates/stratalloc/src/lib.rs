@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod dump;
 mod explain;
 mod global;
 mod heap;

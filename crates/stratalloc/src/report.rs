@@ -130,7 +130,7 @@ impl Process {
 }
 
 /// A name as it may stand in a line, and in JSON.
-struct Name<'text>(&'text [u8]);
+pub(crate) struct Name<'text>(pub(crate) &'text [u8]);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

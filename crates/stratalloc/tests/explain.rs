@@ -2,7 +2,10 @@
 //!
 //! One test, so that the harness does nothing meanwhile.
 
+use std::fs::{self, File};
 use std::hint::black_box;
+use std::os::fd::AsRawFd;
+use std::thread;
 
 use stratalloc::{Line, Strata};
 
@@ -17,6 +20,7 @@ fn a_process_explains_itself() {
     }
     lines_add_up_to_what_the_kernel_counts_and_live_bytes_show();
     it_says_the_same_as_json_and_allocates_nothing();
+    a_dump_allocates_nothing_and_needs_no_more_stack_than_it_says();
 }
 
 fn lines_add_up_to_what_the_kernel_counts_and_live_bytes_show() {
@@ -48,4 +52,26 @@ fn it_says_the_same_as_json_and_allocates_nothing() {
         !causes.is_empty() && causes.iter().all(|cause| text.contains(&format!("\"{cause}\""))),
         "{text}"
     );
+}
+
+/// What a dump is said to need, and what a thread of Rust's needs itself.
+const STACK_BYTES: usize = (100 << 10) + (24 << 10);
+
+fn a_dump_allocates_nothing_and_needs_no_more_stack_than_it_says() {
+    let path = std::env::temp_dir().join(format!("strata-own-dump-{}", std::process::id()));
+    let file = File::create(&path).expect("a file");
+    let descriptor = file.as_raw_fd();
+    let dump = move || {
+        let before = Strata::stats();
+        assert!(Strata::dump(descriptor));
+        let after = Strata::stats();
+        assert_eq!((after.live_blocks, after.live_bytes), (before.live_blocks, before.live_bytes));
+    };
+    thread::Builder::new().stack_size(STACK_BYTES).spawn(dump).expect("a thread").join().expect("it ends");
+    let text = fs::read_to_string(&path).expect("a dump");
+    fs::remove_file(path).expect("it is there");
+    assert!(text.starts_with("strata: the program asks for a dump: process "), "{text}");
+    let last = text.lines().last().expect("a line");
+    assert!(last.starts_with("{\"strata_snapshot\":1,") && last.ends_with("]}"), "{last}");
+    assert!(text.contains("\nRSS "), "{text}");
 }

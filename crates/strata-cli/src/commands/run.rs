@@ -190,8 +190,8 @@ fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
     names.filter(is_unknown).collect()
 }
 
-/// What this command itself says to the library, and what else the profiler obeys.
-const OURS: [&str; 8] = [
+/// What the library and the profiler know beside options.
+const OURS: [&str; 10] = [
     "STATS_OF",
     "STATS_FILE",
     "STATS_JSON",
@@ -200,6 +200,8 @@ const OURS: [&str; 8] = [
     "PROFILE_SIGNAL",
     "PROFILE_THREADS",
     "PROFILE_UNWIND",
+    "DUMP",
+    "DUMP_SIGNAL",
 ];
 
 /// `libstrata.so`: beside this command, or in the `lib` beside its `bin`.

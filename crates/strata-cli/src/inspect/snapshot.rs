@@ -12,8 +12,7 @@ use strata_inspect::{Bytes, Line};
 
 use super::cells::{Cells, Packed};
 
-/// The version of the file.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) use strata_inspect::SNAPSHOT_VERSION as VERSION;
 
 /// Rows of each table.
 const ROWS: usize = 15;
@@ -44,7 +43,9 @@ struct LineBytes {
 struct Heap {
     stats: Stats,
     threads: Vec<Thread>,
-    map: Packed,
+    /// A dump that a process writes of itself has none.
+    #[serde(default)]
+    map: Option<Packed>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +76,7 @@ impl Snapshot {
 
     /// The same of a file's bytes.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+        let bytes = last_line(bytes);
         let value: Value = match serde_json::from_slice(bytes) {
             Ok(value) => value,
             Err(error) if error.is_eof() && bytes.starts_with(b"{\"strata_snapshot\"") => {
@@ -100,7 +102,9 @@ impl Snapshot {
 
     /// The pools of each allocator.
     pub(crate) fn cells(&self) -> Result<Vec<Cells>> {
-        let maps = self.heaps.iter().map(|heap| heap.map.unpack());
+        let packed: Option<Vec<&Packed>> = self.heaps.iter().map(|heap| heap.map.as_ref()).collect();
+        let packed = packed.context("a dump has no map: `strata snapshot PID -o FILE` makes one that has")?;
+        let maps = packed.into_iter().map(Packed::unpack);
         maps.collect::<Option<_>>().context("the snapshot's map is damaged")
     }
 
@@ -125,6 +129,15 @@ impl Snapshot {
         let threads = self.heaps.iter().flat_map(|heap| &heap.threads);
         threads.map(|thread| (format!("thread {}", thread.thread), thread.ready_bytes)).collect()
     }
+}
+
+/// Of a dump, which has text before it, and others perhaps, the last snapshot; of all else all of it.
+fn last_line(bytes: &[u8]) -> &[u8] {
+    if !bytes.starts_with(b"strata: ") {
+        return bytes;
+    }
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    lines.rfind(|line| line.starts_with(b"{\"strata_snapshot\"")).unwrap_or(bytes)
 }
 
 /// Whether a line has no parts, so that it is told once.
@@ -200,6 +213,22 @@ mod tests {
         );
         assert!(!text.contains("  strata "), "a sum is no line of its own: {text}");
         assert!(difference(&snapshot(300, 64), &snapshot(100, 0)).contains("-64 B"));
+    }
+
+    #[test]
+    fn of_a_dump_the_last_snapshot_counts() {
+        let line = |live| {
+            format!(
+                r#"{{"strata_snapshot":2,"taken_ms":5,"name":"p","explanation":{{"pid":7,"rss_bytes":{live},"lines":[]}},"heaps":[]}}"#
+            )
+        };
+        let text = format!("strata: why\n\npage\n{}\nstrata: why\npage\n{}\n", line(1), line(2));
+        assert_eq!(Snapshot::parse(text.as_bytes()).unwrap().explanation.rss_bytes, 2);
+        let cut = format!("strata: why\n\n{}", &line(1)[..50]);
+        assert!(format!("{:#}", Snapshot::parse(cut.as_bytes()).unwrap_err()).contains("cut short"));
+        assert!(
+            format!("{:#}", Snapshot::parse(b"strata: why\n").unwrap_err()).contains("it is no snapshot")
+        );
     }
 
     #[test]

@@ -23,6 +23,14 @@ pub fn milliseconds_past_the_c_library() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
+/// Milliseconds since 1970, for what is written down.
+pub fn unix_milliseconds() -> u64 {
+    let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes the value that it is given; if it fails, the value stays zero.
+    quietly(|| unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now) });
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+}
+
 /// Nanoseconds of processor time that the calling thread has had, to time what takes microseconds or more, whatever else the
 /// processor does in between. A system call: some two hundred.
 pub fn processor_nanoseconds() -> u64 {

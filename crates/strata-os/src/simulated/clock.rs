@@ -12,6 +12,11 @@ pub fn milliseconds_past_the_c_library() -> u64 {
     milliseconds()
 }
 
+/// Milliseconds since 1970.
+pub fn unix_milliseconds() -> u64 {
+    1
+}
+
 /// Nanoseconds of processor time that the calling thread has had.
 pub fn processor_nanoseconds() -> u64 {
     1_000_000

@@ -1,7 +1,7 @@
 //! Time that is good enough to decide what has been idle.
 
 use crate::call::quietly;
-use libc::{CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID, clockid_t, timespec};
+use libc::{CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_THREAD_CPUTIME_ID, clockid_t, timespec};
 
 /// Milliseconds since some moment before the program; never runs backwards. Whether it goes on while the machine sleeps
 /// is the system's choice.
@@ -14,6 +14,11 @@ pub fn milliseconds() -> u64 {
 /// The same, for a thread that may not call the C library: there is none here.
 pub fn milliseconds_past_the_c_library() -> u64 {
     milliseconds()
+}
+
+/// Milliseconds since 1970, for what is written down.
+pub fn unix_milliseconds() -> u64 {
+    read(CLOCK_REALTIME) / 1_000_000
 }
 
 /// Nanoseconds of processor time that the calling thread has had, to time what takes microseconds or more, whatever else the

@@ -5,6 +5,7 @@ mod fragmentation;
 mod healthy;
 mod huge;
 mod parked;
+mod refused;
 mod sparse;
 mod unbounded_cache;
 
@@ -24,4 +25,5 @@ pub(crate) const ALL: &[Named] = &[
     ("threads", healthy::threads),
     ("huge-blocks", huge::play),
     ("fork", fork::play),
+    ("refused", refused::play),
 ];

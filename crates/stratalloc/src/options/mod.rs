@@ -27,6 +27,7 @@ pub use program::Options;
 #[doc(hidden)]
 pub use program::register;
 
+use crate::dump;
 use crate::global::Strata;
 use crate::lines::Lines;
 use crate::report;
@@ -63,6 +64,7 @@ extern "C" fn load() {
         }
     }
     let _ = settings::show_if_asked(&settings, &mut out);
+    dump::load();
 }
 
 /// Makes `value`, which is accepted, what holds.
