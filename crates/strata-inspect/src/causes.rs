@@ -139,13 +139,15 @@ pub struct Facts<'a> {
     pub caches: u64,
     /// Milliseconds that memory lies free; `None`: it never goes back.
     pub purge_delay_ms: Option<u64>,
+    /// Bytes of page tables, which are the process's and no part of RSS, if the kernel says.
+    pub page_table_bytes: Option<u64>,
 }
 
 impl<'a> Facts<'a> {
     /// What is known without a sample and a watch.
     pub fn new(waterfall: &'a Waterfall, footprint: &'a Footprint) -> Self {
         let (sparse, growth) = (Sparse::default(), None);
-        Self { waterfall, footprint, sparse, growth, caches: 0, purge_delay_ms: None }
+        Self { waterfall, footprint, sparse, growth, caches: 0, purge_delay_ms: None, page_table_bytes: None }
     }
 
     /// The causes that apply, the one that explains most first; `none` alone if there is no other.

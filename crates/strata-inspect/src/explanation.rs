@@ -14,8 +14,8 @@ use strata_core::size_class::SizeClass;
 const JSON_VERSION: u32 = 1;
 
 impl Facts<'_> {
-    /// Writes one JSON object: `version`, `pid`, `rss_bytes`, `lines` and `causes`. The lines without a parent add up to
-    /// `rss_bytes`, those of one parent to that.
+    /// Writes one JSON object: `version`, `pid`, `rss_bytes`, `page_table_bytes` if it is known, `lines` and `causes`. The lines
+    /// without a parent add up to `rss_bytes`, those of one parent to that.
     ///
     /// # Errors
     /// Those of `out`.
@@ -24,6 +24,9 @@ impl Facts<'_> {
         object.plain("version", JSON_VERSION)?;
         object.plain("pid", pid)?;
         object.plain("rss_bytes", self.waterfall.rss_bytes())?;
+        if let Some(bytes) = self.page_table_bytes {
+            object.plain("page_table_bytes", bytes)?;
+        }
         self.write_lines(object.name("lines")?)?;
         self.write_causes(object.name("causes")?)?;
         object.end()
@@ -101,6 +104,9 @@ impl fmt::Display for Facts<'_> {
             self.write_row(f, line)?;
         }
         row(f, "RSS", self.waterfall.rss_bytes(), self.waterfall.rss_bytes())?;
+        if let Some(bytes) = self.page_table_bytes {
+            row(f, "page tables, beside RSS", bytes, self.waterfall.rss_bytes())?;
+        }
         let mut result = Ok(());
         self.causes(&mut |cause| result = result.and_then(|()| write!(f, "\n{cause}")));
         result

@@ -13,12 +13,17 @@ pub fn copy(address: u64, into: &mut [u8]) -> bool {
 
 /// The lines of the kernel's list of mappings, without their ends. Lines of more than 4 KiB are passed over. `false`: there is none.
 pub fn each_mapping_line(each: &mut dyn FnMut(&[u8])) -> bool {
-    imp::each_line(false, each)
+    imp::each_line(c"/proc/self/maps", each)
+}
+
+/// The lines of what the kernel says of the process as a whole. `false`: it says nothing.
+pub fn each_status_line(each: &mut dyn FnMut(&[u8])) -> bool {
+    imp::each_line(c"/proc/self/status", each)
 }
 
 /// The same with how much of each mapping is in memory: some 50 ms for each GiB in small pages.
 pub fn each_usage_line(each: &mut dyn FnMut(&[u8])) -> bool {
-    imp::each_line(true, each)
+    imp::each_line(c"/proc/self/smaps", each)
 }
 
 /// The ranges of pages from `start` to `end` that are in memory and no file's: their start, their end, and whether they are huge
@@ -61,6 +66,13 @@ mod tests {
         }
         // SAFETY: mapped above.
         unsafe { memory::release(ptr, 16 * PAGE) };
+    }
+
+    #[test]
+    fn the_status_tells_resident_memory() {
+        let mut told = 0;
+        assert!(each_status_line(&mut |line| told += usize::from(line.starts_with(b"VmRSS:"))));
+        assert_eq!(told, 1);
     }
 
     #[test]

@@ -8,9 +8,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stage::{Story, answer, strata, text};
+use stage::{Story, answer, python_has, strata, text};
 
 /// A user that no process here has.
 const NOBODY: u32 = 65_534;
@@ -139,4 +141,49 @@ fn a_process_that_does_not_want_it_is_refused_with_the_remedy() {
     assert_has_the_blocks(&story);
     drop(story);
     std::fs::remove_dir_all(&copy).expect("it goes");
+}
+
+const LARGE_LIST: &str = "
+import sys
+words = [str(number) * 3 for number in range(2_000_000)]
+print('ready', flush=True)
+sys.stdin.readline()
+keep = words[::1000]
+del words
+print('deleted', flush=True)
+sys.stdin.readline()
+";
+
+#[test]
+fn a_python_program_that_deletes_a_large_list_gets_its_memory_back() {
+    if !python_has("sys") {
+        return println!("skipped: python3 is not installed");
+    }
+    let mut python = Command::new("python3");
+    python.args(["-c", LARGE_LIST]).env("PYTHONMALLOC", "malloc");
+    let mut story = Story::start(python.env("LD_PRELOAD", library("libstrata.so")));
+    let explained =
+        || -> Value { serde_json::from_str(&answer(&["explain", &story.number(), "--json"])).expect("JSON") };
+    let before = explained();
+    let rss = |explained: &Value| explained["rss_bytes"].as_u64().expect("bytes");
+    assert!(rss(&before) > 150 << 20, "{before}");
+    assert!(before["page_table_bytes"].as_u64().expect("bytes") > 100 << 10, "{before}");
+    assert_eq!(story.go_on(), "deleted");
+    // The program sleeps: its one thread never calls the allocator again.
+    let start = Instant::now();
+    let explained =
+        || -> Value { serde_json::from_str(&answer(&["explain", &story.number(), "--json"])).expect("JSON") };
+    let mut after = explained();
+    // A look in the middle of the purge sees less of it than the kernel does a moment later.
+    let is_settled =
+        |after: &Value| rss(after) < rss(&before) / 4 && after["causes"][0]["cause"] != "purge-delay";
+    while !is_settled(&after) && start.elapsed() < Duration::from_secs(30) {
+        sleep(Duration::from_millis(200));
+        after = explained();
+    }
+    assert!(rss(&after) < rss(&before) / 4, "{after}");
+    // Every thousandth string keeps its page, which is told.
+    let cause = &after["causes"][0];
+    assert_eq!(cause["cause"], "fragmentation", "{after}");
+    assert!(cause["evidence"].as_str().expect("text").contains("80 B"), "{after}");
 }

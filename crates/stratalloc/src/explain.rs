@@ -6,7 +6,7 @@
 
 use core::fmt;
 use strata_cache::thread::RUNTIME;
-use strata_inspect::kernel_text::{add_usage, mapping};
+use strata_inspect::kernel_text::{add_usage, mapping, status_bytes};
 use strata_inspect::{
     Cause, Facts, Footprint, Heap, Kernel, Mapping, Resident, Sparse, Target, Usage, Waterfall,
 };
@@ -65,6 +65,7 @@ pub struct Explanation {
     sparse: Sparse,
     caches: u64,
     purge_delay_ms: Option<u64>,
+    page_table_bytes: Option<u64>,
 }
 
 /// Says why this process is as big as it is: a waterfall from what the program has to what the kernel counts, and the causes.
@@ -94,8 +95,15 @@ pub fn explain() -> Option<Explanation> {
         sparse: heap.sparse(),
         caches: RUNTIME.registry.live(),
         purge_delay_ms: heap.purge_delay_ms(),
+        page_table_bytes: page_table_bytes(),
         footprint,
     })
+}
+
+fn page_table_bytes() -> Option<u64> {
+    let mut found = None;
+    own_memory::each_status_line(&mut |line| found = found.or_else(|| status_bytes(line, b"VmPTE")));
+    found
 }
 
 impl Explanation {
@@ -122,6 +130,7 @@ impl Explanation {
         facts.sparse = self.sparse;
         facts.caches = self.caches;
         facts.purge_delay_ms = self.purge_delay_ms;
+        facts.page_table_bytes = self.page_table_bytes;
         facts
     }
 }

@@ -133,7 +133,8 @@ impl Who {
 /// A process at this moment.
 pub(crate) fn look(process: &Process) -> Result<Moment> {
     let moment = Moment::of(process, &process.heaps()?);
-    moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))
+    let moment = moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))?;
+    Ok(Moment { page_table_bytes: process.page_table_bytes(), ..moment })
 }
 
 /// What the causes are concluded from.
@@ -143,6 +144,7 @@ pub(crate) fn facts(moment: &Moment, growth: Option<Growth>) -> Facts<'_> {
     facts.growth = growth;
     facts.caches = moment.stats.caches;
     facts.purge_delay_ms = moment.purge_delay_ms;
+    facts.page_table_bytes = moment.page_table_bytes;
     facts
 }
 

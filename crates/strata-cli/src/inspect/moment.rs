@@ -14,6 +14,8 @@ pub(crate) struct Moment {
     pub(crate) heaps: usize,
     pub(crate) purge_delay_ms: Option<u64>,
     pub(crate) swapped: u64,
+    /// `None`: nobody says, as of a core file.
+    pub(crate) page_table_bytes: Option<u64>,
 }
 
 /// Memory in huge pages from which on a sample of it is read.
@@ -34,6 +36,7 @@ impl Moment {
             heaps: heaps.len(),
             purge_delay_ms: largest.and_then(Heap::purge_delay_ms),
             swapped: kernel.swapped,
+            page_table_bytes: None,
         })
     }
 }

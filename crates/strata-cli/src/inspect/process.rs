@@ -51,6 +51,11 @@ impl Process {
         fs::read_to_string(file(self.pid, "comm")).unwrap_or_default().trim().to_owned()
     }
 
+    /// Bytes of its page tables, which are no part of its resident memory.
+    pub(crate) fn page_table_bytes(&self) -> Option<u64> {
+        kernel_text::status_bytes(&fs::read(file(self.pid, "status")).ok()?, b"VmPTE")
+    }
+
     /// The numbers of its threads, and their names.
     pub(crate) fn threads(&self) -> Vec<(u32, String)> {
         let folder = file(self.pid, "task");

@@ -7,6 +7,7 @@
 
 use super::raw::{self, flags, number};
 use super::small_file::{self, File};
+use core::ffi::CStr;
 use core::ptr::without_provenance_mut;
 
 // Of the kernel's interface (linux/fs.h), which is fixed.
@@ -53,8 +54,7 @@ pub(crate) fn copy(address: u64, into: &mut [u8]) -> bool {
     copied == Ok(into.len())
 }
 
-pub(crate) fn each_line(smaps: bool, each: &mut dyn FnMut(&[u8])) -> bool {
-    let path = if smaps { c"/proc/self/smaps" } else { c"/proc/self/maps" };
+pub(crate) fn each_line(path: &CStr, each: &mut dyn FnMut(&[u8])) -> bool {
     let mut is_read = false;
     small_file::find_line(path, &mut [0; 4608], |line| {
         is_read = true;

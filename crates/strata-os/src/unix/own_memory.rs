@@ -4,7 +4,7 @@ pub(crate) fn copy(_address: u64, _into: &mut [u8]) -> bool {
     false
 }
 
-pub(crate) fn each_line(_smaps: bool, _each: &mut dyn FnMut(&[u8])) -> bool {
+pub(crate) fn each_line(_path: &core::ffi::CStr, _each: &mut dyn FnMut(&[u8])) -> bool {
     false
 }
 

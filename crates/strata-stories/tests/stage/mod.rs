@@ -86,6 +86,12 @@ impl Story {
         serde_json::from_str(&self.line()).expect("JSON")
     }
 
+    /// Tells it to go on, by an empty line; what it says then.
+    pub(crate) fn go_on(&mut self) -> String {
+        self.input.as_mut().expect("its input").write_all(b"\n").expect("it listens");
+        self.line()
+    }
+
     /// Waits until it has ended.
     pub(crate) fn wait(mut self) {
         let _ = self.child.wait();
