@@ -40,9 +40,9 @@ pub use metrics::{Label, METRICS, Metric, MetricKind, Sample};
 pub use pool::Tenure;
 pub use sparse::Sparse;
 pub use stats::{CallCounts, ClassStats, STATS_VERSION, Stats, ThreadStats};
-/// The version of a snapshot's file: what `strata snapshot` and a dump write, and `strata diff` reads.
-pub const SNAPSHOT_VERSION: u32 = 2;
-
 pub use strata_core::offsets::VERSION as OFFSETS_VERSION;
 pub use target::{Mapping, Resident, Target, Usage};
 pub use waterfall::{Kernel, Line, Waterfall};
+
+/// The version of a snapshot's file: what `strata snapshot` and a dump write, and `strata diff` reads.
+pub const SNAPSHOT_VERSION: u32 = 2;

@@ -72,6 +72,6 @@ fn a_dump_allocates_nothing_and_needs_no_more_stack_than_it_says() {
     fs::remove_file(path).expect("it is there");
     assert!(text.starts_with("strata: the program asks for a dump: process "), "{text}");
     let last = text.lines().last().expect("a line");
-    assert!(last.starts_with("{\"strata_snapshot\":1,") && last.ends_with("]}"), "{last}");
+    assert!(last.starts_with("{\"strata_snapshot\":2,") && last.ends_with("]}"), "{last}");
     assert!(text.contains("\nRSS "), "{text}");
 }
