@@ -1,5 +1,5 @@
-//! P13: a thread that is ending has no cache and gets none: what it frees is given back at once, what it allocates comes from a
-//! cache that it borrows and leaves, and nothing of either stays behind.
+//! P13: a thread that is ending has no cache and gets none: what it frees is given back at once, what it allocates comes
+//! straight from a pool, and nothing of either stays behind.
 #![cfg(strata_loom)]
 
 use strata_loom_tests::{HALF, World, join, model, spawn};

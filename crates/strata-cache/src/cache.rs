@@ -95,7 +95,7 @@ pub struct Cache {
     /// Where pools without blocks lead: never written, so empty and full.
     none: Storage<0>,
     runtime: OwnedPtr<Runtime>,
-    /// The kernel's number of the thread; 0: a heap's cache, or a temporary one (`thread`).
+    /// The kernel's number of the thread; 0: a heap's cache (`thread`).
     pub(crate) thread: OwnedU32,
     /// Of a counting cache: the thread's own, which is behind it (`profile`).
     behind: OwnedPtr<Cache>,

@@ -13,7 +13,7 @@
 //!
 //! Does not know: threads. Model: `loom-tests/tests/p12_identity.rs`.
 
-use crate::cache::Cache;
+use crate::cache::{Cache, place_of};
 use crate::offsets::OFFSETS;
 use crate::turnover::Departed;
 use core::mem::offset_of;
@@ -30,8 +30,8 @@ use strata_segment::{PageHeap, StrangerInside};
 
 /// Caches in a slab.
 pub(crate) const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
-/// Slabs: 65,536 threads at a time.
-const SLAB_COUNT: usize = if cfg!(strata_loom) { 1 } else { 1024 };
+/// Slabs: as many as there is memory for; in models one.
+const MOST_SLABS: usize = if cfg!(strata_loom) { 1 } else { usize::MAX };
 
 /// Everything that threads share: the segment layer and the caches.
 ///
@@ -66,7 +66,7 @@ impl Runtime {
         }
     }
 
-    /// A cache for a thread that starts. `None`: no memory, or no slot.
+    /// A cache for a thread that starts. `None`: no memory for one more slab of caches.
     pub fn enter(&'static self) -> Option<&'static Cache> {
         let _held_off = self.hold_off_forks();
         let (cache, number) = self.registry.claim()?;
@@ -120,14 +120,26 @@ impl Runtime {
         (!cfg!(strata_loom)).then(|| self.page_heap.fork_gate.enter_as_stranger())
     }
 
-    /// A block for a thread that has no cache and gets none: it enters, and leaves again.
-    pub(crate) fn alloc_by_temporary_cache(&'static self, class: SizeClass) -> Option<BlockPtr> {
-        let temporary = self.enter()?;
-        // SAFETY: only this call has the temporary cache.
-        let block = unsafe { temporary.alloc(class) };
-        // SAFETY: only this call has it, and does not use it again.
-        unsafe { self.leave(temporary) };
-        block
+    /// A block for a thread that has no cache and gets none: straight from a pool, which is abandoned again.
+    pub(crate) fn alloc_past_caches(&'static self, class: SizeClass) -> Option<BlockPtr> {
+        let _held_off = self.hold_off_forks();
+        let page_heap = &self.page_heap;
+        let fresh = || {
+            Some(
+                page_heap
+                    .claim_affine(class)
+                    .or_else(|| page_heap.claim_pool())?
+                    .open(class, place_of(class)),
+            )
+        };
+        let pool = page_heap.adopt(class, 0).or_else(fresh).or_else(|| page_heap.adopt_scarce(class))?;
+        let mut taken = None;
+        if pool.take(1, |block| taken = Some(block)) == 0 {
+            pool.carve(class, 1, |block| taken = Some(block));
+        }
+        page_heap.abandon(pool);
+        page_heap.tick();
+        taken
     }
 
     /// Empties the cache of a thread that ends, and frees its slot.
@@ -238,7 +250,7 @@ impl Registry {
 
     fn claim(&self) -> Option<(&'static Cache, u32)> {
         let mut place = &self.first;
-        for number in 0..SLAB_COUNT {
+        for number in 0..MOST_SLABS {
             // Without memory for a slab, none is made further on: a search for a slab ends at the first empty place.
             let slab = Self::slab(place).or_else(|| Self::add_slab(place))?;
             if let Some(slot) = slab.free.claim_lowest() {
@@ -356,45 +368,8 @@ impl Registry {
     pub(crate) fn note_thread(&self) {
         self.threads.add(1);
     }
-
-    /// Whether there are as many threads and heaps as there may be: 65,536.
-    pub fn is_full(&self) -> bool {
-        self.live() >= (SLAB_COUNT * CACHES_PER_SLAB) as u64
-    }
 }
 
 #[cfg(all(test, not(strata_loom)))]
-mod tests {
-    use super::*;
-    use std::vec::Vec;
-
-    #[test]
-    fn threads_one_after_the_other_use_the_same_slot() {
-        static RUNTIME: Runtime = Runtime::new();
-        let first = RUNTIME.enter().unwrap();
-        for _ in 0..1000 {
-            // SAFETY: the cache is used no more.
-            unsafe { RUNTIME.leave(first) };
-            assert!(core::ptr::eq(RUNTIME.enter().unwrap(), first));
-        }
-        assert_eq!((RUNTIME.registry.live(), RUNTIME.registry.ever()), (1, 1001));
-    }
-
-    #[test]
-    fn caches_beyond_a_slab_are_found_and_freed_in_the_next_one() {
-        static RUNTIME: Runtime = Runtime::new();
-        let caches: Vec<_> = (0..3 * CACHES_PER_SLAB).map(|_| RUNTIME.enter().unwrap()).collect();
-        let mut addresses: Vec<_> = caches.iter().map(|cache| core::ptr::from_ref(*cache).addr()).collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        assert_eq!(addresses.len(), 3 * CACHES_PER_SLAB);
-        assert_eq!(RUNTIME.registry.caches().count(), 3 * CACHES_PER_SLAB);
-        for cache in &caches {
-            // SAFETY: the cache is used no more.
-            unsafe { RUNTIME.leave(cache) };
-        }
-        assert_eq!((RUNTIME.registry.live(), RUNTIME.registry.caches().count()), (0, 0));
-        let again = RUNTIME.enter().unwrap();
-        assert!(core::ptr::eq(again, caches[0]));
-    }
-}
+#[path = "registry_tests.rs"]
+mod tests;

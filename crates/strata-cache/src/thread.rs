@@ -10,7 +10,7 @@
 //! | `EMPTY`        | enters the runtime, arms the key, goes on            | the same                            |
 //! | a cache        | the fast path                                        | the fast path                       |
 //! | a counting one | what `profile` had it hand out, or by way of its own | by way of its own                   |
-//! | `DEAD`         | a temporary cache, for this one block                | gives the block to its pool at once |
+//! | `DEAD`         | takes the block from a pool                          | gives the block to its pool at once |
 //!
 //! I1  `EMPTY` and `DEAD` are never written: their magazines are empty and full, so every write is behind a test
 //!     that fails for them (`Cache::runtime`).
@@ -179,7 +179,7 @@ pub(crate) fn alloc_without_cache(sentinel: &Cache, class: SizeClass) -> Option<
         // SAFETY: the cache is this thread's own.
         return unsafe { cache.alloc(class) };
     }
-    RUNTIME.alloc_by_temporary_cache(class)
+    RUNTIME.alloc_past_caches(class)
 }
 
 /// Gives the calling thread a cache, unless it is ending.
@@ -203,7 +203,7 @@ fn enter() -> Option<&'static Cache> {
         heed_profile(cache);
         return Some(cache);
     }
-    // Its end would go unnoticed: it is served by temporary caches, which is slow and leaves nothing behind.
+    // Its end would go unnoticed: it is served without a cache, which is slow and leaves nothing behind.
     retire(cache);
     None
 }

@@ -75,5 +75,5 @@ pub(crate) fn alloc_zeroable_without_cache(sentinel: &Cache, class: SizeClass) -
 }
 
 pub(crate) fn alloc_without_cache(_sentinel: &Cache, class: SizeClass) -> Option<BlockPtr> {
-    shared().alloc_by_temporary_cache(class)
+    shared().alloc_past_caches(class)
 }

@@ -52,8 +52,8 @@ impl<T: Target + ?Sized> Heap<'_, T> {
     /// The slabs of caches.
     pub(crate) fn slabs(&self, each: &mut dyn FnMut(u64)) {
         let mut slab = self.word(self.offsets.runtime_first_slab);
-        // A slab holds 64 caches, and there are 65,536 at most.
-        for _ in 0..1024 {
+        // As many as 64 million caches need: what is read may lead round in a circle.
+        for _ in 0..1 << 20 {
             if slab == 0 {
                 return;
             }

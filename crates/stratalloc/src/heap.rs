@@ -77,17 +77,12 @@ pub struct Heap {
 pub enum HeapError {
     /// The system has no memory for it.
     OutOfMemory,
-    /// There are 65,536 threads and heaps already.
-    TooMany,
 }
 
 impl fmt::Display for HeapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OutOfMemory => "no new heap: the system has no memory for it",
-            Self::TooMany => {
-                "no new heap: there are as many threads and heaps as there may be, 65,536; drop some"
-            }
         })
     }
 }
@@ -102,13 +97,13 @@ impl fmt::Debug for Heap {
 }
 
 impl Heap {
-    /// A new, empty heap: some twenty kilobytes, of which what is used is in memory.
+    /// A new, empty heap: some thirty kilobytes, of which what is used is in memory.
     ///
     /// # Errors
-    /// If there is no memory, or if there are too many heaps and threads.
+    /// If there is no memory.
     pub fn new() -> Result<Self, HeapError> {
-        let full = || if RUNTIME.registry.is_full() { HeapError::TooMany } else { HeapError::OutOfMemory };
-        RUNTIME.enter_as_heap().map(|cache| Self { cache, one_thread: PhantomData }).ok_or_else(full)
+        let cache = RUNTIME.enter_as_heap().ok_or(HeapError::OutOfMemory)?;
+        Ok(Self { cache, one_thread: PhantomData })
     }
 
     /// A block for a layout, which may be empty; its contents are unspecified. `None`: out of memory.
