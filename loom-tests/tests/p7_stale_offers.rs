@@ -146,57 +146,6 @@ fn what_is_left_beside_another_pool_is_found() {
 }
 
 #[test]
-fn a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it() {
-    model("a_free_pool_that_served_a_class_is_offered_to_it_while_another_takes_it", Some(3), || {
-        let world = World::new();
-        let page_heap = &world.runtime().page_heap;
-        let (ours, theirs) = (world.enter(), world.enter());
-        ours.free(ours.alloc(HALF));
-        world.leave(ours);
-        page_heap.offer_free_pools(HALF);
-        let other = spawn(move || {
-            let block = theirs.alloc(QUARTER);
-            (theirs, block)
-        });
-        if let Some(run) = page_heap.claim_affine(HALF) {
-            run.first.open_run(1);
-            // SAFETY: claimed above, and used no more.
-            unsafe { page_heap.free_large(run.first) };
-        }
-        let (theirs, block) = join(other);
-        block.expect_intact();
-        theirs.free(block);
-        world.end([theirs]);
-    });
-}
-
-#[test]
-fn the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned() {
-    model("the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_abandoned", Some(3), || {
-        let world = World::new();
-        let page_heap = &world.runtime().page_heap;
-        let ours = world.enter();
-        ours.free(ours.alloc(HALF));
-        world.leave(ours);
-        page_heap.offer_free_pools(HALF);
-        // Takes the bit that it saw of a free pool; by then it may be that of an unowned one with room.
-        let other = spawn(move || {
-            if let Some(run) = page_heap.claim_affine(HALF) {
-                page_heap.release_pool(run.open(HALF, 0));
-            }
-        });
-        let theirs = world.enter();
-        let block = theirs.alloc(HALF);
-        join(other);
-        block.expect_intact();
-        let pool = page_heap.adopt(HALF, 0).expect("an unowned pool with room is found once all is quiet");
-        page_heap.abandon(pool);
-        theirs.free(block);
-        world.end([theirs]);
-    });
-}
-
-#[test]
 fn a_stale_bit_is_taken_while_the_pool_of_another_class_is_looked_for() {
     model("a_stale_bit_is_taken_while_the_pool_of_another_class_is_looked_for", Some(3), || {
         let world = World::new();

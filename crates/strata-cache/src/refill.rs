@@ -136,8 +136,7 @@ impl Cache {
         {
             return Some(memory);
         }
-        let run = page_heap.claim_affine(class).or_else(|| page_heap.claim_pool());
-        match run {
+        match page_heap.claim_pool() {
             Some(run) => {
                 self.note_claimed(class, &run);
                 self.draw_from(class, page_heap.open_pool(run, class, place_of(class)), wanted)
@@ -170,10 +169,9 @@ impl Cache {
 
     /// Draws from a pool's holes, or from its uncarved part.
     fn draw_carved(&self, class: SizeClass, pool: &OwnedPool, wanted: u32) -> Option<Memory> {
-        let (memory, holes) = (pool.uncarved_memory(), pool.holes());
+        let memory = pool.uncarved_memory();
         let mut filler = self.magazine(class).filler(wanted);
         pool.carve(class, filler.wanted(), |block| filler.put(block));
-        self.page_heap().note_growth((holes ^ pool.holes()).count_ones());
         self.note_drawn(class, filler.finish(wanted)).then_some(memory)
     }
 

@@ -124,14 +124,7 @@ impl Runtime {
     pub(crate) fn alloc_past_caches(&'static self, class: SizeClass) -> Option<BlockPtr> {
         let _held_off = self.hold_off_forks();
         let page_heap = &self.page_heap;
-        let fresh = || {
-            Some(
-                page_heap
-                    .claim_affine(class)
-                    .or_else(|| page_heap.claim_pool())?
-                    .open(class, place_of(class)),
-            )
-        };
+        let fresh = || Some(page_heap.open_pool(page_heap.claim_pool()?, class, place_of(class)));
         let pool = page_heap.adopt(class, 0).or_else(fresh).or_else(|| page_heap.adopt_scarce(class))?;
         let mut taken = None;
         if pool.take(1, |block| taken = Some(block)) == 0 {

@@ -24,16 +24,4 @@ impl PageHeap {
         // SAFETY: not used again, by this function's contract.
         unsafe { self.index.dismantle() };
     }
-
-    /// Has all free pools be those that `class` gave back, as `release_pool` does natively.
-    pub fn offer_free_pools(&self, class: SizeClass) {
-        for segment in self.segments().iter() {
-            for arena in segment.committed_arenas() {
-                for index in bits_of(segment.free_with_memory(arena)) {
-                    // SAFETY: a pool of an initialised arena.
-                    publish(class, unsafe { segment.arena(arena).pool(pool_index(index)) });
-                }
-            }
-        }
-    }
 }

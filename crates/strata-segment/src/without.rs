@@ -11,14 +11,10 @@ macro_rules! switches {
 }
 
 switches! {
-    /// A free pool goes to the class that it served last.
-    AFFINE_REUSE = "affine_reuse";
     /// Free pools are given back for huge blocks, and huge extents for pools.
     CROSS_RECLAIM = "cross_reclaim";
     /// No more huge extents are kept than was live recently.
     HUGE_LIMIT = "huge_limit";
-    /// Beyond the peak, free pages of unowned pools are given back for the memory that is taken.
-    PEAK = "peak";
     /// Pools that will be filled are faulted in by one call.
     PREFAULT = "prefault";
     /// Passes back off while what they gave back is taken again.

@@ -33,10 +33,10 @@ impl AbandonedBitmap {
         };
     }
 
-    /// Publishes a pool that was just disowned, or given back (I1).
+    /// Publishes a pool that was just disowned (I1).
     #[inline]
     pub fn publish(&self, class: SizeClass, pool: PoolIndex) {
-        // AcqRel (BIT_PUBLISH): carries the disowning to the thread that takes the bit; pairs with Acquire in abandoned.rs::take_among.
+        // AcqRel (BIT_PUBLISH): carries the disowning to the thread that takes the bit; pairs with Acquire in abandoned.rs::take.
         self.words[class.index()].fetch_or(pool.bit(), BIT_PUBLISH);
     }
 
@@ -54,17 +54,16 @@ impl AbandonedBitmap {
         self.words[class.index()].load(Acquire) == 0
     }
 
-    /// Takes the first bit that is one of `pools`, from bit `start` on and round.
-    pub fn take_among(&self, class: SizeClass, pools: u64, start: u32) -> Option<PoolIndex> {
+    /// Takes the first bit, from bit `start` on and round.
+    pub fn take(&self, class: SizeClass, start: u32) -> Option<PoolIndex> {
         let word = &self.words[class.index()];
         // Relaxed: the exchange below tests it.
         let mut seen = word.load(Relaxed);
         loop {
-            let wanted = seen & pools;
-            if wanted == 0 {
+            if seen == 0 {
                 return None;
             }
-            let first = (wanted.rotate_right(start).trailing_zeros() + start) % u64::BITS;
+            let first = (seen.rotate_right(start).trailing_zeros() + start) % u64::BITS;
             let index = PoolIndex::new(first as usize)?;
             // AcqRel (BIT_TAKE): sees the disowning, or the bit would be taken from a pool that seems to be owned still, and lost; pairs
             // with Release in abandoned.rs::publish. Relaxed on failure: tried again.
@@ -85,7 +84,7 @@ mod tests {
         let bitmap = AbandonedBitmap { words: [const { 0 }; CLASS_COUNT].map(AtomicU64::new) };
         let class = SizeClass::of(48);
         [3, 9, 63].into_iter().filter_map(PoolIndex::new).for_each(|pool| bitmap.publish(class, pool));
-        let taken = [(); 4].map(|()| bitmap.take_among(class, u64::MAX, 5).map(PoolIndex::get));
+        let taken = [(); 4].map(|()| bitmap.take(class, 5).map(PoolIndex::get));
         assert_eq!(taken, [Some(9), Some(63), Some(3), None]);
     }
 }

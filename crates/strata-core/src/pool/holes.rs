@@ -119,10 +119,10 @@ pub enum Inspected {
 }
 
 impl OwnedPool {
-    /// Inspects the pool in a purge pass; it is to have been idle for `passes` before, two at most: no block was taken from it,
-    /// and hardly one died. (To see which pages are free takes a walk along all free blocks, most of them cold; while a program drops
+    /// Inspects the pool in a purge pass; it is to have been idle since the one before: no block was taken from it, and hardly one
+    /// died. (To see which pages are free takes a walk along all free blocks, most of them cold; while a program drops
     /// a large structure, each pass would do so for each pool, and find nothing.)
-    pub fn inspect(&self, class: SizeClass, passes: u32) -> Inspected {
+    pub fn inspect(&self, class: SizeClass) -> Inspected {
         let (residency, capacity, room) = (self.residency(), Pool::capacity(class), self.room(class));
         if !residency.is_worth_decommitting(capacity, room) {
             return Inspected::Leave;
@@ -131,11 +131,7 @@ impl OwnedPool {
             self.set_residency(residency.with_idle_passes(0).with_room_when_inspected(room));
             return Inspected::Again;
         }
-        if residency.idle_passes() + 1 >= passes {
-            return Inspected::Decommit;
-        }
-        self.set_residency(residency.with_idle_passes(residency.idle_passes() + 1));
-        Inspected::Again
+        Inspected::Decommit
     }
 
     /// Takes the blocks off the list that overlap pages without a live block; returns the subpages of those pages that were no
@@ -148,17 +144,6 @@ impl OwnedPool {
         if gone != 0 {
             self.take_off_the_list(class, gone);
         }
-        gone
-    }
-
-    /// The subpages behind all carved blocks that may hold something and are no holes yet: they are from now on, and their
-    /// memory is to go back.
-    pub fn decommit_tail(&self, class: SizeClass, page_bytes: usize) -> u32 {
-        if self.residency().uncarved() == Memory::Zero {
-            return 0;
-        }
-        let gone = whole_pages(HOLES & !self.carved_subpages(class), page_bytes) & !self.holes();
-        self.set_residency(self.residency().with_holes(self.holes() | gone));
         gone
     }
 
@@ -240,16 +225,14 @@ impl OwnedPool {
         false
     }
 
-    /// The pool is closed: what holds no memory stays known (I4), besides what was never carved since the kernel gave it. Returns how many
-    /// subpages the latter are.
-    pub(super) fn keep_holes(&self, class: SizeClass) -> u32 {
+    /// The pool is closed: what holds no memory stays known (I4), besides what was never carved since the kernel gave it.
+    pub(super) fn keep_holes(&self, class: SizeClass) {
         let holes = self.holes();
         let untouched = match self.residency().uncarved() {
             Memory::Zero => HOLES & !self.carved_subpages(class) & !holes,
             Memory::Used => 0,
         };
         self.set_residency(Residency::fresh(Memory::Used).with_holes(holes | untouched));
-        untouched.count_ones()
     }
 
     /// Carved blocks in the holes (I1).

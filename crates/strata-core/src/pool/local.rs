@@ -216,19 +216,16 @@ impl OwnedPool {
         }
     }
 
-    /// Makes an empty pool idle again, before its bit is released; returns it and how many of its subpages were never touched, which
-    /// are holes from now on.
-    pub fn close(self) -> (&'static Pool, u32) {
+    /// Makes an empty pool idle again, before its bit is released. What was never touched of it are holes from now on.
+    pub fn close(self) {
         debug_assert_eq!(self.live.get(), 0);
-        let untouched = match self.format() {
-            Format::Blocks(class) => self.keep_holes(class),
-            Format::Idle | Format::Run(_) => 0,
-        };
+        if let Format::Blocks(class) = self.format() {
+            self.keep_holes(class);
+        }
         self.remote.close();
         self.free.take();
         self.magazine.set(0);
         self.format.set(Format::Idle.pack());
-        (self.0, untouched)
     }
 
     /// Free blocks, carved or not.

@@ -46,7 +46,7 @@ sites! {
     PUSH_PUBLISHES: bool = true, mutant "push_never_publishes" = false;
     /// `arena/abandoned.rs::publish`: the thread that takes the bit sees that the pool is unowned.
     BIT_PUBLISH: Ordering = Ordering::AcqRel, mutant "bit_publish_relaxed" = Ordering::Relaxed;
-    /// `arena/abandoned.rs::take_among`: sees that the pool is unowned.
+    /// `arena/abandoned.rs::take`: sees that the pool is unowned.
     BIT_TAKE: Ordering = Ordering::AcqRel, mutant "bit_take_relaxed" = Ordering::Relaxed;
     /// `arena/summary.rs::clear_if`: checks again after clearing.
     SUMMARY_RECHECK: bool = true, mutant "summary_no_recheck" = false;
@@ -94,10 +94,6 @@ sites! {
     ADOPT_PUTS_BACK: bool = true, mutant "adopt_loses_the_bit" = false;
     /// `segment/pools/adopt.rs::adopt_scarce_in`: abandons a pool that turned out to be full.
     SCARCE_LETS_GO: bool = true, mutant "scarce_keeps_the_full" = false;
-    /// `segment/pools/affine.rs::claim_affine_in`: a bit that turns out to be a published pool's is set again.
-    AFFINE_PUTS_BACK: bool = true, mutant "affine_loses_the_bit" = false;
-    /// `segment/pools/affine.rs::claim_affine_in`: claims what it was offered.
-    AFFINE_CLAIMS: bool = true, mutant "affine_trusts_the_offer" = false;
     /// `segment/pools/release.rs::release`: the header is idle before the bit is given back.
     CLOSE_BEFORE_RELEASE: bool = true, mutant "pool_closed_late" = false;
     /// `segment/pools/release.rs::abandon`: the pool is unowned before its bit is set.

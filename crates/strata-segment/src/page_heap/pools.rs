@@ -7,7 +7,7 @@ use crate::pools::claim::ClaimedRun;
 use crate::pools::release::publish;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
-use strata_core::pool::{OwnedPool, Pool, SUBPAGES};
+use strata_core::pool::{OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 
 /// Pools.
@@ -41,13 +41,6 @@ impl PageHeap {
         }
     }
 
-    /// Claims a pool that served `class` last, and still has its memory.
-    pub fn claim_affine(&self, class: SizeClass) -> Option<ClaimedRun> {
-        let run = self.pools().claim_affine(class)?;
-        self.note_taken(&run, 1);
-        Some(run)
-    }
-
     /// Opens a claimed pool for `class`, whose magazine lies at `magazine` in a cache; the caller owns it from now on.
     pub fn open_pool(&self, run: ClaimedRun, class: SizeClass, magazine: u32) -> OwnedPool {
         self.class_pools.count_opened(class);
@@ -59,7 +52,6 @@ impl PageHeap {
         if run.dirty == 0 {
             self.thp().note_untouched(run.first, pools);
         }
-        self.policy.took((pools - run.dirty.count_ones()) * SUBPAGES);
     }
 
     /// Makes memory for at least one more arena's pools available. `false`: the OS refused.
@@ -120,13 +112,6 @@ impl PageHeap {
         self.schedule_decommit();
     }
 
-    /// Subpages that had no memory were taken. A new peak makes the next [`tick`](Self::tick) decommit free pages inside unowned
-    /// pools: when the caller has its block.
-    #[inline]
-    pub fn note_growth(&self, subpages: u32) {
-        self.policy.took(subpages);
-    }
-
     /// Faults in a pool that the caller owns, and that was never touched since the kernel gave its addresses.
     #[cold]
     pub fn prefault(&self, pool: &Pool) {
@@ -145,7 +130,7 @@ impl PageHeap {
             strata_os::probe!("refused", bytes);
             return None;
         };
-        self.policy.took(self.purge().fill_run(&run, pools, bytes));
+        self.purge().fill_run(&run, pools, bytes);
         run.first.open_run(pools);
         self.counters.count_large(pools);
         Some((run.first.base(), run.dirty))

@@ -4,10 +4,8 @@
 
 use super::PageHeap;
 use crate::fork_gate::Forks;
-use crate::purge::policy::Why;
 use crate::segments::asking::Asker;
 use crate::segments::hugetlb::Reserved;
-use crate::segments::vacancy::Vacated;
 use crate::stats::{Footprint, Snapshot, footprint};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Hint;
@@ -51,17 +49,12 @@ impl PageHeap {
     pub fn give_up_addresses(&self) -> u64 {
         // Before the turn: a thread that waits for it holds forks off.
         let _held_off = self.fork_gate.enter_for_step(Forks::BetweenSteps);
-        self.note_vacated(self.segments().give_up_addresses())
+        self.segments().give_up_addresses()
     }
 
     /// The same; a thread that finds nothing meanwhile waits for the end of the turn.
     pub(super) fn give_up_in_turn(&self, turn: &Asker<'_>) {
-        self.note_vacated(self.segments().give_up_in_turn(turn));
-    }
-
-    fn note_vacated(&self, vacated: Vacated) -> u64 {
-        self.policy.returned(vacated.subpages, Why::Free);
-        vacated.bytes
+        self.segments().give_up_in_turn(turn);
     }
 
     /// Asks all caches to give back what they can, when they next come to a slow path.

@@ -3,7 +3,6 @@
 //! Does not know: how pools come to be unowned; `release` does. Model: `loom-tests/tests/p5_adopt.rs`.
 
 use super::Pools;
-use super::affine::taken;
 use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
@@ -35,8 +34,8 @@ impl Pools<'_> {
         })
     }
 
-    /// Whether an unowned pool of `class` may have room: two racy reads. It may be wrong: for a free pool that served the
-    /// class last, or of one that was adopted since.
+    /// Whether an unowned pool of `class` may have room: two racy reads. It may be wrong: for one that was
+    /// adopted or emptied since.
     pub(crate) fn has_published(&self, class: SizeClass) -> bool {
         self.segments.may_have(Kind::Abandoned(class))
     }
@@ -47,7 +46,7 @@ impl Pools<'_> {
             let place = segment.arena(index);
             // SAFETY: a raised bit means an initialised arena.
             let bitmap = unsafe { arena::abandoned(place) };
-            while let Some(bit) = bitmap.take_among(class, taken(segment, index), start) {
+            while let Some(bit) = bitmap.take(class, start) {
                 // SAFETY: a pool of an initialised arena; its header is never unmapped.
                 let pool = unsafe { place.pool(bit) };
                 // The pool has an owner, so the bit was stale: the pool is full, or its owner will publish it.

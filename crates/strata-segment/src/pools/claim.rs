@@ -11,7 +11,7 @@ use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::arena::PoolBits;
 use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
-use strata_core::pool::{Format, Memory, OwnedPool, Pool, SUBPAGES};
+use strata_core::pool::{Format, Memory, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::DIRTY_READ_AFTER_CLAIM;
 use strata_core::sync::spin_hint;
@@ -71,7 +71,7 @@ impl Pools<'_> {
     pub(crate) fn take_run_whole(&self, first: &Pool, pools: u32) {
         // SAFETY: the run was claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
-        self.policy.took(segment.fill_holes(arena, run_mask(first.index().get() as u32, pools)));
+        segment.fill_holes(arena, run_mask(first.index().get() as u32, pools));
     }
 
     /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.
@@ -93,11 +93,9 @@ impl Pools<'_> {
         first.open_run(new);
         self.segments.counters().count_claimed(new - old);
         self.segments.counters().count_resized(old, new);
-        let dirty = more & segment.dirty(arena);
-        let clean = (more & !dirty).count_ones();
         // The end of the old run may have been given back (`run_tail`).
-        let last = run_mask(start + old - 1, 1) & segment.dirty(arena);
-        self.policy.took(clean * SUBPAGES + segment.fill_holes(arena, dirty | last));
+        let last = run_mask(start + old - 1, 1);
+        segment.fill_holes(arena, (more | last) & segment.dirty(arena));
         true
     }
 

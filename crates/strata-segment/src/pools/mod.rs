@@ -3,11 +3,8 @@
 //! Does not know: when memory is given back to the operating system.
 
 mod adopt;
-mod affine;
 pub(crate) mod claim;
 pub(crate) mod release;
-
-pub(crate) use affine::taken;
 
 use crate::above::Above;
 use crate::counters::ClassPools;

@@ -3,9 +3,7 @@
 //! Does not know: when memory is given back to the OS; `purge` does.
 
 use super::Pools;
-use super::affine::FREED_ARE_OFFERED;
 use crate::masks::run_mask;
-use crate::purge::policy::Why;
 use crate::segments::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
@@ -27,17 +25,13 @@ impl Pools<'_> {
             unsafe { self.release_run(first, 1) };
         }
         // SAFETY: made a word of above.
-        let (_, untouched) = unsafe { OwnedPool::from_raw(place) }.close();
-        self.policy.returned(untouched, Why::Free);
+        unsafe { OwnedPool::from_raw(place) }.close();
         if CLOSE_BEFORE_RELEASE {
             // SAFETY: closed; the token that the caller gave away was the only one.
             unsafe { self.release_run(first, 1) };
         }
         if let Format::Blocks(class) = format {
             self.class_pools.count_closed(class);
-            if FREED_ARE_OFFERED {
-                publish(class, first);
-            }
         }
     }
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Nearly every pool with free blocks is unowned, so a purge pass reaches them, whichever thread used them last and whether it sleeps.
-//! The same happens when the program exceeds its peak (`peak`). Pages in use since the pass before stay; and passes that the clock
+//! Pages in use since the pass before stay; and passes that the clock
 //! makes take nothing while the policy backs off (`refaults`).
 //!
 //! I1  The thread that decommits owns the pool, so no list changes under it; what others give back meanwhile waits in the remote word.
@@ -14,10 +14,9 @@
 //! Does not know: when it is time; `purge` does. Model: `loom-tests/tests/p22_decommit.rs`. Decisions 0010, 0019, 0023.
 
 use super::Purge;
-use super::policy::{Scope, Why};
+use super::policy::Scope;
 use crate::fork_gate::Forks;
 use crate::masks::bits_of;
-use crate::pools;
 use crate::segments::index::Kind;
 use crate::segments::segment::Segment;
 use core::ops::Range;
@@ -35,56 +34,25 @@ enum Reach {
     Idle,
     /// All that may have free pages.
     All,
-    /// Those not in use since the last pass but one, until as much went as the program grew by (`peak`).
-    Peak,
-}
-
-impl Reach {
-    /// Passes before this one that a pool must have been idle for. Steps above the peak come as fast as the program grows: where one was
-    /// enough, `churn` had nearly twice as many page faults for the same peak.
-    const fn idle_passes(self) -> u32 {
-        match self {
-            Self::Idle | Self::All => 1,
-            Self::Peak => 2,
-        }
-    }
 }
 
 impl Purge<'_> {
     /// Inspects a pool of `class` that has live blocks; `true` if another pass may find more.
     fn decommit_in(&self, class: SizeClass, pool: &OwnedPool, reach: Reach) -> bool {
-        match (pool.inspect(class, reach.idle_passes()), reach) {
-            (Inspected::Leave, _) => {}
-            (Inspected::Again, Reach::Idle | Reach::Peak) => return true,
+        match (pool.inspect(class), reach) {
+            (Inspected::Leave, _) => false,
+            (Inspected::Again, Reach::Idle) => true,
             (Inspected::Again, Reach::All) | (Inspected::Decommit, _) => {
-                let subpages = pool.decommit(class, machine::page_size());
-                self.purge_subpages(pool, subpages, reach);
+                self.purge_subpages(pool, pool.decommit(class, machine::page_size()));
+                false
             }
         }
-        if reach == Reach::Peak && !self.is_enough(reach) {
-            self.decommit_tail(class, pool);
-        }
-        false
     }
 
-    /// Whether a pass has done enough.
-    fn is_enough(&self, reach: Reach) -> bool {
-        reach == Reach::Peak && self.policy.peak_excess() == 0
-    }
-
-    /// Gives back what lies behind the blocks of a pool. It was never used, whatever the blocks are: most classes of
-    /// a thread never need a second page.
-    fn decommit_tail(&self, class: SizeClass, pool: &OwnedPool) {
-        let subpages = pool.decommit_tail(class, machine::page_size());
-        self.purge_subpages(pool, subpages, Reach::Peak);
-    }
-
-    fn purge_subpages(&self, pool: &OwnedPool, subpages: u32, reach: Reach) {
+    fn purge_subpages(&self, pool: &OwnedPool, subpages: u32) {
         if subpages == 0 {
             return;
         }
-        let why = if reach == Reach::Peak { Why::Peak } else { Why::Free };
-        self.policy.returned(subpages.count_ones(), why);
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
         segment.shun_huge_pages(arena);
@@ -112,14 +80,6 @@ impl Purge<'_> {
         }
         self.counters.purge_calls.add(1);
         went
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn decommit_for_peak(&self) {
-        if !self.is_never() {
-            self.decommit_published(Reach::Peak, Forks::BetweenSteps, || false);
-        }
     }
 
     /// Inspects every unowned pool that has room; whether another pass may find more.
@@ -151,9 +111,6 @@ impl Purge<'_> {
         let mut left = false;
         for segment in self.segments.returnable() {
             for class in SizeClass::all().rev() {
-                if self.is_enough(reach) {
-                    return left;
-                }
                 for arena in bits_of(segment.abandoned_summary(class).hints()) {
                     if is_over() {
                         return left;
@@ -172,7 +129,7 @@ impl Purge<'_> {
     }
 
     fn decommit_if_unowned(&self, pool: &'static Pool, class: SizeClass, reach: Reach) -> bool {
-        if !seems_worth_it(pool, class, reach) {
+        if !seems_worth_it(pool, class) {
             return false;
         }
         let owned = if DECOMMIT_CLAIMS {
@@ -193,22 +150,22 @@ impl Purge<'_> {
 }
 
 /// Whether a pool seems to be unowned, and to have pages for a pass to give back.
-fn seems_worth_it(pool: &Pool, class: SizeClass, reach: Reach) -> bool {
-    pool.remote().glance().is_unowned() && (reach == Reach::Peak || pool.glance_worth_decommitting(class))
+fn seems_worth_it(pool: &Pool, class: SizeClass) -> bool {
+    pool.remote().glance().is_unowned() && pool.glance_worth_decommitting(class)
 }
 
 /// Something, if a pass may find pages to give back among a segment's unowned pools of `class`.
 fn may_decommit(segment: &Segment, class: SizeClass) -> Option<()> {
     let mut arenas = bits_of(segment.abandoned_summary(class).hints());
-    let is_worth_it = |pool| seems_worth_it(pool, class, Reach::All);
+    let is_worth_it = |pool| seems_worth_it(pool, class);
     arenas.any(|arena| seem_published(segment, arena, class).any(is_worth_it)).then_some(())
 }
 
-/// The pools of an arena that have a bit in its bitmap and are not free.
+/// The pools of an arena that have a bit in its bitmap.
 fn seem_published(segment: &Segment, arena: u32, class: SizeClass) -> impl Iterator<Item = &'static Pool> {
-    let (taken, place) = (pools::taken(segment, arena), segment.arena(arena));
+    let place = segment.arena(arena);
     // SAFETY: a raised bit means an initialised arena.
-    let published = unsafe { arena::abandoned(place) }.glance(class) & taken;
+    let published = unsafe { arena::abandoned(place) }.glance(class);
     let indices = bits_of(published).filter_map(|bit| PoolIndex::new(bit as usize));
     // SAFETY: a pool of an initialised arena; its header is never unmapped.
     indices.map(move |index| -> &'static Pool { unsafe { place.pool(index) } })
@@ -276,29 +233,6 @@ mod tests {
     }
 
     #[test]
-    fn free_pages_of_an_unowned_pool_go_when_the_program_exceeds_its_peak() {
-        static HEAP: PageHeap = PageHeap::new();
-        half_free_pool(&HEAP, SizeClass::of(1024));
-        // Three steps of 1 MiB, the first two of which find that no thread takes blocks from the pool.
-        let purged = [(); 3].map(|()| {
-            HEAP.note_growth(256);
-            HEAP.tick();
-            HEAP.purged_bytes()
-        });
-        assert_eq!(purged, [0, 0, HALF_A_POOL]);
-    }
-
-    #[test]
-    fn nothing_goes_when_purging_is_off_whatever_the_peak() {
-        static HEAP: PageHeap = PageHeap::new();
-        HEAP.set_purge_delay(u64::MAX);
-        half_free_pool(&HEAP, SizeClass::of(1024));
-        (0..10).for_each(|_| HEAP.note_growth(1000));
-        HEAP.tick();
-        assert_eq!(HEAP.purged_bytes(), 0);
-    }
-
-    #[test]
     fn a_pool_whose_pages_went_is_unowned_again_and_published() {
         static HEAP: PageHeap = PageHeap::new();
         let class = SizeClass::of(1024);
@@ -310,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn where_only_free_pools_have_bits_no_pass_is_wanted() {
+    fn where_only_free_pools_are_left_no_pass_is_wanted() {
         static HEAP: PageHeap = PageHeap::new();
         let class = SizeClass::of(1024);
         half_free_pool(&HEAP, class);
@@ -325,7 +259,6 @@ mod tests {
         // SAFETY: all blocks of the pool, each once.
         all.for_each(|block| _ = unsafe { owned.put(Chain::of(block)) });
         HEAP.release_pool(owned);
-        assert!(HEAP.has_published(class), "its class is offered the free pool");
         while HEAP.purge().pass(Scope::Idle) {}
         assert!(!HEAP.purge().pass(Scope::Nothing));
     }

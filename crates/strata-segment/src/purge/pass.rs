@@ -17,7 +17,7 @@
 //! Idea: delayed purging (mimalloc), here with passes instead of a time stamp for each pool. Decisions 0005, 0008, 0015.
 
 use super::Purge;
-use super::policy::{Scope, Why};
+use super::policy::Scope;
 use crate::fork_gate::Forks;
 use crate::masks::{bits_of, run_mask};
 use crate::segments::segment::{Segment, pool_index};
@@ -183,7 +183,7 @@ impl Purge<'_> {
     /// holes aside.
     fn note_purged(&self, segment: &Segment, arena: u32, run: u64, way: PurgeWay) {
         if way == PurgeWay::Now {
-            self.policy.returned(segment.forget_contents(arena, run), Why::Free);
+            segment.forget_contents(arena, run);
             self.counters.count_purged_pools(run);
         }
     }

@@ -18,7 +18,6 @@
 
 use super::Purge;
 use super::decommit::pages_over;
-use super::policy::Why;
 use crate::pools::claim::ClaimedRun;
 use crate::segments::segment::{Segment, pool_index};
 use crate::without::RUN_TAIL;
@@ -30,36 +29,36 @@ use strata_os::{clock, machine};
 const WORTH_PART: usize = 16;
 
 impl Purge<'_> {
-    /// A claimed run of `pools` is used, for `bytes`. Returns how many subpages without memory it takes among those that were used before.
-    pub(crate) fn fill_run(&self, run: &ClaimedRun, pools: u32, bytes: usize) -> u32 {
+    /// A claimed run of `pools` is used, for `bytes`.
+    pub(crate) fn fill_run(&self, run: &ClaimedRun, pools: u32, bytes: usize) {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(run.first) };
         let (start, last) = (run.first.index().get() as u32, 1 << (pools - 1));
         let used = bytes - (pools as usize - 1) * POOL_BYTES;
         let is_clean = run.dirty & last == 0;
         if !RUN_TAIL || segment.is_pinned() || POOL_BYTES - used < bytes / WORTH_PART {
-            return self.note_refaults(segment.fill_holes(arena, run.dirty << start));
+            self.note_refaults(segment.fill_holes(arena, run.dirty << start));
+            return;
         }
         let filled = segment.fill_holes(arena, (run.dirty & !last) << start);
         if is_clean {
             self.thp.note_untouched_end(POOL_BYTES - used);
-            return self.note_refaults(filled);
+            self.note_refaults(filled);
+            return;
         }
         // SAFETY: the arena was initialised before its bits could be claimed.
         let pool = unsafe { segment.arena(arena).pool(pool_index(start + pools - 1)) };
-        let filled = self.note_refaults(filled + pool.fill_front(used, machine::page_size()));
+        self.note_refaults(filled + pool.fill_front(used, machine::page_size()));
         if pool.take_served_blocks() || self.policy.gives_run_tails(clock::milliseconds()) {
             self.give_back_end(segment, arena, pool, pool.decommit_behind(used, machine::page_size()));
         }
-        filled
     }
 
     /// Counts subpages without memory that are taken.
-    fn note_refaults(&self, subpages: u32) -> u32 {
+    fn note_refaults(&self, subpages: u32) {
         if subpages != 0 {
             self.policy.refaulted(u64::from(subpages) * SUBPAGE_BYTES as u64, clock::milliseconds());
         }
-        subpages
     }
 
     /// Gives `subpages` back, all of which lie between the allocation and the end of the pool.
@@ -73,9 +72,7 @@ impl Purge<'_> {
         let (first, end) =
             (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
         // SAFETY: whole pages of a pool that the caller claimed, behind the bytes that the allocation uses.
-        if unsafe { self.purge_part(pool, first..end, subpages.count_ones()) } {
-            self.policy.returned(subpages.count_ones(), Why::Free);
-        }
+        unsafe { self.purge_part(pool, first..end, subpages.count_ones()) };
     }
 }
 

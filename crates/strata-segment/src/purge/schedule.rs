@@ -98,9 +98,6 @@ impl Purge<'_> {
     /// due.
     #[inline]
     pub(crate) fn tick(&self) {
-        if self.policy.takes_peak_pass() {
-            self.decommit_for_peak();
-        }
         if let Some(due) = self.schedule.due() {
             self.pass_if_late(due);
         }

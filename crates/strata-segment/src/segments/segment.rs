@@ -37,7 +37,7 @@ use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_POOLS};
-use strata_core::pool::{Pool, SUBPAGES};
+use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{COMMIT_ROLLS_BACK, HEADERS_BEFORE_BITS};
 use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
@@ -293,11 +293,9 @@ impl Segment {
         bits_of(pools).map(|bit| unsafe { place.pool(pool_index(bit)) }.fill_holes()).sum()
     }
 
-    /// Some pools that the caller claimed lose their contents. Returns how many subpages of the dirty ones had been taken, without
-    /// holes.
-    pub(crate) fn forget_contents(&self, arena: u32, pools: u64) -> u32 {
-        let dirty = pools & self.dirty(arena);
-        dirty.count_ones() * SUBPAGES - self.fill_holes(arena, dirty)
+    /// Some pools that the caller claimed lose their contents, and with them their holes.
+    pub(crate) fn forget_contents(&self, arena: u32, pools: u64) {
+        self.fill_holes(arena, pools & self.dirty(arena));
     }
 
     /// What it is made of.

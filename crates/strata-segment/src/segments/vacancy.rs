@@ -36,33 +36,21 @@ use strata_os::memory::{self, At};
 /// Arenas whose addresses others have: this many are tried before a new segment is made instead.
 pub(crate) const TRIES: u32 = 4;
 
-/// What was given back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use = "the policy is told of the memory that went"]
-pub(crate) struct Vacated {
-    /// Bytes of addresses.
-    pub(crate) bytes: u64,
-    /// Subpages among them that may have been in memory.
-    pub(crate) subpages: u32,
-}
-
 impl Segments<'_> {
-    /// Gives the addresses back of all that is not in use.
-    pub(crate) fn give_up_addresses(&self) -> Vacated {
+    /// Gives the addresses back of all that is not in use. Returns how many bytes.
+    pub(crate) fn give_up_addresses(&self) -> u64 {
         let turn = if VACATES_IN_TURN { self.asking.wait_for_turn() } else { Asker::out_of_turn() };
         self.give_up_in_turn(&turn)
     }
 
     /// The same; a thread that finds nothing meanwhile waits for the end of the turn.
-    pub(crate) fn give_up_in_turn(&self, _turn: &Asker<'_>) -> Vacated {
-        let mut vacated = Vacated::default();
-        self.returnable().for_each(|segment| self.vacate(segment, &mut vacated));
-        vacated
+    pub(crate) fn give_up_in_turn(&self, _turn: &Asker<'_>) -> u64 {
+        self.returnable().map(|segment| self.vacate(segment)).sum()
     }
 
-    fn vacate(&self, segment: &Segment, vacated: &mut Vacated) {
-        vacated.bytes += self.vacate_reserved(segment, u64::MAX);
-        segment.committed_arenas().for_each(|arena| self.vacate_free(segment, arena, vacated));
+    fn vacate(&self, segment: &Segment) -> u64 {
+        let reserved = self.vacate_reserved(segment, u64::MAX);
+        segment.committed_arenas().fold(reserved, |bytes, arena| bytes + self.vacate_free(segment, arena))
     }
 
     /// Gives back those of the `wanted` arenas that were never claimed. Returns how many bytes.
@@ -85,11 +73,11 @@ impl Segments<'_> {
         }
     }
 
-    /// Gives back what lies behind the headers of an arena, if all of its pools are free.
-    fn vacate_free(&self, segment: &Segment, arena: u32, vacated: &mut Vacated) {
+    /// Gives back what lies behind the headers of an arena, if all of its pools are free. Returns how many bytes.
+    fn vacate_free(&self, segment: &Segment, arena: u32) -> u64 {
         let bits = &segment.pools[arena as usize];
         if VACATES_WHAT_IS_FREE && !bits.claim_exactly(USABLE_POOLS) {
-            return;
+            return 0;
         }
         let (place, bytes) = segment.behind_headers(arena);
         let dirty = segment.dirty(arena);
@@ -97,17 +85,17 @@ impl Segments<'_> {
         // SAFETY: ours by the claim of all pools; the contents of a free pool are not used.
         if !unsafe { memory::give_back(place, bytes) } {
             segment.set_ready(arena);
-            return;
+            return 0;
         }
         // Only now: an arena that stays has what it was advised to have.
         segment.clear_advised(arena);
-        vacated.subpages += segment.forget_contents(arena, dirty);
+        segment.forget_contents(arena, dirty);
         self.counters.count_purged_pools(dirty);
         segment.mark_clean(arena, USABLE_POOLS);
         self.uncount_arena(bytes as u64);
         segment.vacant.release(1 << arena);
         segment.tell(Kind::Roomy);
-        vacated.bytes += bytes as u64;
+        bytes as u64
     }
 
     fn uncount_arena(&self, bytes: u64) {

@@ -3,7 +3,6 @@
 //! | told                                                    | by              | what of it                                                   |
 //! |---------------------------------------------------------|-----------------|--------------------------------------------------------------|
 //! | `claimed`, `released`, `left_partial`, `purged`         | pools, passes   | refaults: what is in use, what is free, what may be wanted again |
-//! | `took`, `returned`                                      | pools, passes   | the peak, in subpages that may be in memory                  |
 //! | `refaulted`                                             | runs            | whether the ends of runs are worth giving back               |
 //! | `took_huge`, `freed_huge`, `passed_huge`                | huge blocks     | how much of what they leave may be used again                |
 //! | `reclaimed`, `nothing_is_free`                          | cross-reclaim   | what one side gave back for the other                        |
@@ -13,7 +12,6 @@
 //! |----------------------------------|-------------------------------------|--------------------------------------------|
 //! | `on_pass`                        | a pass begins                       | which free memory goes                     |
 //! | `on_growth`                      | memory is about to be taken         | how much free memory goes for it           |
-//! | `takes_peak_pass`, `peak_excess` | after an allocation, in that pass   | whether the program exceeds its peak, by how much |
 //! | `huge_limit`                     | a huge block is allocated or freed  | how much of what such blocks left is kept  |
 //! | `gives_run_tails`                | a run is used                       | whether its end goes                       |
 //! | `is_worth_a_thread`              | something was freed                 | whether a purge thread is started          |
@@ -22,7 +20,6 @@
 //! Does not know: addresses, the operating system. Model: jemalloc's `decay.h`.
 
 mod huge_limit;
-mod peak;
 mod pressure;
 mod reclaim;
 mod refaults;
@@ -31,9 +28,8 @@ mod run_tail;
 pub(crate) use pressure::Distance;
 
 use crate::counters::Footprint;
-use crate::without::{CROSS_RECLAIM, HUGE_LIMIT, PEAK, REFAULTS};
+use crate::without::{CROSS_RECLAIM, HUGE_LIMIT, REFAULTS};
 use huge_limit::HugeLimit;
-use peak::Peak;
 use pressure::Pressure;
 use reclaim::Reclaim;
 use refaults::{Advice, Refaults};
@@ -56,21 +52,11 @@ pub(crate) enum Scope {
     All,
 }
 
-/// Why memory was given back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Why {
-    /// It was free for long enough, or is no longer wanted.
-    Free,
-    /// The program exceeded its peak.
-    Peak,
-}
-
 /// One file for each heuristic.
 #[derive(Debug)]
 pub(crate) struct Policy {
     refaults: Refaults,
     reclaim: Reclaim,
-    peak: Peak,
     pressure: Pressure,
     huge_limit: HugeLimit,
     run_tails: RunTails,
@@ -84,7 +70,6 @@ impl Policy {
         Self {
             refaults: Refaults::new(),
             reclaim: Reclaim::new(),
-            peak: Peak::new(),
             pressure: Pressure::new(),
             huge_limit: HugeLimit::new(),
             run_tails: RunTails::new(),
@@ -117,21 +102,6 @@ impl Policy {
     /// A pass at `now` gave pools back.
     pub(crate) fn purged(&self, pools: u64, now: u64) {
         self.refaults.note_purge(pools, now);
-    }
-
-    /// Subpages that had no memory were taken.
-    pub(crate) fn took(&self, subpages: u32) {
-        if PEAK && subpages != 0 {
-            self.peak.grow(subpages.into());
-        }
-    }
-
-    /// Subpages that may have been in memory were given back.
-    pub(crate) fn returned(&self, subpages: u32, why: Why) {
-        match why {
-            Why::Free => self.peak.note_purge(subpages.into()),
-            Why::Peak => self.peak.note_decommit(subpages.into()),
-        }
     }
 
     /// `bytes` that had been given back behind an allocation were taken again at `now`.
@@ -189,16 +159,6 @@ impl Policy {
     pub(crate) fn on_growth(&self, free: u64, held: u64) -> u64 {
         let is_backing_off = REFAULTS && self.refaults.is_backing_off();
         if !CROSS_RECLAIM || is_backing_off { 0 } else { self.reclaim.allowance(free, held) }
-    }
-
-    /// Whether a pass is due because the program exceeded its peak: says so once.
-    pub(crate) fn takes_peak_pass(&self) -> bool {
-        self.peak.take_due()
-    }
-
-    /// Subpages that such a pass may still give back.
-    pub(crate) fn peak_excess(&self) -> u64 {
-        self.peak.wanted()
     }
 
     /// How many bytes of freed huge blocks are worth keeping while `live` bytes are live, at the time `now`.
