@@ -73,6 +73,8 @@ fn blocks_that_another_thread_freed_are_not_live() {
     let _turn = my_turn();
     const BYTES: usize = 2500;
     let before = class(BYTES).live_blocks;
+    // The threads of the test harness come and go meanwhile, and may hold a few of this size.
+    let none_live = || class(BYTES).live_blocks.abs_diff(before) <= 4;
     let live = blocks(203, BYTES);
     let (freed, is_freed) = channel();
     let (end, may_end) = channel::<()>();
@@ -84,12 +86,12 @@ fn blocks_that_another_thread_freed_are_not_live() {
     is_freed.recv().unwrap();
     // The freeing thread still holds a part of them in its magazine.
     assert!(Strata::stats().ready_blocks > 0);
-    assert_eq!(class(BYTES).live_blocks, before);
+    assert!(none_live());
     end.send(()).unwrap();
     freer.join().unwrap();
-    assert_eq!(class(BYTES).live_blocks, before);
+    assert!(none_live());
     Strata::collect();
-    assert_eq!(class(BYTES).live_blocks, before);
+    assert!(none_live());
 }
 
 #[test]
