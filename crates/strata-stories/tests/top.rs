@@ -149,6 +149,21 @@ fn a_signal_ends_it_with_the_terminal_as_it_was() {
 }
 
 #[test]
+fn it_ends_with_its_terminal() {
+    let Some(terminal) = Terminal::open("hangup") else { return };
+    let story = Story::play("idle", "");
+    terminal.start(&story.number());
+    terminal.wait_for("purge policy");
+    let command = terminal.command();
+    drop(terminal);
+    let start = Instant::now();
+    while fs::exists(format!("/proc/{command}")).expect("/proc") {
+        assert!(start.elapsed() < PATIENCE, "{command} goes on without a terminal");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn the_list_names_what_runs_on_strata_and_leads_there_and_back() {
     let Some(terminal) = Terminal::open("list") else { return };
     let story = Story::play("huge-blocks", "");

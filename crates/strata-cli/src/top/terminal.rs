@@ -3,14 +3,15 @@
 //! | way out                     | who gives the terminal back                                  |
 //! |-----------------------------|--------------------------------------------------------------|
 //! | the end, an error           | `drop`                                                       |
-//! | SIGINT, SIGTERM, SIGHUP     | the same: a handler notes the signal, the loop ends          |
+//! | SIGINT, SIGTERM             | the same: a handler notes the signal, the loop ends          |
+//! | SIGHUP: there is none left  | no one: the handler ends the process                         |
 //! | a panic                     | hooks, before the message is printed                         |
 //!
 //! Does not know: what is drawn.
 
 use std::io::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::cursor::Show;
@@ -21,8 +22,8 @@ use ratatui::{DefaultTerminal, Frame};
 /// How long a signal may go unnoticed.
 const SIGNAL_WAIT: Duration = Duration::from_millis(100);
 
-/// The signals by which a terminal's user, or its end, ends a program.
-const SIGNALS: [i32; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+/// The signals by which a user ends a program.
+const SIGNALS: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
 
 /// A key, as far as this command knows any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,9 @@ impl Terminal {
         for number in SIGNALS {
             signal_hook::flag::register_usize(number, Arc::clone(&signal), number as usize)?;
         }
+        // Of a terminal that is gone, crossterm reads the end of file for ever: it never comes back to the loop.
+        let always = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(libc::SIGHUP, 128 + libc::SIGHUP, always)?;
         let terminal = ratatui::try_init()?;
         show_cursor_at_a_panic();
         Ok(Self { terminal, signal })
