@@ -47,7 +47,6 @@ impl Cache {
     #[inline]
     pub(crate) fn note_refill(&self, class: SizeClass) {
         let state = self.class(class);
-        state.visited.set(1);
         state.refills.set(state.refills.get() + 1);
         self.deepen_if_missed(class);
         if state.refills.get() < BUSY && state.busy.get() == 0 {

@@ -42,6 +42,7 @@ impl Cache {
         if let Some(ready) = self.magazine(larger).pop() {
             return Some(ready);
         }
+        self.class(larger).visited.set(1);
         let (block, _) = self.take_batch(larger, self.next_batch(larger))?;
         self.note_refill(larger);
         Some(block)

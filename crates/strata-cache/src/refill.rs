@@ -68,6 +68,8 @@ impl Cache {
             return thread::alloc_without_cache(self, class);
         }
         let held_off = self.hold_off_forks();
+        // First, as a write: a page that is read first faults twice.
+        self.class(class).visited.set(1);
         let block = self
             .promote(class)
             .or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
@@ -90,6 +92,7 @@ impl Cache {
             return thread::alloc_zeroable_without_cache(self, class);
         }
         let held_off = self.hold_off_forks();
+        self.class(class).visited.set(1);
         let block = self.take_batch(class, 1);
         strata_os::probe!("refill", class.block_bytes(), self.magazine(class).count());
         // A caller that takes memory as it is may leave it untouched: what it takes next is not prefaulted.
