@@ -16,7 +16,7 @@ impl Drop for Service {
 #[test]
 fn metrics_explanation_and_profiles_are_nested_in_the_service() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_service"));
-    let mut service = Service(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut service = Service(command.arg("--profile").stdout(Stdio::piped()).spawn().unwrap());
     let mut address = String::new();
     BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
     let ask = |path: &str| {

@@ -46,6 +46,9 @@ struct Arguments {
     /// Do nothing about memory: what would happen then?
     #[arg(long)]
     without_watch: bool,
+    /// Sample the heap from the start, for operators. The profiler's tables count towards a limit on data.
+    #[arg(long)]
+    profile: bool,
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -56,7 +59,7 @@ async fn main() -> Result<()> {
     let cache = Arc::new(Cache::new(Policy::Unbounded { visit_bytes: arguments.visit_bytes }));
     let end = Arc::new(Notify::new());
     let _watches = if arguments.without_watch { None } else { Some(watches(&cache, &end)?) };
-    if !strata_metrics::recorder::start(SAMPLE_BYTES) {
+    if arguments.profile && !strata_metrics::recorder::start(SAMPLE_BYTES) {
         eprintln!("service {}: no memory for the heap profiler", std::process::id());
     }
     println!("{}", listener.local_addr()?);
