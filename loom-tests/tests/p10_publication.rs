@@ -38,7 +38,7 @@ fn two_first_allocations() {
 
 #[test]
 fn a_look_up_while_the_first_segment_comes() {
-    model("a_look_up_while_the_first_segment_comes", None, || {
+    model("a_look_up_while_the_first_segment_comes", Some(3), || {
         let world = World::new();
         let actor = world.enter();
         let other = spawn(move || {
