@@ -108,7 +108,7 @@ impl Flow {
         let mut peak = self.peak.load(Relaxed);
         while current > peak {
             if !FLOW_RAISES {
-                // Relaxed: a seeded fault.
+                // Relaxed: a mutant.
                 return self.peak.store(current, Relaxed);
             }
             // Relaxed: as for a counter.

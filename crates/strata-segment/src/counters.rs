@@ -171,12 +171,13 @@ pub struct Flows {
 
 impl Flows {
     pub(crate) fn of(counters: &Counters) -> Self {
+        let read = |flow: &Flow| if IS_COUNTED { flow.read() } else { Flowed::default() };
         Self {
             reserved_bytes: counters.reserved_bytes.read(),
             committed_bytes: counters.committed_bytes.read(),
-            pools: counters.pools.read(),
-            large_blocks: counters.large_blocks.read(),
-            large_bytes: counters.large_bytes.read(),
+            pools: read(&counters.pools),
+            large_blocks: read(&counters.large_blocks),
+            large_bytes: read(&counters.large_bytes),
             huge_blocks: counters.huge_blocks.read(),
             huge_bytes: counters.huge_bytes.read(),
         }

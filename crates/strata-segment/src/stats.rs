@@ -76,9 +76,10 @@ impl Snapshot {
     /// Counts everything.
     pub(crate) fn of(segments: Segments<'_>, huge_kept_bytes: u64) -> Self {
         let counters = segments.counters();
+        let flows = Flows::of(counters);
         let mut snapshot = Snapshot {
-            reserved_bytes: counters.reserved_bytes.get(),
-            committed_bytes: counters.committed_bytes.get(),
+            reserved_bytes: flows.reserved_bytes.current,
+            committed_bytes: flows.committed_bytes.current,
             pinned_bytes: counters.pinned_bytes.get(),
             nodes: segments.known_nodes(),
             segments: counters.segments.get(),
@@ -90,12 +91,12 @@ impl Snapshot {
             resident_pools: 0,
             large_blocks: 0,
             large_bytes: 0,
-            huge_blocks: counters.huge_blocks.get(),
-            huge_bytes: counters.huge_bytes.get(),
+            huge_blocks: flows.huge_blocks.current,
+            huge_bytes: flows.huge_bytes.current,
             huge_kept_bytes,
             purged_bytes: counters.purged_bytes.get(),
             purge_calls: counters.purge_calls.get(),
-            flows: Flows::of(counters),
+            flows,
             classes: [ClassSnapshot::default(); CLASS_COUNT],
         };
         for segment in segments.iter() {
