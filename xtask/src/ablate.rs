@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 /// What is built without one heuristic.
 struct Built {
     name: String,
-    library: PathBuf,
+    file: PathBuf,
 }
 
 /// Builds, and measures.
@@ -68,9 +68,7 @@ fn tool(root: &Path, package: &str) -> Command {
 
 fn with_libraries<'a>(command: &'a mut Command, built: &[Built]) -> &'a mut Command {
     command.args(
-        built
-            .iter()
-            .flat_map(|one| ["--library".to_owned(), format!("{}={}", one.name, one.library.display())]),
+        built.iter().flat_map(|one| ["--library".to_owned(), format!("{}={}", one.name, one.file.display())]),
     )
 }
 
@@ -92,7 +90,7 @@ fn build(root: &Path, heuristic: &str) -> Result<Built> {
     succeed(&mut command)?;
     let (made, kept) = (target.join("release/libstrata.so"), target.join(format!("without-{heuristic}.so")));
     std::fs::copy(&made, &kept).with_context(|| format!("copying {}", made.display()))?;
-    Ok(Built { name: format!("without-{heuristic}"), library: kept })
+    Ok(Built { name: format!("without-{heuristic}"), file: kept })
 }
 
 #[cfg(test)]
