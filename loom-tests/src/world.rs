@@ -203,8 +203,8 @@ impl Actor {
     /// Allocates as for zeroed memory: what is said to be zero must be, and no other thread may be writing there.
     pub fn alloc_zeroable(&self, class: SizeClass) -> Block {
         // SAFETY: the actor's own cache.
-        let (block, memory) =
-            unsafe { self.cache.alloc_zeroable(class) }.expect("the simulated OS has memory");
+        let (block, memory) = unsafe { self.cache.alloc_zeroable(class, class.block_bytes()) }
+            .expect("the simulated OS has memory");
         if memory == Memory::Zero {
             pieces(block.as_non_null(), class).for_each(|piece| payload::expect(piece, payload::ZERO));
         }

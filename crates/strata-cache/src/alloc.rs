@@ -20,20 +20,20 @@ impl Cache {
         match self.magazine(class).pop() {
             Some(block) => Some(block),
             // SAFETY: the same contract.
-            None => unsafe { self.refill(class) },
+            None => unsafe { self.refill(class.block_bytes()) },
         }
     }
 
-    /// A block of `class` and whether it is known to be zero: when the magazine is empty, untouched memory is taken as it is.
+    /// A block of `class` for `size` bytes, and whether it is known to be zero: when the magazine is empty, untouched memory is taken as it is.
     ///
     /// # Safety
     /// - As for [`alloc`](Self::alloc).
     #[inline(never)]
-    pub unsafe fn alloc_zeroable(&self, class: SizeClass) -> Option<(BlockPtr, Memory)> {
+    pub unsafe fn alloc_zeroable(&self, class: SizeClass, size: usize) -> Option<(BlockPtr, Memory)> {
         match self.magazine(class).pop() {
             Some(block) => Some((block, Memory::Used)),
             // SAFETY: the same contract.
-            None => unsafe { self.refill_zeroable(class) },
+            None => unsafe { self.refill_zeroable(class, size) },
         }
     }
 }

@@ -56,16 +56,17 @@ const fn most_batch(class: SizeClass) -> u32 {
 }
 
 impl Cache {
-    /// A block of `class`, after a search for a batch of them. `None`: out of memory.
+    /// A block for `size` bytes, after a search for a batch of their class. `None`: out of memory.
     ///
     /// # Safety
-    /// - The caller is the thread whose cache this is, and the magazine of `class` is empty.
+    /// - The caller is the thread whose cache this is, and the magazine of the class of `size` is empty.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn refill(&self, class: SizeClass) -> Option<BlockPtr> {
+    pub(crate) unsafe fn refill(&self, size: usize) -> Option<BlockPtr> {
+        let class = SizeClass::of(size);
         if self.runtime().is_none() {
             // A sentinel: the thread has no cache yet, or no longer.
-            return thread::alloc_without_cache(self, class);
+            return thread::alloc_without_cache(self, class, size);
         }
         let held_off = self.hold_off_forks();
         // First, as a write: a page that is read first faults twice.
@@ -87,9 +88,9 @@ impl Cache {
     /// - As for [`refill`](Self::refill).
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn refill_zeroable(&self, class: SizeClass) -> Option<(BlockPtr, Memory)> {
+    pub(crate) unsafe fn refill_zeroable(&self, class: SizeClass, size: usize) -> Option<(BlockPtr, Memory)> {
         if self.runtime().is_none() {
-            return thread::alloc_zeroable_without_cache(self, class);
+            return thread::alloc_zeroable_without_cache(self, class, size);
         }
         let held_off = self.hold_off_forks();
         self.class(class).visited.set(1);

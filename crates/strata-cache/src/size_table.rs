@@ -95,7 +95,20 @@ impl Cache {
         match unsafe { self.pop_at(place) } {
             Some(block) => Some(block),
             // SAFETY: the same contract; the magazine is empty.
-            None => unsafe { self.refill(SizeClass::of(size)) },
+            None => unsafe { self.refill(size) },
+        }
+    }
+
+    /// A block for `size` bytes, of the largest class at most, without the table. `None`: out of memory.
+    ///
+    /// # Safety
+    /// - As for [`alloc`](Self::alloc).
+    #[inline(always)]
+    pub unsafe fn alloc_for(&self, size: usize) -> Option<BlockPtr> {
+        match self.magazine(SizeClass::of(size)).pop() {
+            Some(block) => Some(block),
+            // SAFETY: the same contract; the magazine is empty.
+            None => unsafe { self.refill(size) },
         }
     }
 

@@ -163,15 +163,19 @@ pub(crate) fn note_freed(block: BlockPtr) {
     crate::profile::note_freed(block.as_non_null());
 }
 
-/// A block of class, and whether it is known to be zero, by way of a sentinel.
-pub(crate) fn alloc_zeroable_without_cache(sentinel: &Cache, class: SizeClass) -> Option<(BlockPtr, Memory)> {
-    counting::alloc_zeroable(sentinel, class)
-        .unwrap_or_else(|| alloc_without_cache(sentinel, class).map(|block| (block, Memory::Used)))
+/// A block of class for `size` bytes, and whether it is known to be zero, by way of a sentinel.
+pub(crate) fn alloc_zeroable_without_cache(
+    sentinel: &Cache,
+    class: SizeClass,
+    size: usize,
+) -> Option<(BlockPtr, Memory)> {
+    counting::alloc_zeroable(sentinel, class, size)
+        .unwrap_or_else(|| alloc_without_cache(sentinel, class, size).map(|block| (block, Memory::Used)))
 }
 
-/// A block by way of a sentinel: a counting cache, or that of a thread that has no cache.
-pub(crate) fn alloc_without_cache(sentinel: &Cache, class: SizeClass) -> Option<BlockPtr> {
-    if let Some(block) = counting::alloc(sentinel, class) {
+/// A block of class for `size` bytes by way of a sentinel: a counting cache, or that of a thread that has no cache.
+pub(crate) fn alloc_without_cache(sentinel: &Cache, class: SizeClass, size: usize) -> Option<BlockPtr> {
+    if let Some(block) = counting::alloc(sentinel, class, size) {
         return block;
     }
     if let Some(cache) = enter() {

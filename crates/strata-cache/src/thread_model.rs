@@ -70,10 +70,14 @@ pub(crate) unsafe fn free_by_sentinel(sentinel: &Cache, class: SizeClass, block:
     unsafe { sentinel.free_without_cache(class, block) };
 }
 
-pub(crate) fn alloc_zeroable_without_cache(sentinel: &Cache, class: SizeClass) -> Option<(BlockPtr, Memory)> {
-    alloc_without_cache(sentinel, class).map(|block| (block, Memory::Used))
+pub(crate) fn alloc_zeroable_without_cache(
+    sentinel: &Cache,
+    class: SizeClass,
+    size: usize,
+) -> Option<(BlockPtr, Memory)> {
+    alloc_without_cache(sentinel, class, size).map(|block| (block, Memory::Used))
 }
 
-pub(crate) fn alloc_without_cache(_sentinel: &Cache, class: SizeClass) -> Option<BlockPtr> {
+pub(crate) fn alloc_without_cache(_sentinel: &Cache, class: SizeClass, _size: usize) -> Option<BlockPtr> {
     shared().alloc_past_caches(class)
 }

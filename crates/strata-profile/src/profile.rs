@@ -15,6 +15,7 @@
 
 use crate::{estimate::Values, label_table::Labels, modules, modules::Mapping, ours};
 use std::collections::HashMap;
+use strata_recorder::Requested;
 use strata_recorder::recorder::{self, Recorded};
 
 /// What a stack allocated in blocks of one size, by counts of samples. In a difference of two profiles counts may be negative.
@@ -74,6 +75,8 @@ pub struct Profile {
     pub begun: u64,
     /// Samples whose free could not be told, so that they seem to live; and samples whose stack found no room.
     pub lost: [u64; 2],
+    /// Of a running process, what was requested of the blocks of size classes that live; `None`: there is no sample, or it is not known.
+    pub requested: Option<Requested>,
 }
 
 /// A function, and where in its source.
@@ -140,6 +143,7 @@ impl Profile {
             sites: sites.collect(),
             mappings: modules::parse(maps),
             lost: recorded.lost(),
+            requested: recorded.requested(),
             ..Self::default()
         }
     }

@@ -207,6 +207,7 @@ impl State {
             begun: self.begun,
             mappings: modules::parse(&String::from_utf8_lossy(&self.maps)),
             sites: sites.collect(),
+            requested: None,
         }
     }
 }

@@ -33,7 +33,7 @@ use strata_os::clock;
 /// The first bytes of [`Control`].
 pub const MAGIC: [u8; 16] = *b"\x7fSTRATA control\0";
 /// The version of what is here and of `Recorded`: changed with either.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// A [`Control`] lies at a multiple of so many bytes.
 pub const ALIGN: usize = 64;
 

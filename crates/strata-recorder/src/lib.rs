@@ -19,6 +19,8 @@ pub mod peak;
 #[cfg(not(strata_loom))]
 pub mod recorder;
 #[cfg(not(strata_loom))]
+mod requested;
+#[cfg(not(strata_loom))]
 mod signal;
 pub mod site;
 pub mod sites;
@@ -27,3 +29,5 @@ pub mod stack;
 
 #[cfg(not(strata_loom))]
 pub use environment::start_as_asked;
+#[cfg(not(strata_loom))]
+pub use strata_cache::profile::Requested;

@@ -5,7 +5,7 @@
 //!   free   ──► record of the slot ──► its site: freed + 1, how long it lived, whether another thread freed it
 //! ```
 //!
-//! Everything is in one mapping of 10 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 1.5 MiB.
+//! Everything is in one mapping of 10.5 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 2 MiB.
 //!
 //! R1  A record belongs to the thread that has the slot (S3 of `strata_cache::profile`), so it has no lock.
 //! R2  But its site may be taken from it by who starts anew: by an exchange, so that a sample is counted as freed once.
@@ -20,20 +20,22 @@ use crate::sites::{Key, Sites};
 use crate::stack::{self, DEPTH, Unwinding};
 use core::ops::Range;
 use core::ptr::null_mut;
-use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};
+use strata_cache::profile::{self, Listener, Requested, SLOT_COUNT, Sample};
 use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use strata_os::{clock, machine, memory, thread};
 
 /// Bytes between samples by default.
 pub const DEFAULT_MEAN_BYTES: u64 = 512 << 10;
 
-static LISTENER: Listener = Listener { allocated, freed };
+static LISTENER: Listener = Listener { allocated, freed, requested };
 
 /// What is known of a sample until it is freed.
 struct Record {
     /// The site's number; 0: the table was full.
     site: AtomicU64,
     thread: AtomicU64,
+    /// Bytes that were requested.
+    requested: AtomicU64,
     /// When it was allocated, in milliseconds of the coarse clock.
     begun: AtomicU64,
 }
@@ -160,9 +162,11 @@ impl Recording {
 
     /// What is live may be freed while the profiler is off: so it counts as freed now, after an unknown time.
     fn forget_what_lives(&self) {
-        for site in self.records.iter().filter_map(|record| self.take_site(record)) {
+        for record in &self.records {
+            let Some(site) = self.take_site(record) else { continue };
             site.keep_for_peak(self.recorded.peak.number());
             site.note_forgotten();
+            site.subtract_requested(record.requested.load(Relaxed));
             self.recorded.peak.subtract(site.weight());
         }
     }
@@ -178,11 +182,13 @@ fn allocated(sample: Sample) {
     let site = recording.recorded.sites.find_or_add(key);
     if let Some(site) = site {
         recording.note_allocated(site);
+        site.add_requested(sample.requested as u64);
     }
     match sample.slot.and_then(|slot| recording.records.get(slot as usize)) {
         Some(record) => {
             // Relaxed, here and below: R1.
             record.thread.store(thread::mark() as u64, Relaxed);
+            record.requested.store(sample.requested as u64, Relaxed);
             record.begun.store(clock::milliseconds(), Relaxed);
             record.site.store(site.map_or(0, |site| site.number().into()), Relaxed);
         }
@@ -198,6 +204,11 @@ fn freed(slot: u32) {
     if let Some(site) = recording.take_site(record) {
         // Relaxed, here and below: R1.
         let lived = clock::milliseconds().saturating_sub(record.begun.load(Relaxed));
+        site.subtract_requested(record.requested.load(Relaxed));
         recording.note_freed(site, record.thread.load(Relaxed) != thread::mark() as u64, lived);
     }
+}
+
+fn requested() -> Option<Requested> {
+    recorded().and_then(Recorded::requested)
 }

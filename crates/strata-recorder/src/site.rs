@@ -1,8 +1,8 @@
 //! One site: its words in the table, what is counted of it, and what its counts stand for.
 //!
 //! ```text
-//!   hash │ size │ rate │ label │ depth │ weight │ allocated · freed · freed by others · written · kept for a peak │ lifetimes … │ frames …
-//!   └──────────── never changed once published (T1 of `sites`) ──┘ └────────────── counts ─────────────────────────────┘
+//!   hash │ size │ rate │ label │ depth │ weight │ allocated · freed · freed by others · written · kept for a peak · requested │ lifetimes … │ frames …
+//!   └──────────── never changed once published (T1 of `sites`) ──┘ └────────────── counts ─────────────────────────────────────────┘
 //! ```
 //!
 //! Does not know: how a site is found.
@@ -26,7 +26,8 @@ const FREED: usize = 7;
 const FOREIGN: usize = 8;
 const WRITTEN: usize = 9;
 const PEAK: usize = 10;
-const LIVED: usize = 11;
+const REQUESTED: usize = 11;
+const LIVED: usize = 12;
 pub(crate) const FRAMES: usize = LIVED + LIFETIMES;
 
 /// One site of a table.
@@ -191,6 +192,22 @@ impl<'table> Site<'table> {
         }
         let power = (u64::BITS - milliseconds.leading_zeros()) as usize;
         self.count(LIVED + power.min(LIFETIMES - 1));
+    }
+
+    /// Bytes that were requested by the samples that live.
+    pub fn requested(self) -> u64 {
+        self.get(REQUESTED)
+    }
+
+    /// A sample requested so many bytes, and lives.
+    pub fn add_requested(self, bytes: u64) {
+        // Relaxed, here and below: a number that stands alone.
+        self.word(REQUESTED).fetch_add(bytes, Relaxed);
+    }
+
+    /// A sample that requested so many bytes lives no more.
+    pub fn subtract_requested(self, bytes: u64) {
+        self.word(REQUESTED).fetch_sub(bytes, Relaxed);
     }
 
     /// A sample counts as freed, at an unknown time.

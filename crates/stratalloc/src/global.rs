@@ -127,7 +127,7 @@ fn alloc_above_small(size: usize, layout: Layout) -> *mut u8 {
         return or_null(large::alloc(layout.size(), layout.align()));
     }
     // SAFETY: the calling thread's own cache.
-    match unsafe { thread::cache().alloc(SizeClass::of(size)) } {
+    match unsafe { thread::cache().alloc_for(size) } {
         Some(block) => block.as_non_null().as_ptr(),
         None => null_mut(),
     }
@@ -148,7 +148,7 @@ unsafe fn free_above_small(pointer: UserPtr, size: usize) {
 #[inline(never)]
 fn alloc_zeroed_medium(class: SizeClass, bytes: usize) -> *mut u8 {
     // SAFETY: the calling thread's own cache.
-    let Some((block, memory)) = (unsafe { thread::cache().alloc_zeroable(class) }) else {
+    let Some((block, memory)) = (unsafe { thread::cache().alloc_zeroable(class, bytes) }) else {
         return null_mut();
     };
     let pointer = block.as_non_null().as_ptr();

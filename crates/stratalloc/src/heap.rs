@@ -122,7 +122,7 @@ impl Heap {
             return large::alloc_zeroed(large_bytes(layout), layout.align());
         };
         // SAFETY: H1.
-        let (block, memory) = unsafe { self.cache.alloc_zeroable(class) }?;
+        let (block, memory) = unsafe { self.cache.alloc_zeroable(class, layout.size()) }?;
         let block = block.as_non_null();
         if memory == Memory::Used {
             // SAFETY: a new block of at least this size.

@@ -14,7 +14,7 @@ use stratalloc::Strata;
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
-static LISTENER: Listener = Listener { allocated, freed };
+static LISTENER: Listener = Listener { allocated, freed, requested: || None };
 
 thread_local! {
     /// Whether what the thread allocates is the test's.
@@ -25,11 +25,17 @@ thread_local! {
 struct Heard {
     samples: AtomicU64,
     lost: AtomicU64,
+    /// Bytes that all of them asked for.
+    requested: AtomicU64,
     live: [AtomicU64; 4],
 }
 
-static HEARD: Heard =
-    Heard { samples: AtomicU64::new(0), lost: AtomicU64::new(0), live: [const { AtomicU64::new(0) }; 4] };
+static HEARD: Heard = Heard {
+    samples: AtomicU64::new(0),
+    lost: AtomicU64::new(0),
+    requested: AtomicU64::new(0),
+    live: [const { AtomicU64::new(0) }; 4],
+};
 
 /// For each slot the size of the block, or 0 if it is another thread's.
 static RECORDS: [AtomicU64; SLOT_COUNT] = [const { AtomicU64::new(0) }; SLOT_COUNT];
@@ -47,6 +53,7 @@ fn allocated(sample: Sample) {
     }
     HEARD.samples.fetch_add(1, Relaxed);
     HEARD.lost.fetch_add(u64::from(sample.slot.is_none()), Relaxed);
+    HEARD.requested.fetch_add(sample.requested as u64, Relaxed);
     if let Some(size) = SIZES.iter().position(|size| *size == sample.bytes) {
         HEARD.live[size].fetch_add(1, Relaxed);
     }
@@ -66,7 +73,10 @@ fn freed(slot: u32) {
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let guard = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    [&HEARD.samples, &HEARD.lost].into_iter().chain(&HEARD.live).for_each(|count| count.store(0, Relaxed));
+    [&HEARD.samples, &HEARD.lost, &HEARD.requested]
+        .into_iter()
+        .chain(&HEARD.live)
+        .for_each(|count| count.store(0, Relaxed));
     guard
 }
 
@@ -137,6 +147,42 @@ fn at_a_mean_of_one_every_block_is_told_and_every_free() {
     let before = samples();
     fill(&mut room, 32, 100);
     assert_eq!(samples(), before);
+}
+
+#[test]
+fn a_sample_says_what_was_asked_for_whichever_way() {
+    let _alone = alone();
+    assert!(profile::start(&LISTENER, 1));
+    listen();
+    let asks = |layout: Layout, alloc: unsafe fn(&Strata, Layout) -> *mut u8| {
+        let before = (samples(), HEARD.requested.load(Relaxed));
+        // SAFETY: a layout of some bytes.
+        let block = unsafe { alloc(&Strata, layout) };
+        let after = (samples(), HEARD.requested.load(Relaxed));
+        // SAFETY: allocated with this layout.
+        unsafe { Strata.dealloc(block, layout) };
+        assert_eq!(after.0 - before.0, 1, "{layout:?}");
+        after.1 - before.1
+    };
+    for (size, align, expected) in [
+        (1, 1, 1),
+        (50, 8, 50),
+        (1_023, 1, 1_023),
+        (1_100, 8, 1_100),
+        (3_000, 16, 3_000),
+        (32_000, 8, 32_000),
+        (70_000, 8, 70_000),
+        (3 << 20, 8, 3 << 20),
+        // Rounded up to the alignment.
+        (40, 64, 64),
+    ] {
+        let layout = Layout::from_size_align(size, align).unwrap();
+        for _ in 0..3 {
+            assert_eq!(asks(layout, Strata::alloc), expected, "{layout:?}");
+            assert_eq!(asks(layout, Strata::alloc_zeroed), expected, "{layout:?}, zeroed");
+        }
+    }
+    stop();
 }
 
 #[test]

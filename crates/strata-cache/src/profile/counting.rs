@@ -80,11 +80,11 @@ impl Counting {
         self.front.counting.mean.get() as u64
     }
 
-    /// Counts a block that the thread's cache gave, and hands out a run behind it.
-    fn count(self, class: SizeClass, block: BlockPtr) {
+    /// Counts a block that the thread's cache gave for `size` bytes, and hands out a run behind it.
+    fn count(self, class: SizeClass, size: usize, block: BlockPtr) {
         if self.left(class) == 0 {
             self.draw(class);
-            note_sample(block.as_non_null(), class.block_bytes(), self.mean());
+            note_sample(block.as_non_null(), class.block_bytes(), size, self.mean());
             return;
         }
         self.set_left(class, self.left(class) - 1);
@@ -116,25 +116,29 @@ impl Counting {
     }
 }
 
-/// A block by way of the counting cache `front`, if it is one.
-pub(crate) fn alloc(front: &Cache, class: SizeClass) -> Option<Option<BlockPtr>> {
+/// A block for `size` bytes by way of the counting cache `front`, if it is one.
+pub(crate) fn alloc(front: &Cache, class: SizeClass, size: usize) -> Option<Option<BlockPtr>> {
     let own = front.behind()?;
     // SAFETY: the thread's own cache.
     let block = unsafe { own.alloc(class) };
     // Profiling may have ended on the way.
     if let (Some(block), Some(counting)) = (block, Counting::current()) {
-        counting.count(class, block);
+        counting.count(class, size, block);
     }
     Some(block)
 }
 
 /// The same of a block that may be known to be zero.
-pub(crate) fn alloc_zeroable(front: &Cache, class: SizeClass) -> Option<Option<(BlockPtr, Memory)>> {
+pub(crate) fn alloc_zeroable(
+    front: &Cache,
+    class: SizeClass,
+    size: usize,
+) -> Option<Option<(BlockPtr, Memory)>> {
     let own = front.behind()?;
     // SAFETY: the thread's own cache.
-    let found = unsafe { own.alloc_zeroable(class) };
+    let found = unsafe { own.alloc_zeroable(class, size) };
     if let (Some((block, _)), Some(counting)) = (found, Counting::current()) {
-        counting.count(class, block);
+        counting.count(class, size, block);
     }
     Some(found)
 }
@@ -152,7 +156,7 @@ pub(crate) fn note_large(block: NonNull<u8>, bytes: usize) {
         state.until_large.set(left - bytes + 1);
     } else {
         state.until_large.set(0);
-        note_sample(block, bytes, counting.mean());
+        note_sample(block, bytes, bytes, counting.mean());
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Sample {
     pub block: NonNull<u8>,
     /// Its size: that of its class, or what was asked for if it is larger than any.
     pub bytes: usize,
+    /// The bytes that were asked for, rounded up to the alignment.
+    pub requested: usize,
     /// The mean distance between samples when it was drawn, in bytes.
     pub mean: u64,
 }
@@ -64,6 +66,19 @@ pub struct Listener {
     pub allocated: fn(Sample),
     /// The sampled block in this slot was freed; the slot is the listener's until this returns.
     pub freed: fn(u32),
+    /// What was requested of the blocks of size classes that live, by their samples; `None`: there is none.
+    pub requested: fn() -> Option<Requested>,
+}
+
+/// Which part of the blocks of size classes that live was asked for, by their samples: an estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requested {
+    /// Bytes that were asked for.
+    pub bytes: u64,
+    /// Bytes of the same blocks.
+    pub of_bytes: u64,
+    /// The standard error of `bytes`, if `of_bytes` is taken for granted.
+    pub standard_error: u64,
 }
 
 /// What threads share of the profiler.
@@ -116,6 +131,12 @@ pub fn heed() {
 pub fn mean_bytes() -> u64 {
     // Relaxed: a counting cache reads it once, when it is made.
     SHARED.mean.load(Relaxed)
+}
+
+/// What was requested of the blocks of size classes that were allocated while the profiler was on, and live; `None`: it is off, or has no
+/// samples.
+pub fn requested() -> Option<Requested> {
+    listener().filter(|_| mean_bytes() != 0).and_then(|listener| (listener.requested)())
 }
 
 /// Seeds the random numbers from now on, so that a test can repeat them.
@@ -179,13 +200,13 @@ fn listener() -> Option<&'static Listener> {
 }
 
 /// Takes note of a sample.
-fn note_sample(block: NonNull<u8>, bytes: usize, mean: u64) {
+fn note_sample(block: NonNull<u8>, bytes: usize, requested: usize, mean: u64) {
     let (Some(sampled), Some(listener)) = (sampled(), listener()) else { return };
     // A thread that is not profiled freed it before.
     note_freed(block);
     let slot = sampled.insert(address_of(block)).map(Slot::index);
     strata_os::probe!("sample", address_of(block), bytes, mean);
-    (listener.allocated)(Sample { slot, block, bytes, mean });
+    (listener.allocated)(Sample { slot, block, bytes, requested, mean });
 }
 
 /// Whether a block may be sampled: excludes all but a few of those that are not.
