@@ -113,6 +113,8 @@ pub struct Cache {
     pub(crate) passes: OwnedU32,
     /// Rounds of destructors that the cache has let pass (`thread`).
     pub(crate) exit_rounds: OwnedU32,
+    /// The number of its slot (`slabs`).
+    pub(crate) slot: OwnedU32,
     /// Where searches start, so that two threads rarely want the same pool.
     pub(crate) start: OwnedU32,
     /// Whether a child of `fork` keeps it (`fork`): 1 or 0.
@@ -193,6 +195,7 @@ impl Cache {
                 requests: OwnedU32::zero(),
                 passes: OwnedU32::zero(),
                 exit_rounds: OwnedU32::zero(),
+                slot: OwnedU32::zero(),
                 start: OwnedU32::zero(),
                 stays_after_fork: OwnedU32::zero(),
                 presence: Presence::none(),
@@ -205,8 +208,8 @@ impl Cache {
         }
     }
 
-    /// Joins an empty cache to the runtime that it draws from; `number` tells caches apart.
-    pub(crate) fn join(&self, runtime: &'static Runtime, number: u32) {
+    /// Joins an empty cache to the runtime that it draws from.
+    pub(crate) fn join(&self, runtime: &'static Runtime) {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.exit_rounds.set(0);
         self.counting.is_closed.set(0);
@@ -217,7 +220,7 @@ impl Cache {
         self.requests.set(runtime.page_heap.flush_requests());
         self.passes.set(runtime.page_heap.passes() as u32);
         // The first starts at the lowest pool; the others are spread over the arena.
-        self.start.set(number.wrapping_mul(37) % u64::BITS);
+        self.start.set(self.slot.get().wrapping_mul(37) % u64::BITS);
     }
 
     /// Joins an empty cache to no runtime: a sentinel of one thread's own, for `profile`.

@@ -59,7 +59,7 @@ impl Registry {
     /// In a child of `fork`, in its only thread, whose caches are `own`: makes those of all other threads orphans. Those of heaps stay,
     /// and so do those that the fork found inside an operation: they are not used again.
     fn note_orphans(&self, own: [&Cache; 2]) {
-        for slab in self.published() {
+        for slab in self.slabs.iter() {
             let known = slab.free.glance() | slab.orphans.glance();
             let claimed = slab.caches.iter().enumerate().filter(|(index, _)| known >> index & 1 == 0);
             for (index, cache) in

@@ -44,6 +44,7 @@ mod scene;
 #[cfg(not(strata_loom))]
 #[doc(hidden)]
 pub mod size_table;
+mod slabs;
 #[cfg_attr(strata_loom, path = "thread_model.rs")]
 pub mod thread;
 mod turnover;

@@ -13,6 +13,6 @@ impl Runtime {
         // SAFETY: not used again, by this function's contract.
         unsafe { self.page_heap.dismantle() };
         // SAFETY: not used again, by this function's contract.
-        unsafe { self.registry.dismantle() };
+        unsafe { self.registry.slabs.dismantle() };
     }
 }

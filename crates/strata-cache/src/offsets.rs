@@ -4,8 +4,9 @@
 
 use crate::cache::{Cache, ClassState, SMALL_COUNT};
 use crate::magazine::{DEPTH, FIELDS, LARGE_DEPTH};
-use crate::registry::{CACHES_PER_SLAB, Registry, Runtime, Slab};
+use crate::registry::{Registry, Runtime};
 use crate::runs::{self, Runs};
+use crate::slabs::{CACHES_PER_SLAB, FAN, Slab, Slabs};
 use crate::turnover;
 use core::mem::offset_of;
 use strata_core::offsets::Offsets;
@@ -17,13 +18,15 @@ pub(crate) static OFFSETS: Offsets =
 
 const fn place_registry(mut offsets: Offsets) -> Offsets {
     let registry = offset_of!(Runtime, registry);
-    offsets.runtime_first_slab = (registry + offset_of!(Registry, first)) as u32;
+    offsets.runtime_first_slab = (registry + offset_of!(Registry, slabs) + offset_of!(Slabs, first)) as u32;
     offsets.runtime_caches_ever = (registry + offset_of!(Registry, ever)) as u32;
     offsets.runtime_departed = offset_of!(Runtime, departed) as u32;
     [offsets.turnover_taken, offsets.turnover_returned] = turnover::FIELDS;
     offsets.departed_bytes = turnover::DEPARTED_BYTES as u32;
     offsets.slab_free = offset_of!(Slab, free) as u32;
     offsets.slab_next = offset_of!(Slab, next) as u32;
+    offsets.slab_next_count = FAN as u32;
+    offsets.slab_bytes = size_of::<Slab>() as u32;
     offsets.slab_caches = offset_of!(Slab, caches) as u32;
     offsets.slab_cache_count = CACHES_PER_SLAB as u32;
     offsets

@@ -1,4 +1,4 @@
-//! Where caches live, and how threads come by them: slots in slabs, claimed by a bit (P11, P12).
+//! How threads come by caches: slots in `slabs`, claimed by a bit (P12); and what all threads share.
 //!
 //! | bit     | who may leave it         | to      | by          | what becomes visible            |
 //! |---------|--------------------------|---------|-------------|---------------------------------|
@@ -6,7 +6,6 @@
 //! | claimed | the thread, when it ends | free    | OR Release  | it is empty                     |
 //!
 //! I1  A cache whose bit is free owns no pool and holds no block: `abandon` comes before the release.
-//! I2  Slabs are never unmapped: a racy read of a cache that was just left is harmless.
 //!
 //! Short-lived threads use the lowest slots again and again: a hundred thousand of them need as much memory as those that
 //! live at the same time.
@@ -15,23 +14,16 @@
 
 use crate::cache::{Cache, place_of};
 use crate::offsets::OFFSETS;
+use crate::slabs::Slabs;
 use crate::turnover::Departed;
 use core::mem::offset_of;
-use core::ptr::NonNull;
-use strata_core::arena::PoolBits;
 use strata_core::block::BlockPtr;
 use strata_core::counters::Counter;
 use strata_core::offsets::{RUNTIME_ALIGN, Signature};
 use strata_core::size_class::SizeClass;
-use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST, PUBLISH, PUBLISH_READ};
-use strata_core::sync::{AtomicPtr, Hint, Ordering::Relaxed, init_fresh};
-use strata_os::{machine, memory};
+use strata_core::sync::Hint;
+use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST};
 use strata_segment::{PageHeap, StrangerInside};
-
-/// Caches in a slab.
-pub(crate) const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
-/// Slabs: as many as there is memory for; in models one.
-const MOST_SLABS: usize = if cfg!(strata_loom) { 1 } else { usize::MAX };
 
 /// Everything that threads share: the segment layer and the caches.
 ///
@@ -69,8 +61,8 @@ impl Runtime {
     /// A cache for a thread that starts. `None`: no memory for one more slab of caches.
     pub fn enter(&'static self) -> Option<&'static Cache> {
         let _held_off = self.hold_off_forks();
-        let (cache, number) = self.registry.claim()?;
-        cache.join(self, number);
+        let cache = self.registry.claim()?;
+        cache.join(self);
         Some(cache)
     }
 
@@ -78,7 +70,7 @@ impl Runtime {
     #[cfg(not(strata_loom))]
     pub(crate) fn enter_in_front(&'static self) -> Option<&'static Cache> {
         let _held_off = self.hold_off_forks();
-        let (cache, _) = self.registry.claim()?;
+        let cache = self.registry.claim()?;
         self.registry.live.subtract(1);
         self.registry.ever.subtract(1);
         cache.join_none();
@@ -181,45 +173,10 @@ impl Default for Runtime {
     }
 }
 
-/// The words and the first cache are the first page of a slab; few programs touch more than that.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Slab {
-    pub(crate) free: PoolBits,
-    pub(crate) orphans: PoolBits,
-    pub(crate) next: AtomicPtr<Self>,
-    pub(crate) caches: [Cache; CACHES_PER_SLAB],
-}
-
-impl Slab {
-    /// Makes fresh memory a slab of empty caches, part by part: in models, a whole one is more than a stack holds.
-    ///
-    /// # Safety
-    /// - `place` is aligned, zero, and the caller's; an empty cache, no free bit and no next slab are all-zero bytes.
-    unsafe fn init_fresh(place: NonNull<Self>) {
-        let part = |offset: usize| {
-            // SAFETY: within the slab.
-            unsafe { place.byte_add(offset) }
-        };
-        // SAFETY: `place` is aligned, zero and the caller's, by this function's contract.
-        unsafe { init_fresh(part(offset_of!(Self, free)).cast(), PoolBits::none) };
-        // SAFETY: within the slab, zero, and the caller's.
-        unsafe { init_fresh(part(offset_of!(Self, orphans)).cast(), PoolBits::none) };
-        let nothing = || AtomicPtr::<Self>::new(core::ptr::null_mut());
-        // SAFETY: within the slab, zero, and the caller's.
-        unsafe { init_fresh(part(offset_of!(Self, next)).cast(), nothing) };
-        for index in 0..CACHES_PER_SLAB {
-            let offset = offset_of!(Self, caches) + index * size_of::<Cache>();
-            // SAFETY: within the slab, zero, and the caller's.
-            unsafe { init_fresh(part(offset).cast(), Cache::new) };
-        }
-    }
-}
-
-/// All slabs, each of which leads to the next.
+/// All caches.
 #[derive(Debug)]
 pub struct Registry {
-    pub(crate) first: AtomicPtr<Slab>,
+    pub(crate) slabs: Slabs,
     live: Counter,
     pub(crate) ever: Counter,
     /// Of those, caches of threads.
@@ -232,7 +189,7 @@ impl Registry {
     strata_core::const_unless_loom! {
         fn new() -> Self {
             Self {
-                first: AtomicPtr::new(core::ptr::null_mut()),
+                slabs: Slabs::new(),
                 live: Counter::zero(),
                 ever: Counter::zero(),
                 threads: Counter::zero(),
@@ -241,31 +198,16 @@ impl Registry {
         }
     }
 
-    fn claim(&self) -> Option<(&'static Cache, u32)> {
-        let mut place = &self.first;
-        for number in 0..MOST_SLABS {
-            // Without memory for a slab, none is made further on: a search for a slab ends at the first empty place.
-            let slab = Self::slab(place).or_else(|| Self::add_slab(place))?;
-            if let Some(slot) = slab.free.claim_lowest() {
-                self.live.add(1);
-                self.ever.add(1);
-                let number = (number * CACHES_PER_SLAB) as u32 + slot;
-                return slab.caches.get(slot as usize).map(|cache| (cache, number));
-            }
-            place = &slab.next;
-        }
-        None
+    fn claim(&self) -> Option<&'static Cache> {
+        let cache = self.slabs.claim()?;
+        self.live.add(1);
+        self.ever.add(1);
+        Some(cache)
     }
 
     fn release(&self, cache: &'static Cache) {
-        let address = core::ptr::from_ref(cache).addr();
-        for slab in self.published() {
-            let offset = address.wrapping_sub(slab.caches.as_ptr().addr());
-            if offset < size_of_val(&slab.caches) {
-                slab.free.release(1 << (offset / size_of::<Cache>()));
-                self.live.subtract(1);
-            }
-        }
+        self.slabs.release(cache);
+        self.live.subtract(1);
     }
 
     /// Whether a fork left caches behind that are not emptied yet.
@@ -279,60 +221,23 @@ impl Registry {
         if !self.has_orphans() {
             return None;
         }
-        let orphan = self.published().find_map(|slab| slab.caches.get(slab.orphans.claim_lowest()? as usize));
+        let orphan =
+            self.slabs.iter().find_map(|slab| slab.caches.get(slab.orphans.claim_lowest()? as usize));
         if orphan.is_none() {
             self.orphaned.set(0);
         }
         orphan
     }
 
-    /// The slab at a place, if there is one.
-    fn slab(place: &AtomicPtr<Slab>) -> Option<&'static Slab> {
-        // Acquire (PUBLISH_READ): sees the complete slab; pairs with Release in registry.rs::add_slab.
-        let slab = place.load(PUBLISH_READ);
-        // SAFETY: a published slab is never unmapped (I2).
-        unsafe { slab.as_ref() }
-    }
-
-    /// The slab at an empty place: ours, or that of another thread that was faster.
-    #[cold]
-    fn add_slab(place: &AtomicPtr<Slab>) -> Option<&'static Slab> {
-        let bytes = size_of::<Slab>().next_multiple_of(machine::page_size());
-        let fresh = memory::map(bytes, align_of::<Slab>())?;
-        let slab = fresh.cast::<Slab>();
-        // SAFETY: mapped just now, zero, ours.
-        unsafe { Slab::init_fresh(slab) };
-        // SAFETY: ours, initialised.
-        unsafe { slab.as_ref() }.free.release(u64::MAX >> (64 - CACHES_PER_SLAB));
-        // Release (PUBLISH): carries the complete slab; pairs with Acquire in registry.rs::slab.
-        if place.compare_exchange(core::ptr::null_mut(), slab.as_ptr(), PUBLISH, Relaxed).is_err() {
-            Self::unmap(fresh, bytes);
-        }
-        Self::slab(place)
-    }
-
-    /// Gives all slabs back, in models.
-    ///
-    /// # Safety
-    /// - None of their caches is used again.
+    /// How many slabs there are, for models.
     #[cfg(strata_loom)]
-    pub(crate) unsafe fn dismantle(&self) {
-        let bytes = size_of::<Slab>().next_multiple_of(machine::page_size());
-        self.published().for_each(|slab| Self::unmap(NonNull::from(slab).cast(), bytes));
-    }
-
-    fn unmap(slab: NonNull<u8>, bytes: usize) {
-        // SAFETY: it was never published.
-        unsafe { memory::release(slab, bytes) };
-    }
-
-    pub(crate) fn published(&self) -> impl Iterator<Item = &'static Slab> {
-        core::iter::successors(Self::slab(&self.first), |slab| Self::slab(&slab.next))
+    pub fn slabs(&self) -> usize {
+        self.slabs.iter().count()
     }
 
     /// All caches in use at the moment.
     pub fn caches(&self) -> impl Iterator<Item = &'static Cache> {
-        self.published().flat_map(|slab| {
+        self.slabs.iter().flat_map(|slab| {
             let free = slab.free.glance();
             slab.caches
                 .iter()

@@ -20,7 +20,7 @@ pub const MAGIC: [u8; 16] = *b"\x7fSTRATA runtime\0";
 pub const RUNTIME_ALIGN: usize = 4096;
 
 /// Which fields [`Offsets`] has, and what they mean: changed with either.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Makes a struct of words, and the same from a slice of them.
 macro_rules! words {
@@ -148,8 +148,12 @@ words! {
 
         /// Of a slab: the word of its free slots.
         slab_free,
-        /// Of a slab: the next one.
+        /// Of a slab: the first of those to which it leads.
         slab_next,
+        /// Of a slab: to how many it leads.
+        slab_next_count,
+        /// Bytes of a slab.
+        slab_bytes,
         /// Of a slab: its first cache.
         slab_caches,
         /// Of a slab: how many caches it has.

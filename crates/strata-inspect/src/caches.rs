@@ -49,16 +49,24 @@ impl Classes {
 }
 
 impl<T: Target + ?Sized> Heap<'_, T> {
-    /// The slabs of caches.
+    /// The slabs of caches, by number.
     pub(crate) fn slabs(&self, each: &mut dyn FnMut(u64)) {
-        let mut slab = self.word(self.offsets.runtime_first_slab);
-        // As many as 64 million caches need: what is read may lead round in a circle.
-        for _ in 0..1 << 20 {
-            if slab == 0 {
-                return;
+        // As many as 64 million caches need.
+        for number in 0..1 << 20 {
+            match self.slab(number) {
+                0 => return,
+                slab => each(slab),
             }
-            each(slab);
-            slab = self.word_at(slab + u64::from(self.offsets.slab_next));
+        }
+    }
+
+    /// Slab `number`, each of which leads to the next so many; 0: there is none.
+    fn slab(&self, number: u32) -> u64 {
+        let fan = self.offsets.slab_next_count.max(1);
+        let Some(index) = number.checked_sub(1) else { return self.word(self.offsets.runtime_first_slab) };
+        match self.slab(index / fan) {
+            0 => 0,
+            above => self.word_at(above + u64::from(self.offsets.slab_next + index % fan * 8)),
         }
     }
 

@@ -367,10 +367,7 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
     /// Bytes of the runtime's metadata outside of arenas: each mapping of caches, and of slots for segments.
     pub(crate) fn metadata(&self, each: &mut dyn FnMut(u64, u64)) {
         let offsets = &self.offsets;
-        self.slabs(&mut |slab| {
-            let bytes = offsets.slab_caches + offsets.slab_cache_count * offsets.cache_bytes;
-            each(slab, u64::from(bytes).next_multiple_of(PAGE_BYTES));
-        });
+        self.slabs(&mut |slab| each(slab, u64::from(offsets.slab_bytes).next_multiple_of(PAGE_BYTES)));
         let mut slots = 64_u64;
         for chunk in 0..offsets.runtime_more_count {
             slots *= 64;

@@ -68,6 +68,10 @@ sites! {
     VACATES_IN_TURN: bool = true, mutant "vacates_out_of_turn" = false;
     /// `segment/segments/hints.rs::raise`: raises the bits above as well.
     HINTS_REACH_THE_ROOT: bool = true, mutant "hint_without_its_word" = false;
+    /// `cache/slabs.rs::release`: raises the bits above the slab.
+    SLOTS_ARE_HINTED: bool = true, mutant "slot_without_its_hint" = false;
+    /// `cache/slabs.rs::raise_above`: raises the bits up to slab 0.
+    SLOT_HINTS_REACH_THE_ROOT: bool = true, mutant "slot_hint_without_its_word" = false;
     /// `segment/segments/asking.rs::begin`: one thread asks for memory at a time.
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
     /// `segment/segments/asking.rs::drop`: publishes what the asker was given.
