@@ -15,6 +15,7 @@ const MANY: u64 = 11_000;
 fn names(function: &str) -> Vec<&str> {
     match function {
         "free_sized" => vec!["free_sized", "_ZdlPvm", "_ZdaPvm"],
+        "grow" => vec!["malloc"],
         _ => vec![function],
     }
 }
@@ -27,7 +28,12 @@ fn total(function: &str, size: usize, turns: u64) -> u64 {
     count
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--demangle=no"])
         .args(names(function).iter().map(|name| format!("--toggle-collect={name}")));
-    count.arg(program.get_program()).arg(function).args([size.to_string(), turns.to_string()]);
+    // Many segments are soon there where each has one arena.
+    count
+        .env("STRATA_SEGMENT_SIZE", "4M")
+        .arg(program.get_program())
+        .arg(function)
+        .args([size.to_string(), turns.to_string()]);
     count.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = finish(&mut count);
     let text = said(&output);
@@ -78,4 +84,24 @@ fn the_family_keeps_its_budgets() {
         }
     }
     assert!(over.is_empty(), "{over:?}");
+}
+
+#[test]
+fn a_pool_costs_the_same_however_many_segments_there_are() {
+    const BLOCK: usize = 32 << 10;
+    const ARENAS: u64 = 50;
+    /// Blocks in as many arenas.
+    const STEP: u64 = ARENAS * 63 * 2;
+    if !runs("valgrind") {
+        println!("skipped: no valgrind");
+        return;
+    }
+    // Between two sizes of the heap, in steps of 200 MiB.
+    let each_at = |step: u64| {
+        let more = total("grow", BLOCK, (step + 1) * STEP) - total("grow", BLOCK, step * STEP);
+        more as f64 / STEP as f64
+    };
+    let (small, large) = (each_at(2), each_at(12));
+    println!("a block of half a pool: {small:.0} instructions among 100 segments, {large:.0} among 600");
+    assert!(large <= small * 1.1, "{large} instead of {small}");
 }

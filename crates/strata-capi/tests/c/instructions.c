@@ -1,4 +1,5 @@
-/* What tests/instructions.rs counts: `instructions FUNCTION SIZE TURNS`. Each turn calls FUNCTION once, warm. */
+/* What tests/instructions.rs counts: `instructions FUNCTION SIZE TURNS`. Each turn calls FUNCTION once, warm; `grow` takes a block
+   that stays. */
 #include "check.h"
 #include <malloc.h>
 
@@ -23,6 +24,8 @@ static void turn_realloc(void) {
     block = realloc(opaque(block), any(size));
 }
 
+static void turn_grow(void) { CHECK(malloc(any(size))); }
+
 static const struct {
     const char *name;
     void (*turn)(void);
@@ -30,6 +33,7 @@ static const struct {
     {"malloc", turn_malloc},
     {"free", turn_malloc},
     {"free_sized", turn_free_sized},
+    {"grow", turn_grow},
     {"calloc", turn_calloc},
     {"aligned_alloc", turn_aligned_alloc},
     {"posix_memalign", turn_posix_memalign},

@@ -33,7 +33,7 @@ impl Purge<'_> {
 
     /// A huge block takes `bytes` of fresh memory: free pools are purged for it.
     pub(crate) fn reclaim_pools(&self, bytes: usize) {
-        let most = self.may_give(self.segments.footprint().idle_bytes).min(bytes as u64) / POOL_BYTES as u64;
+        let most = self.may_give(self.policy.idle_bytes()).min(bytes as u64) / POOL_BYTES as u64;
         let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
         self.policy.reclaimed(given);
     }

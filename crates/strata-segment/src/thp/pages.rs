@@ -99,14 +99,7 @@ impl Thp<'_> {
     }
 
     fn used_pool_bytes(&self) -> u64 {
-        let used = |segment: &Segment, arena: u32| {
-            (USABLE_POOLS & !segment.pools[arena as usize].glance()).count_ones()
-        };
-        let arenas = self
-            .segments
-            .iter()
-            .flat_map(|segment| segment.committed_arenas().map(move |arena| used(segment, arena)));
-        arenas.map(u64::from).sum::<u64>() * POOL_BYTES as u64
+        self.segments.counters().pools.get() * POOL_BYTES as u64
     }
 
     /// Untouched pools from `first` on were claimed. If nothing else of the arena is in use, it counts as taken once more: its

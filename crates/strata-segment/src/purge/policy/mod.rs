@@ -171,6 +171,11 @@ impl Policy {
         self.run_tails.pays(now)
     }
 
+    /// Bytes of free pools that hold memory, estimated without a walk.
+    pub(crate) fn idle_bytes(&self) -> u64 {
+        self.refaults.idle_bytes()
+    }
+
     /// How often a partly used pool was abandoned, or had blocks freed into it, and was not inspected since.
     pub(crate) fn partial(&self) -> u64 {
         self.refaults.parts()
@@ -180,7 +185,7 @@ impl Policy {
     pub(crate) fn is_worth_a_thread(&self, huge_kept_bytes: u64, committed_bytes: u64) -> bool {
         // A pool may have been left many times.
         let in_parts = self.partial().saturating_mul(POOL_BYTES as u64).min(committed_bytes);
-        self.refaults.idle_bytes() + huge_kept_bytes + in_parts >= MUCH_BYTES
+        self.idle_bytes() + huge_kept_bytes + in_parts >= MUCH_BYTES
     }
 
     /// Whether `bytes` may be taken without asking for the limit; counts them.
