@@ -9,7 +9,7 @@ use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead};
 use strata_core::block::BlockPtr;
 use strata_core::layout::ARENA_BYTES;
-use strata_core::pool::{Memory, OwnedPool, Pool};
+use strata_core::pool::{Format, Memory, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 
 /// An arena for one execution.
@@ -69,9 +69,11 @@ impl Drop for Ground {
 /// All blocks on a pool's list, each checked as its new owner would.
 pub fn blocks_of(pool: &OwnedPool) -> Vec<BlockPtr> {
     let mut blocks = Vec::new();
-    pool.take(u32::MAX, |block| {
+    let Format::Blocks(class) = pool.format() else { panic!("a pool without blocks") };
+    let taken = pool.take(class, u32::MAX, |block| {
         payload::write(block.as_non_null(), payload::new_mark());
         blocks.push(block);
     });
+    assert!(taken.is_ok());
     blocks
 }

@@ -183,6 +183,7 @@ impl Cache {
     /// # Safety
     /// - As for [`flush`](Self::flush).
     unsafe fn return_one(&self, block: BlockPtr) {
+        expect_block(block);
         // SAFETY: a block of a pool.
         let pool = unsafe { pool_of(block) };
         // SAFETY: the caller's block, of this pool.
@@ -207,7 +208,7 @@ impl Cache {
             unsafe { self.give_back(pool, chain) };
         };
         // SAFETY: blocks of magazines are of pools, and this thread's to give back.
-        unsafe { chains::sort(magazine.oldest(count), give) };
+        unsafe { chains::sort(magazine.oldest(count).inspect(|block| expect_block(*block)), give) };
         magazine.forget_oldest(count);
     }
 
@@ -227,6 +228,14 @@ impl Cache {
             // SAFETY: the same contract.
             unsafe { give(self.page_heap(), pool, class, chain) };
         }
+    }
+}
+
+/// Ends the program if this can be no block: its link might reach into what lies behind its pool.
+#[inline(always)]
+pub(crate) fn expect_block(block: BlockPtr) {
+    if !block.is_aligned() {
+        misuse::no_block(block);
     }
 }
 

@@ -127,6 +127,7 @@ unsafe fn free_without_cache(block: BlockPtr) {
     {
         let page_heap = thread::shared_page_heap();
         thread::departed().note_returned(class);
+        crate::flush::expect_block(block);
         let _held_off = (!cfg!(strata_loom)).then(|| page_heap.fork_gate.enter_as_stranger());
         // SAFETY: the caller's block, of this pool.
         unsafe { crate::flush::give(page_heap, pool, class, &Chain::of(block)) };

@@ -9,12 +9,12 @@ use crate::thread;
 #[cfg(not(strata_loom))]
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
-use strata_core::arena::ArenaKind;
+use strata_core::arena::{ArenaHead, ArenaKind};
 use strata_core::layout::LARGEST_RUN_BYTES;
 #[cfg(not(strata_loom))]
 use strata_core::layout::POOL_BYTES;
 use strata_core::pool::Format;
-use strata_segment::PageHeap;
+use strata_segment::{PageHeap, misuse};
 
 /// Whether a run of pools serves the request; otherwise it is huge.
 pub const fn is_run(size: usize, align: usize) -> bool {
@@ -112,8 +112,8 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
     // SAFETY: the same contract.
     match unsafe { kind_of(pointer) } {
         // SAFETY: the same contract.
-        ArenaKind::Huge => unsafe { page_heap.free_huge(pointer) },
-        ArenaKind::Pools => {
+        Some(ArenaKind::Huge) => unsafe { page_heap.free_huge(pointer) },
+        Some(ArenaKind::Pools) => {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { pointer.pool() };
             let Format::Run(pools) = first.format() else { return };
@@ -122,19 +122,20 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
                 unsafe { page_heap.free_large(first) };
             }
         }
+        None => misuse::no_huge_block(pointer),
     }
     drop(held_off);
     page_heap.tick();
 }
 
-/// Whether a large or huge allocation lies among pools.
+/// Whether a large or huge allocation lies among pools. `None`: it is none.
 ///
 /// # Safety
 /// - `pointer` is the start of one.
-unsafe fn kind_of(pointer: UserPtr) -> ArenaKind {
+unsafe fn kind_of(pointer: UserPtr) -> Option<ArenaKind> {
     if pointer.is_arena_aligned() {
-        return ArenaKind::Huge;
+        return Some(ArenaKind::Huge);
     }
-    // SAFETY: ours, so the head in front of it is initialised.
-    unsafe { pointer.arena().head() }.kind
+    // SAFETY: the head in front of it; if it was freed before, whatever lies there now.
+    unsafe { ArenaHead::kind_at(pointer.arena().head_place()) }
 }

@@ -18,7 +18,7 @@ use crate::cache::{Cache, place_of};
 use crate::magazine::depth_of;
 use crate::thread;
 use strata_core::block::BlockPtr;
-use strata_core::pool::{Freed, Memory, OwnedPool, SUBPAGE_BYTES};
+use strata_core::pool::{Freed, Memory, OwnedPool, SUBPAGE_BYTES, Spoilt};
 use strata_core::size_class::SizeClass;
 use strata_segment::{ClaimedRun, misuse};
 
@@ -162,11 +162,15 @@ impl Cache {
     /// Draws from a pool's list, or from what others gave back to it meanwhile.
     fn draw_freed(&self, class: SizeClass, pool: &OwnedPool, wanted: u32) -> bool {
         let mut filler = self.magazine(class).filler(wanted);
-        if pool.take(filler.wanted(), |block| filler.put(block)) == 0 {
+        let mut take = || match pool.take(class, filler.wanted(), |block| filler.put(block)) {
+            Ok(taken) => taken,
+            Err(Spoilt) => misuse::freed_twice(pool),
+        };
+        if take() == 0 {
             if pool.collect() == Freed::TooMany {
                 misuse::freed_twice(pool);
             }
-            pool.take(filler.wanted(), |block| filler.put(block));
+            take();
         }
         self.note_drawn(class, filler.finish(wanted))
     }

@@ -20,10 +20,11 @@ use core::mem::offset_of;
 use strata_core::block::BlockPtr;
 use strata_core::counters::Counter;
 use strata_core::offsets::{RUNTIME_ALIGN, Signature};
+use strata_core::pool::Spoilt;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Hint;
 use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST};
-use strata_segment::{PageHeap, StrangerInside};
+use strata_segment::{PageHeap, StrangerInside, misuse};
 
 /// Everything that threads share: the segment layer and the caches.
 ///
@@ -119,8 +120,10 @@ impl Runtime {
         let fresh = || Some(page_heap.open_pool(page_heap.claim_pool()?, class, place_of(class)));
         let pool = page_heap.adopt(class, 0).or_else(fresh).or_else(|| page_heap.adopt_scarce(class))?;
         let mut taken = None;
-        if pool.take(1, |block| taken = Some(block)) == 0 {
-            pool.carve(class, 1, |block| taken = Some(block));
+        match pool.take(class, 1, |block| taken = Some(block)) {
+            Ok(0) => _ = pool.carve(class, 1, |block| taken = Some(block)),
+            Ok(_) => {}
+            Err(Spoilt) => misuse::freed_twice(&pool),
         }
         page_heap.abandon(pool);
         page_heap.tick();

@@ -3,6 +3,7 @@
 //! Does not know: the receiver; `page_heap` hands it out.
 
 use core::fmt::Debug;
+use strata_core::address::UserPtr;
 use strata_core::pool::Pool;
 
 /// The rooms above.
@@ -15,4 +16,7 @@ pub(crate) trait Above: Debug {
 
     /// More blocks of a pool were freed than were live.
     fn freed_twice(&self, pool: &Pool) -> !;
+
+    /// What was freed as a huge block is none, at least not any more.
+    fn freed_no_huge_block(&self, pointer: UserPtr) -> !;
 }

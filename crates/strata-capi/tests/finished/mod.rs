@@ -210,13 +210,18 @@ fn start(command: &mut Command) -> Child {
 
 /// Waits for the end of a program, and ends one that hangs.
 pub(crate) fn finish(command: &mut Command) -> Output {
+    finish_within(command, PATIENCE)
+}
+
+/// The same of one that hangs if it takes longer than this.
+pub(crate) fn finish_within(command: &mut Command, patience: Duration) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = start(command);
     let watched = child.id();
     let (done, is_done) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
         let start = Instant::now();
-        if is_done.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        if is_done.recv_timeout(patience) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             println!("{watched} still runs after {:?}", start.elapsed());
             let _ = Command::new("kill").args(["-KILL", &watched.to_string()]).status();
         }

@@ -100,6 +100,23 @@ impl ArenaHead {
     }
 }
 
+impl ArenaHead {
+    /// What the head at `place` says that lies behind it. `None`: no head lies there, or none any more.
+    ///
+    /// # Safety
+    /// - The place may be read, and is aligned; anything may lie there.
+    #[inline]
+    pub unsafe fn kind_at(place: NonNull<Self>) -> Option<ArenaKind> {
+        let kind = place.as_ptr().wrapping_byte_add(offset_of!(Self, kind)).cast::<u32>();
+        // SAFETY: within the head, by this function's contract; any number will do.
+        match unsafe { kind.read() } {
+            kind if kind == ArenaKind::Pools as u32 => Some(ArenaKind::Pools),
+            kind if kind == ArenaKind::Huge as u32 => Some(ArenaKind::Huge),
+            _ => None,
+        }
+    }
+}
+
 /// Says where an arena's header has what.
 pub(crate) const fn place_head(mut offsets: Offsets) -> Offsets {
     offsets.head_kind = offset_of!(ArenaHead, kind) as u32;

@@ -22,13 +22,13 @@ impl FreeList {
         }
     }
 
-    /// Takes the block that was put last: two loads and a store.
+    /// Takes the block that was put last, if `is_block` says that it can be one; otherwise the list stays as it is.
     ///
     /// # Safety
-    /// - The caller owns the list.
+    /// - The caller owns the list, and memory of which `is_block` says so may be read.
     #[inline(always)]
-    pub unsafe fn pop(&self) -> Option<BlockPtr> {
-        let block = BlockPtr::from_link(self.head.get())?;
+    pub unsafe fn pop_if(&self, is_block: impl FnOnce(BlockPtr) -> bool) -> Option<BlockPtr> {
+        let block = BlockPtr::from_link(self.head.get()).filter(|block| is_block(*block))?;
         // SAFETY: blocks on the list are free, and ours with it.
         self.head.set(unsafe { block.next() });
         Some(block)
@@ -77,14 +77,20 @@ impl FreeList {
         self.head.get().is_null()
     }
 
-    /// Visits at most `most` blocks, by walking: cold paths only. A list that leads round in a circle ends there too.
+    /// Visits at most `most` blocks, up to the first that `is_block` does not take for one: cold paths only. A list that leads round in
+    /// a circle ends there too.
     ///
     /// # Safety
-    /// - The caller owns the list.
-    pub unsafe fn each(&self, most: u32, mut visit: impl FnMut(BlockPtr)) {
+    /// - As for [`pop_if`](Self::pop_if).
+    pub unsafe fn each(
+        &self,
+        most: u32,
+        is_block: impl Fn(BlockPtr) -> bool,
+        mut visit: impl FnMut(BlockPtr),
+    ) {
         let mut link = self.head.get();
         for _ in 0..most {
-            let Some(block) = BlockPtr::from_link(link) else { break };
+            let Some(block) = BlockPtr::from_link(link).filter(|block| is_block(*block)) else { break };
             visit(block);
             // SAFETY: blocks on the list are free, and ours with it.
             link = unsafe { block.next() };

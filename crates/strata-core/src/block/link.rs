@@ -5,6 +5,7 @@
 //!
 //! Does not know: where the block lies.
 
+use crate::layout::GRANULE_BYTES;
 use crate::sync::OwnedPtr;
 use core::ptr::NonNull;
 
@@ -70,18 +71,23 @@ impl BlockPtr {
         unsafe { self.0.as_ref() }.next.get()
     }
 
-    /// The last of `count` linked blocks, this one first; or the last before a link that ends too soon.
+    /// The last of `count` linked blocks, this one first. `None`: one of them is none that `is_block` takes for one.
     ///
     /// # Safety
-    /// - The blocks are free and the caller's, and their links were set.
-    pub unsafe fn last_of(self, count: u32) -> Self {
+    /// - The blocks are free and the caller's, and their links were set; memory of which `is_block` says so may be read.
+    pub unsafe fn last_of(self, count: u32, is_block: impl Fn(Self) -> bool) -> Option<Self> {
         let mut last = self;
         for _ in 1..count {
             // SAFETY: free blocks of the caller's, with links, by this function's contract.
-            let Some(next) = Self::from_link(unsafe { last.next() }) else { break };
-            last = next;
+            last = Self::from_link(unsafe { last.next() }).filter(|next| is_block(*next))?;
         }
-        last
+        Some(last)
+    }
+
+    /// Whether it lies where a block may begin: at a multiple of a granule.
+    #[inline(always)]
+    pub fn is_aligned(self) -> bool {
+        self.0.addr().get().is_multiple_of(GRANULE_BYTES)
     }
 
     /// Writes the link.

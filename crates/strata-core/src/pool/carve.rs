@@ -16,7 +16,8 @@ impl OwnedPool {
     /// Carves up to `wanted` blocks of a pool of `class`, in address order; returns how many. Holes are filled first.
     pub fn carve(&self, class: SizeClass, wanted: u32, mut each: impl FnMut(BlockPtr)) -> u32 {
         if self.holes() != 0 && self.fill_a_hole(class) {
-            return self.take(wanted, each);
+            // The list was empty, and its links were written just now.
+            return self.take(class, wanted, each).unwrap_or(0);
         }
         let carved = self.carved.get();
         let end = (carved + wanted).min(Pool::capacity(class));

@@ -159,9 +159,10 @@ impl OwnedPool {
         let mut count = |subpages: u32| {
             subpages_of(subpages).for_each(|subpage| free_blocks[subpage as usize] += 1);
         };
-        let most = Pool::capacity(class);
+        let (most, places) = (Pool::capacity(class), self.places(class));
+        let is_block = |block| places.have(block);
         // SAFETY: the owner's list.
-        unsafe { self.free.each(most, |block| count(self.subpages_of_block(class, block))) };
+        unsafe { self.free.each(most, is_block, |block| count(self.subpages_of_block(class, block))) };
         blocks_in(self.holes(), class, self.carved.get())
             .for_each(|index| count(subpages_of_index(class, index)));
         let mut free = 0;
@@ -178,11 +179,11 @@ impl OwnedPool {
 
     /// Keeps those blocks on the list that overlap none of the subpages that are `gone`.
     fn take_off_the_list(&self, class: SizeClass, gone: u32) {
-        let mut last: Option<BlockPtr> = None;
+        let (mut last, places): (Option<BlockPtr>, _) = (None, self.places(class));
         let mut link = self.free.take();
-        // A list that leads round in a circle, since a block was freed twice, ends here too.
+        // A list that leads round in a circle, or elsewhere, since a block was freed twice or written to afterwards, ends here too.
         for _ in 0..Pool::capacity(class) {
-            let Some(block) = BlockPtr::from_link(link) else { break };
+            let Some(block) = BlockPtr::from_link(link).filter(|block| places.have(*block)) else { break };
             // SAFETY: a block of the owner's list.
             link = unsafe { block.next() };
             if self.subpages_of_block(class, block) & gone != 0 {

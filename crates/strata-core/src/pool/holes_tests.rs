@@ -69,7 +69,7 @@ impl Case {
         let mut blocks = Vec::new();
         while (blocks.len() as u64) < count {
             let wanted = (count - blocks.len() as u64).min(32) as u32;
-            if self.pool.take(wanted, |block| blocks.push(block)) == 0
+            if self.pool.take(self.class, wanted, |block| blocks.push(block)) == Ok(0)
                 && self.pool.carve(self.class, wanted, |block| blocks.push(block)) == 0
             {
                 break;
@@ -150,7 +150,11 @@ impl Case {
         let mut listed = BTreeSet::new();
         // SAFETY: ours.
         unsafe {
-            self.pool.free.each(4096, |block| assert!(listed.insert(self.index_of(block)), "listed twice"))
+            self.pool.free.each(
+                4096,
+                |_| true,
+                |block| assert!(listed.insert(self.index_of(block)), "listed twice"),
+            )
         };
         let in_holes =
             (0..self.pool.glance_carved()).filter(|index| self.is_in_holes(*index)).collect::<Vec<_>>();

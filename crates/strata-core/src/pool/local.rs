@@ -3,10 +3,14 @@
 //! An [`OwnedPool`] comes out of a claim and goes into [`disown`](OwnedPool::disown) or [`close`](OwnedPool::close). It is neither
 //! `Copy` nor `Clone`, so that whatever only an owner may do needs no other proof.
 //!
+//! L1  A link is the program's if it writes to a block that it freed, or frees one twice. So no link is followed before it is seen to lead
+//!     to where a block of the pool may begin, and no more blocks are taken than were carved.
+//!
 //! Does not know: where the token waits between two batches; the thread cache decides.
 
 use super::{Disowned, Format, Pool, RemoteState, RemoteWord, Room, Taken};
 use crate::block::{BlockPtr, Chain};
+use crate::layout::GRANULE_SHIFT;
 use crate::size_class::SizeClass;
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -16,6 +20,10 @@ use core::ptr::NonNull;
 #[must_use = "a dropped pool is lost memory"]
 pub struct OwnedPool(&'static Pool);
 
+/// A pool's free blocks are not what they were (L1): one was freed twice, or written to after it was freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoilt;
+
 /// What came of giving blocks back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a pool without live blocks has to be released"]
@@ -24,7 +32,7 @@ pub enum Freed {
     StillLive,
     /// That was the last live block.
     Empty,
-    /// More were freed than were live: one was freed twice.
+    /// More were freed than were live, or not all of them are found: one was freed twice, or written to afterwards.
     TooMany,
 }
 
@@ -51,7 +59,31 @@ impl Deref for OwnedPool {
     }
 }
 
+/// Where a pool's blocks may begin.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    base: usize,
+    last_granule: usize,
+}
+
+impl Places {
+    /// Whether a block may begin there, that is, at a granule, and it ends within the pool: one comparison.
+    #[inline(always)]
+    pub(super) fn have(self, block: BlockPtr) -> bool {
+        let offset = block.as_non_null().addr().get().wrapping_sub(self.base);
+        // What is no whole number of granules becomes a large one.
+        offset.rotate_right(GRANULE_SHIFT) <= self.last_granule
+    }
+}
+
 impl Pool {
+    /// Where its blocks may begin, if it is of this class.
+    #[inline]
+    pub(super) fn places(&self, class: SizeClass) -> Places {
+        let last = (Self::capacity(class) as usize - 1) * class.block_bytes();
+        Places { base: self.base().addr().get(), last_granule: last >> GRANULE_SHIFT }
+    }
+
     /// Becomes the owner of a published pool, and takes in what waits for it.
     pub fn adopt(&'static self) -> Option<OwnedPool> {
         Some(OwnedPool(self).with_all_of(self.remote.adopt()?))
@@ -140,19 +172,27 @@ impl OwnedPool {
     }
 
     /// Takes up to `wanted` free blocks that need no carving, those freed last first; returns how many.
-    pub fn take(&self, wanted: u32, mut each: impl FnMut(BlockPtr)) -> u32 {
-        let mut taken = 0;
+    ///
+    /// # Errors
+    /// - [`Spoilt`] if not all of them can be blocks of this pool: those that were taken so far must not be used.
+    #[inline]
+    pub fn take(&self, class: SizeClass, wanted: u32, mut each: impl FnMut(BlockPtr)) -> Result<u32, Spoilt> {
+        let (mut taken, places) = (0, self.places(class));
         while taken < wanted {
-            // SAFETY: the owner's list.
-            let Some(block) = (unsafe { self.free.pop() }) else { break };
+            // SAFETY: the owner's list; places of the pool.
+            let Some(block) = (unsafe { self.free.pop_if(|block| places.have(block)) }) else { break };
             each(block);
             taken += 1;
         }
+        let live = self.live.get() + taken;
+        if live > self.carved.get() || taken < wanted && !self.free.is_empty() {
+            return Err(Spoilt);
+        }
         if taken != 0 {
-            self.live.set(self.live.get() + taken);
+            self.live.set(live);
             self.set_residency(self.residency().in_use());
         }
-        taken
+        Ok(taken)
     }
 
     /// Takes in what others gave back meanwhile.
@@ -168,8 +208,11 @@ impl OwnedPool {
         if self.free.is_empty() {
             self.free.replace(taken.head);
         } else if let Some(head) = BlockPtr::from_link(taken.head) {
-            // SAFETY: the blocks are the owner's now, linked, as many as the word counted (I2 of `remote`).
-            let tail = unsafe { head.last_of(taken.count) };
+            let Format::Blocks(class) = self.format() else { return Freed::TooMany };
+            let places = self.places(class);
+            // SAFETY: the blocks are the owner's now, linked, as many as the word counted (I2 of `remote`); places of the pool.
+            let tail = unsafe { head.last_of(taken.count, |block| places.have(block)) };
+            let Some(tail) = tail else { return Freed::TooMany };
             // SAFETY: the same blocks, from first to last.
             unsafe { self.free.push_chain(Chain { head, tail, count: taken.count }) };
         }
@@ -246,3 +289,7 @@ impl OwnedPool {
         self.live.get()
     }
 }
+
+#[cfg(all(test, not(strata_loom)))]
+#[path = "local_tests.rs"]
+mod tests;

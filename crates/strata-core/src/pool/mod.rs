@@ -25,7 +25,7 @@ mod local;
 mod remote;
 
 pub use holes::{Inspected, SUBPAGE_BYTES, SUBPAGES};
-pub use local::{Freed, Given, OwnedPool};
+pub use local::{Freed, Given, OwnedPool, Spoilt};
 pub use remote::{AtomicRemote, RemoteState, RemoteWord, Room};
 use remote::{Disowned, Pushed, Taken};
 

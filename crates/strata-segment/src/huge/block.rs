@@ -17,9 +17,12 @@ use super::extent::{Extent, MappingNumber};
 use crate::thp::pages::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
-use strata_core::arena::ArenaHead;
+use strata_core::arena::{ArenaHead, ArenaKind};
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
 use strata_os::{clock, machine, memory};
+
+/// Where the payload of a block begins that was freed: nowhere, so that it is not freed again.
+const NO_PAYLOAD: usize = 0;
 
 /// The outcome of a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +213,13 @@ impl Huge<'_> {
     pub(crate) unsafe fn free(&self, pointer: UserPtr) {
         // SAFETY: the start of a huge allocation, by this function's contract.
         let head = unsafe { huge_head(pointer) };
+        // SAFETY: mapped, as far as anyone knows.
+        if !unsafe { is_live(head, pointer) } {
+            self.above.freed_no_huge_block(pointer);
+        }
         let extent = extent_of(head);
+        // SAFETY: ours, mapped; the block is not used again.
+        unsafe { head.write(ArenaHead::of_huge(extent.bytes, NO_PAYLOAD, extent.mapping.0)) };
         self.counters.huge_blocks.subtract(1);
         self.counters.huge_bytes.subtract(extent.bytes as u64);
         let now = clock::milliseconds();
@@ -326,6 +335,19 @@ unsafe fn huge_head(pointer: UserPtr) -> NonNull<ArenaHead> {
         return unsafe { NonNull::new_unchecked(head) };
     }
     pointer.arena().head_place()
+}
+
+/// Whether a live block with this payload has its head here, where anything may lie if the block was freed before.
+///
+/// # Safety
+/// - The place can be read.
+unsafe fn is_live(head: NonNull<ArenaHead>, pointer: UserPtr) -> bool {
+    // SAFETY: readable, by this function's contract.
+    let kind = unsafe { ArenaHead::kind_at(head) };
+    kind == Some(ArenaKind::Huge)
+        && payload(head) == pointer.as_non_null()
+        && mapped_bytes(head) > mapping_offset(head)
+        && mapped_bytes(head).is_multiple_of(machine::page_size())
 }
 
 fn mapped_bytes(head: NonNull<ArenaHead>) -> usize {

@@ -36,6 +36,7 @@ use crate::segments::numa::Placement;
 use crate::thp::Thp;
 use crate::thp::knowledge::ThpPolicy;
 use crate::tuning::Tuning;
+use strata_core::address::UserPtr;
 use strata_core::pool::Pool;
 
 /// Everything shared between threads: one for a program.
@@ -135,5 +136,10 @@ impl Above for PageHeap {
             misuse::freed_twice_seen_by_purge_thread(pool);
         }
         misuse::freed_twice(pool)
+    }
+
+    #[cold]
+    fn freed_no_huge_block(&self, pointer: UserPtr) -> ! {
+        misuse::no_huge_block(pointer)
     }
 }

@@ -252,7 +252,7 @@ mod tests {
         let owned = HEAP.adopt(class, 0).unwrap();
         let live = owned.live();
         let mut blocks = Vec::new();
-        assert_eq!(owned.take(live, |block| blocks.push(block)), live);
+        assert_eq!(owned.take(class, live, |block| blocks.push(block)), Ok(live));
         // The first half, which was never freed: as if the program did.
         let first = (0..live).map(|index| owned.base().as_ptr().wrapping_add(index as usize * 1024));
         let all = first.map(|start| BlockPtr::from_address(NonNull::new(start).unwrap())).chain(blocks);
