@@ -44,16 +44,28 @@ impl Process {
 #[test]
 fn a_fork_while_a_thread_is_in_the_middle_of_something() {
     model("a_fork_while_a_thread_is_in_the_middle_of_something", None, || {
-        let process = Process::new();
-        let there = Arc::clone(&process);
-        let other = spawn(move || {
-            let _inside = there.gate.enter(&there.presence);
-            there.change();
-        });
-        let (one, two) = process.fork();
-        assert_eq!(one, two);
-        join(other);
+        fork_beside_a_thread(&Process::new());
     });
+}
+
+#[test]
+fn a_fork_where_the_forking_thread_fences_for_all() {
+    model("a_fork_where_the_forking_thread_fences_for_all", None, || {
+        let process = Process::new();
+        process.gate.fence_by_forker();
+        fork_beside_a_thread(&process);
+    });
+}
+
+fn fork_beside_a_thread(process: &Arc<Process>) {
+    let there = Arc::clone(process);
+    let other = spawn(move || {
+        let _inside = there.gate.enter(&there.presence);
+        there.change();
+    });
+    let (one, two) = process.fork();
+    assert_eq!(one, two);
+    join(other);
 }
 
 #[test]

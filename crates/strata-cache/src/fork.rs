@@ -36,6 +36,9 @@ fn gate() -> &'static ForkGate {
 }
 
 extern "C" fn register() {
+    if strata_os::barrier::register() {
+        gate().fence_by_forker();
+    }
     // Without memory for it, forks do not wait: the child may lack what others were in the middle of.
     around_fork(AroundFork { before, in_parent, in_child });
 }

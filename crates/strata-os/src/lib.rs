@@ -21,7 +21,7 @@
 //! | released  | lost      | none             | forbidden  | no code                                 |
 //!
 //! Beside memory: what the [`machine`] is, a coarse [`clock`], one word per thread ([`thread_word!`]), what happens at
-//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a line on [`stderr`], a file for last words ([`kept_file`]) and a [`signal`] that asks for them, its [`own_memory`] seen from outside, and [`counters`] of the system calls made.
+//! thread exit, fork and unload ([`lifecycle`]), a [`thread`] of our own, or one that only the kernel knows of ([`kernel_thread`]), and how it sleeps ([`futex`]), a [`barrier`] in all threads, a line on [`stderr`], a file for last words ([`kept_file`]) and a [`signal`] that asks for them, its [`own_memory`] seen from outside, and [`counters`] of the system calls made.
 //!
 //! Rules of the crate: nothing allocates unless its doc says that the C library may; nothing waits; nothing panics
 //! outside [`debug_assert!`] and the simulated OS; a failing call is a value, `errno` stays as it was, and the caller
@@ -41,6 +41,7 @@ compile_error!("strata-os speaks Unix only so far: a port is a sibling of src/un
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("Strata packs addresses and counters into 64-bit words");
 
+pub mod barrier;
 #[cfg_attr(
     strata_loom,
     allow(dead_code, unreachable_pub, reason = "under loom nothing comes from the kernel")

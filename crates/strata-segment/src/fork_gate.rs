@@ -21,18 +21,27 @@
 //!
 //! I3  A thread that holds forks off waits for none that may wait for a fork: so one that takes a turn (`asking`) holds forks off first.
 //!
-//! A thread announces itself by plain stores to a word of its own (`Presence`), and nothing is paid for the fence (`light_fence`): the
-//! forking thread lets others run once before it reads the words, and by then a processor has made its stores visible. Threads without
-//! such a word (the purge thread, those that have no cache) share one count.
+//! A thread announces itself by plain stores to a word of its own (`Presence`). Threads without such a word (the purge thread, those that
+//! have no cache) share one count. Who fences:
 //!
-//! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`; mutants `gate_unfenced`,
-//! `gate_left_relaxed`, `gate_opened_relaxed`.
+//! | fences by       | when                                                     | a thread that enters | the forking thread                       |
+//! |-----------------|----------------------------------------------------------|----------------------|------------------------------------------|
+//! | each thread     | until the library is loaded; where there is no other way | `fence`              | `fence`                                  |
+//! | the forking one | the kernel has granted `strata_os::barrier`              | `light_fence`        | `fence`, and raises a barrier in all others |
+//!
+//! The first turns into the second once, when the library is loaded; and back if a filter of system calls that came later refuses the barrier.
+//! Only the fork that learns of that has no proof: it sleeps for a millisecond, by when a processor has made its stores visible.
+//!
+//! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`, in which a whole fence stands for the barrier;
+//! mutants `gate_unfenced`, `gate_not_raised`, `gate_left_relaxed`, `gate_opened_relaxed`.
 
 use crate::pause::pause;
-use strata_core::sync::mutation::{GATE_FENCES, GATE_LEFT, GATE_OPENED};
-use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
+use strata_core::sync::mutation::{GATE_FENCES, GATE_LEFT, GATE_OPENED, GATE_RAISES};
+use strata_core::sync::{
+    AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
+};
 use strata_core::sync::{fence, light_fence};
-use strata_os::thread;
+use strata_os::{barrier, thread};
 
 /// How often a waiting thread lets others run before it sleeps.
 const YIELDS: u32 = 16;
@@ -71,7 +80,12 @@ pub struct ForkGate {
     /// 0: open; else the thread that forks.
     closed_by: AtomicU64,
     strangers: AtomicU64,
+    /// Who fences: [`BY_EACH`] or [`BY_FORKER`].
+    fenced: AtomicU64,
 }
+
+const BY_EACH: u64 = 0;
+const BY_FORKER: u64 = 1;
 
 /// Forks wait until this is dropped.
 #[derive(Debug)]
@@ -99,8 +113,43 @@ impl ForkGate {
     strata_core::const_unless_loom! {
         /// An open one.
         pub fn new() -> Self {
-            Self { closed_by: AtomicU64::new(0), strangers: AtomicU64::new(0) }
+            Self { closed_by: AtomicU64::new(0), strangers: AtomicU64::new(0), fenced: AtomicU64::new(BY_EACH) }
         }
+    }
+
+    /// From now on the forking thread fences for all: the kernel has granted `strata_os::barrier`.
+    pub fn fence_by_forker(&self) {
+        // Release: the grant comes first; pairs with Acquire in fork_gate.rs::fence_for_all.
+        self.fenced.store(BY_FORKER, Release);
+    }
+
+    /// Between an announcement and the read of the gate (I1).
+    #[inline]
+    fn fence_between(&self) {
+        // Relaxed: each value is right at any time; the forking thread's barrier comes later than the grant.
+        if self.fenced.load(Relaxed) == BY_FORKER {
+            if GATE_RAISES {
+                light_fence();
+            }
+        } else if GATE_FENCES {
+            // SeqCst: thread "enters | reads the gate" against fork "closes the gate | reads the words" (I1).
+            fence(SeqCst);
+        }
+    }
+
+    /// Between the closing of the gate and the read of the words (I1).
+    fn fence_for_all(&self) {
+        if GATE_FENCES {
+            // SeqCst: fork "closes the gate | reads the words" against thread "enters | reads the gate" (I1).
+            fence(SeqCst);
+        }
+        // Acquire: the grant; pairs with Release in fork_gate.rs::fence_by_forker.
+        if self.fenced.load(Acquire) != BY_FORKER || cfg!(strata_loom) || raise() {
+            return;
+        }
+        // Relaxed: right at any time.
+        self.fenced.store(BY_EACH, Relaxed);
+        thread::nap();
     }
 
     /// Holds forks off, by the calling thread's own word.
@@ -111,7 +160,7 @@ impl ForkGate {
         let before = word.load(Relaxed);
         // Relaxed: ordered by the fence.
         word.store(before + 1, Relaxed);
-        fence_between();
+        self.fence_between();
         if before == 0 && self.is_closed() {
             self.enter_again(word);
         }
@@ -124,7 +173,7 @@ impl ForkGate {
         let enter = |count| {
             // Release (GATE_LEFT): nothing was done yet, but what was before is seen; pairs with Acquire in fork_gate.rs::is_inside.
             word.store(count, GATE_LEFT);
-            fence_between();
+            self.fence_between();
         };
         self.wait_for_the_fork(enter);
     }
@@ -139,7 +188,7 @@ impl ForkGate {
                 // Relaxed: ordered by the fence.
                 self.strangers.fetch_add(1, Relaxed);
             }
-            fence_between();
+            self.fence_between();
         };
         enter(1);
         if self.is_closed() {
@@ -188,16 +237,9 @@ impl ForkGate {
             let Some(before) = pauses.next() else { return };
             pause(before, YIELDS);
         }
-        if GATE_FENCES {
-            // SeqCst: thread "enters | reads the gate" against fork "closes the gate | reads the words" (I1).
-            fence(SeqCst);
-        }
+        self.fence_for_all();
         // Acquire: what they did; pairs with Release in fork_gate.rs::drop.
         let is_anybody_inside = || self.strangers.load(Acquire) != 0 || others().any(Presence::is_inside);
-        // By then the stores of others are visible.
-        if others().next().is_some() {
-            pause(0, YIELDS);
-        }
         for before in pauses {
             if !is_anybody_inside() {
                 return;
@@ -242,12 +284,9 @@ impl Drop for StrangerInside<'_> {
     }
 }
 
-/// Between an announcement and the read of the gate (I1).
-#[inline]
-fn fence_between() {
-    if GATE_FENCES {
-        light_fence();
-    }
+/// A barrier in all threads. A child of `fork` may have to ask for the right again.
+fn raise() -> bool {
+    barrier::raise() || barrier::register() && barrier::raise()
 }
 
 /// Not zero.
@@ -292,6 +331,19 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| drop((gate.enter(&comes), gate.enter_as_stranger())));
         });
+    }
+
+    #[test]
+    fn a_gate_opens_and_closes_whoever_fences() {
+        let gate = ForkGate::new();
+        // Without the grant, as if it had been taken back: each thread fences from then on.
+        gate.fence_by_forker();
+        for _ in 0..2 {
+            let presence = Presence::none();
+            drop((gate.enter(&presence), gate.enter_as_stranger()));
+            close(&gate, &[&presence]);
+            gate.open();
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ enum { ALLOWED = sizeof allowed / sizeof *allowed };
 static const int asked[] = {SYS_openat,        SYS_read,        SYS_close,        SYS_newfstatat, SYS_clock_gettime, SYS_getpid,
                             SYS_prlimit64,     SYS_sched_yield, SYS_prctl,        SYS_getcpu,     SYS_get_mempolicy, SYS_mbind,
                             SYS_sysinfo,       SYS_clone,       SYS_clone3,       SYS_madvise,    SYS_mremap,        SYS_rt_sigprocmask,
-                            SYS_set_robust_list, SYS_rseq};
+                            SYS_set_robust_list, SYS_rseq,       SYS_membarrier};
 enum { ASKED = sizeof asked / sizeof *asked };
 
 static void install(struct sock_filter *rules, unsigned short count) {

@@ -76,8 +76,10 @@ sites! {
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
     /// `segment/segments/asking.rs::drop`: publishes what the asker was given.
     ASKED: Ordering = Ordering::Release, mutant "asked_relaxed" = Ordering::Relaxed;
-    /// `segment/fork_gate.rs::enter`: a thread that announces itself and one that forks see each other.
+    /// `segment/fork_gate.rs::fence_between`: a thread that announces itself and one that forks see each other.
     GATE_FENCES: bool = true, mutant "gate_unfenced" = false;
+    /// `segment/fork_gate.rs::fence_for_all`: the one who forks raises a barrier in all threads; without it their light fences are none.
+    GATE_RAISES: bool = true, mutant "gate_not_raised" = false;
     /// `segment/fork_gate.rs::drop`: the one who forks sees what was done.
     GATE_LEFT: Ordering = Ordering::Release, mutant "gate_left_relaxed" = Ordering::Relaxed;
     /// `segment/fork_gate.rs::open`: others write after the fork has read.

@@ -216,8 +216,8 @@ pub fn spin_hint() {
     core::hint::spin_loop();
 }
 
-/// The light side of a pair of fences: no instruction. It keeps the compiler from moving a read in front of a write; the processor
-/// may, for as long as the write waits to become visible, which is below a microsecond. The other side fences, and waits longer than that.
+/// The light side of a pair of fences: no instruction. It keeps the compiler from moving a read in front of a write; the other side raises
+/// a barrier in all threads (`strata_os::barrier`), which keeps the processor from it.
 #[inline(always)]
 pub fn light_fence() {
     core::sync::atomic::compiler_fence(SeqCst);

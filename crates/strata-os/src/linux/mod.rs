@@ -16,6 +16,7 @@
 //! | `cancel`      | calls in which no thread ends                                   |
 //! | `clock`       | milliseconds, processor_nanoseconds                             |
 //! | `stderr`      | one write to the standard error output                          |
+//! | `barrier`     | a memory barrier in all threads                                 |
 //! | `futex`       | sleeping until a word changes                                   |
 //! | `kernel_thread` | a thread that the C library does not know of                  |
 //! | `abort`       | the end of the process from such a thread                       |
@@ -24,6 +25,7 @@
 
 mod abort;
 mod advise;
+pub(crate) mod barrier;
 pub(crate) mod cancel;
 pub(crate) mod cgroup;
 pub mod clock;

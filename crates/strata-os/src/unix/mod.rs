@@ -6,6 +6,7 @@
 //! | `map`           | addresses: taken aligned, made usable, given back |
 //! | `remap`         | addresses: cut; nothing grows or moves            |
 //! | `advise`        | memory: given back; most hints are unknown        |
+//! | `barrier`       | none                                              |
 //! | `machine`       | page size, processors, limits                     |
 //! | `cgroup`        | no container's limit                              |
 //! | `huge_pages`    | none to ask for                                   |
@@ -22,6 +23,7 @@
 //! needs a line below: where its C library keeps `errno`.
 
 mod advise;
+pub(crate) mod barrier;
 pub(crate) mod cancel;
 pub(crate) mod cgroup;
 pub mod clock;
