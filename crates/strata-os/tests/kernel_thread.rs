@@ -195,6 +195,61 @@ fn it_is_not_pinned_by_a_starter_that_is() {
     });
 }
 
+/// What `sched_setattr` wants to know.
+#[repr(C)]
+#[derive(Default)]
+struct Scheduling {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    runtime: u64,
+    deadline: u64,
+    period: u64,
+}
+
+/// Gives the calling thread a policy; whether it may have it.
+fn schedule(policy: libc::c_int) -> bool {
+    let deadline = policy == libc::SCHED_DEADLINE;
+    let [runtime, period] = if deadline { [1_000_000, 100_000_000] } else { [0, 0] };
+    let size = size_of::<Scheduling>() as u32;
+    let wanted = Scheduling {
+        size,
+        policy: policy as u32,
+        runtime,
+        deadline: period,
+        period,
+        ..Scheduling::default()
+    };
+    // SAFETY: reads the words.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) == 0 }
+}
+
+#[test]
+fn a_modest_policy_stays_and_a_deadline_starts_none() {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(schedule(libc::SCHED_BATCH));
+            beside_a_thread(|| {
+                let stat = fs::read_to_string(format!("{}/stat", task())).unwrap();
+                assert_eq!(stat.rsplit(' ').nth(11), Some("3"), "it is a batch, too: {stat}");
+            });
+        });
+        scope.spawn(|| {
+            static PLACE: Berth = Berth::new();
+            if !schedule(libc::SCHED_DEADLINE) {
+                println!("skipped: no deadlines here");
+                return;
+            }
+            // SAFETY: the body touches statics; none is started.
+            unsafe { PLACE.introduce(stay, c"strata-test-3") };
+            // SAFETY: no other thread starts one.
+            assert_eq!(unsafe { PLACE.start() }, Err(Refusal::Refused));
+        });
+    });
+}
+
 #[test]
 fn the_c_library_goes_on_believing_in_one_thread() {
     unsafe extern "C" {

@@ -30,7 +30,7 @@ static void *take(void) {
     if (!kind->align) block = malloc(any(kind->size));
     else if (posix_memalign(&block, kind->align, any(kind->size))) block = NULL;
     CHECK(block);
-    return memset(block, 0x5a, kind->size);
+    return memset(block, 0x5a, kind->size < POOL ? kind->size : POOL);
 }
 
 /* The block that is freed twice. */
@@ -53,17 +53,26 @@ struct keep {
     unsigned seed;
 };
 
+/* Of a large block the ends, where links and neighbours would be. */
+static size_t end_of(size_t size) {
+    return size < 512 ? size : 256;
+}
+
 static void keep(struct keep *place, size_t size, unsigned seed) {
     *place = (struct keep){malloc(any(size)), size, seed};
     CHECK(place->block);
-    fill(place->block, size, seed);
+    fill(place->block, end_of(size), seed);
+    if (end_of(size) < size) fill(place->block + size - end_of(size), end_of(size), ~seed);
 }
 
 static void check(const struct keep *place) {
-    if (!is_spoilt(place->block, place->size)) CHECK(is_filled(place->block, place->size, place->seed));
+    size_t size = place->size, end = end_of(size);
+    if (is_spoilt(place->block, size)) return;
+    CHECK(is_filled(place->block, end, place->seed));
+    CHECK(end == size || is_filled(place->block + size - end, end, ~place->seed));
 }
 
-enum { GUARDS = 1500 };
+enum { GUARDS = 800 };
 static struct keep guards[GUARDS];
 
 static size_t guard_size(unsigned i) {
@@ -78,7 +87,7 @@ static void *churn(void *seed) {
     enum { LIVE = 300 };
     struct keep live[LIVE] = {{0}};
     unsigned random = (unsigned)(uintptr_t)seed;
-    for (int step = 0; step < 6000; step++) {
+    for (int step = 0; step < 4000; step++) {
         random = random * 1664525 + 1013904223;
         struct keep *place = &live[(random >> 8) % LIVE];
         if (place->block) {
@@ -197,14 +206,14 @@ static void after_it_was_handed_out_again(void) {
     free(victim);
     char *again = take();
     free(victim);
-    memset(again, 0x66, kind->size);
+    memset(again, 0x66, kind->size < POOL ? kind->size : POOL);
     take();
 }
 static void after_it_was_written_to(void) {
     victim = take();
     free(victim);
     free(victim);
-    memset(take(), 0x41, kind->size);
+    memset(take(), 0x41, kind->size < POOL ? kind->size : POOL);
     malloc_trim(0);
 }
 static void while_it_is_written_to(void) {

@@ -2,11 +2,13 @@
 #define _GNU_SOURCE
 #include "check.h"
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -75,18 +77,38 @@ static void wait_until_it_has_gone(void) {
 }
 
 /* Runs in a child of fork, which is to answer 0. */
-static void in_a_child(void (*body)(void)) {
+static pid_t begin(void (*body)(void)) {
     fflush(NULL);
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm(60);
+        alarm(300);
         body();
         _exit(0);
     }
+    return child;
+}
+static void end(pid_t child) {
     int status;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
+static void in_a_child(void (*body)(void)) {
+    end(begin(body));
+}
+
+/* A tracer's: it allocates under a lock of its own, around each thread that is made. */
+static pthread_mutex_t tracers = PTHREAD_MUTEX_INITIALIZER;
+static int made;
+#ifndef LINKED_STATICALLY
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
+    int (*theirs)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+    pthread_mutex_lock(&tracers);
+    free(opaque(malloc(300)));
+    made++;
+    pthread_mutex_unlock(&tracers);
+    return theirs(thread, attributes, body, argument);
+}
+#endif
 
 static void memory_comes_back(void) {
     static const size_t sizes[] = {64, 1000, 20000, MIB, 5 * MIB, 256 * MIB};
@@ -161,6 +183,108 @@ static void rights_that_are_dropped_stay_with_it_until_it_goes(void) {
     CHECK(next == 0 || uid_of(next) == 65534);
 }
 
+static void a_wrapper_of_pthread_create_is_not_called(void) {
+    pthread_mutex_lock(&tracers);
+    called();
+    pthread_mutex_unlock(&tracers);
+    CHECK(made == 0);
+}
+
+static void it_is_no_child_and_its_end_no_signal(void) {
+    signal(SIGCHLD, hear);
+    called();
+    CHECK(waitpid(-1, NULL, WNOHANG | __WALL) == -1 && errno == ECHILD);
+    wait_until_it_has_gone();
+    CHECK(!heard);
+}
+
+static void folders_and_masks_are_the_programs_to_change(void) {
+    char here[4096];
+    called();
+    CHECK(chdir("/") == 0 && getcwd(here, sizeof here) && !strcmp(here, "/"));
+    umask(022);
+    CHECK(umask(077) == 022);
+    if (getuid() == 0) CHECK(chroot("/") == 0 || errno == EPERM);
+    CHECK(unshare(CLONE_FS) == 0 && chdir("/") == 0);
+    CHECK(thread() || threads() == 1);
+}
+
+static long nanoseconds(clockid_t clock) {
+    struct timespec time;
+    CHECK(clock_gettime(clock, &time) == 0);
+    return time.tv_sec * 1000000000L + time.tv_nsec;
+}
+static void its_time_is_the_processs(void) {
+    called();
+    long others = nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+    wait_until_it_has_gone();
+    CHECK(nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - nanoseconds(CLOCK_THREAD_CPUTIME_ID) > others);
+}
+
+static void text_of(const char *path, char *text, size_t size) {
+    memset(text, 0, size);
+    int file = open(path, O_RDONLY);
+    if (file < 0) return;
+    CHECK(read(file, text, size - 1) >= 0);
+    close(file);
+}
+static void its_groups_are_its_starters(void) {
+    char path[64], own[4096], its[4096];
+    snprintf(path, sizeof path, "/proc/self/task/%d/cgroup", called());
+    text_of("/proc/thread-self/cgroup", own, sizeof own);
+    text_of(path, its, sizeof its);
+    CHECK(!*its || !strcmp(own, its));
+}
+
+static void a_daemon_gets_its_own(void) {
+    int ends[2];
+    char byte = 0;
+    CHECK(pipe(ends) == 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        called();
+        CHECK(daemon(1, 1) == 0);
+        alarm(300);
+        called();
+        wait_until_it_has_gone();
+        CHECK(write(ends[1], "y", 1) == 1);
+        _exit(0);
+    }
+    close(ends[1]);
+    CHECK(read(ends[0], &byte, 1) == 1 && byte == 'y');
+    CHECK(waitpid(child, NULL, 0) == child);
+}
+
+/* The first thread of a program ends, and others live on: `/proc/self/statm` reads zeros from then on. */
+static pthread_t first;
+static void *go_on_alone(void *nothing) {
+    pthread_join(first, NULL);
+    burst(64 * MIB, 3000);
+    for (int ms = 0, number = 0; !number; ms += 10, nap(10), number = thread()) CHECK(ms < PATIENCE_MS);
+    /* This one, the first, which is no more than a number, and the purge thread until it has gone. */
+    for (int ms = 0; threads() > 2; ms += 10, nap(10)) CHECK(ms < PATIENCE_MS);
+    _exit(0);
+    return nothing;
+}
+static void the_first_thread_may_end_first(void) {
+    pthread_t thread;
+    first = pthread_self();
+    CHECK(!pthread_create(&thread, NULL, go_on_alone, NULL));
+    pthread_exit(NULL);
+}
+
+static void *exit_at_once(void *nothing) {
+    exit(0);
+    return nothing;
+}
+static void another_thread_may_exit(void) {
+    pthread_t thread;
+    called();
+    CHECK(!pthread_create(&thread, NULL, exit_at_once, NULL));
+    for (;;) pause();
+}
+
 static void the_end_comes_at_once(void) {
     called();
     exit(0);
@@ -188,16 +312,33 @@ int main(int count, char **arguments) {
         nap(100);
         return thread() != 0;
     }
-    in_a_child(memory_comes_back);
-    in_a_child(the_c_library_knows_of_one_thread);
-    in_a_child(no_descriptor_of_its_is_met);
-    in_a_child(signals_go_to_the_program);
-    in_a_child(a_child_of_fork_is_alone_and_gets_its_own);
-    in_a_child(namespaces_are_for_programs_of_one_thread);
-    in_a_child(rights_that_are_dropped_stay_with_it_until_it_goes);
-    in_a_child(the_end_comes_at_once);
-    in_a_child(the_last_thread_of_the_program_is_the_last);
-    in_a_child(another_program_takes_its_place);
-    in_a_child(it_stays_away_where_it_is_not_wanted);
+    static void (*const bodies[])(void) = {
+        memory_comes_back,
+        the_c_library_knows_of_one_thread,
+        no_descriptor_of_its_is_met,
+        signals_go_to_the_program,
+        a_child_of_fork_is_alone_and_gets_its_own,
+        namespaces_are_for_programs_of_one_thread,
+        rights_that_are_dropped_stay_with_it_until_it_goes,
+        a_wrapper_of_pthread_create_is_not_called,
+        it_is_no_child_and_its_end_no_signal,
+        folders_and_masks_are_the_programs_to_change,
+        its_time_is_the_processs,
+        its_groups_are_its_starters,
+        a_daemon_gets_its_own,
+        the_first_thread_may_end_first,
+        another_thread_may_exit,
+        the_end_comes_at_once,
+        the_last_thread_of_the_program_is_the_last,
+        another_program_takes_its_place,
+        it_stays_away_where_it_is_not_wanted,
+    };
+    /* They mostly wait: a few at a time. */
+    enum { ALL = sizeof bodies / sizeof *bodies, AT_ONCE = 5 };
+    pid_t children[ALL];
+    for (int i = 0; i < ALL + AT_ONCE; i++) {
+        if (i >= AT_ONCE) end(children[i - AT_ONCE]);
+        if (i < ALL) children[i] = begin(bodies[i]);
+    }
     return 0;
 }

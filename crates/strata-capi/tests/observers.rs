@@ -1,0 +1,125 @@
+//! Programs under debuggers, tracers, profilers and checkers, as far as these are there: they see the threads that give memory back and
+//! that watch, and nothing breaks.
+
+mod finished;
+
+use finished::{Finished, Way, finish, runs, said};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// The program that is observed, with the library preloaded by the tool's program alone.
+fn observed() -> Option<PathBuf> {
+    Some(Finished::get().program("c/observed.c", Way::Preloaded)?.get_program().into())
+}
+
+/// Whether a tool is there, and may do here what it is for.
+fn works(tool: &[&str]) -> bool {
+    let can = runs(tool[0])
+        && Command::new(tool[0])
+            .args(&tool[1..])
+            .arg("/bin/true")
+            .output()
+            .is_ok_and(|end| end.status.success());
+    if !can {
+        println!("skipped: {} is not there, or may not", tool[0]);
+    }
+    can
+}
+
+/// Runs the program under a tool, with the library; it must come to its end.
+fn beneath(tool: &[&str]) -> Option<Output> {
+    let program = observed().filter(|_| works(tool))?;
+    let mut command = Command::new(tool[0]);
+    command.args(&tool[1..]);
+    // For what the tool starts, not for the tool.
+    command.args(["env"]).arg(format!("LD_PRELOAD={}", Finished::get().shared().display())).arg(program);
+    let output = finish(&mut command);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("well"), "{}\n{told}{}", output.status, said(&output));
+    Some(output)
+}
+
+fn scratch(name: &str) -> String {
+    format!("{}/{name}-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id())
+}
+
+#[test]
+fn a_tracer_of_system_calls_sees_threads_come_and_go() {
+    let file = scratch("strace");
+    let tool = ["strace", "-f", "-qq", "-e", "trace=clone,clone3,exit,membarrier", "-o", &file];
+    if beneath(&tool).is_some() {
+        let seen = std::fs::read_to_string(&file).unwrap();
+        assert!(seen.contains("clone(child_stack="), "{seen}");
+    }
+    let _ = std::fs::remove_file(file);
+}
+
+#[test]
+fn a_debugger_runs_it_to_its_end() {
+    let shared = Finished::get().shared();
+    let Some(program) = observed().filter(|_| works(&["gdb", "--batch", "--ex", "info line", "--args"]))
+    else {
+        return;
+    };
+    let preload = format!("set environment LD_PRELOAD={}", shared.display());
+    let mut command = Command::new("gdb");
+    command.args(["--batch", "--nx", "--ex", "set debuginfod enabled off", "--ex", &preload]);
+    command
+        .args(["--ex", "break exit", "--ex", "run", "--ex", "info threads", "--ex", "continue"])
+        .arg(program);
+    let output = finish(&mut command);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("exited normally"), "{told}\n{}", said(&output));
+    assert!(told.contains("strata-janitor") && told.contains("strata-watch"), "{told}");
+}
+
+#[test]
+fn a_profiler_counts_it() {
+    let file = scratch("perf");
+    beneath(&["perf", "record", "-q", "-o", &file]);
+    let _ = std::fs::remove_file(file);
+}
+
+#[test]
+fn a_checker_finds_nothing_in_it() {
+    if let Some(output) = beneath(&["valgrind", "-q", "--trace-children=yes", "--error-exitcode=9"]) {
+        assert_eq!(said(&output), "");
+    }
+}
+
+/// A Python that warns of threads at a fork.
+fn new_python() -> Option<&'static str> {
+    let check = "import sys; sys.exit(sys.version_info < (3, 12))";
+    let is_new = |python: &&str| {
+        Command::new(python).args(["-c", check]).output().is_ok_and(|end| end.status.success())
+    };
+    let found = ["python3", "python3.12", "python3.13", "python3.14"].into_iter().find(is_new);
+    if found.is_none() {
+        println!("skipped: no Python from 3.12 on");
+    }
+    found
+}
+
+#[test]
+fn python_warns_of_it_at_a_fork_only_while_it_lives() {
+    let Some(python) = new_python() else { return };
+    let script = "import os, time, warnings\n\
+        def warns():\n\
+        \x20   with warnings.catch_warnings(record=True) as told:\n\
+        \x20       warnings.simplefilter('always')\n\
+        \x20       child = os.fork()\n\
+        \x20       if not child: os._exit(0)\n\
+        \x20       os.waitpid(child, 0)\n\
+        \x20   return len(told)\n\
+        def tasks(): return len(os.listdir('/proc/self/task'))\n\
+        assert not warns()\n\
+        text = [str(i) * 3 for i in range(1000000)]; del text\n\
+        print(tasks(), warns())\n\
+        while tasks() > 1: time.sleep(0.05)\n\
+        print(tasks(), warns())\n";
+    let mut command = Command::new(python);
+    command.args(["-c", script]).env("PYTHONMALLOC", "malloc").env("LD_PRELOAD", Finished::get().shared());
+    let output = finish(&mut command);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2 1\n1 0\n");
+}
