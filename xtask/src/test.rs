@@ -91,7 +91,8 @@ pub(crate) fn simulated(root: &Path) -> Result<()> {
     let mut command = cargo(root);
     command.args(["test", "--package", "stratalloc", "--package", "strata-os", "--profile", "checked"]);
     command.args(
-        ["os_faults", "pressure", "nodes", "reservation", "simulated"].map(|name| format!("--test={name}")),
+        ["os_faults", "pressure", "nodes", "reservation", "matrix", "simulated"]
+            .map(|name| format!("--test={name}")),
     );
     command.env("RUSTFLAGS", "--cfg strata_simulated").env("CARGO_TARGET_DIR", root.join("target/simulated"));
     succeed(&mut command)

@@ -5,7 +5,10 @@ use core::ptr::NonNull;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use strata_os::simulated::{calls, fail_from, fail_never, on_purge, set_page_size};
+use strata_os::machine::MemoryBudget;
+use strata_os::simulated::{
+    calls, fail_from, fail_never, on_purge, promise_at_most, promised_bytes, set_memory_limit, set_page_size,
+};
 use strata_os::{machine, memory};
 
 const SIZE: usize = 1 << 20;
@@ -135,4 +138,38 @@ fn larger_pages_align_what_is_taken() {
     // SAFETY: reserved.
     assert!(unsafe { memory::release(ptr, 65536) });
     assert!(!cfg!(debug_assertions) || is_refused(|| memory::reserve(4096, 4096)));
+}
+
+#[test]
+fn what_may_be_written_is_promised_until_it_is_unmapped_and_no_more_than_there_is() {
+    let _alone = alone();
+    let before = promised_bytes();
+    let more = || (promised_bytes() - before) / SIZE as u64;
+    promise_at_most(3 * SIZE as u64);
+    let (mapped, kept) = (memory::map(SIZE, SIZE).unwrap(), reserved());
+    assert_eq!(more(), 1, "what is only reserved is not promised");
+    // SAFETY: reserved, and not shared; so on through its life.
+    assert!(unsafe { memory::commit(kept, SIZE) });
+    assert!(memory::map(2 * SIZE, SIZE).is_none());
+    // SAFETY: committed.
+    assert!(unsafe { memory::purge(kept, SIZE) });
+    // SAFETY: purged.
+    assert!(unsafe { memory::commit(kept, SIZE) });
+    assert_eq!(more(), 2, "a purge, and another commit, change nothing");
+    set_memory_limit(7);
+    assert_eq!(machine::memory_budget(), Some(MemoryBudget { limit: 7, usage: promised_bytes() }));
+    // SAFETY: the test's own mapping.
+    let moved = unsafe { memory::relocate(mapped, SIZE, 2 * SIZE, SIZE) }.unwrap();
+    assert_eq!(more(), 3);
+    // SAFETY: the test's own mapping.
+    assert!(unsafe { memory::relocate(moved, 2 * SIZE, 3 * SIZE, SIZE) }.is_none());
+    // SAFETY: the test's own mapping.
+    assert!(unsafe { memory::shrink_in_place(moved, 2 * SIZE, SIZE) });
+    // SAFETY: the test's own mapping.
+    assert!(unsafe { memory::release(moved, SIZE) });
+    // SAFETY: the test's own mapping.
+    assert!(unsafe { memory::release(kept, SIZE) });
+    assert_eq!(more(), 0);
+    promise_at_most(u64::MAX);
+    set_memory_limit(0);
 }

@@ -6,6 +6,7 @@
 //! Does not know: which states there are (`table`).
 
 use super::faults::may_succeed;
+use super::promises::{charged, discharge};
 use super::table::{self, Move};
 use super::{Remains, backing, hugetlb, nodes};
 use crate::memory::At;
@@ -33,7 +34,8 @@ fn take(
     if !may_succeed() || size > table::LARGEST_RANGE_BYTES {
         return None;
     }
-    let ptr = call(size, align.max(page_size()))?;
+    let promised = if step == Move::TAKE_COMMITTED { size } else { 0 };
+    let ptr = charged(promised, Option::is_some, || call(size, align.max(page_size())))?;
     table::make(ptr, size, step);
     Some(ptr)
 }
@@ -41,15 +43,23 @@ fn take(
 /// # Safety
 /// - As for [`crate::memory::commit`].
 pub(crate) unsafe fn commit(ptr: NonNull<u8>, size: usize) -> bool {
+    let fresh = size - table::promised_bytes(ptr, size);
     // SAFETY: the same contract.
-    step(ptr, size, Move::COMMIT, || unsafe { backing::commit(ptr, size) })
+    step(ptr, size, Move::COMMIT, || charged(fresh, is_true, || unsafe { backing::commit(ptr, size) }))
 }
 
 /// # Safety
 /// - As for [`crate::memory::decommit`].
 pub(crate) unsafe fn decommit(ptr: NonNull<u8>, size: usize) -> bool {
+    let promised = table::promised_bytes(ptr, size);
     // SAFETY: the same contract.
-    purging(ptr, size, (Move::DECOMMIT, Remains::Zero), || unsafe { backing::decommit(ptr, size) })
+    let done =
+        purging(ptr, size, (Move::DECOMMIT, Remains::Zero), || unsafe { backing::decommit(ptr, size) });
+    if done {
+        // Linux goes on to count it; what was decommitted would have to be told apart from what was only reserved.
+        discharge(promised);
+    }
+    done
 }
 
 /// # Safety
@@ -121,7 +131,8 @@ pub(crate) fn name(ptr: NonNull<u8>, size: usize, name: &'static CStr) {
 pub(crate) unsafe fn grow_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
     table::check(ptr, old, Move::USE);
     // SAFETY: the same contract.
-    let grown = may_succeed() && unsafe { backing::grow_in_place(ptr, old, new) };
+    let grow = || unsafe { backing::grow_in_place(ptr, old, new) };
+    let grown = may_succeed() && charged(new - old, is_true, grow);
     if grown {
         // SAFETY: `old < new`, so this is inside the range.
         let fresh = unsafe { ptr.byte_add(old) };
@@ -135,7 +146,7 @@ pub(crate) unsafe fn grow_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> 
 pub(crate) unsafe fn shrink_in_place(ptr: NonNull<u8>, old: usize, new: usize) -> bool {
     // SAFETY: `new < old`, so this is inside the range.
     let tail = unsafe { ptr.byte_add(new) };
-    table::make(tail, old - new, Move::RELEASE);
+    unpromise(tail, old - new);
     if may_succeed() {
         // SAFETY: the same contract.
         return unsafe { backing::shrink_in_place(ptr, old, new) };
@@ -153,7 +164,8 @@ pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: u
     }
     table::make(ptr, old, Move::RELEASE);
     // SAFETY: the same contract.
-    let moved = unsafe { backing::relocate(ptr, old, new, align.max(page_size())) };
+    let relocate = || unsafe { backing::relocate(ptr, old, new, align.max(page_size())) };
+    let moved = charged(new.saturating_sub(old), Option::is_some, relocate);
     match moved {
         Some(target) => table::make(target, new, Move::TAKE_COMMITTED),
         None => table::make(ptr, old, Move::TAKE_COMMITTED),
@@ -164,7 +176,7 @@ pub(crate) unsafe fn relocate(ptr: NonNull<u8>, old: usize, new: usize, align: u
 /// # Safety
 /// - As for [`crate::memory::release`].
 pub(crate) unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
-    table::make(ptr, size, Move::RELEASE);
+    unpromise(ptr, size);
     hugetlb::forget(ptr, size);
     nodes::forget(ptr, size);
     if may_succeed() {
@@ -185,10 +197,13 @@ pub(crate) unsafe fn give_back(ptr: NonNull<u8>, size: usize) -> bool {
     if cfg!(strata_loom) {
         super::purged(ptr, size, Remains::Zero);
     }
+    let promised = table::promised_bytes(ptr, size);
     table::make(ptr, size, Move::RELEASE);
     // SAFETY: the same contract.
     let given = unsafe { backing::give_back(ptr, size) };
-    if !given {
+    if given {
+        discharge(promised);
+    } else {
         table::make(ptr, size, Move::TAKE_COMMITTED);
     }
     given
@@ -198,11 +213,22 @@ pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
     if !may_succeed() {
         return At::Refused;
     }
-    let mapped = backing::map_at(ptr, size);
+    let is_mapped = |mapped: &Option<At>| *mapped == Some(At::Mapped);
+    let mapped = charged(size, is_mapped, || Some(backing::map_at(ptr, size))).unwrap_or(At::Refused);
     if mapped == At::Mapped {
         table::make(ptr, size, Move::TAKE_COMMITTED);
     }
     mapped
+}
+
+fn is_true(answer: &bool) -> bool {
+    *answer
+}
+
+/// What is released is promised no more.
+fn unpromise(ptr: NonNull<u8>, size: usize) {
+    discharge(table::promised_bytes(ptr, size));
+    table::make(ptr, size, Move::RELEASE);
 }
 
 /// A refused release: the memory goes back, the addresses stay mapped for good, so they are never reused.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  crate::memory ──► memory   ── may the call succeed? ──► faults
+//!                       │  ── is it promised? ───────────► promises
 //!                       │  ── is the move legal? ────────► table
 //!                       └──── memory to back it ─────────► system, or under loom `heap`
 //! ```
@@ -27,6 +28,7 @@ mod heap;
 mod hugetlb;
 pub(crate) mod memory;
 mod nodes;
+mod promises;
 mod ranges;
 mod table;
 
@@ -38,6 +40,7 @@ use heap as backing;
 pub use faults::{calls, fail_from, fail_never};
 pub use hugetlb::{free_hugetlb_pages, set_hugetlb_pages};
 pub use nodes::{RunningNode, node_questions, preferred_node, set_nodes};
+pub use promises::{promise_at_most, promised_bytes};
 
 /// What memory holds that was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,7 @@ static PAGE_BYTES: AtomicUsize = AtomicUsize::new(0);
 /// Zero: none.
 static LIMIT: AtomicU64 = AtomicU64::new(0);
 static USAGE: AtomicU64 = AtomicU64::new(0);
+const WHAT_IS_PROMISED: u64 = u64::MAX;
 static PURGE_HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// Has [`page_size`](crate::machine::page_size) answer `bytes` from now on: 4096, 16384 or 65536.
@@ -77,9 +81,15 @@ pub fn set_memory_budget(budget: MemoryBudget) {
     USAGE.store(budget.usage, Ordering::Relaxed);
 }
 
+/// Has [`memory_budget`](crate::machine::memory_budget) answer this limit from now on, and what is promised at the moment as its usage.
+pub fn set_memory_limit(limit: u64) {
+    set_memory_budget(MemoryBudget { limit, usage: WHAT_IS_PROMISED });
+}
+
 pub(crate) fn budget() -> Option<MemoryBudget> {
     // Relaxed: as in `set_memory_budget`.
     let (limit, usage) = (LIMIT.load(Ordering::Relaxed), USAGE.load(Ordering::Relaxed));
+    let usage = if usage == WHAT_IS_PROMISED { promised_bytes() } else { usage };
     (limit != 0).then_some(MemoryBudget { limit, usage })
 }
 

@@ -49,7 +49,7 @@ impl State {
 }
 
 /// Which states may become which; `to` is `None` for a check that changes nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Move {
     verb: &'static str,
     from: &'static [State],
@@ -92,6 +92,22 @@ pub(super) fn check(ptr: NonNull<u8>, size: usize, step: Move) {
     make(ptr, size, step.checked_only());
 }
 
+/// Bytes of the range that may be written, purged or not.
+pub(super) fn promised_bytes(ptr: NonNull<u8>, size: usize) -> usize {
+    let pages = ptr.addr().get() >> PAGE_SHIFT..(ptr.addr().get() + size) >> PAGE_SHIFT;
+    let is_promised = |page: &usize| {
+        let word = word_of(page >> (GRANULE_SHIFT - PAGE_SHIFT));
+        // Relaxed: as in `update`.
+        matches!(state_in(word.load(Ordering::Relaxed), *page), State::Committed | State::Purged)
+    };
+    if cfg!(strata_loom) { 0 } else { pages.filter(is_promised).count() << PAGE_SHIFT }
+}
+
+fn state_in(word: u64, page: usize) -> State {
+    let shift = (page % (1 << (GRANULE_SHIFT - PAGE_SHIFT))) * PAGE_BITS;
+    State::ALL[(word >> shift) as usize & 0b11]
+}
+
 /// Makes `step` for each page of the range, or panics.
 pub(super) fn make(ptr: NonNull<u8>, size: usize, step: Move) {
     let pages = ptr.addr().get() >> PAGE_SHIFT..(ptr.addr().get() + size) >> PAGE_SHIFT;
@@ -106,7 +122,7 @@ pub(super) fn make(ptr: NonNull<u8>, size: usize, step: Move) {
 
 fn moved(word: u64, page: usize, step: Move) -> u64 {
     let shift = (page % (1 << (GRANULE_SHIFT - PAGE_SHIFT))) * PAGE_BITS;
-    let state = State::ALL[(word >> shift) as usize & 0b11];
+    let state = state_in(word, page);
     word & !(0b11 << shift) | (step.apply(page, state) as u64) << shift
 }
 
