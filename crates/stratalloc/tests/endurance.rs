@@ -1,5 +1,5 @@
-//! Endurance, on request: many threads, blocks that others free, threads that come and go, forks, trims and signals, with every
-//! block's contents verified.
+//! Endurance, on request: 64 threads on two processors, blocks that others free, threads that come and go, forks, trims and signals, with
+//! every block's contents verified. A line each minute, and a table at the end.
 //!
 //! ```sh
 //! STRATA_ENDURANCE_SECONDS=3600 cargo test --profile checked -p stratalloc --test endurance -- --ignored --nocapture
@@ -26,6 +26,8 @@ use stratalloc::Strata;
 static GLOBAL: Strata = Strata;
 
 const THREADS: u64 = 64;
+const PROCESSORS: usize = 2;
+const MINUTE: Duration = Duration::from_secs(60);
 /// Blocks that a thread has at most.
 const OWN: usize = 400;
 /// Blocks that wait for another thread at most.
@@ -71,13 +73,36 @@ fn any_size(random: &mut Random) -> usize {
     }
 }
 
+/// Up to a granule's times four; now and then up to a pool's.
+fn any_align(random: &mut Random) -> usize {
+    1 << if random.once_in(64) { random.between(7, 16) } else { random.between(3, 6) }
+}
+
+/// Has this process run on as many processors as the test promises, as far as there are any.
+fn share_processors() {
+    // SAFETY: all zeros are an empty set.
+    let mut there: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: writes the set.
+    unsafe { libc::sched_getaffinity(0, size_of_val(&there), &raw mut there) };
+    // SAFETY: all zeros are an empty set.
+    let mut few: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: a number of a processor.
+    let is_there = |number: &usize| unsafe { libc::CPU_ISSET(*number, &there) };
+    let numbers = (0..libc::CPU_SETSIZE as usize).filter(is_there).take(PROCESSORS);
+    // SAFETY: a number of a processor.
+    numbers.for_each(|number| unsafe { libc::CPU_SET(number, &mut few) });
+    // SAFETY: reads the set; threads to come inherit it.
+    assert_eq!(unsafe { libc::sched_setaffinity(0, size_of_val(&few), &raw const few) }, 0);
+}
+
 /// What a thread does, again and again: every block is checked before it is freed or resized.
 fn work(seed: u64, times: u64, shared: &SpinLock<Vec<Patterned>>) {
     let mut random = Random::new(seed);
     let mut own: Vec<Patterned> = Vec::new();
     for step in 0..times {
         let size = any_size(&mut random);
-        own.extend(Patterned::new(layout(size, 1 << random.between(3, 6)), step));
+        let new = if random.once_in(8) { Patterned::zeroed } else { Patterned::new };
+        own.extend(new(layout(size, any_align(&mut random)), step));
         count(&COUNTS.allocations);
         COUNTS.bytes.fetch_add(size as u64, Relaxed);
         if own.len() > OWN {
@@ -125,7 +150,22 @@ fn fork_one(seed: u64) {
     count(&COUNTS.forks);
 }
 
+/// A line of what was done so far.
+fn say_progress(begun: Instant) {
+    let of = |count: &AtomicU64| count.load(Relaxed);
+    println!(
+        "  after {:>5} s: {} allocations, {} threads, {} forks, {} trims, {} MiB resident",
+        begun.elapsed().as_secs(),
+        of(&COUNTS.allocations),
+        of(&COUNTS.threads),
+        of(&COUNTS.forks),
+        of(&COUNTS.trims),
+        resident_bytes() / MIB
+    );
+}
+
 fn endure(seconds: u64) {
+    share_processors();
     // SAFETY: the handler counts.
     unsafe { libc::signal(libc::SIGUSR1, on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     let (shared, stop) = (SpinLock::new(Vec::new()), AtomicBool::new(false));
@@ -157,9 +197,13 @@ fn endure(seconds: u64) {
                 std::thread::sleep(Duration::from_millis(20));
             });
         });
-        let (end, process) =
-            (Instant::now() + Duration::from_secs(seconds), std::process::id().cast_signed());
+        let (begun, process) = (Instant::now(), std::process::id().cast_signed());
+        let (end, mut next) = (begun + Duration::from_secs(seconds), begun + MINUTE);
         while Instant::now() < end {
+            if Instant::now() > next {
+                say_progress(begun);
+                next += MINUTE;
+            }
             // SAFETY: to this process, which handles it.
             unsafe { libc::kill(process, libc::SIGUSR1) };
             std::thread::sleep(Duration::from_millis(2));
