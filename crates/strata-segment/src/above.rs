@@ -17,6 +17,6 @@ pub(crate) trait Above: Debug {
     /// More blocks of a pool were freed than were live.
     fn freed_twice(&self, pool: &Pool) -> !;
 
-    /// What was freed as a huge block is none, at least not any more.
-    fn freed_no_huge_block(&self, pointer: UserPtr) -> !;
+    /// What was freed or resized as a huge block is none, at least not any more.
+    fn no_huge_block(&self, pointer: UserPtr) -> !;
 }

@@ -35,14 +35,11 @@ pub fn no_block(block: BlockPtr) -> ! {
     strata_os::abort()
 }
 
-/// What was freed is no huge block, at least not any more.
+/// What was freed or resized is no huge block, at least not any more.
 #[cold]
 #[inline(never)]
 pub fn no_huge_block(pointer: UserPtr) -> ! {
-    say(format_args!(
-        "strata: {:p} was freed, and is no block: it was freed twice, or never one",
-        pointer.as_non_null()
-    ));
+    say(format_args!("strata: {:p} is no block: it was freed before, or never one", pointer.as_non_null()));
     strata_os::abort()
 }
 

@@ -230,6 +230,18 @@ static void by_realloc(void) {
     free(victim);
     CHECK(!realloc(victim, 0));
 }
+static void by_growing(void) {
+    victim = take();
+    free(victim);
+    CHECK(realloc(victim, 2 * kind->size));
+}
+static void by_growing_after_all_went_back(void) {
+    victim = take();
+    free(victim);
+    if (kind->size < 2 * MIB) malloc_trim(0);
+    CHECK(realloc(victim, 3 * kind->size));
+    free(victim);
+}
 static void of_a_heap(void) {
     if (!ON_STRATA || kind->align) _exit(77);
     struct strata_heap *heap = strata_heap_new();
@@ -277,6 +289,8 @@ static const struct way {
     WAY(after_it_was_written_to),
     WAY(while_it_is_written_to),
     WAY(by_realloc),
+    WAY(by_growing),
+    WAY(by_growing_after_all_went_back),
     WAY(of_a_heap),
     WAY(after_its_heap_was_deleted),
     WAY(of_an_interior_pointer),

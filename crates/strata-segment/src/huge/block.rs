@@ -14,15 +14,15 @@
 
 use super::Huge;
 use super::extent::{Extent, MappingNumber};
+use super::head::{
+    NO_PAYLOAD, extent_of, huge_head, is_live, mapped_bytes, mapping_offset, mapping_start, payload,
+};
 use crate::thp::pages::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
-use strata_core::arena::{ArenaHead, ArenaKind};
+use strata_core::arena::ArenaHead;
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
 use strata_os::{clock, machine, memory};
-
-/// Where the payload of a block begins that was freed: nowhere, so that it is not freed again.
-const NO_PAYLOAD: usize = 0;
 
 /// The outcome of a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,17 +206,37 @@ impl Huge<'_> {
         self.keep_no_more_than_pays(now);
     }
 
+    /// The head of a live block. Ends the program if it is none, at least not any more.
+    ///
+    /// # Safety
+    /// - `pointer` is the start of a huge allocation, or was one.
+    unsafe fn live_head(&self, pointer: UserPtr) -> NonNull<ArenaHead> {
+        // SAFETY: the start of a huge allocation, by this function's contract.
+        let head = unsafe { huge_head(pointer) };
+        // SAFETY: mapped, as far as anyone knows.
+        if !unsafe { is_live(head, pointer) } {
+            self.above.no_huge_block(pointer);
+        }
+        head
+    }
+
+    /// Bytes that the program may use of a huge allocation.
+    ///
+    /// # Safety
+    /// - `pointer` is the start of a huge allocation of the caller's.
+    pub(crate) unsafe fn usable_bytes(&self, pointer: UserPtr) -> usize {
+        // SAFETY: the same contract.
+        let head = unsafe { self.live_head(pointer) };
+        mapped_bytes(head) - mapping_offset(head)
+    }
+
     /// Gives a huge allocation back.
     ///
     /// # Safety
     /// - `pointer` is the start of a huge allocation that the caller may free, and that is not used again.
     pub(crate) unsafe fn free(&self, pointer: UserPtr) {
         // SAFETY: the start of a huge allocation, by this function's contract.
-        let head = unsafe { huge_head(pointer) };
-        // SAFETY: mapped, as far as anyone knows.
-        if !unsafe { is_live(head, pointer) } {
-            self.above.freed_no_huge_block(pointer);
-        }
+        let head = unsafe { self.live_head(pointer) };
         let extent = extent_of(head);
         // SAFETY: ours, mapped; the block is not used again.
         unsafe { head.write(ArenaHead::of_huge(extent.bytes, NO_PAYLOAD, extent.mapping.0)) };
@@ -244,7 +264,7 @@ impl Huge<'_> {
         align: usize,
     ) -> Resized {
         // SAFETY: the start of a huge allocation, by this function's contract.
-        let head = unsafe { huge_head(pointer) };
+        let head = unsafe { self.live_head(pointer) };
         let (mut old, offset) = (mapped_bytes(head), mapping_offset(head));
         let Some(new) =
             bytes.checked_add(offset).and_then(|sum| sum.checked_next_multiple_of(machine::page_size()))
@@ -314,71 +334,6 @@ impl Huge<'_> {
             counter.change(old as u64, new as u64);
         }
     }
-}
-
-/// Bytes that the program may use of a huge allocation.
-///
-/// # Safety
-/// - `pointer` is the start of a huge allocation of the caller's.
-pub(crate) unsafe fn usable_bytes(pointer: UserPtr) -> usize {
-    // SAFETY: the same contract.
-    let head = unsafe { huge_head(pointer) };
-    mapped_bytes(head) - mapping_offset(head)
-}
-
-/// # Safety
-/// - `pointer` is the start of a huge allocation.
-unsafe fn huge_head(pointer: UserPtr) -> NonNull<ArenaHead> {
-    if pointer.is_arena_aligned() {
-        let head = pointer.as_non_null().as_ptr().wrapping_byte_sub(HEADER_TABLE_BYTES).cast();
-        // SAFETY: the page in front of the payload, hence not null.
-        return unsafe { NonNull::new_unchecked(head) };
-    }
-    pointer.arena().head_place()
-}
-
-/// Whether a live block with this payload has its head here, where anything may lie if the block was freed before.
-///
-/// # Safety
-/// - The place can be read.
-unsafe fn is_live(head: NonNull<ArenaHead>, pointer: UserPtr) -> bool {
-    // SAFETY: readable, by this function's contract.
-    let kind = unsafe { ArenaHead::kind_at(head) };
-    kind == Some(ArenaKind::Huge)
-        && payload(head) == pointer.as_non_null()
-        && mapped_bytes(head) > mapping_offset(head)
-        && mapped_bytes(head).is_multiple_of(machine::page_size())
-}
-
-fn mapped_bytes(head: NonNull<ArenaHead>) -> usize {
-    // SAFETY: initialised by `map_huge`.
-    unsafe { head.as_ref() }.mapped_bytes
-}
-
-fn mapping_offset(head: NonNull<ArenaHead>) -> usize {
-    // SAFETY: initialised by `map_huge`.
-    unsafe { head.as_ref() }.payload_offset
-}
-
-/// The whole of a block, to be kept when it is freed.
-fn extent_of(head: NonNull<ArenaHead>) -> Extent {
-    // SAFETY: initialised by `map_huge` or `reuse_huge`.
-    let mapping = MappingNumber(unsafe { head.as_ref() }.mapping);
-    Extent { start: mapping_start(head), bytes: mapped_bytes(head), mapping }
-}
-
-pub(super) fn payload(head: NonNull<ArenaHead>) -> NonNull<u8> {
-    let payload = mapping_start(head).as_ptr().wrapping_byte_add(mapping_offset(head));
-    // SAFETY: within the mapping, hence not null.
-    unsafe { NonNull::new_unchecked(payload) }
-}
-
-/// The head is in the mapping's first page: at its start, or (over-aligned) at its end.
-fn mapping_start(head: NonNull<ArenaHead>) -> NonNull<u8> {
-    let page = machine::page_size();
-    let start = head.cast::<u8>().as_ptr().map_addr(|address| address & !(page - 1));
-    // SAFETY: a mapping does not start at address 0.
-    unsafe { NonNull::new_unchecked(start) }
 }
 
 /// Maps so that what lies behind the first page is at a multiple of `align`, an arena or more.

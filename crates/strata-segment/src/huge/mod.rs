@@ -5,6 +5,7 @@
 pub(crate) mod block;
 pub(crate) mod cache;
 pub(crate) mod extent;
+mod head;
 mod zero;
 
 use crate::above::Above;

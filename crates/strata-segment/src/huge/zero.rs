@@ -14,7 +14,8 @@
 //! Does not know: what else huge blocks do. Measured: decision 0024.
 
 use super::Huge;
-use super::block::{Reused, payload};
+use super::block::Reused;
+use super::head::payload;
 use crate::thp::evidence;
 use core::ptr::NonNull;
 use strata_core::arena::ArenaHead;

@@ -3,7 +3,7 @@
 //! Does not know: how any of it is done.
 
 use super::PageHeap;
-use crate::huge::block::{self, Request, Resized};
+use crate::huge::block::{Request, Resized};
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 
@@ -72,6 +72,6 @@ impl PageHeap {
     /// - `pointer` is the start of a huge allocation of the caller's.
     pub unsafe fn usable_huge(&self, pointer: UserPtr) -> usize {
         // SAFETY: the start of a huge allocation, by this function's contract.
-        unsafe { block::usable_bytes(pointer) }
+        unsafe { self.huge().usable_bytes(pointer) }
     }
 }

@@ -139,7 +139,7 @@ impl Above for PageHeap {
     }
 
     #[cold]
-    fn freed_no_huge_block(&self, pointer: UserPtr) -> ! {
+    fn no_huge_block(&self, pointer: UserPtr) -> ! {
         misuse::no_huge_block(pointer)
     }
 }
