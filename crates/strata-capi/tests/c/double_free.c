@@ -36,12 +36,16 @@ static void *take(void) {
 /* The block that is freed twice. */
 static char *victim;
 
-/* Whether bytes may lie in what the victim's misuse may spoil: its pool, or itself if it is larger than one. */
+/* Whether bytes may lie in what the victim's misuse may spoil: its pool, the pools that serve its class together, or itself. */
 static int is_spoilt(const void *block, size_t size) {
+    enum { ALONE = 8 * KIB, MOST = 256 * KIB, TOGETHER = 8 * POOL };
     uintptr_t start = (uintptr_t)victim, end = start + kind->size, at = (uintptr_t)block;
-    if (kind->size <= POOL / 2) {
+    if (kind->size <= ALONE) {
         start &= ~(uintptr_t)(POOL - 1);
         end = start + POOL;
+    } else if (kind->size <= MOST) {
+        start -= TOGETHER;
+        end += TOGETHER;
     }
     return at < end && start < at + size;
 }
