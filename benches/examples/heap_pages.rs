@@ -89,9 +89,9 @@ impl Shadow {
     }
 
     fn kind(&self, page: usize) -> &AtomicU8 {
-        // SAFETY: as above.
+        // SAFETY: within the table: a page of the range.
         let entry = unsafe { table(&self.kind, PAGES).add(page) };
-        // SAFETY: as above.
+        // SAFETY: zero or written as an atomic ever since.
         unsafe { &*entry }
     }
 

@@ -3,7 +3,7 @@
 //! A binary sets its `#[global_allocator]` and calls [`Subject::run`](subject::Subject::run); everything else is the same code for all of them, compiled
 //! into each with fat LTO, so that inlining counts as it does for users.
 //!
-//!   bench-mimalloc json --scale 0.5   ──►  one line of JSON: a [`sample::Sample`]
+//!   bench-mimalloc json --scale 0.5   ──►  one line of JSON: a [`Sample`](strata_harness::sample::Sample)
 //!   bench-mimalloc --list             ──►  one line of JSON: the workloads and what each stands for
 //!
 //! Does not know: which allocator it runs on, other processes, medians.
@@ -12,7 +12,6 @@ mod arguments;
 pub mod checksum;
 pub mod data;
 pub mod measure;
-pub mod sample;
 pub mod subject;
 pub mod workloads;
 

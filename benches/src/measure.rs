@@ -11,8 +11,8 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use nix::unistd::{SysconfVar, sysconf};
 
-use crate::sample::Sample;
 use crate::workloads::{Job, Settings};
+use strata_harness::sample::Sample;
 
 /// Runs `job` and says what it cost.
 #[must_use]

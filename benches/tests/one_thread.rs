@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use strata_benches::workloads::{ALL, Settings, Threads};
+use strata_benches::workloads::{self, Settings, Threads};
 
 fn threads_now() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
@@ -21,7 +21,7 @@ fn a_workload_of_one_thread_starts_none() {
             }
         });
         let before = threads_now();
-        for workload in ALL.iter().filter(|workload| workload.threads == Threads::One) {
+        for workload in workloads::all().filter(|workload| workload.threads == Threads::One) {
             most.store(0, Ordering::Relaxed);
             let job = (workload.prepare)(&Settings { scale: 0.01, ..Settings::default() });
             job();

@@ -2,19 +2,16 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use super::case::Suite;
 
 const ENDS: [usize; 4] = [256, 16 << 10, 1 << 20, 32 << 20];
 
-pub(crate) fn all(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("growth");
+pub(crate) fn all(suite: &mut Suite) {
     for end in ENDS {
-        group.throughput(Throughput::Bytes(end as u64));
-        group.bench_function(BenchmarkId::new("doubling", end), |bencher| bencher.iter(|| doubling(end)));
-        group.bench_function(BenchmarkId::new("steps", end), |bencher| bencher.iter(|| steps(end)));
-        group.bench_function(BenchmarkId::new("shrink", end), |bencher| bencher.iter(|| shrink(end)));
+        suite.case(format!("growth/doubling/{end}"), 1, move || doubling(end));
+        suite.case(format!("growth/steps/{end}"), 1, move || steps(end));
+        suite.case(format!("growth/shrink/{end}"), 1, move || shrink(end));
     }
-    group.finish();
 }
 
 fn doubling(end: usize) -> Vec<u8> {

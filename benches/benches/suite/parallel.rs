@@ -1,30 +1,37 @@
 //! Whole programs' shapes: rayon's sort, map and flat map; threads that start, allocate a little and end.
 
 use std::hint::black_box;
+use std::rc::Rc;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Criterion, Throughput};
 use rayon::prelude::*;
 use strata_benches::data::Words;
 
+use super::case::Suite;
+
 const LINES: usize = 20_000;
 
-pub(crate) fn all(criterion: &mut Criterion) {
+pub(crate) fn all(suite: &mut Suite) {
     let words = Words::new(9, 5_000);
-    let lines: Vec<String> = (0..LINES).map(|_| words.text(1)).collect();
-    rayon(criterion, &lines);
-    threads(criterion);
+    let lines: Rc<[String]> = (0..LINES).map(|_| words.text(1)).collect();
+    let input = Rc::clone(&lines);
+    suite.timed("rayon/par_sort", LINES, move |turns| (0..turns).map(|_| sorting(input.to_vec())).sum());
+    let input = Rc::clone(&lines);
+    suite.case("rayon/map collect", LINES, move || upper(&input));
+    suite.case("rayon/flat_map", LINES, move || split(&lines));
+    for blocks in [0_usize, 1, 100] {
+        suite.case(format!("thread/start, {blocks} blocks, exit"), 1, move || {
+            thread::spawn(move || allocate(blocks)).join()
+        });
+    }
 }
 
-fn rayon(criterion: &mut Criterion, lines: &[String]) {
-    let mut group = criterion.benchmark_group("rayon");
-    group.throughput(Throughput::Elements(lines.len() as u64));
-    group.bench_function("par_sort", |bencher| {
-        bencher.iter_batched(|| lines.to_vec(), sorted, BatchSize::LargeInput);
-    });
-    group.bench_function("map collect", |bencher| bencher.iter(|| upper(lines)));
-    group.bench_function("flat_map", |bencher| bencher.iter(|| split(lines)));
-    group.finish();
+/// Without the copy of what is to be sorted.
+fn sorting(lines: Vec<String>) -> Duration {
+    let start = Instant::now();
+    drop(black_box(sorted(lines)));
+    start.elapsed()
 }
 
 fn sorted(mut lines: Vec<String>) -> Vec<String> {
@@ -39,16 +46,6 @@ fn upper(lines: &[String]) -> Vec<String> {
 fn split(lines: &[String]) -> Vec<Box<str>> {
     let words = |line: &String| line.split(' ').map(Box::from).collect::<Vec<Box<str>>>();
     lines.par_iter().flat_map(words).collect()
-}
-
-fn threads(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("thread");
-    for blocks in [0_usize, 1, 100] {
-        group.bench_function(format!("start, {blocks} blocks, exit"), |bencher| {
-            bencher.iter(|| thread::spawn(move || allocate(blocks)).join());
-        });
-    }
-    group.finish();
 }
 
 fn allocate(blocks: usize) {

@@ -4,30 +4,26 @@ use std::hint::black_box;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput};
 use crossbeam_channel::bounded;
 use crossbeam_deque::{Injector, Steal};
 
+use super::case::Suite;
+
 type Block = Box<[u64; 8]>;
 
-/// Blocks of one iteration: enough that starting threads costs nothing beside them.
+/// Blocks of one turn: enough that starting threads costs nothing beside them.
 const BLOCKS: u64 = 50_000;
 
-pub(crate) fn all(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("remote");
-    group.throughput(Throughput::Elements(BLOCKS));
-    group.bench_function("one consumer", |bencher| {
-        bencher.iter_custom(|rounds| timed(|| one(rounds * BLOCKS)))
-    });
-    group.bench_function("batches of 128", |bencher| {
-        bencher.iter_custom(|rounds| timed(|| batches(rounds * BLOCKS / 128)));
-    });
+pub(crate) fn all(suite: &mut Suite) {
+    let mut case = |name: String, work: Box<dyn Fn(u64)>| {
+        suite.timed(name, BLOCKS as usize, move |turns| timed(|| work(turns * BLOCKS)));
+    };
+    case("remote/one consumer".to_owned(), Box::new(one));
+    case("remote/batches of 128".to_owned(), Box::new(|blocks| batches(blocks / 128)));
     for consumers in [1, 2, 4] {
-        group.bench_function(BenchmarkId::new("consumers that steal", consumers), |bencher| {
-            bencher.iter_custom(|rounds| timed(|| many(rounds * BLOCKS, consumers)));
-        });
+        let work = Box::new(move |blocks| many(blocks, consumers));
+        case(format!("remote/consumers that steal/{consumers}"), work);
     }
-    group.finish();
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

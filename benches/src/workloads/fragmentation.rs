@@ -19,8 +19,8 @@ use rand_pcg::Pcg64Mcg;
 use super::ledger::{Ledger, touched};
 use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::data::random;
-use crate::sample::{Details, Fragmentation, Inside, Moment};
 use crate::subject::UsableSize;
+use strata_harness::sample::{Details, Fragmentation, Inside, Moment};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "fragmentation",

@@ -13,7 +13,7 @@ use rand::RngExt;
 
 use super::{Job, Kind, Outcome, Settings, Threads, Workload, together};
 use crate::data::random;
-use crate::sample::{Details, Latency, Percentiles};
+use strata_harness::sample::{Details, Latency, Percentiles};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "latency",

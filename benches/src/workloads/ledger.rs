@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::measure::resident_bytes_quietly;
-use crate::sample::{Details, Fragmentation, Moment};
+use strata_harness::sample::{Details, Fragmentation, Moment};
 
 /// Entries that need no allocation.
 const ENTRIES: usize = 16;

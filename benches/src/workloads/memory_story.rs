@@ -15,7 +15,7 @@ use rand_pcg::Pcg64Mcg;
 use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::data::random;
 use crate::measure::resident_bytes_quietly;
-use crate::sample::{Details, Moment, Story};
+use strata_harness::sample::{Details, Moment, Story};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "memory_story",

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::checksum::Checksum;
-use crate::sample::Details;
 use crate::subject::{Subject, UsableSize};
+use strata_harness::sample::Details;
 
 pub use crate::subject::Threads;
+pub use strata_harness::sample::Kind;
 
 mod box_pair;
 mod churn;
@@ -26,12 +27,16 @@ mod log_scan;
 mod lru_cache;
 mod many_threads;
 mod memory_story;
-mod order_service;
 mod pipeline;
 mod rayon_sort;
 mod replace;
 mod same_again;
-mod service_load;
+#[cfg(feature = "services")]
+mod services;
+#[cfg(not(feature = "services"))]
+mod services {
+    pub(super) const ALL: &[super::Workload] = &[];
+}
 mod session_table;
 mod short_threads;
 mod sparse;
@@ -94,24 +99,6 @@ impl From<Checksum> for Outcome {
 /// The work, its input inside it.
 pub type Job = Box<dyn FnOnce() -> Outcome>;
 
-/// Where a workload's numbers are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A program's work: time, memory and faults are compared.
-    Real,
-    /// One operation over and over: nanoseconds each.
-    Micro,
-    /// The same on several threads: throughput and efficiency.
-    Scaling,
-    /// Single operations: percentiles.
-    Latency,
-    /// Memory over time.
-    Story,
-    /// Memory beyond what was asked for.
-    Fragmentation,
-}
-
 /// A workload of the suite.
 #[derive(Debug, Serialize)]
 pub struct Workload {
@@ -129,8 +116,8 @@ pub struct Workload {
     pub prepare: fn(&Settings) -> Job,
 }
 
-/// Every workload, in the order of the tables.
-pub static ALL: &[Workload] = &[
+/// Every workload that is no service, in the order of the tables.
+static PLAIN: &[Workload] = &[
     json::WORKLOAD,
     inverted_index::WORKLOAD,
     rayon_sort::WORKLOAD,
@@ -160,19 +147,22 @@ pub static ALL: &[Workload] = &[
     transfer::ALL_TO_ALL,
     latency::WORKLOAD,
     memory_story::WORKLOAD,
-    order_service::WORKLOAD,
     many_threads::SLEEPING,
     many_threads::TURNS,
     many_threads::SIZES_ONCE,
-    service_load::WORKLOAD,
     fragmentation::WORKLOAD,
     sparse::WORKLOAD,
     churn::WORKLOAD,
 ];
 
+/// Every workload, in the order of the tables.
+pub fn all() -> impl Iterator<Item = &'static Workload> {
+    PLAIN.iter().chain(services::ALL)
+}
+
 /// Those that may run on `subject`.
 pub fn offered(subject: Subject) -> impl Iterator<Item = &'static Workload> {
-    ALL.iter().filter(move |workload| subject.takes(workload.threads))
+    all().filter(move |workload| subject.takes(workload.threads))
 }
 
 /// The workload called `name`.
@@ -194,7 +184,7 @@ mod tests {
 
     #[test]
     fn every_workload_computes_the_same_twice() {
-        for workload in ALL {
+        for workload in all() {
             let [first, second] = [(), ()].map(|()| (workload.prepare)(&TINY)().checksum);
             assert_eq!(first, second, "{}", workload.name);
         }
@@ -202,7 +192,7 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        for workload in ALL {
+        for workload in all() {
             assert!(
                 std::ptr::eq(find(workload.name, Subject::PLAIN).unwrap(), workload),
                 "{}",

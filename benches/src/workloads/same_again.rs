@@ -47,8 +47,8 @@ fn prepare(settings: &Settings) -> Job {
 fn run(thread: usize, batch: usize, objects: usize, together: &Barrier) -> u64 {
     let mut numbers = random((batch * THREADS + thread) as u64);
     let all: Vec<Box<[u8]>> = (0..objects).map(|_| object(numbers.next_u64())).collect();
-    let looks = (0..objects / 8).map(|_| &all[numbers.random_range(0..objects)]);
-    let sum = looks.fold(0_u64, |sum, object| sum.rotate_left(3) ^ u64::from(object[object.len() - 1]));
+    let reads = (0..objects / 8).map(|_| &all[numbers.random_range(0..objects)]);
+    let sum = reads.fold(0_u64, |sum, object| sum.rotate_left(3) ^ u64::from(object[object.len() - 1]));
     drop(all);
     together.wait();
     sum

@@ -75,7 +75,7 @@ fn object(random: &mut Pcg64Mcg) -> Box<[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::Details;
+    use strata_harness::sample::Details;
 
     #[test]
     fn one_in_ten_survives_and_nothing_else_changes_while_the_heap_settles() {

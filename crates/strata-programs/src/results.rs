@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::allocators::Allocator;
 use super::catalogue::Program;
 use super::starter::Usage;
+use strata_harness::noise;
 use strata_harness::statistics::{median, spread};
 
 /// One measured run; children that the program waited for are included, the largest peak counts.
@@ -118,20 +119,13 @@ impl Results {
 
     /// Whether the machine was quiet enough for the times to mean something, a line each.
     pub(super) fn warnings(&self) -> Vec<String> {
-        const WIDE: f64 = 0.05;
-        let series = self.samples.values().flat_map(BTreeMap::values);
-        let spreads: Vec<f64> = series
-            .filter_map(|samples| spread(samples.iter().map(|sample| Metric::Time(Clock::Wall).of(sample))))
-            .collect();
-        let wide = spreads.iter().filter(|spread| **spread > WIDE).count();
-        let noisy = || {
-            format!(
-                "warning: {wide} of {} times are uncertain by more than {:.0} %: the machine was not quiet",
-                spreads.len(),
-                WIDE * 100.0
-            )
-        };
-        (wide > 0).then(noisy).into_iter().collect()
+        let spreads = self.samples.iter().flat_map(|(program, by_allocator)| {
+            by_allocator.iter().filter_map(move |(allocator, samples)| {
+                let times = samples.iter().map(|sample| Metric::Time(Clock::Wall).of(sample));
+                Some((spread(times)?, format!("{program} on {allocator}")))
+            })
+        });
+        noise::wide(spreads).map(|warning| format!("warning: {warning}")).into_iter().collect()
     }
 }
 

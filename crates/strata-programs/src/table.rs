@@ -1,33 +1,17 @@
 //! The tables: medians of every allocator with Strata's ratio to the best peer and to glibc, one table for each metric.
 
-use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
-use comfy_table::{Cell, CellAlignment, Table, TableComponent};
+use comfy_table::{Cell, Table};
+use strata_harness::tables::{NONE, align, under};
+use strata_harness::units::{count, mebibytes, time, times};
 
 use super::allocators::{self, GLIBC, STRATA};
 use super::catalogue;
 use super::results::{Clock, Metric, Results};
 use super::verdicts::{mean_to, mean_to_best, ratio_to, ratio_to_best};
 
-/// For a terminal.
-pub(super) fn all(results: &Results, clock: Clock) -> Vec<(&'static str, Table)> {
-    tables(results, clock, |table| {
-        table.load_preset(UTF8_HORIZONTAL_ONLY);
-        table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
-    })
-}
-
-/// For a page.
-pub(super) fn markdown(results: &Results, clock: Clock) -> Vec<(&'static str, Table)> {
-    tables(results, clock, |table| {
-        table.load_preset(ASCII_MARKDOWN);
-    })
-}
-
 /// What `--list` says.
 pub(super) fn offers() -> String {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).remove_style(TableComponent::HorizontalLines);
-    table.remove_style(TableComponent::MiddleIntersections).set_header(["program", "its work"]);
+    let mut table = under(["program", "its work"]);
     for program in catalogue::ALL {
         table.add_row([program.name, program.work]);
     }
@@ -36,26 +20,22 @@ pub(super) fn offers() -> String {
     format!("{table}\nallocators: {}", names.join(", "))
 }
 
-fn tables(results: &Results, clock: Clock, style: impl Fn(&mut Table)) -> Vec<(&'static str, Table)> {
-    let time = match clock {
+/// Every table, with its title.
+pub(super) fn all(results: &Results, clock: Clock) -> Vec<(&'static str, Table)> {
+    let title = match clock {
         Clock::Wall => "time",
         Clock::Processor => "processor time",
     };
     let metrics =
-        [(time, Metric::Time(clock)), ("peak memory", Metric::Peak), ("page faults", Metric::Faults)];
-    let styled = metrics.map(|(title, metric)| {
-        let mut table = of(results, metric);
-        style(&mut table);
-        (title, table)
-    });
-    if results.programs.is_empty() { Vec::new() } else { styled.into() }
+        [(title, Metric::Time(clock)), ("peak memory", Metric::Peak), ("page faults", Metric::Faults)];
+    let tables = metrics.map(|(title, metric)| (title, of(results, metric)));
+    if results.programs.is_empty() { Vec::new() } else { tables.into() }
 }
 
 fn of(results: &Results, metric: Metric) -> Table {
-    let mut table = Table::new();
     let names = results.allocators.iter().map(|one| one.name.as_str());
     let ratios = if results.has(STRATA) { &["÷ best peer", "÷ glibc"][..] } else { &[] };
-    table.set_header(std::iter::once("").chain(names.clone()).chain(ratios.iter().copied()));
+    let mut table = under(std::iter::once("").chain(names.clone()).chain(ratios.iter().copied()));
     for program in &results.programs {
         let medians =
             names.clone().map(|name| shown(results.median(program, name, metric), |it| written(it, metric)));
@@ -85,31 +65,15 @@ fn means(results: &Results, metric: Metric) -> Vec<Cell> {
     row.into_iter().map(Cell::new).collect()
 }
 
-fn align(mut table: Table) -> Table {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
 fn shown(number: Option<f64>, write: impl Fn(f64) -> String) -> String {
-    number.map_or_else(|| "–".to_owned(), write)
+    number.map_or_else(|| NONE.to_owned(), write)
 }
 
-fn times(ratio: f64) -> String {
-    format!("{ratio:.2} ×")
-}
-
-/// Three digits and a unit.
 fn written(number: f64, metric: Metric) -> String {
     match metric {
-        Metric::Time(_) if number >= 1e9 => format!("{:.2} s", number / 1e9),
-        Metric::Time(_) => format!("{:.0} ms", number / 1e6),
-        Metric::Peak => {
-            let mebibytes = number / f64::from(1 << 20);
-            if mebibytes < 99.95 { format!("{mebibytes:.1} MiB") } else { format!("{mebibytes:.0} MiB") }
-        }
-        Metric::Faults => format!("{number:.0}"),
+        Metric::Time(_) => time(number),
+        Metric::Peak => mebibytes(number),
+        Metric::Faults => count(number),
     }
 }
 
@@ -135,15 +99,15 @@ mod tests {
             ("git", "glibc", sample(1800, 20)),
             ("git", "jemalloc", sample(1000, 8)),
         ]);
-        let tables = markdown(&results, Clock::Wall);
-        assert_eq!(cells(&tables[0].1, 0), ["git", "900 ms", "1.80 s", "1.00 s", "0.90 ×", "0.50 ×"]);
-        assert_eq!(cells(&tables[1].1, 0), ["git", "10.0 MiB", "20.0 MiB", "8.0 MiB", "1.25 ×", "0.50 ×"]);
-        assert_eq!(cells(&tables[2].1, 1)[1..], ["", "1.00 ×", "1.00 ×", "1.00 ×", "1.00 ×"]);
+        let tables = all(&results, Clock::Wall);
+        assert_eq!(cells(&tables[0].1, 0), ["git", "900 ms", "1800 ms", "1000 ms", "0.90×", "0.50×"]);
+        assert_eq!(cells(&tables[1].1, 0), ["git", "10.0 MiB", "20.0 MiB", "8.00 MiB", "1.25×", "0.50×"]);
+        assert_eq!(cells(&tables[2].1, 1)[1..], ["", "1.00×", "1.00×", "1.00×", "1.00×"]);
     }
 
     #[test]
     fn without_strata_there_are_no_ratios() {
-        let tables = markdown(&results(&[("git", "glibc", sample(1, 1))]), Clock::Wall);
-        assert_eq!(cells(&tables[0].1, 0), ["git", "1 ms"]);
+        let tables = all(&results(&[("git", "glibc", sample(1, 1))]), Clock::Wall);
+        assert_eq!(cells(&tables[0].1, 0), ["git", "1.00 ms"]);
     }
 }

@@ -42,7 +42,7 @@ const COPIED: u32 = 4;
 const IN_FLIGHT: usize = 1_024;
 
 /// Ticks after which the time of day is read again: a minute.
-const LOOK: u32 = 6_000;
+const SAMPLE_TICKS: u32 = 6_000;
 /// When the books are written up.
 const MOMENTS: [(u32, &str); 5] =
     [(3, "03:00"), (9, "09:00"), (14, "14:00"), (19, "19:00, the busiest hour"), (24, "24:00")];
@@ -102,9 +102,9 @@ impl Service {
     fn live_through(&mut self) {
         let mut moments = MOMENTS.into_iter().peekable();
         let mut due = 0.0;
-        for start in (0..day::TICKS).step_by(LOOK as usize) {
+        for start in (0..day::TICKS).step_by(SAMPLE_TICKS as usize) {
             let hour = Hour::at(start);
-            for tick in start..start + LOOK {
+            for tick in start..start + SAMPLE_TICKS {
                 self.objects.advance(tick);
                 due += self.rate * hour.load();
                 while due >= 1.0 {
@@ -113,7 +113,7 @@ impl Service {
                     self.take(vec![1; bytes].into(), tick, tick + ticks);
                 }
             }
-            let now = start + LOOK;
+            let now = start + SAMPLE_TICKS;
             if let Some((_, name)) = moments.next_if(|(hour, _)| now >= hour * 360_000) {
                 self.note(name, now);
             }
@@ -175,7 +175,7 @@ fn work(messages: &Receiver<Message>, reports: &Sender<usize>, objects: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::Details;
+    use strata_harness::sample::Details;
 
     #[test]
     fn the_evening_is_busy_and_at_night_most_of_it_is_gone() {

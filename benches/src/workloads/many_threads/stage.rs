@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::measure::resident_bytes_quietly;
-use crate::sample::{Details, Moment, Story};
 use crate::workloads::Outcome;
+use strata_harness::sample::{Details, Moment, Story};
 
 const PERIOD: Duration = Duration::from_millis(10);
 /// Longer than the delays after which allocators give memory back.
@@ -139,13 +139,13 @@ impl Watch {
     fn until(&mut self, over: impl Fn() -> bool) -> u64 {
         let mut highest = 0;
         while !over() {
-            highest = highest.max(self.look());
+            highest = highest.max(self.sample());
             thread::sleep(PERIOD);
         }
-        highest.max(self.look())
+        highest.max(self.sample())
     }
 
-    fn look(&mut self) -> u64 {
+    fn sample(&mut self) -> u64 {
         let resident = resident_bytes_quietly();
         if self.story.resident.len() < MOMENTS {
             self.story.resident.push((self.milliseconds(), resident));

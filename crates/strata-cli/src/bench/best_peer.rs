@@ -5,7 +5,7 @@
 use super::metric::Metric;
 use super::plan::Case;
 use super::results::Results;
-use super::sample::Kind;
+use strata_harness::sample::Kind;
 use strata_harness::statistics::geometric_mean;
 
 const SUBJECT: &str = "strata";

@@ -8,6 +8,7 @@ use std::env;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Message;
@@ -27,20 +28,31 @@ pub(crate) struct Program {
 /// Each allocator's program.
 pub(crate) type Binaries = BTreeMap<String, Program>;
 
+/// Which workloads are built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Those that are no services: what a first table has, in half the time.
+    Plain,
+    /// All.
+    Whole,
+}
+
 /// Builds what is not yet built.
-pub(crate) fn build(workspace: &Workspace, allocators: &[Allocator]) -> Result<Binaries> {
+pub(crate) fn build(workspace: &Workspace, allocators: &[Allocator], extent: Extent) -> Result<Binaries> {
     let (plain, featured): (Vec<_>, Vec<_>) =
         allocators.iter().partition(|allocator| allocator.features.is_empty());
     let names: Vec<&str> = allocators.iter().map(|allocator| &*allocator.name).collect();
     let folder = workspace.target.display();
     eprintln!("building in {folder}: {} (minutes the first time, each with fat LTO)", names.join(", "));
+    let start = Instant::now();
     let mut binaries = Binaries::new();
     if allocators.iter().any(|allocator| allocator.name == preload::OWN) {
         build_own_library(&workspace.root)?;
     }
     for group in [plain, featured].iter().filter(|group| !group.is_empty()) {
-        build_group(&workspace.root, group, &mut binaries)?;
+        build_group(&workspace.root, group, extent, &mut binaries)?;
     }
+    eprintln!("built in {:.0} s", start.elapsed().as_secs_f64());
     Ok(binaries)
 }
 
@@ -55,8 +67,8 @@ fn build_own_library(root: &Path) -> Result<()> {
     }
 }
 
-fn build_group(root: &Path, group: &[&Allocator], binaries: &mut Binaries) -> Result<()> {
-    let mut child = command(root, group).spawn().context("cannot start cargo: is it in PATH?")?;
+fn build_group(root: &Path, group: &[&Allocator], extent: Extent, binaries: &mut Binaries) -> Result<()> {
+    let mut child = command(root, group, extent).spawn().context("cannot start cargo: is it in PATH?")?;
     for (target, path) in executables(&mut child)? {
         for allocator in group.iter().filter(|allocator| allocator.binary() == target) {
             let (preload, variant) = (allocator.preload.clone(), allocator.variant);
@@ -73,13 +85,16 @@ fn build_group(root: &Path, group: &[&Allocator], binaries: &mut Binaries) -> Re
     }
 }
 
-fn command(root: &Path, group: &[&Allocator]) -> Command {
+fn command(root: &Path, group: &[&Allocator], extent: Extent) -> Command {
     let mut command = cargo(root);
     command.args(["build", "--release", "--package", PACKAGE]);
     command.arg("--message-format=json-render-diagnostics");
     // Variants have the binary of another.
     let binaries: BTreeSet<_> = group.iter().map(|allocator| allocator.binary()).collect();
     binaries.iter().for_each(|binary| _ = command.args(["--bin", binary]));
+    if extent == Extent::Plain {
+        command.arg("--no-default-features");
+    }
     for allocator in group {
         allocator.features.iter().for_each(|feature| {
             command.args(["--features", feature]);
@@ -140,10 +155,11 @@ mod tests {
     fn features_are_switched_on_for_those_that_need_them() {
         let (jemalloc, snmalloc) =
             (allocator("jemalloc", &["jemalloc"]), allocator("snmalloc", &["snmalloc"]));
-        let command = command(Path::new("."), &[&jemalloc, &snmalloc]);
+        let command = command(Path::new("."), &[&jemalloc, &snmalloc], Extent::Whole);
         let line =
             command.get_args().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ");
         assert!(line.contains("--bin bench-jemalloc --bin bench-snmalloc --features jemalloc"), "{line}");
+        assert!(!line.contains("default"), "{line}");
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn listed(changes: &[(Verdict, String)], wanted: Verdict, title: &str) -> Vec<St
 mod tests {
     use super::*;
     use crate::bench::results::tests::results;
-    use crate::bench::sample::{Details, Fragmentation, Kind, Moment};
+    use strata_harness::sample::{Details, Fragmentation, Kind, Moment};
 
     fn judged(then: &[f64], now: &[f64]) -> Verdict {
         let [then, now] = [then, now].map(|values| Summary::of(values.iter().copied()).unwrap());

@@ -12,7 +12,7 @@ use super::metric::Metric;
 use super::plan::Case;
 use super::preload::OWN;
 use super::results::Results;
-use super::sample::Kind;
+use strata_harness::sample::Kind;
 use strata_harness::statistics::geometric_mean;
 
 /// What a build may be better or worse at.

@@ -1,59 +1,25 @@
-//! Was the machine quiet enough for the numbers to mean something?
+//! Was the machine quiet enough for the numbers of `strata bench` to mean something?
+
+use strata_harness::noise::{busy, few, wide};
 
 use super::metric::Metric;
 use super::results::{Results, Series};
 
-/// Beyond this relative spread a median is a guess.
-const WIDE: f64 = 0.05;
-
 /// Warnings to print under the tables, a line each.
 pub(crate) fn warnings(results: &Results) -> Vec<String> {
-    [busy(results), wide(results), few(results)].into_iter().flatten().collect()
-}
-
-fn busy(results: &Results) -> Option<String> {
-    let machine = &results.machine;
-    (machine.load > 0.5 * machine.cores as f64).then(|| {
-        format!(
-            "the machine was busy before the first run (load {:.2} on {} cores): stop what else runs and repeat",
-            machine.load, machine.cores
-        )
-    })
-}
-
-fn wide(results: &Results) -> Option<String> {
-    let spreads: Vec<(f64, &Series)> =
-        timed(results).filter_map(|series| Some((spread(series)?, series))).collect();
-    let noisy = spreads.iter().filter(|(spread, _)| *spread > WIDE).count();
-    let (worst, series) = spreads.iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (noisy > 0).then(|| {
-        format!(
-            "{noisy} of {} medians are uncertain by more than ±{:.0} % (the worst: {} on {}, ±{:.0} %): \
-             do not read much into small differences; a quiet machine or more --repetitions help",
-            spreads.len(),
-            WIDE * 100.0,
-            series.case.title(),
-            series.allocator,
-            worst * 100.0
-        )
-    })
-}
-
-fn few(results: &Results) -> Option<String> {
-    let fewest = timed(results).map(|series| series.samples.len()).min()?;
-    (fewest < 3).then(|| format!("only {fewest} run(s) of some cases: the spread is unknown"))
+    let named = |series: &Series| {
+        let spread = series.summary(Metric::Time)?.relative_spread();
+        Some((spread, format!("{} on {}", series.case.title(), series.allocator)))
+    };
+    let fewest = timed(results).map(|series| series.samples.len()).min();
+    let warnings = [busy(&results.machine), wide(timed(results).filter_map(named)), fewest.and_then(few)];
+    warnings.into_iter().flatten().collect()
 }
 
 /// Those whose time is compared.
 fn timed(results: &Results) -> impl Iterator<Item = &Series> {
-    results
-        .series
-        .iter()
-        .filter(|series| results.kind(&series.case).is_some_and(|kind| Metric::Time.suits(kind)))
-}
-
-fn spread(series: &Series) -> Option<f64> {
-    series.summary(Metric::Time).map(|summary| summary.relative_spread())
+    let is_timed = |series: &&Series| results.kind(&series.case).is_some_and(|kind| Metric::Time.suits(kind));
+    results.series.iter().filter(is_timed)
 }
 
 #[cfg(test)]
@@ -61,25 +27,15 @@ mod tests {
     use super::*;
     use crate::bench::results::tests::results;
 
-    fn warnings_of(times: &[u64], load: f64) -> Vec<String> {
-        let mut results = results(&[("json", "strata", times)]);
-        results.machine.load = load * results.machine.cores as f64;
-        warnings(&results)
-    }
-
     #[test]
-    fn a_quiet_machine_gets_no_warning() {
+    fn a_quiet_machine_gets_no_warning_and_a_busy_one_all() {
+        let warnings_of = |times: &[u64], load: f64| {
+            let mut results = results(&[("json", "strata", times)]);
+            results.machine.load = load * results.machine.cores as f64;
+            warnings(&results)
+        };
         assert!(warnings_of(&[100, 101, 99, 100, 180], 0.1).is_empty());
-    }
-
-    #[test]
-    fn wide_spreads_name_the_worst() {
-        let warnings = warnings_of(&[100, 130, 80, 120, 90], 0.1);
-        assert!(warnings[0].contains("json on strata"), "{warnings:?}");
-    }
-
-    #[test]
-    fn load_before_the_start_and_single_runs_are_told() {
+        assert!(warnings_of(&[100, 130, 80, 120, 90], 0.1)[0].contains("json on strata"));
         assert_eq!(warnings_of(&[100], 0.9).len(), 2);
     }
 }

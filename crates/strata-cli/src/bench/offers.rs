@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::build::Binaries;
 use super::runner;
-use super::sample::Workload;
+use strata_harness::sample::Workload;
 
 /// What the binaries answered to `--list`.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Offers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::sample::Kind;
+    use strata_harness::sample::Kind;
 
     fn list(names: &[&str]) -> Vec<Workload> {
         let workload =

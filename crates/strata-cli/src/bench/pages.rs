@@ -6,57 +6,39 @@
 //!   <!-- numbers:end -->
 //! ```
 //!
-//! Both lists may be left out. A table for which nothing was run stays as it is, so that several runs may fill one page.
+//! Both lists may be left out; `chart` is the picture that `--chart` draws in the same run. A table for which nothing was run stays as it is, so that several runs may fill one page.
 //!
 //! Does not know: what the page says about its numbers.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use comfy_table::{Row, Table};
+use anyhow::{Result, bail};
+use comfy_table::Table;
+use strata_harness::pages::Markers;
+use strata_harness::sample::Kind;
+use strata_harness::tables::markdown;
 
 use super::metric::Metric;
 use super::results::Results;
-use super::sample::Kind;
 use super::{noise, tables};
 
-const BEGIN: &str = "<!-- numbers:";
-const END: &str = "<!-- numbers:end -->";
+const NUMBERS: Markers = Markers("numbers");
 
 /// An error if a page has no markers to write between, or cannot be written.
 pub(crate) fn check(path: &Path) -> Result<()> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    if !text.contains(BEGIN) {
-        bail!("{name} has no {BEGIN}TABLE --> … {END}: put the markers where tables are to stand");
-    }
-    strata_harness::targets::file(path)
+    NUMBERS.check(path)
 }
 
-/// Replaces what stands between the markers of the page at `path`; returns what was replaced.
-pub(crate) fn update(path: &Path, results: &Results) -> Result<Vec<String>> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    let (text, replaced) = rewritten(&text, results).with_context(|| format!("in {name}"))?;
-    std::fs::write(path, text).with_context(|| format!("cannot write {name}"))?;
-    Ok(replaced)
-}
-
-fn rewritten(text: &str, results: &Results) -> Result<(String, Vec<String>)> {
-    let (mut page, mut replaced, mut rest) = (String::new(), Vec::new(), text);
-    while let Some(start) = rest.find(BEGIN) {
-        let (before, from_marker) = rest.split_at(start);
-        let Some((marker, behind)) = from_marker.split_once("-->") else { bail!("{BEGIN} without its -->") };
-        let Some((old, after)) = behind.split_once(END) else { bail!("{marker}--> without {END}") };
-        let wanted = Wanted::parse(marker.trim_start_matches(BEGIN))?;
-        let new = wanted.written(results)?;
-        let _ = write!(page, "{before}{marker}-->{}{END}", new.as_deref().unwrap_or(old));
-        replaced.extend(new.map(|_| wanted.name));
-        rest = after;
-    }
-    page.push_str(rest);
-    Ok((page, replaced))
+/// Replaces what stands between the markers of the page at `path`; returns what was replaced. A chart that was drawn is shown where the
+/// page wants one.
+pub(crate) fn update(path: &Path, results: &Results, chart: Option<&Path>) -> Result<Vec<String>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let chart = chart.map(|chart| chart.strip_prefix(folder).unwrap_or(chart).display());
+    NUMBERS.update(path, |marker| match marker {
+        "chart" => Ok(chart.as_ref().map(|chart| format!("![Time and peak memory of real work]({chart})"))),
+        marker => Wanted::parse(marker)?.written(results),
+    })
 }
 
 /// A marker: which table, and what of it.
@@ -90,7 +72,7 @@ impl Wanted {
         }
         let chosen = self.chosen(results);
         let table = self.table(&chosen)?;
-        Ok(table.map(|table| format!("\n\n{}\n", markdown(&table))))
+        Ok(table.map(|table| markdown(&table)))
     }
 
     fn chosen(&self, results: &Results) -> Results {
@@ -127,27 +109,14 @@ impl Wanted {
 /// The machine, and how far its numbers can be trusted.
 fn described(results: &Results) -> String {
     let effort = results.effort;
-    let mut text = format!("\n\n{}; medians of {} interleaved runs", results.machine, effort.repetitions);
+    let mut text = format!(
+        "{}; Strata {}; medians of {} interleaved runs",
+        results.machine, results.strata, effort.repetitions
+    );
     noise::warnings(results).iter().for_each(|warning| {
         let _ = write!(text, "; {warning}");
     });
-    text + ".\n\n"
-}
-
-fn markdown(table: &Table) -> String {
-    let mut text = String::new();
-    let Some(header) = table.header() else { return text };
-    text.push_str(&line(header));
-    let columns = header.cell_iter().count();
-    text.push_str(&format!("|---|{}\n", "--:|".repeat(columns.saturating_sub(1))));
-    table.row_iter().for_each(|row| text.push_str(&line(row)));
-    text
-}
-
-/// One space where the terminal's table aligns by two.
-fn line(row: &Row) -> String {
-    let cells = row.cell_iter().map(|cell| cell.content().split_whitespace().collect::<Vec<_>>().join(" "));
-    format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+    text + "."
 }
 
 #[cfg(test)]
@@ -164,27 +133,20 @@ mod tests {
         ])
     }
 
-    #[test]
-    fn a_page_without_markers_is_refused() {
-        let path = std::env::temp_dir().join(format!("strata-page-{}.md", std::process::id()));
-        std::fs::write(&path, "# No numbers").unwrap();
-        assert!(check(&path).unwrap_err().to_string().contains("numbers:TABLE"));
-        std::fs::write(&path, "<!-- numbers:real-time -->\n<!-- numbers:end -->").unwrap();
-        check(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
+    fn rewritten(page: &str, results: &Results) -> Result<(String, Vec<String>)> {
+        NUMBERS.rewritten(page, |marker| Wanted::parse(marker)?.written(results))
     }
 
     #[test]
     fn what_stands_between_the_markers_is_replaced_and_nothing_else() {
         let page = "before\n<!-- numbers:real-time only=json -->\nold\n<!-- numbers:end -->\nafter";
         let (new, replaced) = rewritten(page, &some_results()).unwrap();
-        assert_eq!(replaced, ["real-time"]);
+        assert_eq!(replaced, ["real-time only=json"]);
         assert!(
             new.starts_with("before\n<!-- numbers:real-time only=json -->\n\n|  | strata | mimalloc |\n")
         );
         assert!(new.contains("| json | 50.0 ms 0.50× | 100 ms |") && !new.contains("trees"), "{new}");
         assert!(new.ends_with("<!-- numbers:end -->\nafter") && !new.contains("old"), "{new}");
-        assert_eq!(rewritten(&new, &some_results()).unwrap().0, new, "a second time changes nothing");
     }
 
     #[test]
@@ -208,6 +170,5 @@ mod tests {
         {
             assert!(rewritten(page, &some_results()).is_err(), "{page}");
         }
-        assert!(rewritten("<!-- numbers:real-time -->", &some_results()).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::sample::{Kind, Workload};
+use strata_harness::sample::{Kind, Workload};
 
 /// A workload on a number of threads: a row of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::machine::Machine;
 use super::metric::Metric;
 use super::plan::{Case, Effort};
-use super::sample::{Kind, Sample, Workload};
+use strata_harness::machine::Machine;
+use strata_harness::sample::{Kind, Sample, Workload};
 use strata_harness::statistics::Summary;
 
 /// Raised when old files can no longer be read.
@@ -115,6 +115,12 @@ impl Results {
         let own = self.series(case, allocator)?.summary(metric)?;
         let baseline = self.series(case, self.baseline())?.summary(metric)?;
         (baseline.median > 0.0).then(|| own.median / baseline.median)
+    }
+
+    /// How far the ratio may be off, as a part of it: both medians' spreads together.
+    pub(crate) fn uncertainty(&self, case: &Case, allocator: &str, metric: Metric) -> f64 {
+        let spread = |allocator: &str| Some(self.series(case, allocator)?.summary(metric)?.relative_spread());
+        [allocator, self.baseline()].into_iter().filter_map(spread).sum()
     }
 
     /// Reads what [`Results::write`] wrote.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::build::Program;
 use super::plan::Case;
-use super::sample::{Sample, Workload};
+use strata_harness::sample::{Sample, Workload};
 
 /// A run of no more than a whole scale that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(180);

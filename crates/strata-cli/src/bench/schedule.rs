@@ -14,7 +14,7 @@ use super::offers::Offers;
 use super::plan::Case;
 use super::results::Results;
 use super::runner;
-use super::sample::Kind;
+use strata_harness::sample::Kind;
 
 /// Fills `results` with the rounds that its effort asks for. Failures are written down, not fatal: the other numbers
 /// were paid for.

@@ -1,19 +1,20 @@
 //! `strata bench`: compare Strata with other allocators on real work.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use strata_harness::{interrupt, targets};
 
+use crate::bench::build::{self, Extent};
 use crate::bench::given::{self, Given};
-use crate::bench::machine::Machine;
 use crate::bench::offers::Offers;
 use crate::bench::plan::{self, Effort, Reach};
 use crate::bench::results::Results;
 use crate::bench::workspace::Workspace;
-use crate::bench::{best_peer, build, compare, noise, pages, report, schedule, tables};
+use crate::bench::{best_peer, compare, noise, pages, report, schedule, tables};
+use strata_harness::machine::Machine;
 
 /// Compare Strata with other allocators on real work
 ///
@@ -67,6 +68,11 @@ pub(crate) struct Arguments {
 impl Arguments {
     fn reach(&self) -> Reach {
         if self.full { Reach::Full } else { Reach::First }
+    }
+
+    /// What is named outright may be a service.
+    fn extent(&self) -> Extent {
+        if self.full || !self.only.is_empty() { Extent::Whole } else { Extent::Plain }
     }
 
     fn effort(&self) -> Effort {
@@ -123,7 +129,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         println!("\nchart: {}", path.display());
     }
     for page in &arguments.update {
-        let replaced = pages::update(page, &results)?;
+        let replaced = pages::update(page, &results, arguments.chart.as_deref())?;
         println!("\n{}: {} tables written: {}", page.display(), replaced.len(), replaced.join(", "));
     }
     if results.failures.is_empty() {
@@ -141,7 +147,7 @@ fn measure(arguments: &Arguments) -> Result<Results> {
     let workspace = Workspace::open(arguments.workspace.as_deref())?;
     let allocators = workspace.choose(&arguments.allocators, arguments.reach())?;
     workspace.check_workloads(&arguments.only)?;
-    let mut binaries = build::build(&workspace, &allocators)?;
+    let mut binaries = build::build(&workspace, &allocators, arguments.extent())?;
     given::join(&mut binaries, &arguments.libraries)?;
     let machine = Machine::read();
     println!("{machine}\n");
@@ -151,10 +157,18 @@ fn measure(arguments: &Arguments) -> Result<Results> {
     let given = arguments.libraries.iter().map(|given| given.name.clone());
     let names = allocators.into_iter().map(|allocator| allocator.name).chain(given).collect();
     let mut results = Results::new(machine, arguments.effort(), workloads, names);
+    results.strata.extend(commit(&workspace.root).map(|commit| format!(" at commit {commit}")));
     // From here on there is something to show.
     interrupt::listen().context("listening for Ctrl-C")?;
     schedule::run(&mut results, &cases, &binaries, &offers);
     Ok(results)
+}
+
+/// What git says of the checkout, if it is one of git's.
+fn commit(root: &Path) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(root).args(["describe", "--always", "--dirty"]).output();
+    let said = String::from_utf8(output.ok()?.stdout).ok()?;
+    Some(said.trim().to_owned()).filter(|commit| !commit.is_empty())
 }
 
 fn print(results: &Results) {

@@ -176,7 +176,7 @@ fn heights(results: &Results, case: &Case, allocator: &str, metric: Metric) -> O
 mod tests {
     use super::*;
     use crate::bench::results::tests::results;
-    use crate::bench::sample::Kind;
+    use strata_harness::sample::Kind;
 
     #[test]
     fn a_bar_that_is_cut_off_says_how_high_it_is() {

@@ -19,7 +19,7 @@ use super::palette;
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
-use crate::bench::sample::Kind;
+use strata_harness::sample::Kind;
 
 const WIDTH: f64 = 1000.0;
 const MARGIN: f64 = 24.0;
@@ -105,6 +105,7 @@ fn name(allocator: &str) -> &str {
         "strata" => "Strata",
         "system" => "the system's malloc (glibc)",
         "gil" => "Strata behind one lock",
+        "jemalloc-bg" => "jemalloc, background thread",
         other => other,
     }
 }

@@ -6,10 +6,10 @@ use plotters::style::{Color, ShapeStyle};
 
 use super::palette::{GRID, NEUTRAL, series};
 use super::plot::{Canvas, HALF, failed, letters, svg};
-use crate::bench::metric::time;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
-use crate::bench::sample::{Latency, Percentiles};
+use strata_harness::sample::{Latency, Percentiles};
+use strata_harness::units::time;
 
 /// Points of a curve for each factor of ten in rarity.
 const POINTS_PER_NINE: f64 = 4.0;

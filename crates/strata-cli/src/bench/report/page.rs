@@ -10,8 +10,8 @@ use crate::bench::metric::Metric;
 use crate::bench::noise;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
-use crate::bench::sample::Kind;
 use crate::bench::tables;
+use strata_harness::sample::Kind;
 
 const STYLE: &str = include_str!("page.css");
 

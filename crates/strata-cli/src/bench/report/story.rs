@@ -8,7 +8,7 @@ use super::palette::{GRID, NEUTRAL, series};
 use super::plot::{Canvas, FULL, failed, letters, svg};
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
-use crate::bench::sample::{Sample, Story};
+use strata_harness::sample::{Sample, Story};
 
 const MEBIBYTE: f64 = 1_048_576.0;
 

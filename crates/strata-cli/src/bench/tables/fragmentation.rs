@@ -6,7 +6,7 @@ use super::{align, empty};
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
-use crate::bench::sample::{Fragmentation, Sample};
+use strata_harness::sample::{Fragmentation, Sample};
 
 type Tell = fn(&Fragmentation, usize) -> Option<f64>;
 
@@ -41,7 +41,7 @@ fn row(results: &Results, case: &Case, title: String, index: usize, tell: Tell) 
 mod tests {
     use super::*;
     use crate::bench::results::tests::{results, sample};
-    use crate::bench::sample::{Details, Inside, Kind, Moment};
+    use strata_harness::sample::{Details, Inside, Kind, Moment};
 
     #[test]
     fn what_an_allocator_does_not_tell_is_not_known() {

@@ -3,10 +3,10 @@
 use comfy_table::{Cell, Table};
 
 use super::{align, empty};
-use crate::bench::metric::time;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
-use crate::bench::sample::{Latency, Percentiles};
+use strata_harness::sample::{Latency, Percentiles};
+use strata_harness::units::time;
 
 type Pick = fn(&Latency) -> &Percentiles;
 

@@ -1,7 +1,9 @@
 //! The tables that `strata bench` prints: medians with ratios to the baseline.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, TableComponent};
+use comfy_table::{Cell, Color, Table};
+use strata_harness::sample::Kind;
+use strata_harness::tables::{NONE, align, bold, under};
+use strata_harness::units::times;
 
 mod fragmentation;
 mod latency;
@@ -18,13 +20,9 @@ pub(crate) use story::of as story;
 use super::metric::Metric;
 use super::plan::Case;
 use super::results::Results;
-use super::sample::Kind;
 
 /// With more allocators than this, only one number fits into a cell.
 const ROOMY: usize = 5;
-
-/// Columns that a table takes even where there are fewer.
-const NARROWEST: u16 = 76;
 
 /// Every table for which there are numbers.
 pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
@@ -64,45 +62,30 @@ pub(crate) fn all(results: &Results) -> Vec<(String, Table)> {
 }
 
 fn empty(results: &Results) -> Table {
-    let mut table = Table::new();
-    // A terminal that says it has no columns has lost count, and below these a table is confetti.
-    if let Some(columns) = table.width() {
-        table.set_width(columns.max(NARROWEST));
-    }
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
-    table.set_header(std::iter::once(bold("")).chain(results.allocators.iter().map(|name| bold(name))));
-    table
+    under(std::iter::once("").chain(results.allocators.iter().map(String::as_str)))
 }
 
 /// Instead of a number: it went wrong, or the allocator is not offered such a workload.
 fn missing(results: &Results, case: &Case, allocator: &str) -> Cell {
-    if results.failed(case, allocator) { Cell::new("failed").fg(Color::Red) } else { Cell::new("–") }
+    if results.failed(case, allocator) { Cell::new("failed").fg(Color::Red) } else { Cell::new(NONE) }
 }
 
-fn align(mut table: Table) -> Table {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn bold(text: &str) -> Cell {
-    Cell::new(text).add_attribute(Attribute::Bold)
-}
-
-/// Green where less than the baseline, red where more; a few per cent are neither.
-fn ratio_cell(before: String, ratio: f64) -> Cell {
+/// Green where less than the baseline, red where more; a few per cent are neither, and what the runs themselves differ by is not.
+fn ratio_cell(before: String, ratio: f64, uncertainty: f64) -> Cell {
     let cell = Cell::new(format!("{before}{}", times(ratio)));
-    match ratio {
-        ratio if ratio < 0.97 => cell.fg(Color::Green),
-        ratio if ratio > 1.03 => cell.fg(Color::Red),
-        _ => cell,
+    match coloured(ratio, uncertainty) {
+        Some(color) => cell.fg(color),
+        None => cell,
     }
 }
 
-fn times(ratio: f64) -> String {
-    if ratio < 10.0 { format!("{ratio:.2}×") } else { format!("{ratio:.0}×") }
+fn coloured(ratio: f64, uncertainty: f64) -> Option<Color> {
+    let margin = uncertainty.max(0.03);
+    match ratio {
+        ratio if ratio < 1.0 - margin => Some(Color::Green),
+        ratio if ratio > 1.0 + margin => Some(Color::Red),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +126,13 @@ mod tests {
         assert!(trees(&results).contains('–') && !trees(&results).contains("failed"));
         results.failures.push("trees on strata: crashed".to_owned());
         assert!(trees(&results).contains("failed"));
+    }
+
+    #[test]
+    fn a_colour_means_more_than_the_runs_differ_by() {
+        assert_eq!(coloured(0.9, 0.0), Some(Color::Green));
+        assert_eq!(coloured(1.1, 0.05), Some(Color::Red));
+        assert_eq!([coloured(0.9, 0.12), coloured(1.02, 0.0)], [None, None]);
     }
 
     #[test]

@@ -31,9 +31,10 @@ fn cell(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell
         }
         _ => String::new(),
     };
+    let uncertainty = results.uncertainty(case, allocator, metric);
     match results.ratio(case, allocator, metric).filter(|_| allocator != results.baseline()) {
-        Some(ratio) if results.allocators.len() > ROOMY => ratio_cell(String::new(), ratio),
-        Some(ratio) => ratio_cell(format!("{value}{spread}  "), ratio),
+        Some(ratio) if results.allocators.len() > ROOMY => ratio_cell(String::new(), ratio, uncertainty),
+        Some(ratio) => ratio_cell(format!("{value}{spread}  "), ratio, uncertainty),
         None => Cell::new(format!("{value}{spread}")),
     }
 }
@@ -44,8 +45,11 @@ fn mean(results: &Results, cases: &[Case], allocator: &str, metric: Metric) -> C
         return Cell::new("–");
     }
     let ratios = cases.iter().filter_map(|case| results.ratio(case, allocator, metric));
+    let uncertainty = cases.iter().map(|case| results.uncertainty(case, allocator, metric)).sum::<f64>();
     match geometric_mean(ratios) {
-        Some(mean) => ratio_cell(String::new(), mean).add_attribute(Attribute::Bold),
+        Some(mean) => {
+            ratio_cell(String::new(), mean, uncertainty / cases.len() as f64).add_attribute(Attribute::Bold)
+        }
         None => Cell::new("–"),
     }
 }

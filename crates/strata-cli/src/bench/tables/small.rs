@@ -3,9 +3,10 @@
 use comfy_table::{Cell, Table};
 
 use super::{ROOMY, align, empty, missing, ratio_cell};
-use crate::bench::metric::{Metric, time};
+use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::Results;
+use strata_harness::units::time;
 
 /// Nanoseconds for one allocation with its free, by the clock or by the processor.
 pub(crate) fn pairs(results: &Results, cases: &[Case], metric: Metric) -> Table {
@@ -24,7 +25,9 @@ fn pair(results: &Results, case: &Case, allocator: &str, metric: Metric) -> Cell
     };
     match results.ratio(case, allocator, metric).filter(|_| allocator != results.baseline()) {
         Some(_) if results.allocators.len() > ROOMY => Cell::new(time(each)),
-        Some(ratio) => ratio_cell(format!("{}  ", time(each)), ratio),
+        Some(ratio) => {
+            ratio_cell(format!("{}  ", time(each)), ratio, results.uncertainty(case, allocator, metric))
+        }
         None => Cell::new(time(each)),
     }
 }

@@ -6,7 +6,7 @@ use super::{ROOMY, align, empty};
 use crate::bench::metric::Metric;
 use crate::bench::plan::Case;
 use crate::bench::results::{Results, Series};
-use crate::bench::sample::{Moment, Sample};
+use strata_harness::sample::{Moment, Sample};
 
 /// A multiple of less tells of the program's own code.
 const LEAST_TO_COMPARE: u64 = 1 << 20;

@@ -13,9 +13,9 @@ use strata_example_service::cache::{Cache, Policy};
 use strata_example_service::load::{self, Load};
 use strata_example_service::local::Local;
 
-use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::measure::resident_bytes_quietly;
-use crate::sample::{Details, Moment, Story};
+use crate::workloads::{Job, Kind, Outcome, Settings, Threads, Workload};
+use strata_harness::sample::{Details, Moment, Story};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "service_load",

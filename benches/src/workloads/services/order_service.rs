@@ -15,9 +15,9 @@ use strata_example_orders::serve;
 use strata_example_orders::shop::Shop;
 use tokio::sync::oneshot;
 
-use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::measure::resident_bytes_quietly;
-use crate::sample::{Details, Moment, Story};
+use crate::workloads::{Job, Kind, Outcome, Settings, Threads, Workload};
+use strata_harness::sample::{Details, Moment, Story};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "order_service",

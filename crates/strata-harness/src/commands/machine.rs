@@ -8,16 +8,21 @@ use serde::{Deserialize, Serialize};
 
 /// What a reader needs to judge the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Machine {
-    pub(crate) cpu: String,
-    pub(crate) cores: usize,
-    pub(crate) memory_bytes: u64,
-    pub(crate) kernel: String,
-    pub(crate) huge_pages: String,
+pub struct Machine {
+    /// The processor's name.
+    pub cpu: String,
+    /// Processors that this process may use.
+    pub cores: usize,
+    /// All of the machine's.
+    pub memory_bytes: u64,
+    /// Linux's version.
+    pub kernel: String,
+    /// The kernel's policy for transparent huge pages.
+    pub huge_pages: String,
     /// Load average of the last minute before the first run.
-    pub(crate) load: f64,
+    pub load: f64,
     /// Variables that steer an allocator, as `NAME=value`.
-    pub(crate) environment: Vec<String>,
+    pub environment: Vec<String>,
 }
 
 /// Variables with these beginnings change how an allocator works.
@@ -25,7 +30,8 @@ const STEERING: [&str; 6] =
     ["STRATA_", "MIMALLOC_", "MALLOC_", "GLIBC_TUNABLES", "_RJEM_MALLOC_", "LD_PRELOAD"];
 
 impl Machine {
-    pub(crate) fn read() -> Self {
+    /// This one.
+    pub fn read() -> Self {
         let unknown = || "unknown".to_owned();
         Self {
             cpu: value(&text("/proc/cpuinfo"), "model name").unwrap_or_else(unknown),
@@ -39,7 +45,7 @@ impl Machine {
     }
 
     /// Whether times taken on both may be compared.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
+    pub fn is_like(&self, other: &Self) -> bool {
         (&self.cpu, self.cores) == (&other.cpu, other.cores)
     }
 }

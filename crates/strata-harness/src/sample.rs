@@ -1,11 +1,11 @@
-//! What one run of one workload cost: the line that a benchmark binary prints.
+//! What one run of one workload cost: the line that a benchmark binary prints and `strata bench` reads.
 //!
-//! `strata bench` reads it (`bench/sample.rs` there); a field added here is added there.
+//! Does not know: what a workload does; medians.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One run. Times in nanoseconds, memory in bytes; all of the work part only, unless said otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// The workload's name.
     pub workload: String,
@@ -36,12 +36,12 @@ pub struct Sample {
     /// The work's result; a different one under another allocator is an error.
     pub checksum: u64,
     /// What only this workload measures.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
 }
 
 /// What only some workloads measure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Details {
     /// Single operations, timed one by one.
@@ -53,7 +53,7 @@ pub enum Details {
 }
 
 /// How long single operations took, the clock's own cost included.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Nothing at all, timed in the same way.
     pub clock: Percentiles,
@@ -64,7 +64,7 @@ pub struct Latency {
 }
 
 /// Nanoseconds that this part of the operations stayed under.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half of them.
     pub p50: u64,
@@ -83,7 +83,7 @@ pub struct Percentiles {
 }
 
 /// Memory through several phases.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     /// The phases in their order.
     pub phases: Vec<Moment>,
@@ -92,7 +92,7 @@ pub struct Story {
 }
 
 /// Memory beyond what was asked for: inside of blocks, and between them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fragmentation {
     /// By range of sizes.
     pub inside: Vec<Inside>,
@@ -101,7 +101,7 @@ pub struct Fragmentation {
 }
 
 /// A mixture of sizes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Inside {
     /// From the smallest to the largest.
     pub sizes: String,
@@ -112,7 +112,7 @@ pub struct Inside {
 }
 
 /// The end of a phase.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Moment {
     /// What was done.
     pub phase: String,
@@ -122,4 +122,83 @@ pub struct Moment {
     pub live_bytes: u64,
     /// What was resident then.
     pub resident_bytes: u64,
+}
+
+impl Sample {
+    /// Where there are some: how long single operations took.
+    pub fn latency(&self) -> Option<&Latency> {
+        match &self.details {
+            Some(Details::Latency(latency)) => Some(latency),
+            _ => None,
+        }
+    }
+
+    /// Where there is one: memory through several phases.
+    pub fn story(&self) -> Option<&Story> {
+        match &self.details {
+            Some(Details::Story(story)) => Some(story),
+            _ => None,
+        }
+    }
+
+    /// The ends of phases, where there are some.
+    pub fn moments(&self) -> &[Moment] {
+        match &self.details {
+            Some(Details::Story(story)) => &story.phases,
+            Some(Details::Fragmentation(fragmentation)) => &fragmentation.outside,
+            _ => &[],
+        }
+    }
+
+    /// Where it was measured: memory beyond what was asked for.
+    pub fn fragmentation(&self) -> Option<&Fragmentation> {
+        match &self.details {
+            Some(Details::Fragmentation(fragmentation)) => Some(fragmentation),
+            _ => None,
+        }
+    }
+}
+
+impl Moment {
+    /// What is resident for each byte that the program holds.
+    pub fn overhead(&self) -> Option<f64> {
+        (self.live_bytes > 0).then(|| self.resident_bytes as f64 / self.live_bytes as f64)
+    }
+}
+
+impl Inside {
+    /// What can be used for each byte that was asked for.
+    pub fn overhead(&self) -> Option<f64> {
+        let usable = self.usable_bytes.filter(|_| self.asked_bytes > 0)?;
+        Some(usable as f64 / self.asked_bytes as f64)
+    }
+}
+
+/// A workload, as `--list` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// What one types.
+    pub name: String,
+    /// The program that it stands for.
+    pub stands_for: String,
+    /// Where its numbers are shown.
+    pub kind: Kind,
+}
+
+/// Where a workload's numbers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A program's work: time, memory and faults are compared.
+    Real,
+    /// One operation over and over: nanoseconds each.
+    Micro,
+    /// The same on several threads: throughput and efficiency.
+    Scaling,
+    /// Single operations: percentiles.
+    Latency,
+    /// Memory over time.
+    Story,
+    /// Memory beyond what was asked for.
+    Fragmentation,
 }
