@@ -81,7 +81,7 @@ fn lazily_purged_memory_against_an_allocation() {
     model("lazily_purged_memory_against_an_allocation", Some(3), || {
         let world = World::new();
         let page_heap = &world.runtime().page_heap;
-        page_heap.tuning.purge.store(PurgeWay::Lazily as u64, Relaxed);
+        page_heap.tuning.purge.store(PurgeWay::LazyFree as u64, Relaxed);
         // Every tick is a pass, and the third one purges.
         page_heap.tuning.purge_delay_ms.store(0, Relaxed);
         let pool = take(page_heap);

@@ -32,30 +32,24 @@ pub(crate) struct Arguments {
     bench: Vec<String>,
 }
 
-/// What is built without one heuristic.
-struct Built {
-    name: String,
-    file: PathBuf,
-}
-
 /// Builds, and measures.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let chosen = chosen(&switches::names(&Tree::load(root)?), &arguments.without)?;
-    let built: Vec<Built> = chosen.iter().map(|name| build(root, name)).collect::<Result<_>>()?;
+    let files: Vec<PathBuf> = chosen.iter().map(|name| build(root, name)).collect::<Result<_>>()?;
     if arguments.no_run {
         return Ok(());
     }
+    let libraries =
+        chosen.iter().zip(&files).map(|(name, file)| format!("without-{name}={}", file.display()));
+    let libraries: Vec<String> = libraries.flat_map(|library| ["--library".to_owned(), library]).collect();
     heading("the suite");
     let mut bench = tool(root, "strata-cli");
     bench.args(["bench", "--allocators", "strata-so"]).args(&arguments.bench);
-    succeed(with_libraries(&mut bench, &built))?;
+    succeed(bench.args(&libraries))?;
     if arguments.programs {
         heading("programs");
-        let mut programs = tool(root, "strata-programs");
-        let names = built.iter().map(|one| one.name.clone());
-        let names: Vec<String> = std::iter::once("strata".to_owned()).chain(names).collect();
-        programs.args(["--allocators", &names.join(",")]);
-        succeed(with_libraries(&mut programs, &built))?;
+        let names = chosen.iter().fold("strata".to_owned(), |all, name| all + ",without-" + name);
+        succeed(tool(root, "strata-programs").args(["--allocators", &names]).args(&libraries))?;
     }
     Ok(())
 }
@@ -66,12 +60,6 @@ fn tool(root: &Path, package: &str) -> Command {
     command
 }
 
-fn with_libraries<'a>(command: &'a mut Command, built: &[Built]) -> &'a mut Command {
-    command.args(
-        built.iter().flat_map(|one| ["--library".to_owned(), format!("{}={}", one.name, one.file.display())]),
-    )
-}
-
 fn chosen(known: &[String], wanted: &[String]) -> Result<Vec<String>> {
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(name)) {
         bail!("no heuristic is called {unknown:?}; choose from {}", known.join(", "));
@@ -80,7 +68,7 @@ fn chosen(known: &[String], wanted: &[String]) -> Result<Vec<String>> {
 }
 
 /// Cargo uses one place for all; what it builds is copied to where the next one does not overwrite it.
-fn build(root: &Path, heuristic: &str) -> Result<Built> {
+fn build(root: &Path, heuristic: &str) -> Result<PathBuf> {
     heading(&format!("without {heuristic}"));
     let target = root.join("target/ablate");
     let compiler = Cfg::new("strata_without", heuristic).compiler(&target)?;
@@ -90,7 +78,7 @@ fn build(root: &Path, heuristic: &str) -> Result<Built> {
     succeed(&mut command)?;
     let (made, kept) = (target.join("release/libstrata.so"), target.join(format!("without-{heuristic}.so")));
     std::fs::copy(&made, &kept).with_context(|| format!("copying {}", made.display()))?;
-    Ok(Built { name: format!("without-{heuristic}"), file: kept })
+    Ok(kept)
 }
 
 #[cfg(test)]

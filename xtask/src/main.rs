@@ -4,7 +4,6 @@
 
 mod ablate;
 mod compiler;
-mod instructions;
 mod loom;
 mod mutants;
 mod process;
@@ -84,7 +83,7 @@ fn run() -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(&root),
         Chore::Loom(arguments) => loom::run(&root, &arguments),
         Chore::Tsan(arguments) => tsan::run(&root, &arguments),
-        Chore::Instructions => instructions::run(&root),
+        Chore::Instructions => test::instructions(&root),
         Chore::Simulated => test::simulated(&root),
         Chore::PublicApi(arguments) => public_api::run(&root, &arguments),
         Chore::OldestRust => test::oldest_rust(&root),

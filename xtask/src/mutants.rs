@@ -20,8 +20,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::source::line_of;
-use crate::table::pattern;
+use crate::source::Source;
 use crate::workspace::Tree;
 
 /// Where the table is.
@@ -80,13 +79,10 @@ impl Table {
 
 /// The faults that the shipped source seeds: name to (file, line).
 pub(crate) fn sites(tree: &Tree) -> BTreeMap<String, (String, usize)> {
-    let site = pattern(r#"\b(?:strata_mutant\s*=|mutant)\s*"(\w+)""#);
     let mut sites = BTreeMap::new();
     for file in tree.rust_below(&["crates/"]).filter(|file| file.path.contains("/src/")) {
-        let code = file.code_and_strings();
-        for hit in site.captures_iter(&code) {
-            let line = line_of(&code, hit.get(0).map_or(0, |all| all.start()));
-            sites.entry(hit[1].to_owned()).or_insert((file.path.clone(), line));
+        for hit in file.find(Source::code_and_strings, r#"\b(?:strata_mutant\s*=|mutant)\s*"(\w+)""#) {
+            sites.entry(hit.groups[1].to_owned()).or_insert((file.path.clone(), hit.line));
         }
     }
     sites
@@ -110,19 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_lists_what_is_seeded_agrees() {
-        let table = "short = []\n[mutants.a]\nfile = \"p1\"\nbreaks = \"x\"\n[mutants.b]\nfile = \"p1\"\nfilter = \"f\"\nbreaks = \"y\"";
-        let table: Table = toml::from_str(table).expect("a table");
-        table.agrees_with(&tree()).expect("they agree");
-    }
-
-    #[test]
-    fn a_fault_without_entry_and_an_entry_without_fault_are_named() {
-        let table: Table = toml::from_str(
-            "[mutants.a]\nfile = \"p1\"\nbreaks = \"x\"\n[mutants.z]\nfile = \"p1\"\nbreaks = \"x\"",
-        )
-        .expect("a table");
-        let wrong = table.agrees_with(&tree()).expect_err("they differ").to_string();
+    fn a_table_that_differs_from_the_source_names_what_is_missing_on_either_side() {
+        let wrong = |table: &str| {
+            let table: Table = toml::from_str(table).expect("a table");
+            table.agrees_with(&tree()).err().map(|wrong| wrong.to_string()).unwrap_or_default()
+        };
+        let a = "[mutants.a]\nfile = \"p1\"\nbreaks = \"x\"\n";
+        assert_eq!(wrong(&(a.to_owned() + &a.replace("s.a", "s.b"))), "");
+        let wrong = wrong(&(a.to_owned() + &a.replace("s.a", "s.z")));
         assert!(wrong.contains("crates/x/src/a.rs:4: `b`") && wrong.contains("`z` has no site"), "{wrong}");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Does not know: which programs, and what their output means.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -35,25 +36,25 @@ pub(crate) fn watch(
     mut each_line: impl FnMut(&str),
 ) -> Result<Outcome> {
     let start = Instant::now();
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let child = child.as_mut().map_err(|error| anyhow::anyhow!("starting {}: {error}", said(command)))?;
+    let (reader, writer) = std::io::pipe().context("a pipe")?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone().context("a pipe")?).stderr(writer);
+    let child = command.spawn();
+    // The pipe ends with the program: this process may not keep its other end open.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child.with_context(|| format!("starting {}", said(command)))?;
     let (sender, lines) = mpsc::channel();
-    let streams: [Option<Box<dyn Read + Send>>; 2] =
-        [child.stdout.take().map(|s| Box::new(s) as _), child.stderr.take().map(|s| Box::new(s) as _)];
-    for stream in streams.into_iter().flatten() {
-        let sender = sender.clone();
-        std::thread::spawn(move || forward(stream, &sender));
-    }
-    drop(sender);
+    std::thread::spawn(move || {
+        let lines = BufReader::new(reader).split(b'\n').map_while(|line| line.ok());
+        lines.map(|line| String::from_utf8_lossy(&line).into_owned()).try_for_each(|line| sender.send(line))
+    });
     let mut output = String::new();
     let ended = loop {
         match lines.recv_timeout(limit.saturating_sub(start.elapsed())) {
             Ok(line) => {
-                each_line(line.trim_end());
-                output.push_str(&line);
+                each_line(&line);
+                output.extend([&line, "\n"]);
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break true,
-            Err(mpsc::RecvTimeoutError::Timeout) => break false,
+            Err(why) => break why == mpsc::RecvTimeoutError::Disconnected,
         }
     };
     if !ended {
@@ -63,16 +64,21 @@ pub(crate) fn watch(
     Ok(Outcome { status: ended.then_some(status), output, seconds: start.elapsed().as_secs_f64() })
 }
 
-/// Line by line; what is no UTF-8 is replaced.
-fn forward(stream: impl Read, lines: &mpsc::Sender<String>) {
-    let mut reader = std::io::BufReader::new(stream);
-    let mut line = Vec::new();
-    while let Ok(1..) = std::io::BufRead::read_until(&mut reader, b'\n', &mut line) {
-        if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-            return;
-        }
-        line.clear();
+/// Whether rustup has this toolchain.
+pub(crate) fn is_installed(toolchain: &str) -> bool {
+    let mut probe = Command::new("rustc");
+    probe.arg(format!("+{toolchain}")).arg("--version").env_remove("RUSTUP_TOOLCHAIN");
+    probe.output().is_ok_and(|output| output.status.success())
+}
+
+/// A tool of another toolchain; what binds us to our own does not reach it.
+pub(crate) fn tool_of(toolchain: &str, tool: &str, root: &Path) -> Command {
+    let mut command = Command::new(tool);
+    command.arg(format!("+{toolchain}")).current_dir(root);
+    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "CARGO_ENCODED_RUSTFLAGS"] {
+        command.env_remove(variable);
     }
+    command
 }
 
 /// A line of a step's heading, out before what follows it.
@@ -100,14 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_too_long_is_stopped() {
-        let mut command = Command::new("sleep");
-        let outcome = watch(command.arg("60"), Duration::from_millis(100), |_| ()).expect("it starts");
+    fn what_takes_too_long_is_stopped_and_what_is_not_there_is_an_error() {
+        let outcome =
+            watch(Command::new("sleep").arg("60"), Duration::from_millis(100), |_| ()).expect("sleep");
         assert!(outcome.status.is_none() && outcome.seconds < 30.0);
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_an_error() {
         assert!(watch(&mut Command::new("no-such-program"), Duration::from_secs(1), |_| ()).is_err());
     }
 }

@@ -4,7 +4,15 @@
 //! names stand in its strings. Each question gets a view of the same length and the same lines, in which everything else
 //! is blank, so that a hit's line number is the file's.
 //!
-//! Does not know: the rules; Rust's grammar beyond comments, strings and characters.
+//! Does not know: the rules; Rust's grammar, of which it has the compiler's own lexer.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, tokenize};
+use regex::{Captures, Regex};
+
+use crate::tidy::Finding;
 
 /// What a byte of Rust source belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,13 +36,18 @@ impl Source {
     /// A file's text under its path; only Rust is split into parts.
     pub(crate) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let (path, text) = (path.into(), text.into());
-        let parts = if path.ends_with(".rs") { split(text.as_bytes()) } else { vec![Part::Code; text.len()] };
+        let parts = if path.ends_with(".rs") { split(&text) } else { vec![Part::Code; text.len()] };
         Self { path, text, parts }
     }
 
     /// Whether the file is Rust.
     pub(crate) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
+    }
+
+    /// What is wrong in a line of it.
+    pub(crate) fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
+        Finding::new(&self.path, line, message)
     }
 
     /// The code, with comments blank.
@@ -57,6 +70,20 @@ impl Source {
         self.view(|part| part == Part::Comment)
     }
 
+    /// Matches of a pattern in one view of the file, in their order.
+    pub(crate) fn find(&self, view: impl Fn(&Self) -> String, text: &'static str) -> Vec<Hit> {
+        let seen = view(self);
+        let hit = |captures: Captures<'_>| {
+            let first = captures.iter().skip(1).flatten().next().unwrap_or(captures.get_match());
+            let groups = captures
+                .iter()
+                .map(|group| group.map_or(String::new(), |it| it.as_str().to_owned()))
+                .collect();
+            Hit { line: line_of(&seen, first.start()), groups }
+        };
+        pattern(text).captures_iter(&seen).map(hit).collect()
+    }
+
     fn view(&self, keep: impl Fn(Part) -> bool) -> String {
         let bytes = self.text.bytes().zip(&self.parts);
         let kept = bytes.map(|(byte, &part)| if byte == b'\n' || keep(part) { byte } else { b' ' });
@@ -65,122 +92,56 @@ impl Source {
     }
 }
 
+/// A match of a pattern.
+pub(crate) struct Hit {
+    /// Where its first group begins, or the whole if it has none; from 1.
+    pub(crate) line: usize,
+    /// What each group matched, the whole first; nothing where it has no part.
+    pub(crate) groups: Vec<String>,
+}
+
 /// The number of the line that holds the byte at `offset`, from 1.
 pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     1 + text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count()
 }
 
-fn split(bytes: &[u8]) -> Vec<Part> {
-    let mut parts = Vec::with_capacity(bytes.len());
-    while parts.len() < bytes.len() {
-        let at = parts.len();
-        let (part, len) = token(bytes, at);
-        parts.resize(bytes.len().min(at + len), part);
+/// A pattern of this program, compiled once; a wrong one is our own mistake.
+pub(crate) fn pattern(text: &'static str) -> Regex {
+    static COMPILED: Mutex<BTreeMap<&str, Regex>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let compile = || Regex::new(text).unwrap_or_else(|error| panic!("xtask's own pattern: {error}"));
+    compiled.entry(text).or_insert_with(compile).clone()
+}
+
+/// The part of each byte.
+fn split(text: &str) -> Vec<Part> {
+    let mut parts = Vec::with_capacity(text.len());
+    for token in tokenize(text, FrontmatterAllowed::No) {
+        let part = match token.kind {
+            TokenKind::LineComment { .. } | TokenKind::BlockComment { .. } => Part::Comment,
+            TokenKind::Literal { kind: LiteralKind::Int { .. } | LiteralKind::Float { .. }, .. } => {
+                Part::Code
+            }
+            TokenKind::Literal { .. } => Part::Quoted,
+            _ => Part::Code,
+        };
+        parts.resize(parts.len() + token.len as usize, part);
     }
     parts
-}
-
-/// What starts at `at`, and how long it is.
-fn token(bytes: &[u8], at: usize) -> (Part, usize) {
-    let rest = &bytes[at..];
-    let follows_a_name = at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
-    match rest {
-        [b'/', b'/', ..] => (Part::Comment, rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len())),
-        [b'/', b'*', ..] => (Part::Comment, block_comment(rest)),
-        [b'"', ..] => (Part::Quoted, quoted(rest, 0)),
-        [b'r', b'"' | b'#', ..] if !follows_a_name => {
-            raw_string(rest).map_or((Part::Code, 1), |len| (Part::Quoted, len))
-        }
-        [b'b', b'r', ..] if !follows_a_name => {
-            raw_string(&rest[1..]).map_or((Part::Code, 1), |len| (Part::Quoted, len + 1))
-        }
-        [b'\'', ..] => character(rest).map_or((Part::Code, 1), |len| (Part::Quoted, len)),
-        _ => (Part::Code, 1),
-    }
-}
-
-fn block_comment(rest: &[u8]) -> usize {
-    let (mut depth, mut at) = (0usize, 0);
-    while at < rest.len() {
-        match &rest[at..] {
-            [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
-            [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    at
-}
-
-/// A string whose opening quote is at `open`.
-fn quoted(rest: &[u8], open: usize) -> usize {
-    let mut at = open + 1;
-    while at < rest.len() && rest[at] != b'"' {
-        at += if rest[at] == b'\\' { 2 } else { 1 };
-    }
-    at + 1
-}
-
-/// `r"…"` or `r#"…"#`; a raw identifier is none.
-fn raw_string(rest: &[u8]) -> Option<usize> {
-    let hashes = rest[1..].iter().take_while(|&&b| b == b'#').count();
-    if rest.get(1 + hashes) != Some(&b'"') {
-        return None;
-    }
-    let close = [b"\"".as_slice(), &vec![b'#'; hashes]].concat();
-    let body = 2 + hashes;
-    let len = rest[body..].windows(close.len()).position(|window| window == close);
-    Some(len.map_or(rest.len(), |len| body + len + close.len()))
-}
-
-/// A character literal; a lifetime is none.
-fn character(rest: &[u8]) -> Option<usize> {
-    if rest.get(1) == Some(&b'\\') {
-        return rest.iter().skip(3).position(|&b| b == b'\'').map(|len| len + 4);
-    }
-    let width = std::str::from_utf8(&rest[1..rest.len().min(5)])
-        .or_else(|error| std::str::from_utf8(&rest[1..=error.valid_up_to()]))
-        .ok()?
-        .chars()
-        .next()?
-        .len_utf8();
-    (rest.get(1 + width) == Some(&b'\'')).then_some(width + 2)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn code(text: &str) -> String {
-        Source::new("a.rs", text).code().split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-
     #[test]
-    fn comments_and_strings_leave_the_code() {
-        assert_eq!(code("let a = \"x // y\"; // z\nb();"), "let a = ; b();");
-        assert_eq!(code("a(); /* b /* c */ d */ e();"), "a(); e();");
-        assert_eq!(code("f(r#\"a \" b\"#, br\"c\", b\"d\"); g();"), "f( , , b ); g();");
-    }
-
-    #[test]
-    fn a_lifetime_is_no_character() {
-        assert_eq!(code("fn f<'a>(x: &'a str) -> char { '\"' }"), "fn f<'a>(x: &'a str) -> char { }");
-        assert_eq!(code(r"m('\'', '→', '\u{7f}', b'x'); n();"), "m( , , , b ); n();");
-    }
-
-    #[test]
-    fn views_keep_their_lines() {
-        let source = Source::new("a.rs", "// one\n\"two\n three\"\nfour // five\n");
-        assert_eq!(source.code().lines().count(), 4);
+    fn views_keep_their_lines_and_what_they_are_asked_for() {
+        let source = Source::new("a.rs", "// one\nr#\"two\" // a\n three\"#\n&'a four // five\n");
+        assert_eq!(source.code().lines().collect::<Vec<_>>()[3].trim(), "&'a four");
         assert_eq!(source.comments().lines().nth(3).map(str::trim), Some("// five"));
         assert!(source.code_and_strings().contains("three") && !source.code_and_strings().contains("five"));
         assert!(source.code_and_comments().contains("five") && !source.code_and_comments().contains("two"));
-    }
-
-    #[test]
-    fn a_line_number_counts_from_one() {
-        assert_eq!(line_of("a\nb\nc", 4), 3);
+        let hits = source.find(Source::code, r"\b(?:f(ou)r|xyz)\b");
+        assert_eq!((hits.len(), hits[0].line, &*hits[0].groups), (1, 4, &["four".into(), "ou".into()][..]));
     }
 }

@@ -5,13 +5,14 @@
 //! Does not know: what the steps check.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, heading, succeed};
-use crate::{instructions, loom, release, tidy};
+use crate::process::{cargo, heading, is_installed, succeed, tool_of};
+use crate::workspace::packages;
+use crate::{loom, release, tidy};
 
 type Step = fn(&Path) -> Result<()>;
 
@@ -24,10 +25,10 @@ const STEPS: &[(&str, Step)] = &[
     ("a simulated system: calls fail; near a limit; several nodes; huge pages", simulated),
     ("features of what ships", features),
     ("the oldest Rust that is promised", oldest_rust),
-    ("packages for the registry", release::package_unverified),
+    ("packages for the registry", |root| release::package(root, &release::Arguments::default())),
+    ("the book", release::book_if_possible),
     ("exchanges of frees and refills", exchanges),
-    ("models, the short set", models),
-    ("instructions of the hot paths", instructions::run_if_possible),
+    ("models, the short set", loom::short),
 ];
 
 /// Packages whose documentation is not on a registry.
@@ -57,104 +58,99 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// One of cargo's commands, as it would be typed.
+fn line(root: &Path, arguments: &str) -> Command {
+    let mut command = cargo(root);
+    command.args(arguments.split_whitespace());
+    command
+}
+
 fn format(root: &Path) -> Result<()> {
-    succeed(cargo(root).args(["fmt", "--all", "--check"]))
+    succeed(&mut line(root, "fmt --all --check"))
 }
 
 fn clippy(root: &Path) -> Result<()> {
-    succeed(cargo(root).args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    succeed(&mut line(root, "clippy --quiet --workspace --all-targets -- -D warnings"))
 }
 
 fn documentation(root: &Path) -> Result<()> {
-    let mut command = cargo(root);
-    command.args(["doc", "--quiet", "--no-deps", "--workspace", "--all-features"]);
+    let mut command = line(root, "doc --quiet --no-deps --workspace --all-features");
     command.args(UNDOCUMENTED.iter().flat_map(|package| ["--exclude", package]));
     succeed(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
+/// The hot paths, counted by tests which are skipped without valgrind; in CI it is installed where that is possible.
+pub(crate) fn instructions(root: &Path) -> Result<()> {
+    if !have_valgrind() {
+        bail!("counting instructions needs valgrind, such as by `apt-get install valgrind`");
+    }
+    let packages = "test --quiet --package stratalloc --package strata-capi --profile checked";
+    succeed(line(root, packages).args(["--test", "instructions", "--", "--nocapture"]))
+}
+
+fn have_valgrind() -> bool {
+    let runs = || Command::new("valgrind").arg("--version").output().is_ok_and(|it| it.status.success());
+    if !runs() && std::env::var_os("CI").is_some() {
+        let install = "apt-get update -q && apt-get install -yq --no-install-recommends valgrind";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", install]).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        succeed(&mut shell).unwrap_or_else(|error| println!("{error:#}"));
+    }
+    runs()
+}
+
 fn tests(root: &Path) -> Result<()> {
-    let mut command = cargo(root);
-    command.args([
-        "test",
-        "--workspace",
-        "--exclude",
-        "strata-loom-tests",
-        "--profile",
-        "checked",
-        "--no-fail-fast",
-    ]);
-    succeed(&mut command)
+    if !have_valgrind() {
+        println!("without valgrind, instructions are not counted");
+    }
+    let tests = "test --workspace --exclude strata-loom-tests --profile checked --no-fail-fast";
+    succeed(&mut line(root, tests))
 }
 
 /// The simulated OS replaces the real one in a build of its own.
 pub(crate) fn simulated(root: &Path) -> Result<()> {
-    let mut command = cargo(root);
-    command.args(["test", "--package", "stratalloc", "--package", "strata-os", "--profile", "checked"]);
-    command.args(
-        ["os_faults", "pressure", "nodes", "reservation", "matrix", "simulated"]
-            .map(|name| format!("--test={name}")),
-    );
+    let mut command = line(root, "test --package stratalloc --package strata-os --profile checked");
+    let tests = ["os_faults", "pressure", "nodes", "reservation", "matrix", "simulated"];
+    command.args(tests.map(|name| format!("--test={name}")));
     command.env("RUSTFLAGS", "--cfg strata_simulated").env("CARGO_TARGET_DIR", root.join("target/simulated"));
     succeed(&mut command)
 }
 
 /// What crates have beside their default features, which nothing else in the workspace uses.
 fn features(root: &Path) -> Result<()> {
-    let mut command = cargo(root);
-    command.args(["test", "--package", "stratalloc", "--profile", "checked", "--features", "std,serde"]);
-    succeed(command.args(["--test=watch_panic", "--test=serialized"]))?;
-    succeed(cargo(root).args([
-        "clippy",
-        "--quiet",
-        "--package",
-        METRICS,
-        "--all-features",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
-    succeed(cargo(root).args(["test", "--package", METRICS, "--profile", "checked", "--all-features"]))
+    for arguments in [
+        "test --package stratalloc --profile checked --features std,serde --test=watch_panic --test=serialized",
+        "clippy --quiet --package strata-metrics --all-features --all-targets -- -D warnings",
+        "test --package strata-metrics --profile checked --all-features",
+    ] {
+        succeed(&mut line(root, arguments))?;
+    }
+    Ok(())
 }
-
-/// Whose features are many.
-const METRICS: &str = "strata-metrics";
 
 /// What ships compiles with the version that `rust-version` in `Cargo.toml` names, where rustup has it.
 pub(crate) fn oldest_rust(root: &Path) -> Result<()> {
-    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("reading Cargo.toml")?;
-    let manifest: toml::Table = manifest.parse().context("Cargo.toml")?;
-    let version = manifest["workspace"]["package"]["rust-version"].as_str().context("no rust-version")?;
-    let toolchain = format!("+{version}");
-    let probe =
-        Command::new("rustc").arg(&toolchain).arg("--version").env_remove("RUSTUP_TOOLCHAIN").output();
-    if !probe.is_ok_and(|output| output.status.success()) {
+    let packages = packages(root)?;
+    let version =
+        packages.iter().find_map(|package| package.rust_version.as_ref()).context("no rust-version")?;
+    let version = format!("{}.{}", version.major, version.minor);
+    if !is_installed(&version) {
         println!("skipped: no Rust {version} here (`rustup toolchain install {version} --profile minimal`)");
         return Ok(());
     }
-    let mut command = Command::new("cargo");
-    command.arg(&toolchain).current_dir(root);
-    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
-        command.env_remove(variable);
-    }
-    command
-        .args(["check", "--quiet", "--all-features"])
-        .args(SHIPPED.iter().flat_map(|package| ["--package", package]));
+    let mut command = tool_of(&version, "cargo", root);
+    command.args(["check", "--quiet", "--all-features"]);
+    command.args(SHIPPED.iter().flat_map(|package| ["--package", package]));
     succeed(command.env("CARGO_TARGET_DIR", root.join("target/oldest")))
 }
 
 /// What goes to the registry and into programs; tools are for those who have a newer one.
-const SHIPPED: [&str; 4] = ["stratalloc", "strata-gil", "strata-profile", METRICS];
+const SHIPPED: [&str; 4] = ["stratalloc", "strata-gil", "strata-profile", "strata-metrics"];
 
 /// Every atomic read-modify-write is counted, in a build of its own.
 pub(crate) fn exchanges(root: &Path) -> Result<()> {
-    let mut command = cargo(root);
-    command.args(["test", "--package", "strata-cache", "--profile", "checked", "--test", "exchanges"]);
-    command.args(["--", "--nocapture"]);
+    let test = "test --package strata-cache --profile checked --test exchanges -- --nocapture";
+    let mut command = line(root, test);
     command.env("RUSTFLAGS", "--cfg strata_counted").env("CARGO_TARGET_DIR", root.join("target/counted"));
     succeed(&mut command)
-}
-
-fn models(root: &Path) -> Result<()> {
-    loom::run(root, &loom::Arguments::short())
 }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use cargo_metadata::{MetadataCommand, Package};
 use ignore::WalkBuilder;
 
 use crate::source::Source;
@@ -13,6 +14,12 @@ use crate::source::Source;
 pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
+}
+
+/// The members, as cargo knows them.
+pub(crate) fn packages(root: &Path) -> Result<Vec<Package>> {
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec();
+    Ok(metadata.context("asking cargo for the crates")?.packages)
 }
 
 /// The files of the workspace that the rules check.
@@ -78,10 +85,7 @@ mod tests {
     fn the_workspace_holds_this_file_and_nothing_that_git_ignores() {
         let tree = Tree::load(&root()).expect("the workspace can be read");
         assert!(tree.get("xtask/src/workspace.rs").is_some());
-        assert!(
-            tree.files
-                .iter()
-                .all(|file| !file.path.starts_with("target/") && !file.path.starts_with(".git/"))
-        );
+        let is_made = |path: &str| path.starts_with("target/") || path.starts_with(".git/");
+        assert!(!tree.files.iter().any(|file| is_made(&file.path)));
     }
 }

@@ -32,7 +32,7 @@ pub enum PurgeWay {
     /// At once: it is resident no longer.
     Now = 0,
     /// By `MADV_FREE`: resident until the kernel needs it, and cheaper to use again.
-    Lazily = 1,
+    LazyFree = 1,
 }
 
 /// When memory is taken in huge pages.

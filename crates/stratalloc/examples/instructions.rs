@@ -1,6 +1,6 @@
-//! What `cargo xtask instructions` counts: `instructions CASE N` does the case N times and ends.
+//! What `tests/instructions.rs` counts: `instructions CASE N` does the case N times and ends.
 //!
-//! The chore runs it twice under callgrind and divides the difference, so that start and warm-up fall out. In the case
+//! The test runs it twice under callgrind and divides the difference, so that start and warm-up fall out. In the case
 //! `boxes` it counts inside one function at a time, and takes what eight boxes cost more than four: the calls, the frames and
 //! the returns fall out too, and what stays is the inlined operation with its one store (or load) of the pointer. The other
 //! cases are counted as a whole, loop included, less `empty`.

@@ -52,6 +52,7 @@ fn huge_bytes() -> usize {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer has page faults of its own")]
 fn blocks_of_many_sizes_that_come_and_go_take_little_more_than_they_need_together() {
     const ALIVE: usize = 6;
     undisturbed("blocks_of_many_sizes_that_come_and_go_take_little_more_than_they_need_together", || {
@@ -81,6 +82,7 @@ fn blocks_of_many_sizes_that_come_and_go_take_little_more_than_they_need_togethe
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer has page faults of its own")]
 fn a_queue_of_equal_blocks_is_faulted_in_once() {
     undisturbed("a_queue_of_equal_blocks_is_faulted_in_once", || {
         let mut queue: VecDeque<_> = (0..10).map(|seed| new(3 * MIB, seed)).collect();
@@ -96,6 +98,7 @@ fn a_queue_of_equal_blocks_is_faulted_in_once() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer has page faults of its own")]
 fn one_large_block_serves_several_small_ones_and_is_one_again() {
     undisturbed("one_large_block_serves_several_small_ones_and_is_one_again", || {
         new(60 * MIB, 1).free();
@@ -110,6 +113,7 @@ fn one_large_block_serves_several_small_ones_and_is_one_again() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer has page faults of its own")]
 fn a_block_grows_over_what_was_cut_off_it() {
     undisturbed("a_block_grows_over_what_was_cut_off_it", || {
         new(64 * MIB, 1).free();
@@ -126,6 +130,7 @@ fn a_block_grows_over_what_was_cut_off_it() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer has page faults of its own")]
 fn what_is_kept_beside_new_blocks_does_not_make_the_program_larger() {
     undisturbed("what_is_kept_beside_new_blocks_does_not_make_the_program_larger", || {
         new(40 * MIB, 1).free();
@@ -138,6 +143,7 @@ fn what_is_kept_beside_new_blocks_does_not_make_the_program_larger() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer has page faults of its own")]
 fn zeroed_blocks_that_are_filled_and_freed_again_and_again_are_taken_once() {
     undisturbed("zeroed_blocks_that_are_filled_and_freed_again_and_again_are_taken_once", || {
         let before = faulted_bytes();
@@ -173,6 +179,7 @@ fn threads_that_share_what_they_leave_keep_their_contents() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer has page faults of its own")]
 fn a_large_block_that_is_freed_once_leaves_little_and_one_that_comes_back_is_kept() {
     const BYTES: usize = 400 * MIB;
     const TEST: &str = "a_large_block_that_is_freed_once_leaves_little_and_one_that_comes_back_is_kept";

@@ -60,11 +60,19 @@ fn climb(resource: libc::__rlimit_resource_t, in_use: &str) {
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the sanitizer takes memory at run time, and ends the process where the limit refuses it"
+)]
 fn a_limit_on_addresses_is_met_with_null_and_recovered_from() {
     alone("a_limit_on_addresses_is_met_with_null_and_recovered_from", || climb(libc::RLIMIT_AS, "VmSize:"));
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the sanitizer takes memory at run time, and ends the process where the limit refuses it"
+)]
 fn a_limit_on_data_like_strict_overcommit_is_met_with_null_and_recovered_from() {
     alone("a_limit_on_data_like_strict_overcommit_is_met_with_null_and_recovered_from", || {
         climb(libc::RLIMIT_DATA, "VmData:");
@@ -72,6 +80,10 @@ fn a_limit_on_data_like_strict_overcommit_is_met_with_null_and_recovered_from() 
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the sanitizer takes memory at run time, and ends the process where the limit refuses it"
+)]
 fn a_resize_at_the_limit_leaves_the_block_as_it_was() {
     alone("a_resize_at_the_limit_leaves_the_block_as_it_was", || {
         let mut blocks: Vec<_> = [10, 3000, 30_000, 500 * KIB, 5 * MIB]
@@ -96,6 +108,10 @@ fn a_resize_at_the_limit_leaves_the_block_as_it_was() {
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the sanitizer takes memory at run time, and ends the process where the limit refuses it"
+)]
 fn threads_that_meet_the_limit_together_get_null_and_recover() {
     alone("threads_that_meet_the_limit_together_get_null_and_recover", || {
         let stores: [Vec<Patterned>; 4] = std::array::from_fn(|_| Vec::with_capacity(400_000));
@@ -236,6 +252,7 @@ fn most_of_a_small_limit_can_be_had_in_large_pieces() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer needs terabytes of addresses from the start")]
 fn small_blocks_are_there_where_a_whole_segment_is_not() {
     cramped("small_blocks_are_there_where_a_whole_segment_is_not", 96 * MIB, || {
         let mut blocks = Vec::with_capacity(100_000);
@@ -249,6 +266,7 @@ fn small_blocks_are_there_where_a_whole_segment_is_not() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer needs terabytes of addresses from the start")]
 fn a_huge_block_is_there_where_a_whole_segment_is_not() {
     cramped("a_huge_block_is_there_where_a_whole_segment_is_not", 160 * MIB, || {
         let block = Patterned::new(layout(40 * MIB, 8), 0).unwrap();

@@ -44,6 +44,56 @@ fn shown(text: &str, option: &str) -> [String; 3] {
 }
 
 #[test]
+fn the_book_and_the_readme_have_every_option_with_its_variable_and_its_default() {
+    let text = stderr(&[("STRATA_SHOW_OPTIONS", "1")]);
+    for page in [include_str!("../../../docs/options.md"), include_str!("../README.md")] {
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(text.lines().count(), 1 + rows.len(), "{text}");
+        for row in rows {
+            let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+            assert_eq!(cells[2], format!("STRATA_{}", cells[1].to_uppercase()));
+            assert_eq!(shown(&text, cells[1])[1], cells[3], "{row}");
+        }
+    }
+}
+
+/// Words of a page that begin like this, without the beginning.
+fn named<'page>(page: &'page str, beginning: &str) -> Vec<&'page str> {
+    let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+    page.split(beginning)
+        .skip(1)
+        .filter_map(|rest| rest.split(ends).next())
+        .filter(|it| !it.is_empty())
+        .collect()
+}
+
+#[test]
+fn the_page_for_those_who_come_from_another_allocator_names_what_there_is() {
+    let page = include_str!("../../../docs/migration.md");
+    let interface = include_str!("../../../docs/public-api/stratalloc.txt");
+    let text = stderr(&[("STRATA_SHOW_OPTIONS", "1")]);
+    let variables = named(page, "STRATA_");
+    assert!(variables.len() > 20, "{variables:?}");
+    for name in variables.into_iter().filter(|name| *name != "PROFILE") {
+        shown(&text, &name.to_lowercase());
+    }
+    for owner in ["Strata", "Options", "Threshold", "Heap"] {
+        for name in named(page, &format!("{owner}::")) {
+            assert!(interface.contains(&format!("{owner}::{name}(")) || name == "name", "{owner}::{name}");
+        }
+    }
+    let stats = include_str!("../../../docs/public-api/strata-inspect.txt");
+    for name in named(page, "`Strata::stats().").into_iter().chain(named(page, "| `.")) {
+        let is_there = |end: &str| stats.contains(&format!("Stats::{name}{end}"));
+        assert!(is_there("(") || is_there(":") || name == "to_string", "{name}");
+    }
+    let header = include_str!("../../strata-capi/include/strata.h");
+    for name in named(page, "`strata_") {
+        assert!(header.contains(&format!("strata_{name}")), "strata_{name}");
+    }
+}
+
+#[test]
 fn without_variables_nothing_is_said() {
     assert_eq!(stderr(&[]), "");
     assert_eq!(stderr(&[("STRATA_STATS", ""), ("STRATA_SHOW_OPTIONS", "0")]), "");
@@ -52,9 +102,6 @@ fn without_variables_nothing_is_said() {
 #[test]
 fn options_are_shown_with_value_default_and_who_set_them() {
     let text = stderr(&[("STRATA_SHOW_OPTIONS", "1"), ("STRATA_PURGE_DELAY", "Never")]);
-    let in_the_book =
-        include_str!("../../../docs/options.md").lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(text.lines().count(), 1 + in_the_book, "{text}");
     assert!(text.lines().all(|line| line.starts_with("strata: ")), "{text}");
     assert_eq!(shown(&text, "purge_delay"), ["never", "500", "environment"]);
     assert_eq!(shown(&text, "segment_size"), ["256M", "256M", "default"]);
@@ -233,7 +280,7 @@ fn what_goes_lazily_is_named_may_be_used_again_and_goes_for_good_by_trim() {
     const BLOCK_BYTES: usize = 30_000;
     let _changing = CHANGING.lock();
     Strata::set_option("purge", "lazily").unwrap();
-    assert_eq!(Strata::settings().purge, PurgeWay::Lazily);
+    assert_eq!(Strata::settings().purge, PurgeWay::LazyFree);
     Options::new().purge_delay(Some(Duration::from_millis(1))).impose();
     let lazy = || Strata::stats().lazily_purged_bytes;
     drop([1_u8; 200].map(|byte| Box::new([byte; BLOCK_BYTES])));

@@ -94,6 +94,7 @@ fn what_the_allocator_holds_is_a_measure_of_its_own() {
 
 #[test]
 #[cfg_attr(strata_simulated, ignore = "the simulated system has the limits that a test sets")]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer's own memory is what the limit and the measure count")]
 fn a_share_of_a_limit_is_followed_by_what_the_limit_counts() {
     alone("a_share_of_a_limit_is_followed_by_what_the_limit_counts", || {
         let (_watch, reports) = reported(Threshold::counted().share_of_limit(0.8));
@@ -112,6 +113,7 @@ fn a_share_of_a_limit_is_followed_by_what_the_limit_counts() {
 }
 
 #[test]
+#[cfg_attr(strata_tsan, ignore = "the sanitizer's own memory is what the limit and the measure count")]
 fn a_share_of_the_smallest_limit_is_one_of_resident_memory_too() {
     alone("a_share_of_the_smallest_limit_is_one_of_resident_memory_too", || {
         limit(libc::RLIMIT_DATA, Some(1024 * MIB));

@@ -15,7 +15,7 @@ use anyhow::{Result, bail};
 use crate::mutants::Table;
 
 /// What to check.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Build each mutant of loom-tests/mutants.toml and demand that its model fails.
     #[arg(long)]
@@ -26,13 +26,6 @@ pub(crate) struct Arguments {
     /// Only the models of the ordinary test command (`short` in loom-tests/mutants.toml).
     #[arg(long, conflicts_with_all = ["mutants", "only"])]
     short: bool,
-}
-
-impl Arguments {
-    /// The short set.
-    pub(crate) fn short() -> Self {
-        Self { short: true, ..Self::default() }
-    }
 }
 
 /// Some of the models: a test file, a part of a test's name, or both.
@@ -55,17 +48,19 @@ impl Selection {
 
 /// Runs what is asked for; an error if a model fails or a fault survives.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    if arguments.mutants {
-        return faults::run(root, arguments.only.as_deref());
+    let only = arguments.only.as_deref();
+    match arguments {
+        Arguments { mutants: true, .. } => faults::run(root, only),
+        Arguments { short: true, .. } => short(root),
+        _ => models::run(root, &[only.map_or_else(Selection::default, |name| Selection::parse(root, name))]),
     }
-    let selections = if arguments.short {
-        let table = Table::load(root)?;
-        table.short.iter().map(|name| Selection::parse(root, name)).collect()
-    } else {
-        vec![arguments.only.as_deref().map_or_else(Selection::default, |name| Selection::parse(root, name))]
-    };
-    if selections.is_empty() {
+}
+
+/// Runs the models of the ordinary test command.
+pub(crate) fn short(root: &Path) -> Result<()> {
+    let table = Table::load(root)?;
+    if table.short.is_empty() {
         bail!("`short` in {} names no model", crate::mutants::TABLE);
     }
-    models::run(root, &selections)
+    models::run(root, &table.short.iter().map(|name| Selection::parse(root, name)).collect::<Vec<_>>())
 }

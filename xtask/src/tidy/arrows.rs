@@ -3,11 +3,11 @@
 //! Normal dependencies count, whatever the target; those of tests and build scripts are free. A row whose second cell is
 //! `any` may use what it likes (the tools at the top).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use anyhow::Result;
+use cargo_metadata::{DependencyKind, Package};
 
 use super::Finding;
 use crate::table::marked;
@@ -16,69 +16,47 @@ use crate::workspace::Tree;
 const PAGE: &str = "docs/architecture.md";
 
 /// Each member of the workspace with the members that it uses.
-pub(super) type Arrows = BTreeMap<String, Vec<String>>;
+pub(super) type Arrows = BTreeMap<String, BTreeSet<String>>;
 
 /// The arrows as cargo knows them.
 pub(super) fn from_cargo(root: &Path) -> Result<Arrows> {
-    let manifest = root.join("Cargo.toml");
-    let metadata = MetadataCommand::new()
-        .manifest_path(manifest)
-        .no_deps()
-        .exec()
-        .context("asking cargo for the crates")?;
-    let members: Vec<_> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
-    let arrows = metadata.packages.iter().map(|package| {
-        let normal =
-            package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
-        let mut used: Vec<_> =
-            normal.map(|dependency| dependency.name.clone()).filter(|name| members.contains(name)).collect();
-        used.sort();
-        used.dedup();
-        (package.name.to_string(), used)
-    });
-    Ok(arrows.collect())
+    let packages = crate::workspace::packages(root)?;
+    let is_member = |name: &String| packages.iter().any(|package| package.name == *name);
+    let used = |package: &Package| {
+        let normal = package.dependencies.iter().filter(|it| it.kind == DependencyKind::Normal);
+        normal.map(|it| it.name.clone()).filter(is_member).collect()
+    };
+    Ok(packages.iter().map(|package| (package.name.to_string(), used(package))).collect())
 }
 
 /// Where the table and cargo differ.
 pub(super) fn check(tree: &Tree, arrows: &Arrows) -> Vec<Finding> {
-    let Some(rows) = tree.get(PAGE).and_then(|page| marked(page, "arrows")) else {
-        return vec![Finding::new(
-            PAGE,
-            1,
-            "has no table marked `tidy:arrows`: say there which crate uses which",
-        )];
+    let rows = match marked(tree, PAGE, "arrows", "which crate uses which") {
+        Ok(rows) => rows,
+        Err(missing) => return vec![missing],
     };
-    let mut findings = Vec::new();
+    let unknown = rows.iter().filter(|row| !row.names(0).iter().any(|name| arrows.contains_key(name)));
+    let mut findings: Vec<_> = unknown
+        .map(|row| row.finding(PAGE, format!("{} is no package of the workspace", row.cells[0])))
+        .collect();
     for (name, used) in arrows {
         let Some(row) = rows.iter().find(|row| row.names(0).contains(name)) else {
-            findings.push(Finding::new(
-                PAGE,
-                1,
-                format!("`{name}` has no row: add it with the crates that it uses"),
-            ));
+            let message = format!("`{name}` has no row: add it with the crates that it uses");
+            findings.push(Finding::new(PAGE, 1, message));
             continue;
         };
         if row.cells.get(1).is_some_and(|cell| cell == "any") {
             continue;
         }
         let drawn = row.names(1);
-        for extra in used.iter().filter(|used| !drawn.contains(used)) {
-            let message = format!(
-                "`{name}` uses `{extra}` in its Cargo.toml: drop the dependency, or redraw the layers here"
-            );
-            findings.push(Finding::new(PAGE, row.line, message));
-        }
-        for missing in drawn.iter().filter(|drawn| !used.contains(drawn)) {
-            let message = format!("`{name}` does not use `{missing}`: take the arrow away");
-            findings.push(Finding::new(PAGE, row.line, message));
-        }
-    }
-    for row in rows.iter().filter(|row| !row.names(0).iter().any(|name| arrows.contains_key(name))) {
-        findings.push(Finding::new(
-            PAGE,
-            row.line,
-            format!("{} is no package of the workspace: take the row away", row.cells[0]),
-        ));
+        let extra = used.iter().filter(|used| !drawn.contains(used));
+        findings.extend(extra.map(|extra| {
+            row.finding(PAGE, format!("`{name}` uses `{extra}`: drop the dependency, or redraw the layers"))
+        }));
+        let missing = drawn.iter().filter(|drawn| !used.contains(*drawn));
+        findings.extend(missing.map(|missing| {
+            row.finding(PAGE, format!("`{name}` does not use `{missing}`: take the arrow away"))
+        }));
     }
     findings
 }
@@ -97,26 +75,17 @@ mod tests {
     }
 
     fn lines(table: &str, list: &[(&str, &[&str])]) -> Vec<usize> {
-        check(&Tree::of(&[(PAGE, table)]), &arrows(list)).iter().map(|finding| finding.line).collect()
+        let mut lines: Vec<_> =
+            check(&Tree::of(&[(PAGE, table)]), &arrows(list)).iter().map(|finding| finding.line).collect();
+        lines.sort_unstable();
+        lines
     }
 
     #[test]
-    fn crates_as_drawn_pass() {
+    fn each_difference_is_found_and_crates_as_drawn_pass() {
         assert!(lines(TABLE, &[("a", &["b"]), ("b", &[]), ("x", &["a", "b"])]).is_empty());
-    }
-
-    #[test]
-    fn an_arrow_too_many_and_one_too_few_are_found() {
         assert_eq!(lines(TABLE, &[("a", &[]), ("b", &["a"]), ("x", &[])]), [4, 5]);
-    }
-
-    #[test]
-    fn a_crate_without_row_and_a_row_without_crate_are_found() {
         assert_eq!(lines(TABLE, &[("a", &["b"]), ("b", &[]), ("new", &[])]), [1, 6]);
-    }
-
-    #[test]
-    fn a_page_without_table_is_found() {
         assert_eq!(lines("# no table", &[]), [1]);
     }
 }

@@ -6,9 +6,6 @@ use super::Finding;
 use crate::source::Source;
 use crate::workspace::Tree;
 
-const DECISIONS: &str = "docs/decisions/";
-const MEASUREMENTS: &str = "docs/measurements/";
-
 /// What a screen holds.
 const MOST_LINES: usize = 60;
 
@@ -16,42 +13,40 @@ const MOST_LINES: usize = 60;
 const PARTS: &[&str] = &["**Status:** ", "## Context", "## Decision", "## Consequences"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let pages = |folder| tree.files.iter().filter(move |file| file.path.starts_with(folder));
-    let badly_formed = pages(DECISIONS).flat_map(form);
-    badly_formed.chain(pages(MEASUREMENTS).filter_map(|page| unlinked(tree, page))).collect()
-}
-
-fn form(page: &Source) -> Vec<Finding> {
-    let count = page.text.lines().count();
-    let number = number(page, DECISIONS);
-    let mut lines = page.text.lines().enumerate();
     let mut findings = Vec::new();
-    if !page.text.starts_with(&format!("# {number} ")) {
-        findings.push(Finding::new(&page.path, 1, format!("begin with `# {number} ` and what was decided")));
-    }
-    if count > MOST_LINES {
-        let message =
-            format!("{count} lines: move what was measured to {MEASUREMENTS}{number}-….md, and link it");
-        findings.push(Finding::new(&page.path, MOST_LINES + 1, message));
-    }
-    if let Some(part) = PARTS.iter().find(|part| !lines.any(|(_, line)| line.starts_with(**part))) {
-        let message = format!("has no `{part}` where decision 0001 wants it: {}", PARTS.join(" · "));
-        findings.push(Finding::new(&page.path, 1, message));
+    for page in &tree.files {
+        let wrong = match page.path.split(['/', '-']).collect::<Vec<_>>()[..] {
+            ["docs", "decisions", number, ..] => form(page, number),
+            ["docs", "measurements", number, ..] => unlinked(tree, page, number),
+            _ => None,
+        };
+        findings.extend(wrong.map(|message| page.finding(1, message)));
     }
     findings
 }
 
-fn unlinked(tree: &Tree, page: &Source) -> Option<Finding> {
-    let (number, file) = (number(page, MEASUREMENTS), &page.path["docs/".len()..]);
-    let mut decisions =
-        tree.files.iter().filter(|file| file.path.starts_with(&format!("{DECISIONS}{number}-")));
-    let is_linked = decisions.any(|decision| decision.text.contains(&format!("](../{file})")));
-    let message = format!("decision {number} does not link to it");
-    (!is_linked).then(|| Finding::new(&page.path, 1, message))
+/// What of a decision is not as it should be.
+fn form(page: &Source, number: &str) -> Option<String> {
+    let mut lines = page.text.lines();
+    let count = lines.clone().count();
+    if !page.text.starts_with(&format!("# {number} ")) {
+        return Some(format!("begin with `# {number} ` and what was decided"));
+    }
+    if count > MOST_LINES {
+        return Some(format!(
+            "{count} lines: move what was measured to docs/measurements/{number}-….md, and link it"
+        ));
+    }
+    let missing = PARTS.iter().find(|part| !lines.any(|line| line.starts_with(**part)))?;
+    Some(format!("has no `{missing}` where decision 0001 wants it: {}", PARTS.join(" · ")))
 }
 
-fn number<'a>(page: &'a Source, folder: &str) -> &'a str {
-    page.path[folder.len()..].split('-').next().unwrap_or_default()
+fn unlinked(tree: &Tree, page: &Source, number: &str) -> Option<String> {
+    let (decision, link) =
+        (format!("docs/decisions/{number}-"), format!("](../{})", &page.path["docs/".len()..]));
+    let mut decisions = tree.files.iter().filter(|file| file.path.starts_with(&decision));
+    let is_linked = decisions.any(|decision| decision.text.contains(&link));
+    (!is_linked).then(|| format!("decision {number} does not link to it"))
 }
 
 #[cfg(test)]
@@ -66,15 +61,16 @@ mod tests {
     }
 
     #[test]
-    fn a_page_in_the_form_passes() {
-        assert_eq!(count(GOOD, "docs/measurements/0002-a.md"), 0);
-    }
-
-    #[test]
-    fn each_way_out_of_the_form_is_found() {
-        assert_eq!(count(&GOOD.replace("# 0002", "# 0003"), "docs/measurements/0002-a.md"), 1);
-        assert_eq!(count(&GOOD.replace("## Decision", "## Context"), "docs/measurements/0002-a.md"), 1);
-        assert_eq!(count(&format!("{GOOD}{}", "\n".repeat(60)), "docs/measurements/0002-a.md"), 1);
+    fn a_page_in_the_form_passes_and_each_way_out_of_it_is_found() {
+        let measured = "docs/measurements/0002-a.md";
+        assert_eq!(count(GOOD, measured), 0);
+        for bad in [
+            GOOD.replace("# 0002", "# 0003"),
+            GOOD.replace("## Decision", "## Context"),
+            GOOD.to_owned() + &"\n".repeat(60),
+        ] {
+            assert_eq!(count(&bad, measured), 1, "{bad}");
+        }
         assert_eq!(count(GOOD, "docs/measurements/0003-a.md"), 1);
         assert_eq!(count(GOOD, "docs/measurements/0002-b.md"), 1);
     }

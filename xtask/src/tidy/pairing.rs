@@ -7,28 +7,27 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, PROTOCOL_CRATES};
-use crate::source::{Source, line_of};
-use crate::table::pattern;
+use crate::source::{Source, pattern};
 use crate::workspace::Tree;
 
+/// A file's name as comments give it, and what the file defines.
+type Items = (String, BTreeSet<String>);
+
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let items: Vec<_> =
-        tree.rust_below(&["crates/", "loom-tests/"]).map(|file| (said(&file.path), items(file))).collect();
-    let mut findings = Vec::new();
-    for file in tree.rust_below(&["crates/", "loom-tests/"]) {
-        let comments = joined(&file.comments());
-        findings.extend(dangling(file, &comments, &items));
-        if PROTOCOL_CRATES.iter().any(|folder| file.path.starts_with(folder)) {
-            findings.extend(nameless(file, &comments));
-        }
-    }
-    findings
+    let files: Vec<_> = tree.rust_below(&["crates/", "loom-tests/"]).collect();
+    let items: Vec<Items> = files.iter().map(|file| (said(&file.path), items(file))).collect();
+    let is_checked = |file: &Source| PROTOCOL_CRATES.iter().any(|folder| file.path.starts_with(folder));
+    let findings = files.iter().flat_map(|file| {
+        let nameless = if is_checked(file) { nameless(file) } else { Vec::new() };
+        dangling(file, &items).into_iter().chain(nameless)
+    });
+    findings.collect()
 }
 
 /// The comments with the marks of continued lines blank, so that a sentence may run over them.
-fn joined(comments: &str) -> String {
+fn sentences(file: &Source) -> String {
     let marks = pattern(r"(?m)^[ \t]*//[/!]?");
-    marks.replace_all(comments, |hit: &regex::Captures<'_>| " ".repeat(hit[0].len())).into_owned()
+    marks.replace_all(&file.comments(), |hit: &regex::Captures<'_>| " ".repeat(hit[0].len())).into_owned()
 }
 
 /// The path as comments give it: `core/pool/remote.rs`.
@@ -38,53 +37,40 @@ fn said(path: &str) -> String {
 
 /// What a file defines.
 fn items(file: &Source) -> BTreeSet<String> {
-    let definition =
-        pattern(r"\b(?:fn|struct|enum|union|const|static|trait|type|mod|macro_rules!)\s+(?:mut\s+)?(\w+)");
-    let field = pattern(r"(?m)^\s*(?:pub(?:\([^)]*\))?\s+)?(\w+)\s*:\s");
-    let code = file.code();
-    let names = definition.captures_iter(&code).chain(field.captures_iter(&code));
-    names.map(|hit| hit[1].to_owned()).collect()
+    const ITEM: &str =
+        r"\b(?:fn|struct|enum|union|const|static|trait|type|mod|macro_rules!)\s+(?:mut\s+)?(\w+)";
+    const FIELD: &str = r"(?m)^\s*(?:pub(?:\([^)]*\))?\s+)?(\w+)\s*:\s";
+    [ITEM, FIELD]
+        .iter()
+        .flat_map(|form| file.find(Source::code, form))
+        .map(|hit| hit.groups[1].to_owned())
+        .collect()
 }
 
-fn dangling(file: &Source, comments: &str, items: &[(String, BTreeSet<String>)]) -> Vec<Finding> {
-    let reference = pattern(r"\b((?:[\w-]+/)*\w+\.rs)::(?:\w+::)*(\w+)");
+fn dangling(file: &Source, items: &[Items]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for hit in reference.captures_iter(comments) {
-        let (path, item) = (&hit[1], &hit[2]);
-        let full = said(path);
-        let line = line_of(comments, hit.get(0).map_or(0, |all| all.start()));
-        let mut files = items
-            .iter()
-            .filter(|(known, _)| known.strip_suffix(full.as_str()).is_some_and(ends_a_folder))
-            .peekable();
-        if files.peek().is_none() {
-            findings.push(Finding::new(
-                &file.path,
-                line,
-                format!("names `{path}`, which does not exist: follow the rename"),
-            ));
-        } else if !files.any(|(_, items)| items.contains(item)) {
-            let message = format!("names `{item}`, which `{path}` does not define: follow the rename");
-            findings.push(Finding::new(&file.path, line, message));
-        }
+    for hit in file.find(sentences, r"\b((?:[\w-]+/)*\w+\.rs)::(?:\w+::)*(\w+)") {
+        let (path, item) = (&hit.groups[1], &hit.groups[2]);
+        let is_end = |before: &str| before.is_empty() || before.ends_with('/');
+        let is_meant = |known: &str| known.strip_suffix(said(path).as_str()).is_some_and(is_end);
+        let files: Vec<_> = items.iter().filter(|(known, _)| is_meant(known)).collect();
+        let message = match &files[..] {
+            [] => format!("names `{path}`, which does not exist: follow the rename"),
+            files if files.iter().any(|(_, items)| items.contains(item)) => continue,
+            _ => format!("names `{item}`, which `{path}` does not define: follow the rename"),
+        };
+        findings.push(file.finding(hit.line, message));
     }
     findings
 }
 
-fn ends_a_folder(before: &str) -> bool {
-    before.is_empty() || before.ends_with('/')
-}
-
 /// "pairs with" that does not say with whom.
-fn nameless(file: &Source, comments: &str) -> Vec<Finding> {
-    let promise = pattern(r"\bpairs\s+with\b([^;]*?)(?:\.\s|;|\z)");
-    let reference = pattern(r"\w+\.rs::\w+");
-    let hits = promise.captures_iter(comments).filter(|hit| !reference.is_match(&hit[1]));
+fn nameless(file: &Source) -> Vec<Finding> {
+    let promises = file.find(sentences, r"\b(pairs)\s+with\b([^;]*?)(?:\.\s|;|\z)");
+    let is_nameless = |promise: &str| !pattern(r"\w+\.rs::\w+").is_match(promise);
     let message = "pairs with whom? Write `pairs with Acquire in file.rs::function.`";
-    hits.map(|hit| {
-        Finding::new(&file.path, line_of(comments, hit.get(0).map_or(0, |all| all.start())), message)
-    })
-    .collect()
+    let nameless = promises.into_iter().filter(|hit| is_nameless(&hit.groups[2]));
+    nameless.map(|hit| file.finding(hit.line, message)).collect()
 }
 
 #[cfg(test)]
@@ -104,32 +90,19 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_to_what_exists_passes() {
-        assert!(lines("// Acquire: sees it; pairs with Release in remote.rs::push.\n").is_empty());
-        assert!(
-            lines("// Acquire: sees it; pairs with Release in\n    // pool/remote.rs::push. More.\n")
-                .is_empty()
-        );
-        assert!(
-            lines("// `core/pool/remote.rs::push`, crates/strata-core/src/pool/remote.rs::push\n").is_empty()
-        );
-        assert!(lines("/// `pool/remote.rs::Word` and remote.rs::Word::state.\n").is_empty());
-    }
-
-    #[test]
-    fn a_reference_to_a_lost_file_or_function_is_found() {
+    fn a_reference_to_what_exists_passes_and_one_to_what_is_lost_or_nameless_is_found() {
+        for good in [
+            "// Acquire: sees it; pairs with Release in remote.rs::push.\n",
+            "// Acquire: sees it; pairs with Release in\n    // pool/remote.rs::push. More.\n",
+            "// `core/pool/remote.rs::push`, crates/strata-core/src/pool/remote.rs::push\n",
+            "/// `pool/remote.rs::Word` and remote.rs::Word::state.\n",
+            "let a = \"pairs with away.rs::push.\";\n",
+        ] {
+            assert!(lines(good).is_empty(), "{good}");
+        }
         assert_eq!(lines("fn a() {}\n// pairs with Release in away.rs::push.\n"), [2]);
         assert_eq!(lines("// pairs with Release in remote.rs::shove.\n"), [1]);
         assert_eq!(lines("// pairs with Release in mote.rs::push.\n"), [1]);
-    }
-
-    #[test]
-    fn a_pairing_without_a_name_is_found() {
         assert_eq!(lines("// Release: pairs with the Acquire of the reader. See remote.rs::push.\n"), [1]);
-    }
-
-    #[test]
-    fn a_string_is_no_promise() {
-        assert!(lines("let a = \"pairs with away.rs::push.\";\n").is_empty());
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Finding;
 use crate::mutants::sites;
-use crate::source::{Source, line_of};
-use crate::table::{Row, marked, pattern};
+use crate::source::Source;
+use crate::table::{Row, marked};
 use crate::workspace::Tree;
 
 const PAGE: &str = "docs/protocols.md";
@@ -15,12 +15,9 @@ const MODEL: usize = 3;
 const MUTANTS: usize = 4;
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(rows) = tree.get(PAGE).and_then(|page| marked(page, "protocols")) else {
-        return vec![Finding::new(
-            PAGE,
-            1,
-            "has no table marked `tidy:protocols`: list there № | protocol | source | model | mutants",
-        )];
+    let rows = match marked(tree, PAGE, "protocols", "№ | protocol | source | model | mutants") {
+        Ok(rows) => rows,
+        Err(missing) => return vec![missing],
     };
     let mut findings: Vec<_> = rows.iter().flat_map(|row| incomplete(tree, row)).collect();
     findings.extend(orphans(tree, &rows));
@@ -30,21 +27,18 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 
 /// Comments that number protocols otherwise than the table, or name one of which the file is no source.
 fn misnumbered(file: &Source, rows: &[Row]) -> Vec<Finding> {
-    let comments = file.comments();
-    let numbers = pattern(r"\b[Pp]rotocols? (\d+)|\((P\d+(?:, P\d+)*)\)");
     let mut findings = Vec::new();
-    for hit in numbers.captures_iter(&comments) {
-        let line = line_of(&comments, hit.get_match().start());
-        if let Some(number) = hit.get(1) {
-            let message =
-                format!("`protocol {}`: say it as {PAGE} numbers it, such as (P9)", number.as_str());
-            findings.push(Finding::new(&file.path, line, message));
+    for hit in file.find(Source::comments, r"\b[Pp]rotocols? (\d+)|\((P\d+(?:, P\d+)*)\)") {
+        let [number, numbers] = [&hit.groups[1], &hit.groups[2]];
+        if !number.is_empty() {
+            let message = format!("`protocol {number}`: say it as {PAGE} numbers it, such as (P9)");
+            findings.push(file.finding(hit.line, message));
         }
-        for number in hit.get(2).into_iter().flat_map(|numbers| numbers.as_str().split(", ")) {
+        for number in numbers.split(", ").filter(|number| !number.is_empty()) {
             let is_source = |row: &Row| row.cells[0] == number && row.names(SOURCE).contains(&file.path);
             if !rows.iter().any(is_source) {
                 let message = format!("({number}): {PAGE} does not name this file as its source");
-                findings.push(Finding::new(&file.path, line, message));
+                findings.push(file.finding(hit.line, message));
             }
         }
     }
@@ -76,14 +70,10 @@ fn incomplete(tree: &Tree, row: &Row) -> Vec<Finding> {
 
 /// Models that no protocol claims.
 fn orphans(tree: &Tree, rows: &[Row]) -> Vec<Finding> {
-    let claimed: Vec<_> = rows.iter().flat_map(|row| row.names(MODEL)).collect();
+    let is_claimed = |file: &&Source| rows.iter().any(|row| row.names(MODEL).contains(&file.path));
     let models = tree.rust_below(&[MODELS]).filter(|file| file.path[MODELS.len()..].starts_with('p'));
-    let orphans = models.filter(|file| !claimed.contains(&file.path));
-    orphans
-        .map(|file| {
-            Finding::new(&file.path, 1, format!("belongs to no protocol: add it to the table in {PAGE}"))
-        })
-        .collect()
+    let message = format!("belongs to no protocol: add it to the table in {PAGE}");
+    models.filter(|file| !is_claimed(file)).map(|file| file.finding(1, message.clone())).collect()
 }
 
 #[cfg(test)]
@@ -101,40 +91,27 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn a_protocol_with_source_model_and_mutant_passes() {
-        let row = "| 1 | a | `crates/strata-core/src/a.rs` | `loom-tests/tests/p1_a.rs` | `a_relaxed` |";
-        assert!(messages(row, &[SITE, MODEL_FILE]).is_empty());
-    }
+    const ROW: &str = "| P1 | a | `crates/strata-core/src/a.rs` | `loom-tests/tests/p1_a.rs` | `a_relaxed` |";
 
     #[test]
-    fn each_missing_part_is_found() {
-        let row = "| 1 | a | `crates/strata-core/src/b.rs` | `loom-tests/tests/p1_b.rs` | `b_relaxed` |";
-        let found = messages(row, &[SITE]);
+    fn a_protocol_with_source_model_and_mutant_passes_and_each_missing_part_is_found() {
+        assert_eq!(messages(ROW, &[SITE, MODEL_FILE]), [""; 0]);
+        let found =
+            messages(&ROW.replace("a.rs", "b.rs").replace("1_a", "1_b").replace("`a_", "`b_"), &[SITE]);
         assert_eq!(found.len(), 3, "{found:#?}");
-        assert!(found[0].starts_with("docs/protocols.md:4: protocol 1: `crates/strata-core/src/b.rs`"));
+        assert!(found[0].starts_with("docs/protocols.md:4: protocol P1: `crates/strata-core/src/b.rs`"));
         assert_eq!(messages("| 2 | b | — | — | — |", &[]).len(), 3);
-    }
-
-    #[test]
-    fn a_comment_that_numbers_otherwise_or_claims_another_file_is_found() {
-        let row = "| P1 | a | `crates/strata-core/src/a.rs` | `loom-tests/tests/p1_a.rs` | `a_relaxed` |";
-        let with = |comment: &str| {
-            let file = ("crates/strata-core/src/a.rs", format!("//! {comment}\n{}", SITE.1));
-            messages(row, &[(file.0, &file.1), MODEL_FILE])
-        };
-        assert!(with("Frees (P1).").is_empty());
-        assert!(with("Frees (protocol 1).")[0].contains("say it as docs/protocols.md numbers it"));
-        assert!(with("Frees (P1, P2).")[0].contains("(P2)"));
-    }
-
-    #[test]
-    fn a_model_of_no_protocol_is_found() {
         assert!(messages("", &[MODEL_FILE])[0].starts_with("loom-tests/tests/p1_a.rs:1:"));
     }
 
     #[test]
-    fn a_page_without_table_is_found() {
-        assert_eq!(check(&Tree::default()).len(), 1);
+    fn a_comment_that_numbers_otherwise_or_claims_another_file_is_found() {
+        let with = |comment: &str| {
+            let text = format!("//! {comment}\n{}", SITE.1);
+            messages(ROW, &[("crates/strata-core/src/a.rs", &text), MODEL_FILE])
+        };
+        assert!(with("Frees (P1).").is_empty());
+        assert!(with("Frees (protocol 1).")[0].contains("say it as docs/protocols.md numbers it"));
+        assert!(with("Frees (P1, P2).")[0].contains("(P2)"));
     }
 }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::source::{Source, line_of};
-use crate::table::{Row, marked, pattern};
+use crate::source::Source;
+use crate::table::{Row, marked};
 use crate::workspace::Tree;
 
 const PAGE: &str = "docs/architecture.md";
@@ -19,20 +19,17 @@ const POLICY: &str = "purge::policy";
 const NUMBERS: &str = "strata_os::machine::MemoryBudget";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(rows) = tree.get(PAGE).and_then(|page| marked(page, "walls")) else {
-        return vec![Finding::new(
-            PAGE,
-            1,
-            "has no table marked `tidy:walls`: say there which room may know which",
-        )];
+    let rooms: Vec<Room> = match marked(tree, PAGE, "walls", "which room may know which") {
+        Ok(rows) => rows.iter().flat_map(Room::of).collect(),
+        Err(missing) => return vec![missing],
     };
-    let rooms: Vec<Room> = rows.iter().flat_map(Room::of).collect();
-    let files: Vec<_> = tree.rust_below(&[CRATE]).filter(|file| !file.path.ends_with("_tests.rs")).collect();
-    let homes = files.iter().flat_map(|file| types(file, &rooms)).collect();
-    files
+    let files = tree.rust_below(&[CRATE]).filter(|file| !file.path.ends_with("_tests.rs"));
+    let files: Vec<_> = files.filter_map(|file| Some((file, room_of(file, &rooms)?))).collect();
+    let homes = files.iter().flat_map(|(file, room)| types(file, room)).collect();
+    let breaches = files
         .iter()
-        .flat_map(|file| breaches(file, &rooms).into_iter().chain(methods_elsewhere(file, &rooms, &homes)))
-        .collect()
+        .flat_map(|(file, room)| [breaches(file, room), methods_elsewhere(file, room, &homes)].concat());
+    breaches.collect()
 }
 
 /// Types by name, with the room that declares each.
@@ -72,47 +69,38 @@ fn room_of<'a>(file: &Source, rooms: &'a [Room]) -> Option<&'a Room> {
 }
 
 /// The types that a file declares.
-fn types<'a>(file: &Source, rooms: &'a [Room]) -> Vec<(String, &'a str)> {
-    let Some(room) = room_of(file, rooms) else { return Vec::new() };
-    let declared = pattern(r"\b(?:struct|enum|union)\s+(\w+)");
-    declared.captures_iter(&untested(file)).map(|hit| (hit[1].to_owned(), room.name.as_str())).collect()
+fn types<'a>(file: &Source, room: &'a Room) -> Vec<(String, &'a str)> {
+    let declared = file.find(untested, r"\b(?:struct|enum|union)\s+(\w+)");
+    declared.into_iter().map(|hit| (hit.groups[1].to_owned(), room.name.as_str())).collect()
 }
 
-fn breaches(file: &Source, rooms: &[Room]) -> Vec<Finding> {
-    let Some(room) = room_of(file, rooms) else { return Vec::new() };
-    let code = untested(file);
-    let names = pattern(r"\bcrate::(\w+(?:::\w+)*)|\b(super::super)::|\b(strata_os(?:::\w+)+)");
-    let hits = names.captures_iter(&code).filter_map(|hit| {
-        let line = line_of(&code, hit.get(0).map_or(0, |all| all.start()));
-        let message = match (hit.get(1), hit.get(2), hit.get(3)) {
-            (Some(path), ..) if !room.may_name(path.as_str()) => {
-                format!("`{}` may not know `crate::{}`: {PAGE} draws its walls", room.name, path.as_str())
-            }
-            (_, Some(_), _) => "`super::super` leads past a wall: name the path from the crate".to_owned(),
-            (.., Some(path)) if room.name == POLICY && path.as_str() != NUMBERS => {
-                format!("`{POLICY}` is numbers only: have the caller ask `{}`, and tell it", path.as_str())
-            }
-            _ => return None,
+fn breaches(file: &Source, room: &Room) -> Vec<Finding> {
+    let names = file.find(untested, r"\bcrate::(\w+(?:::\w+)*)|\b(super::super)::|\b(strata_os(?:::\w+)+)");
+    let findings = names.into_iter().filter_map(|hit| {
+        let [_, path, up, os] = &hit.groups[..] else { return None };
+        let message = if !path.is_empty() && !room.may_name(path) {
+            format!("`{}` may not know `crate::{path}`: {PAGE} draws its walls", room.name)
+        } else if !up.is_empty() {
+            "`super::super` leads past a wall: name the path from the crate".to_owned()
+        } else if !os.is_empty() && room.name == POLICY && os != NUMBERS {
+            format!("`{POLICY}` is numbers only: have the caller ask `{os}`, and tell it")
+        } else {
+            return None;
         };
-        Some(Finding::new(&file.path, line, message))
+        Some(file.finding(hit.line, message))
     });
-    hits.collect()
+    findings.collect()
 }
 
-fn methods_elsewhere(file: &Source, rooms: &[Room], homes: &Homes<'_>) -> Vec<Finding> {
-    let Some(room) = room_of(file, rooms) else { return Vec::new() };
-    let code = untested(file);
-    let methods = pattern(r"\bimpl\b[^{;]*?\b(\w+)(?:<[^>{]*>)?\s*\{");
-    let hits = methods.captures_iter(&code).filter_map(|hit| {
-        let home = homes.get(&hit[1]).filter(|home| **home != room.name)?;
-        let line = line_of(&code, hit.get(0)?.start());
-        let message = format!(
-            "methods of `{}` stand in `{home}` only: make this a function of `{}`",
-            &hit[1], room.name
-        );
-        Some(Finding::new(&file.path, line, message))
+fn methods_elsewhere(file: &Source, room: &Room, homes: &Homes<'_>) -> Vec<Finding> {
+    let methods = file.find(untested, r"\bimpl\b[^{;]*?\b(\w+)(?:<[^>{]*>)?\s*\{");
+    let findings = methods.into_iter().filter_map(|hit| {
+        let (name, here) = (&hit.groups[1], &room.name);
+        let home = homes.get(name).filter(|home| **home != here.as_str())?;
+        let message = format!("methods of `{name}` stand in `{home}` only: make this a function of `{here}`");
+        Some(file.finding(hit.line, message))
     });
-    hits.collect()
+    findings.collect()
 }
 
 /// The code in front of the tests.
@@ -137,12 +125,16 @@ mod tests {
 
     #[test]
     fn a_room_names_itself_and_what_its_row_says() {
-        assert!(
-            messages("a/x.rs", "use crate::a::y; use crate::b::{C, D}; use strata_os::clock;").is_empty()
-        );
-        assert!(messages("purge/x.rs", "use crate::purge::policy::P; use crate::a::b;").is_empty());
-        assert!(messages("page_heap/mod.rs", "use crate::purge::x; impl PageHeap {}").is_empty());
-        assert!(messages("lib.rs", "pub use crate::purge::x;").is_empty(), "of no room");
+        for (path, text) in [
+            ("a/x.rs", "use crate::a::y; use crate::b::{C, D}; use strata_os::clock;"),
+            ("purge/x.rs", "use crate::purge::policy::P; use crate::a::b;"),
+            ("purge/policy/p.rs", "use strata_os::machine::MemoryBudget;"),
+            ("page_heap/mod.rs", "use crate::purge::x; impl PageHeap {}"),
+            ("lib.rs", "pub use crate::purge::x; // of no room"),
+            ("ab.rs", "use crate::purge::x; // of no room, whose name begins like one"),
+        ] {
+            assert_eq!(messages(path, text), [""; 0], "{path}");
+        }
     }
 
     #[test]
@@ -151,44 +143,29 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:#?}");
         assert!(found[0].contains("src/a.rs:2: `a` may not know `crate::purge::x`"));
         assert_eq!(messages("purge/policy/p.rs", "use crate::purge::x;\nuse strata_os::clock;").len(), 2);
-        assert_eq!(messages("purge/policy/p.rs", "use strata_os::machine::MemoryBudget;"), [""; 0]);
-    }
-
-    #[test]
-    fn a_room_whose_name_begins_like_another_is_not_that_one() {
-        assert_eq!(messages("a/x.rs", "use crate::bee::C;").len(), 1);
-        assert!(messages("ab.rs", "use crate::purge::x;").is_empty());
+        assert_eq!(
+            messages("a/x.rs", "use crate::bee::C;").len(),
+            1,
+            "only begins like a room that it may name"
+        );
     }
 
     #[test]
     fn methods_of_a_type_stand_in_its_room_and_tests_are_free() {
-        const HOME: (&str, &str) = (
-            "crates/strata-segment/src/page_heap/mod.rs",
-            "pub struct PageHeap;\npub(crate) struct Room<'a>(&'a u8);",
-        );
-        let messages = |path: &str, text: &str| {
-            let path = format!("{CRATE}{path}");
-            check(&Tree::of(&[(PAGE, TABLE), HOME, (&path, text)])).len()
-        };
-        assert_eq!(
-            messages("a/x.rs", "impl PageHeap {}\nimpl Above for PageHeap {}\nimpl<'a> Room<'a> {}"),
-            3
-        );
-        assert_eq!(messages("a/x.rs", "struct Own;\nimpl Own {}\nimpl Elsewhere {}"), 0);
-        assert_eq!(messages("page_heap/pools.rs", "impl PageHeap {}"), 0);
-        assert_eq!(
-            messages(
-                "a/x.rs",
-                "#[cfg(all(test, not(x)))]\nmod t { use crate::page_heap::PageHeap; impl PageHeap {} }"
-            ),
-            0
-        );
-        assert_eq!(messages("a/x_tests.rs", "use crate::page_heap::PageHeap;"), 0);
-        assert_eq!(messages("model.rs", "impl PageHeap {}"), 0, "of no room");
-    }
-
-    #[test]
-    fn a_page_without_table_is_found() {
-        assert_eq!(check(&Tree::default()).len(), 1);
+        let home = format!("{CRATE}page_heap/mod.rs");
+        let types = "pub struct PageHeap;\npub(crate) struct Room<'a>(&'a u8);";
+        let methods = "impl PageHeap {}\nimpl Above for PageHeap {}\nimpl<'a> Room<'a> {}";
+        let test = format!("#[cfg(all(test, not(x)))]\nmod t {{ {methods} }}");
+        for (count, path, text) in [
+            (3, "a/x.rs", methods),
+            (0, "a/x.rs", "struct Own;\nimpl Own {}\nimpl Elsewhere {}"),
+            (0, "page_heap/pools.rs", methods),
+            (0, "a/x.rs", &*test),
+            (0, "a/x_tests.rs", methods),
+            (0, "model.rs", methods),
+        ] {
+            let found = check(&Tree::of(&[(PAGE, TABLE), (&home, types), (&format!("{CRATE}{path}"), text)]));
+            assert_eq!(found.len(), count, "{path}: {found:?}");
+        }
     }
 }

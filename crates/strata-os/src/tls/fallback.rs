@@ -176,6 +176,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        strata_tsan,
+        ignore = "the sanitizer's key comes first and forgets the thread in the last round of destructors"
+    )]
     fn each_thread_starts_with_the_initial_word_and_keeps_its_own() {
         let (mut initial, mut mine) = ((), 0_u8);
         let initial = &raw mut initial;

@@ -36,8 +36,8 @@ impl Purge<'_> {
     /// How a pass gives back: with `Scope::All` never by `MADV_FREE`.
     fn way(&self, scope: Scope) -> PurgeWay {
         // Relaxed: the option is read by itself; nothing is published with it.
-        let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::Lazily as u64;
-        if lazily && scope != Scope::All { PurgeWay::Lazily } else { PurgeWay::Now }
+        let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::LazyFree as u64;
+        if lazily && scope != Scope::All { PurgeWay::LazyFree } else { PurgeWay::Now }
     }
 
     /// Changes how memory is given back. Once `MADV_FREE` is no longer wanted, what was purged with it is purged for good.
@@ -202,7 +202,7 @@ fn wanted_of(idle: u64, idle_twice: u64, scope: Scope) -> u64 {
 fn free_for(way: PurgeWay, segment: &Segment, arena: u32) -> u64 {
     match way {
         PurgeWay::Now => segment.free_with_memory(arena),
-        PurgeWay::Lazily => segment.free_with_memory(arena) & !segment.lazy(arena),
+        PurgeWay::LazyFree => segment.free_with_memory(arena) & !segment.lazy(arena),
     }
 }
 
@@ -215,7 +215,7 @@ unsafe fn purge(start: NonNull<u8>, bytes: usize, way: PurgeWay) -> bool {
         // SAFETY: committed pages that nothing uses, by this function's contract.
         PurgeWay::Now => unsafe { memory::purge(start, bytes) },
         // SAFETY: the same range, by the same contract.
-        PurgeWay::Lazily => unsafe { memory::purge_lazily(start, bytes) },
+        PurgeWay::LazyFree => unsafe { memory::purge_lazily(start, bytes) },
     }
 }
 
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn what_madv_free_took_is_spared_by_passes_and_goes_for_good_when_it_has_to() {
         static HEAP: PageHeap = PageHeap::new();
-        HEAP.set_purge_way(PurgeWay::Lazily as u64);
+        HEAP.set_purge_way(PurgeWay::LazyFree as u64);
         let passes = || (0..5).for_each(|_| _ = HEAP.purge().pass(Scope::Idle));
         let numbers = || {
             let snapshot = HEAP.snapshot();
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn what_madv_free_took_goes_for_good_once_the_option_is_off() {
         static HEAP: PageHeap = PageHeap::new();
-        HEAP.set_purge_way(PurgeWay::Lazily as u64);
+        HEAP.set_purge_way(PurgeWay::LazyFree as u64);
         dirty_a_pool(&HEAP);
         (0..3).for_each(|_| _ = HEAP.purge().pass(Scope::Idle));
         assert_eq!(HEAP.snapshot().lazy_pools, 1);

@@ -12,8 +12,8 @@ pub enum PurgeWay {
     /// At once: it is resident no longer.
     #[default]
     Now = 0,
-    /// When the system needs some (`MADV_FREE`): it is resident until then, and cheaper to use again.
-    Lazily = 1,
+    /// When the system needs some (`MADV_FREE`, which the kernel calls lazy free): it is resident until then, and cheaper to use again.
+    LazyFree = 1,
 }
 
 /// Option `huge_pages`: where memory is taken in transparent huge pages.
@@ -32,7 +32,7 @@ pub enum HugePageChoice {
 
 impl PurgeWay {
     pub(super) fn of(value: u64) -> Self {
-        if value == Self::Lazily as u64 { Self::Lazily } else { Self::Now }
+        if value == Self::LazyFree as u64 { Self::LazyFree } else { Self::Now }
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_layer_that_obeys() {
         use strata_segment::{HugePageChoice as Pages, PurgeWay as Way};
-        for (ours, theirs) in [(PurgeWay::Now, Way::Now), (PurgeWay::Lazily, Way::Lazily)] {
+        for (ours, theirs) in [(PurgeWay::Now, Way::Now), (PurgeWay::LazyFree, Way::LazyFree)] {
             assert_eq!((ours as u64, PurgeWay::of(theirs as u64)), (theirs as u64, ours));
         }
         for (ours, theirs) in [

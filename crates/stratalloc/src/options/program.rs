@@ -223,7 +223,7 @@ mod tests {
     fn each_verb_sets_its_option_to_a_value_that_is_accepted() {
         let all = Options::new()
             .purge_delay(None)
-            .purge(PurgeWay::Lazily)
+            .purge(PurgeWay::LazyFree)
             .segment_size_bytes(1)
             .huge_keep_bytes(0)
             .huge_pages(HugePageChoice::Always)
