@@ -51,6 +51,7 @@ fn one_report_is_of_the_program_and_more_on_request() {
         said(&output).lines().filter(|line| line.contains("]: committed")).count()
     };
     assert_eq!(reports(&["--stats"]), 1);
+    assert_eq!(reports(&["--stats", "--leaks"]), 1);
     assert_eq!(reports(&["--stats", "--children"]), 3);
     assert_eq!(reports(&[]), 0);
 }

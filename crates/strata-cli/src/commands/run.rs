@@ -113,6 +113,10 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(obstacle) = obstacle(&path)? {
         bail!(NotStarted::Unfit(format!("{} {obstacle}", path.display())));
     }
+    let is_profiled = arguments.profile.is_some() || arguments.leaks;
+    if is_profiled && arguments.stats.is_some() && !arguments.children {
+        return run_profiled(&mut unprofiled(arguments)?, arguments);
+    }
     let mut command = Command::new(&path);
     command.arg0(program).args(rest).env("LD_PRELOAD", preload(&library, std::env::var_os("LD_PRELOAD"))?);
     for (name, value) in &arguments.options {
@@ -124,12 +128,26 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     for variable in unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
         eprintln!("strata: {variable} is no option and does nothing; docs/options.md has them all");
     }
-    if arguments.profile.is_some() || arguments.leaks {
+    if is_profiled {
         return run_profiled(&mut command, arguments);
     }
     let error = command.exec();
     let why = format!("running {}: {error}", path.display());
     bail!(if error.kind() == ErrorKind::NotFound { NotStarted::Missing(why) } else { NotStarted::Unfit(why) })
+}
+
+/// The same command without a profile. It becomes the program, whose number is then known before it starts.
+fn unprofiled(arguments: &Arguments) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("finding this command")?);
+    let mut stats = OsString::from("--stats");
+    if let Some(Some(file)) = &arguments.stats {
+        stats.push("=");
+        stats.push(file);
+    }
+    command.arg("run").arg(stats).args(arguments.json.then_some("--json"));
+    command.args(arguments.options.iter().map(|(name, value)| format!("--option={name}={value}")));
+    command.arg("--").args(&arguments.program);
+    Ok(command)
 }
 
 /// Runs the program with a profile, which this command writes or shows when it has ended.
@@ -171,8 +189,7 @@ fn report(arguments: &Arguments, file: Option<&Path>) -> Result<Vec<(&'static st
     if arguments.json {
         variables.push(("STRATA_STATS_JSON", "1".into()));
     }
-    // Under a profile this command waits for the program, which has another number.
-    if !arguments.children && arguments.profile.is_none() && !arguments.leaks {
+    if !arguments.children {
         // This process becomes the program.
         variables.push(("STRATA_STATS_OF", std::process::id().to_string().into()));
     }
