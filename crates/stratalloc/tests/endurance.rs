@@ -5,6 +5,8 @@
 //! STRATA_ENDURANCE_SECONDS=3600 cargo test --profile checked -p stratalloc --test endurance -- --ignored --nocapture
 //! ```
 
+mod forked;
+mod market;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -14,10 +16,11 @@ mod random;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod spin;
 
+use forked::{expect_good_end, forked};
+use market::Market;
 use patterned::{Patterned, layout};
 use process::{KIB, MIB, alone, peak_resident_bytes, resident_bytes};
 use random::Random;
-use spin::SpinLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use stratalloc::Strata;
@@ -96,7 +99,7 @@ fn share_processors() {
 }
 
 /// What a thread does, again and again: every block is checked before it is freed or resized.
-fn work(seed: u64, times: u64, shared: &SpinLock<Vec<Patterned>>) {
+fn work(seed: u64, times: u64, shared: &Market) {
     let mut random = Random::new(seed);
     let mut own: Vec<Patterned> = Vec::new();
     for step in 0..times {
@@ -131,22 +134,7 @@ fn work(seed: u64, times: u64, shared: &SpinLock<Vec<Patterned>>) {
 
 /// A child that works for a moment.
 fn fork_one(seed: u64) {
-    // SAFETY: the child allocates, which is what is tested.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0);
-    if child == 0 {
-        let own = SpinLock::new(Vec::new());
-        let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(seed, 300, &own))).is_ok();
-        // SAFETY: ends the child.
-        unsafe { libc::_exit(i32::from(!well)) };
-    }
-    let (mut status, begun) = (0, Instant::now());
-    // SAFETY: a child of ours. A signal may interrupt the wait.
-    while unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } != child {
-        assert!(begun.elapsed() < Duration::from_secs(120), "child {child} hangs");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    assert_eq!(status, 0);
+    expect_good_end(forked(|| work(seed, 300, &Market::default())));
     count(&COUNTS.forks);
 }
 
@@ -168,7 +156,7 @@ fn endure(seconds: u64) {
     share_processors();
     // SAFETY: the handler counts.
     unsafe { libc::signal(libc::SIGUSR1, on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t) };
-    let (shared, stop) = (SpinLock::new(Vec::new()), AtomicBool::new(false));
+    let (shared, stop) = (Market::default(), AtomicBool::new(false));
     let before = Strata::stats().used_pools;
     std::thread::scope(|scope| {
         let (shared, stop) = (&shared, &stop);
@@ -210,7 +198,7 @@ fn endure(seconds: u64) {
         }
         stop.store(true, Relaxed);
     });
-    shared.with(std::mem::take).into_iter().for_each(Patterned::free);
+    market::close(&shared);
     drop(shared);
     Strata::trim();
     let after = Strata::stats();

@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod bare;
 mod churn;
+mod forked;
+mod market;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -13,12 +15,12 @@ mod spin;
 
 use bare::in_bare_thread;
 use churn::churn;
+use forked::{expect_good_end, forked};
+use market::Market;
 use patterned::{Patterned, layout};
 use process::{alone, is_slow};
 use random::Random;
-use spin::SpinLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 use strata_cache::thread::RUNTIME;
 use stratalloc::Strata;
 
@@ -32,11 +34,8 @@ fn forks() -> u64 {
     if is_slow() { 60 } else { 300 }
 }
 
-/// A child needs milliseconds.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// What keeps every part of the allocator busy until told to stop; some blocks go to the forking thread.
-fn allocate_until(stop: &AtomicBool, seed: u64, shared: &SpinLock<Vec<Patterned>>) {
+fn allocate_until(stop: &AtomicBool, seed: u64, shared: &Market) {
     let mut random = Random::new(seed);
     let mut own = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -78,42 +77,10 @@ fn live_as_child(inherited: Vec<Patterned>, number: u64) {
     });
 }
 
-fn expect_good_end(child: libc::pid_t) {
-    let start = Instant::now();
-    let mut status = 0;
-    loop {
-        // SAFETY: a child of ours.
-        let ended = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) };
-        if ended == child {
-            break;
-        }
-        if start.elapsed() > PATIENCE {
-            // SAFETY: a child of ours.
-            unsafe { libc::kill(child, libc::SIGKILL) };
-            panic!("child {child} hangs");
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "child ended with status {status:#x}");
-}
-
-/// Forks; the child runs `body` and ends with 0, or with a signal if it panics.
-fn forked(body: impl FnOnce()) -> libc::pid_t {
-    // SAFETY: the child allocates, which is what is tested, and otherwise only makes system calls.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0);
-    if child == 0 {
-        let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).is_ok();
-        // SAFETY: ends the child.
-        unsafe { libc::_exit(i32::from(!well)) };
-    }
-    child
-}
-
 #[test]
 fn a_child_forked_under_load_can_allocate_and_free_at_once() {
     let stop = AtomicBool::new(false);
-    let shared = SpinLock::new(Vec::new());
+    let shared = Market::default();
     std::thread::scope(|scope| {
         let (stop, shared, _ends) = (&stop, &shared, Stop(&stop));
         for thread in 0..THREADS {
@@ -131,7 +98,7 @@ fn a_child_forked_under_load_can_allocate_and_free_at_once() {
             taken.into_iter().flatten().for_each(Patterned::free);
         }
     });
-    shared.with(std::mem::take).into_iter().for_each(Patterned::free);
+    market::close(&shared);
 }
 
 #[test]
@@ -185,7 +152,7 @@ fn a_child_has_all_that_other_threads_had_in_their_hands() {
 
 fn fork_beside_threads_that_trim() {
     let stop = AtomicBool::new(false);
-    let shared = SpinLock::new(Vec::new());
+    let shared = Market::default();
     std::thread::scope(|scope| {
         let (stop, shared, _ends) = (&stop, &shared, Stop(&stop));
         scope.spawn(|| {
@@ -204,7 +171,7 @@ fn fork_beside_threads_that_trim() {
             }));
         }
     });
-    shared.with(std::mem::take).into_iter().for_each(Patterned::free);
+    market::close(&shared);
 }
 
 #[test]

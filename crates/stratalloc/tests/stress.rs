@@ -5,15 +5,16 @@
 //!           the market, the rest is freed ─► they end; the next round's threads find the blocks of the dead
 //! ```
 
+mod market;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
 mod random;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod spin;
 
+use market::Market;
 use patterned::{Patterned, layout};
 use random::Random;
-use spin::SpinLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use stratalloc::Strata;
@@ -56,9 +57,6 @@ fn any_align(random: &mut Random) -> usize {
         _ => 1 << random.below(5),
     }
 }
-
-/// Where blocks wait for another thread.
-type Market = SpinLock<Vec<Patterned>>;
 
 /// One thread's life.
 struct Life<'all> {
@@ -172,7 +170,7 @@ fn stress(threads: usize) {
             });
         }
     });
-    market.with(std::mem::take).into_iter().for_each(Patterned::free);
+    market::close(&market);
     let lives = rounds.load(Ordering::Relaxed);
     println!("  {threads} at a time: {lives} threads lived, {} operations", lives * LIFE as u64);
 }

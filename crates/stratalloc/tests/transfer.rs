@@ -4,6 +4,7 @@
 
 #[allow(dead_code, reason = "each test file uses its part")]
 mod bare;
+mod market;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod patterned;
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -14,10 +15,10 @@ mod random;
 mod spin;
 
 use bare::in_bare_thread;
+use market::Market;
 use patterned::{Patterned, layout};
 use process::{alone, is_slow};
 use random::Random;
-use spin::SpinLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use strata_cache::thread::{RUNTIME, cache};
@@ -25,9 +26,6 @@ use stratalloc::Strata;
 
 #[global_allocator]
 static GLOBAL: Strata = Strata;
-
-/// Where blocks wait for another thread.
-type Market = SpinLock<Vec<Patterned>>;
 
 /// Few, so that many threads meet in one pool.
 const SIZES: [usize; 5] = [16, 100, 1000, 9000, 30_000];
@@ -105,7 +103,7 @@ fn an_owner_that_goes_on_gets_back_what_three_threads_free() {
                 owner.join().unwrap();
                 freeing.into_iter().for_each(|thread| thread.join().unwrap());
             });
-            drop(market.with(std::mem::take));
+            market::close(market);
         });
     });
 }
@@ -137,7 +135,7 @@ fn owners_that_leave_while_their_blocks_are_freed_lose_none() {
                 }
                 threads.into_iter().for_each(|thread| thread.join().unwrap());
             });
-            drop(market.with(std::mem::take));
+            market::close(market);
         });
     });
 }
@@ -166,7 +164,7 @@ fn everybody_frees_what_everybody_allocates_and_nothing_is_lost() {
                 });
                 threads.into_iter().for_each(|thread| thread.join().unwrap());
             });
-            market.with(std::mem::take).into_iter().for_each(Patterned::free);
+            market::close(market);
         });
     });
 }
