@@ -3,7 +3,7 @@
 //! Blocks of a library that is gone could not be freed; so `dlclose` leaves it where it is.
 //!
 //! The compiler's unwinder is linked in, 40 KiB of code that nothing runs until a profile of the running program is asked for: a program in C
-//! may have none, and one cannot be loaded in the midst of an allocation. Whoever loads this library sees nothing of it.
+//! may have none, and one cannot be loaded in the midst of an allocation. A program that loads this library sees nothing of it.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -166,7 +166,7 @@ impl World {
         // SAFETY: from `Box::leak` in `new`; not used any more.
         drop(unsafe { Box::from_raw(runtime) });
         let stand_in = std::ptr::from_ref(self.stand_in).cast_mut();
-        // SAFETY: as above.
+        // SAFETY: from `Box::leak` in `new`; nothing leads to it any more.
         drop(unsafe { Box::from_raw(stand_in) });
     }
 }

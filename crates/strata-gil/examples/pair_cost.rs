@@ -18,7 +18,7 @@ static CLASSIC: ClassicPymalloc = ClassicPymalloc::new();
 static CURRENT: CurrentPymalloc = CurrentPymalloc::new();
 // SAFETY: this program has one thread.
 static CLASSIC_ALONE: Unlocked<Classic> = unsafe { Unlocked::one_thread(LibcPath) };
-// SAFETY: as above.
+// SAFETY: this program has one thread.
 static CURRENT_ALONE: Unlocked<Current> = unsafe { Unlocked::one_thread(LibcPath) };
 static GIL: Gil<System> = Gil::new(System);
 

@@ -24,12 +24,12 @@ mod futex {
     pub(crate) struct Word {
         value: AtomicU32,
         kernel: Mutex<()>,
-        bell: Condvar,
+        wake: Condvar,
     }
 
     impl Word {
         pub(crate) fn new(value: u32) -> Self {
-            Self { value: AtomicU32::new(value), kernel: Mutex::new(()), bell: Condvar::new() }
+            Self { value: AtomicU32::new(value), kernel: Mutex::new(()), wake: Condvar::new() }
         }
 
         pub(crate) fn load(&self, order: Ordering) -> u32 {
@@ -47,13 +47,13 @@ mod futex {
         pub(crate) fn wait(&self, expected: u32) {
             let kernel = self.kernel.lock().unwrap();
             if self.value.load(Ordering::Relaxed) == expected {
-                drop(self.bell.wait(kernel).unwrap());
+                drop(self.wake.wait(kernel).unwrap());
             }
         }
 
         pub(crate) fn wake_one(&self) {
             let _kernel = self.kernel.lock().unwrap();
-            self.bell.notify_one();
+            self.wake.notify_one();
         }
     }
 }

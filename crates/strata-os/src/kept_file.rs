@@ -93,13 +93,13 @@ mod tests {
         assert!(number >= 20, "{number}");
         // SAFETY: the test's own.
         let other = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY) };
-        // SAFETY: as above; what was kept is closed by that.
+        // SAFETY: two numbers of this process; that of the kept file is closed by it, which the test is about.
         assert_eq!(unsafe { libc::dup2(other, number) }, number);
         assert!(KEPT.output().is_none(), "another file has its number");
-        // SAFETY: as above.
+        // SAFETY: a number that this test opened.
         unsafe { libc::close(number) };
         assert!(KEPT.output().is_none(), "closed");
-        // SAFETY: as above.
+        // SAFETY: a number that this test opened, closed once.
         unsafe { libc::close(other) };
         std::fs::remove_file(path).unwrap();
     }

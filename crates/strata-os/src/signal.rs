@@ -58,11 +58,11 @@ mod tests {
             unsafe { errno().write(5) };
         }
         assert!(on_signal(libc::SIGURG, handler));
-        // SAFETY: as above.
+        // SAFETY: the thread's own.
         unsafe { errno().write(77) };
         // SAFETY: a signal to this thread, which has a handler.
         unsafe { libc::raise(libc::SIGURG) };
-        // SAFETY: as above.
+        // SAFETY: the thread's own.
         assert_eq!((CALLS.load(Relaxed), unsafe { errno().read() }), (1, 77));
         assert!(!on_signal(9999, handler), "there is no such signal");
     }

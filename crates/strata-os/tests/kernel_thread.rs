@@ -296,7 +296,7 @@ fn an_errno_of_its_starter_is_left_alone() {
     }
     // SAFETY: answers a place of the thread's own.
     let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
+    // SAFETY: the thread's own place.
     unsafe { errno.write(77) };
     // SAFETY: the body makes one call.
     unsafe { BERTH.introduce(refused, c"strata-test-2") };
@@ -305,6 +305,6 @@ fn an_errno_of_its_starter_is_left_alone() {
     BERTH.wait_until_empty(None);
     // SAFETY: empty, and ours.
     unsafe { BERTH.give_stack_back() };
-    // SAFETY: as above.
+    // SAFETY: the thread's own place, which lives as long as the thread.
     assert_eq!(unsafe { errno.read() }, 77);
 }

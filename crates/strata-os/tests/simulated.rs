@@ -53,17 +53,17 @@ fn illegal_moves_are_refused() {
     let ptr = reserved();
     // SAFETY: panics before it does anything.
     assert!(is_refused(|| unsafe { memory::purge(ptr, SIZE) }));
-    // SAFETY: as above.
+    // SAFETY: panics before it does anything.
     assert!(is_refused(|| unsafe { memory::decommit(ptr, SIZE) }));
-    // SAFETY: as above.
+    // SAFETY: panics before it does anything.
     assert!(is_refused(|| unsafe { memory::grow_in_place(ptr, SIZE, 2 * SIZE) }));
-    // SAFETY: as above.
+    // SAFETY: panics before it does anything.
     assert!(is_refused(|| unsafe { memory::relocate(ptr, SIZE, SIZE, SIZE) }));
     // SAFETY: reserved.
     assert!(unsafe { memory::release(ptr, SIZE) });
     // SAFETY: panics before it does anything.
     assert!(is_refused(|| unsafe { memory::release(ptr, SIZE) }));
-    // SAFETY: as above.
+    // SAFETY: panics before it does anything.
     assert!(is_refused(|| unsafe { memory::commit(ptr, SIZE) }));
 }
 

@@ -13,7 +13,7 @@ const SECONDS: usize = 600;
 /// Seconds between two profiles.
 const EVERY: usize = 5;
 /// From when on, and how often, it is asked who grows.
-const LOOKS: [usize; 10] = [60, 120, 180, 240, 300, 360, 420, 480, 540, 595];
+const ASKED: [usize; 10] = [60, 120, 180, 240, 300, 360, 420, 480, 540, 595];
 /// How often each service is simulated; `STRATA_TEST_SEEDS` says another number.
 fn seeds() -> u64 {
     std::env::var("STRATA_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
@@ -120,7 +120,7 @@ impl Work {
     }
 }
 
-/// Who was named, at each look, by the numbers of the sites.
+/// Who was named, each time that was asked, by the numbers of the sites.
 fn named(works: &[Work], seed: u64) -> Vec<(usize, Vec<Suspect>)> {
     let mut random = Random(seed);
     let samples: Vec<_> = works.iter().map(|work| work.samples(&mut random)).collect();
@@ -136,7 +136,7 @@ fn named(works: &[Work], seed: u64) -> Vec<(usize, Vec<Suspect>)> {
             ..Site::default()
         });
         series.push(second as u64 * 1000, &Profile { sites: sites.collect(), ..Profile::default() });
-        if LOOKS.contains(&second) {
+        if ASKED.contains(&second) {
             told.push((second, series.suspects()));
         }
     }
@@ -164,7 +164,7 @@ fn service() -> Vec<Work> {
     ]
 }
 
-/// Of so many seeds, how often a site is named: at any of the looks, and at the last one.
+/// Of so many seeds, how often a site is named: at any of these times, and at the last one.
 fn rates(works: &[Work], site: usize) -> (f64, f64) {
     let (mut ever, mut last) = (0, 0);
     for seed in 1..=seeds() {
@@ -213,16 +213,16 @@ fn a_faster_leak_is_named_always_and_its_pace_is_right() {
 #[test]
 fn a_service_that_does_not_grow_has_no_suspect() {
     let works = service();
-    let (mut any, mut looks) = (0, 0);
+    let (mut any, mut times) = (0, 0);
     for seed in 1..=seeds() {
         for (_, suspects) in named(&works, seed) {
-            looks += 1;
+            times += 1;
             any += usize::from(!suspects.is_empty());
         }
     }
-    let rate = any as f64 / looks as f64;
+    let rate = any as f64 / times as f64;
     println!(
-        "a service of {} sites that does not grow: {any} of {looks} looks name one ({rate:.4})",
+        "a service of {} sites that does not grow: {any} of {times} answers name one ({rate:.4})",
         works.len()
     );
     assert!(rate <= 0.01, "{rate}");

@@ -7,7 +7,7 @@
 //!   strata profile ──reads──► answered, and the recorder's tables
 //! ```
 //!
-//! The process is neither stopped nor sent a signal, and no file of it is written: whoever may read its memory (`ptrace`'s right) may
+//! The process is neither stopped nor sent a signal, and no file of it is written: a process that may read its memory (`ptrace`'s right) may
 //! write these words. It is found by [`MAGIC`] in the writable data of a program or library, on a page that was written to, as
 //! allocators are.
 //!

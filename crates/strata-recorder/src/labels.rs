@@ -1,7 +1,7 @@
 //! What a program says of its work: the tenant, the request or the task that a thread serves. A sample belongs to its thread's label.
 //!
 //! A label is a name and a value, perhaps within another label. Its place is in the table of sites, with its text as the stack: so it is
-//! found without a lock, and has one number whoever asks (T1, T2 of `sites`). Labels are never given back, so [`MOST`] of them are made: a
+//! found without a lock, and has the same number in every thread (T1, T2 of `sites`). Labels are never given back, so [`MOST`] of them are made: a
 //! label beyond that is the one that it is within, and is counted.
 //!
 //! Does not know: which label a thread has. The program's part of the profiler keeps that in thread-local storage, and is asked.

@@ -117,8 +117,8 @@ impl Sites {
             (0..TRIED).filter_map(|step| self.index.get((hash as usize >> 8).wrapping_add(step) % PLACES));
         // Acquire: the site's words; pairs with Release in sites.rs::publish.
         let entries = places.map(|place| place.load(Acquire)).take_while(|entry| *entry != 0);
-        let alike = entries.filter(|entry| entry ^ hash <= 0xffff_ffff);
-        let mut sites = alike.map(|entry| Site::at(self, (entry & 0xffff_ffff) as usize));
+        let same_hash = entries.filter(|entry| entry ^ hash <= 0xffff_ffff);
+        let mut sites = same_hash.map(|entry| Site::at(self, (entry & 0xffff_ffff) as usize));
         sites.find(|site| site.is(hash, key))
     }
 

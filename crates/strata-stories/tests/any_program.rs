@@ -174,7 +174,7 @@ fn a_python_program_that_deletes_a_large_list_gets_its_memory_back() {
     let explained =
         || -> Value { serde_json::from_str(&answer(&["explain", &story.number(), "--json"])).expect("JSON") };
     let mut after = explained();
-    // A look in the middle of the purge sees less of it than the kernel does a moment later.
+    // A sample in the middle of the purge sees less of it than the kernel does a moment later.
     let is_settled =
         |after: &Value| rss(after) < rss(&before) / 4 && after["causes"][0]["cause"] != "purge-delay";
     while !is_settled(&after) && start.elapsed() < Duration::from_secs(30) {

@@ -118,7 +118,7 @@ impl Blocks {
         // SAFETY: a new block of at least this size.
         unsafe { head.write(Head { next: self.first, size, seed }) };
         let end = block.as_ptr().wrapping_add(size - 8).cast::<[u8; 8]>();
-        // SAFETY: as above.
+        // SAFETY: the last eight bytes of the new block.
         unsafe { end.write(seed.to_ne_bytes()) };
         (self.first, self.bytes) = (head, self.bytes + size);
     }
@@ -130,13 +130,13 @@ impl Blocks {
             // SAFETY: a block of ours.
             let Head { next: after, size, seed } = unsafe { next.read() };
             let end = next.cast::<u8>().wrapping_add(size - 8).cast::<[u8; 8]>();
-            // SAFETY: as above.
+            // SAFETY: its last eight bytes, which `push` wrote.
             let end = unsafe { end.read() };
             assert!(
                 seed == next.addr() ^ size && end == seed.to_ne_bytes(),
                 "a block of {size} bytes is not as it was"
             );
-            // SAFETY: as above, and not used again.
+            // SAFETY: a block of ours, which is not used again.
             unsafe { self.peer.free(next.cast(), size) };
             next = after;
         }
@@ -202,7 +202,7 @@ fn take_mappings() -> bool {
     (0..pages).step_by(2).all(|page| {
         // SAFETY: pages of the mapping.
         let place = unsafe { start.cast::<u8>().add(page * 4096) };
-        // SAFETY: as above.
+        // SAFETY: a whole page of the mapping, in which nothing lives.
         unsafe { libc::mprotect(place.cast(), 4096, libc::PROT_READ) == 0 }
     })
 }

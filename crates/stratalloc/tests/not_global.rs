@@ -23,7 +23,7 @@ fn a_program_with_another_allocator_is_told_so() {
 }
 
 #[test]
-fn a_heap_serves_whoever_asks_and_makes_nothing_global() {
+fn a_heap_serves_and_makes_nothing_global() {
     let layout = Layout::new::<[u64; 100]>();
     let heap = Heap::new().unwrap();
     let block = heap.alloc(layout).unwrap();

@@ -27,10 +27,10 @@ pub(crate) struct Arguments {
     /// The page to write
     #[arg(short, long, value_name = "FILE.html")]
     output: PathBuf,
-    /// Look at a running process so many times
+    /// Take so many snapshots of a running process
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     moments: u32,
-    /// Seconds from one look to the next
+    /// Seconds from one snapshot to the next
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = super::seconds)]
     every: Duration,
 }
@@ -42,7 +42,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let mut snapshots = Vec::new();
     for source in &arguments.sources {
         match source.parse() {
-            Ok(pid) if !Path::new(source).exists() => snapshots.extend(looks(pid, arguments)?),
+            Ok(pid) if !Path::new(source).exists() => snapshots.extend(series(pid, arguments)?),
             _ => snapshots.push(read(Path::new(source))?),
         }
     }
@@ -58,13 +58,13 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
 /// A snapshot and its text.
 type Taken = (Snapshot, String);
 
-fn looks(pid: u32, arguments: &Arguments) -> Result<Vec<Taken>> {
+fn series(pid: u32, arguments: &Arguments) -> Result<Vec<Taken>> {
     let (process, start) = (Process::open(pid)?, Instant::now());
-    let look = |moment: u32| {
+    let snapshot = |moment: u32| {
         sleep((arguments.every * moment).saturating_sub(start.elapsed()));
         checked(snapshot::take(&process)?)
     };
-    (0..arguments.moments).map(look).collect()
+    (0..arguments.moments).map(snapshot).collect()
 }
 
 fn read(path: &Path) -> Result<Taken> {

@@ -19,7 +19,7 @@ use super::process::Process;
 const PAGE_BYTES: u64 = 4096;
 /// How long an answer may take: a thread must come to a refill.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two looks for it.
+/// Between two searches for it.
 const BETWEEN: Duration = Duration::from_millis(20);
 
 /// One that can be asked.

@@ -48,14 +48,14 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Looks for them.
+    /// Finds them.
     pub(super) fn found() -> Self {
         let mut list = Self::default();
         list.look();
         list
     }
 
-    /// Looks again; what was chosen stays so.
+    /// Finds them again; what was chosen stays so.
     pub(super) fn look(&mut self) {
         self.replace(processes());
     }

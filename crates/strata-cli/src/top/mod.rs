@@ -3,20 +3,20 @@
 //! ```text
 //!   keys ──► Screen (List or State) ──draw──► a frame of the terminal
 //!               ▲
-//!   a look ─────┘  every second: `Sample` of a process, or a list of processes
+//!   a sample ───┘  every second: `Sample` of a process, or a list of processes
 //! ```
 //!
 //! | file          | what it has                                                       |
 //! |---------------|-------------------------------------------------------------------|
 //! | `terminal.rs` | the terminal: taken, given back, keys and signals waited for      |
-//! | `sample.rs`   | what one look at a process gives                                  |
-//! | `rates.rs`    | what happened between two looks, a second                         |
+//! | `sample.rs`   | one sample of a process                                           |
+//! | `rates.rs`    | what happened between two samples, a second                       |
 //! | `state.rs`    | what is on the screen, and what keys do to it                     |
 //! | `view.rs`, `bars.rs`, `tables.rs`, `help.rs` | how it is drawn                    |
 //! | `purging.rs`  | what the purge policy is about to do, in words                    |
 //! | `list.rs`     | the processes that run on Strata                                  |
 //!
-//! What draws knows no process, what looks knows no terminal.
+//! What draws knows no process, what samples knows no terminal.
 
 mod bars;
 mod help;
@@ -54,7 +54,7 @@ impl Screen {
         Ok(Self::Process { looker, state, from_list })
     }
 
-    /// Looks again.
+    /// Takes another sample.
     fn look(&mut self) {
         match self {
             Self::List(list) => list.look(),

@@ -1,4 +1,4 @@
-//! What happened between two looks, a second.
+//! What happened between two samples, a second.
 //!
 //! Does not know: how it is shown.
 
@@ -23,7 +23,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// Compares two looks; all zero if no time lies between them.
+    /// Compares two samples; all zero if no time lies between them.
     pub(crate) fn between(before: &Sample, after: &Sample) -> Self {
         let seconds = after.seconds - before.seconds;
         if seconds <= 0.0 {

@@ -1,6 +1,6 @@
-//! What one look at a process gives.
+//! One sample of a process.
 //!
-//! A look costs the process nothing: its memory is read by `process_vm_readv`, which pages are there by the kernel's `pagemap`, and what
+//! A sample costs the process nothing: its memory is read by `process_vm_readv`, which pages are there by the kernel's `pagemap`, and what
 //! it has in all from `/proc/PID/status`. (`smaps`, which `strata explain` reads, holds the process's list of mappings for long.)
 //!
 //! Does not know: what is shown.
@@ -24,7 +24,7 @@ pub(crate) struct Thread {
 /// A process at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// Seconds since the first look.
+    /// Seconds since the first sample.
     pub(crate) seconds: f64,
     pub(crate) pid: u32,
     pub(crate) name: String,
@@ -37,7 +37,7 @@ pub(crate) struct Sample {
     pub(crate) purging: Purging,
 }
 
-/// Looks at one process.
+/// Takes samples of one process.
 #[derive(Debug)]
 pub(crate) struct Looker {
     process: Process,
@@ -50,7 +50,7 @@ impl Looker {
         Self { process, start: Instant::now() }
     }
 
-    /// Looks.
+    /// Takes one.
     pub(crate) fn look(&mut self) -> Result<Sample> {
         let process = &self.process;
         let heaps = process.heaps()?;

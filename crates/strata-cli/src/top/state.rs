@@ -10,12 +10,12 @@ use super::rates::Rates;
 use super::sample::Sample;
 use super::terminal::Key;
 
-/// Looks that are remembered: at one a second, five minutes.
+/// Samples that are remembered: at one a second, five minutes.
 const REMEMBERED: usize = 300;
 /// Rows by which a page of a table moves.
 const PAGE: usize = 10;
 
-/// What is remembered of a look.
+/// What is remembered of a sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Point {
     pub(crate) seconds: f64,
@@ -76,7 +76,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// After the first look.
+    /// After the first sample.
     pub(crate) fn new(sample: Sample) -> Self {
         let mut state = Self {
             rates: Rates::between(&sample, &sample),
@@ -99,7 +99,7 @@ impl State {
         !self.is_frozen && !self.has_ended
     }
 
-    /// After another look.
+    /// After another sample.
     pub(crate) fn take(&mut self, sample: Sample) {
         self.rates = Rates::between(&self.sample, &sample);
         self.sample = sample;
@@ -320,9 +320,9 @@ pub(crate) mod tests {
     #[test]
     fn the_history_is_bounded_and_its_newest_is_last() {
         let mut state = State::new(sample(0.0));
-        for look in 1..=REMEMBERED + 5 {
-            let mut next = sample(look as f64);
-            next.stats.calls.map += look as u64;
+        for second in 1..=REMEMBERED + 5 {
+            let mut next = sample(second as f64);
+            next.stats.calls.map += second as u64;
             state.take(next);
         }
         assert_eq!(state.history().count(), REMEMBERED);

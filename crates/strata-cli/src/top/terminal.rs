@@ -130,7 +130,7 @@ impl Terminal {
     }
 }
 
-/// `ratatui`'s own hook leaves the screen and the modes as they were, but not the cursor: whoever drops the terminal shows it, and where
+/// `ratatui`'s own hook leaves the screen and the modes as they were, but not the cursor: the drop of the terminal shows it, and where
 /// a panic aborts nobody does.
 fn show_cursor_at_a_panic() {
     let hook = std::panic::take_hook();

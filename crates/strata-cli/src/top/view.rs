@@ -109,7 +109,7 @@ fn row_text(title: &str, bytes: u64, all: u64) -> String {
     format!("{title:<25} {:>11} {:>3}.{} % ", Bytes(bytes), tenths / 10, tenths % 10)
 }
 
-/// All looks that are remembered, newest at the right edge, from 0 up to the most there was.
+/// All samples that are remembered, newest at the right edge, from 0 up to the most there was.
 fn draw_history(
     state: &State,
     frame: &mut Frame<'_>,

@@ -140,7 +140,7 @@ impl Case {
         for subpage in subpages_of(gone) {
             // SAFETY: within the pool; nothing lives there, and nothing on the list does.
             let start = unsafe { self.pool.base().byte_add(subpage as usize * SUBPAGE_BYTES) };
-            // SAFETY: as above.
+            // SAFETY: a subpage of the pool in which nothing lives: it has no reader.
             unsafe { start.write_bytes(0x5a, SUBPAGE_BYTES) };
         }
         self.holes |= gone;

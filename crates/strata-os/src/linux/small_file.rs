@@ -19,12 +19,12 @@ pub(super) fn read<'buffer>(path: &CStr, buffer: &'buffer mut [u8]) -> Option<&'
 pub(super) fn find_line<T>(
     path: &CStr,
     buffer: &mut [u8],
-    mut look: impl FnMut(&[u8]) -> Option<T>,
+    mut visit: impl FnMut(&[u8]) -> Option<T>,
 ) -> Option<T> {
-    File::open(path).and_then(|file| scan(&file, buffer, &mut look))
+    File::open(path).and_then(|file| scan(&file, buffer, &mut visit))
 }
 
-fn scan<T>(file: &File, buffer: &mut [u8], look: &mut impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
+fn scan<T>(file: &File, buffer: &mut [u8], visit: &mut impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
     // The buffer begins within a line whose beginning was passed over.
     let (mut held, mut is_cut) = (0, false);
     loop {
@@ -37,7 +37,7 @@ fn scan<T>(file: &File, buffer: &mut [u8], look: &mut impl FnMut(&[u8]) -> Optio
         };
         let whole = if is_end { filled } else { whole };
         let lines = text.get(..whole)?.split(|byte| *byte == b'\n').skip(usize::from(is_cut));
-        if let Some(found) = lines.into_iter().find_map(&mut *look) {
+        if let Some(found) = lines.into_iter().find_map(&mut *visit) {
             return Some(found);
         }
         if is_end {

@@ -8,7 +8,7 @@
 //! Nothing here allocates, waits or takes a lock. Memory is read through the kernel, so that nothing that is followed can fault, and
 //! text goes out as it is made. Some 100 KiB of stack are needed.
 //!
-//! D1 One dump at a time: whoever comes meanwhile, another thread or a signal within a dump, goes away without one.
+//! D1 One dump at a time: another thread, or a signal within a dump, makes none meanwhile.
 //! D2 Of refusals the first has a dump, the second, the fourth, the eighth, and so on: a program that lives with them does not fill the disk.
 //!
 //! Does not know: what is concluded; `explain` does.

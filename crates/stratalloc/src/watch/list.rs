@@ -82,8 +82,8 @@ impl List {
 
     /// Checks each watch against what `measure` says of its threshold, calls those whose threshold was crossed, and counts
     /// the watches. For the watcher.
-    pub(crate) fn look(&self, mut measure: impl FnMut(&Threshold) -> Option<Reading>) -> usize {
-        self.0.iter().filter(|place| place.slot.hold() && place.look(&mut measure) == After::Kept).count()
+    pub(crate) fn check(&self, mut measure: impl FnMut(&Threshold) -> Option<Reading>) -> usize {
+        self.0.iter().filter(|place| place.slot.hold() && place.check(&mut measure) == After::Kept).count()
     }
 
     /// Readies all places for a watcher in the child of a fork.
@@ -94,7 +94,7 @@ impl List {
 
 impl Place {
     /// For the watcher, who holds the slot.
-    fn look(&self, measure: &mut impl FnMut(&Threshold) -> Option<Reading>) -> After {
+    fn check(&self, measure: &mut impl FnMut(&Threshold) -> Option<Reading>) -> After {
         // SAFETY: L1: held, until `release` below.
         let content = unsafe { &mut *self.content() };
         let reading = measure(content.gauge.threshold());
@@ -145,7 +145,7 @@ mod tests {
         let (list, low, high) = (List::new(), Arc::default(), Arc::default());
         list.add(Threshold::held().bytes(10), counter(&low)).unwrap();
         list.add(Threshold::held().bytes(20), counter(&high)).unwrap();
-        assert_eq!([5, 15, 25, 15, 25].map(|bytes| list.look(at(bytes))), [2; 5]);
+        assert_eq!([5, 15, 25, 15, 25].map(|bytes| list.check(at(bytes))), [2; 5]);
         assert_eq!((low.load(Relaxed), high.load(Relaxed)), (1, 2));
     }
 
@@ -155,7 +155,7 @@ mod tests {
         let name = list.add(Threshold::held().bytes(10), counter(&count)).unwrap();
         assert_eq!(Name::of_number(name.number()), name);
         assert!(list.remove(name) && !list.remove(name));
-        assert_eq!((list.look(at(50)), count.load(Relaxed), Arc::strong_count(&count)), (0, 0, 1));
+        assert_eq!((list.check(at(50)), count.load(Relaxed), Arc::strong_count(&count)), (0, 0, 1));
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
         let add = || list.add(Threshold::held().bytes(10), counter(&count));
         let names: Vec<_> = (0..WATCHES).map(|_| add().unwrap()).collect();
         assert!(add().is_none());
-        assert_eq!(list.look(at(0)), WATCHES);
+        assert_eq!(list.check(at(0)), WATCHES);
         assert!(list.remove(names[7]));
         assert!(add().is_some() && !list.remove(names[7]));
     }
@@ -180,8 +180,8 @@ mod tests {
             assert!(LIST.add(Threshold::held().bytes(1), counter(&theirs)).is_some());
         });
         NAME.store(LIST.add(Threshold::held().bytes(10), callback).unwrap().number(), Relaxed);
-        LIST.look(at(50));
-        LIST.look(at(50));
+        LIST.check(at(50));
+        LIST.check(at(50));
         assert_eq!((count.load(Relaxed), Arc::strong_count(&count)), (1, 2));
     }
 
@@ -189,6 +189,6 @@ mod tests {
     fn without_a_reading_nothing_happens() {
         let (list, count) = (List::new(), Arc::default());
         list.add(Threshold::counted().bytes(10), counter(&count)).unwrap();
-        assert_eq!((list.look(|_| None), count.load(Relaxed)), (1, 0));
+        assert_eq!((list.check(|_| None), count.load(Relaxed)), (1, 0));
     }
 }

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_starts_above_is_told_at_once() {
+    fn a_watch_that_starts_above_is_told_at_once() {
         assert_eq!(crossings(Threshold::resident().bytes(100), None, &[500, 500]), [0]);
     }
 

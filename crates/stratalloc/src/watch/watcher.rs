@@ -93,7 +93,7 @@ extern "C" fn watch(_: *mut c_void) -> *mut c_void {
     thread::name_myself(c"strata-watch");
     while DUTY.goes_on() {
         let mut reader = Reader::default();
-        match LIST.look(|threshold| reader.read(threshold)) {
+        match LIST.check(|threshold| reader.read(threshold)) {
             0 => PARKER.park(),
             _ => PARKER.park_for(interval()),
         }

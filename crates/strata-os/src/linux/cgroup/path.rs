@@ -23,9 +23,9 @@ impl Path {
     }
 
     /// What `search` finds at this path with a file's name behind it.
-    pub(super) fn with<T>(&mut self, file: &[u8], look: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
+    pub(super) fn with<T>(&mut self, file: &[u8], read: impl FnOnce(&CStr) -> Option<T>) -> Option<T> {
         let length = self.length;
-        let found = self.push_all(file).and_then(|()| look(self.as_c_str()));
+        let found = self.push_all(file).and_then(|()| read(self.as_c_str()));
         self.cut(length);
         found
     }
