@@ -41,10 +41,11 @@ pub(crate) fn book(root: &Path) -> Result<()> {
 pub(crate) fn book_if_possible(root: &Path) -> Result<()> {
     let install = || std::env::var_os("CI").map(|_| install_mdbook(root));
     match mdbook(root).map(Ok).or_else(install) {
-        Some(Ok(program)) => build_book(root, &program),
-        Some(Err(error)) => Ok(println!("skipped: {error:#}")),
-        None => Ok(println!("skipped: no mdBook here (`cargo xtask book` builds one)")),
+        Some(Ok(program)) => return build_book(root, &program),
+        Some(Err(error)) => println!("skipped: {error:#}"),
+        None => println!("skipped: no mdBook here (`cargo xtask book` builds one)"),
     }
+    Ok(())
 }
 
 fn build_book(root: &Path, mdbook: &Path) -> Result<()> {
