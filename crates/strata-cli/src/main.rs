@@ -10,7 +10,7 @@ mod top;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::run::NotStarted;
+use commands::not_started::NotStarted;
 
 /// Work with the Strata memory allocator.
 #[derive(Debug, Parser)]

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod core;
 pub(crate) mod explain;
 pub(crate) mod map;
+pub(crate) mod not_started;
 pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod snapshot;

@@ -5,9 +5,7 @@
 //! Does not know: what the library does. What it cannot do, the program's file tells beforehand, because the
 //! loader would ignore the library in silence.
 
-use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -23,6 +21,7 @@ use object::elf::{FileHeader64, PT_INTERP};
 use object::read::elf::{FileHeader, ProgramHeader};
 use stratalloc::{OptionErrorKind, Strata};
 
+use crate::commands::not_started::NotStarted;
 use crate::profile::{self, Target};
 
 /// Run a program on Strata instead of its own malloc
@@ -76,34 +75,6 @@ fn option(text: &str) -> Result<(String, String), String> {
         Err(why) => Err(format!("{why}; docs/options.md has them all")),
     }
 }
-
-/// Why a program was not started.
-#[derive(Debug)]
-pub(crate) enum NotStarted {
-    /// There is none, or none to interpret it.
-    Missing(String),
-    /// It is there, and cannot be run like this.
-    Unfit(String),
-}
-
-impl NotStarted {
-    /// How shells and `env` tell the two from whatever the program itself may answer.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Missing(_) => 127.into(),
-            Self::Unfit(_) => 126.into(),
-        }
-    }
-}
-
-impl Display for NotStarted {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let (Self::Missing(why) | Self::Unfit(why)) = self;
-        formatter.write_str(why)
-    }
-}
-
-impl Error for NotStarted {}
 
 /// Runs the command: comes back only if it cannot.
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
