@@ -272,15 +272,15 @@ impl<'profile> Builder<'profile> {
         }
         let mapping = self.profile.mapping(address - 1);
         let frames = self.names.as_mut().map(|names| names.frames(mapping, address)).unwrap_or_default();
-        let is_ours = mapping.is_some_and(crate::Mapping::is_ours)
-            || frames.last().is_some_and(|frame| ours::is_ours(&frame.function));
+        let is_ours =
+            mapping.is_some_and(crate::Mapping::is_ours) || frames.last().is_some_and(ours::is_ours);
         // The call, not where it returns to.
         let (mapping_id, file_address) = match mapping {
             Some(mapping) => self.in_module(&mapping.path, mapping.file_offset(address - 1)),
             None => (0, address - 1),
         };
         // What the allocator's functions were inlined into is not theirs.
-        let shown = frames.iter().filter(|frame| !ours::is_ours(&frame.function) || is_ours);
+        let shown = frames.iter().filter(|frame| !ours::is_ours(frame) || is_ours);
         let line = shown.map(|frame| self.line(frame)).collect();
         let id = self.out.location.len() as u64 + 1;
         self.out.location.push(proto::Location { id, mapping_id, address: file_address, line });

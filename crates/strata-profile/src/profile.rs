@@ -226,7 +226,7 @@ impl Profile {
             let mapping = self.mapping(address.wrapping_sub(1));
             let in_ours = mapping.is_some_and(Mapping::is_ours);
             for frame in names.frames(mapping, *address) {
-                let is_ours = in_ours || ours::is_ours(&frame.function);
+                let is_ours = in_ours || ours::is_ours(&frame);
                 all.push((*address, frame));
                 if is_ours && all.len() <= ours::MOST_OF_OURS {
                     start = all.len();
