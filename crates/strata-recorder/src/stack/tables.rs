@@ -1,7 +1,9 @@
 //! A stack by the tables that compilers emit for exceptions, read by the unwinder that the process has: libgcc's or LLVM's.
 //!
 //! From glibc 2.35 on, libgcc finds the tables of a module without a lock (`_dl_find_object`); before, under the loader's, which a thread may
-//! take twice. It allocates nothing.
+//! take twice. It allocates nothing, with one exception: of a program that is statically linked with libgcc the tables are registered, after
+//! constructors have run, and the first search sorts them into memory that it allocates, under a lock. A sample within that
+//! would wait for itself, so such a program has frame pointers or none.
 //!
 //! Does not know: which unwinder it is.
 
@@ -22,6 +24,9 @@ const STOP: c_int = 4;
 
 /// Searches for an unwinder. Returns whether there is one.
 pub(super) fn prepare() -> bool {
+    if are_registered() {
+        return false;
+    }
     // SAFETY: names with their ends.
     let symbols = || unsafe {
         [c"_Unwind_GetIP", c"_Unwind_Backtrace"].map(|name| libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()))
@@ -40,11 +45,21 @@ pub(super) fn prepare() -> bool {
 /// The same without a look-up, which would take the loader's lock: finds the unwinder that this library or program
 /// was linked with, or started with.
 pub(super) fn prepare_at_hand() -> bool {
+    if are_registered() {
+        return false;
+    }
     // Acquire: as in `walk`; pairs with Release in stack/tables.rs::keep.
     if !BACKTRACE.load(Acquire).is_null() {
         return true;
     }
     keep([strata_os::weak_address!("_Unwind_GetIP"), strata_os::weak_address!("_Unwind_Backtrace")])
+}
+
+/// Whether the program registers its tables: it has libgcc's function for that in it, and no loader (the kernel says so).
+fn are_registered() -> bool {
+    // SAFETY: asks for a number.
+    let is_static = unsafe { libc::getauxval(libc::AT_BASE) } == 0;
+    is_static && !strata_os::weak_address!("__register_frame_info").is_null()
 }
 
 fn keep([address, backtrace]: [*mut c_void; 2]) -> bool {
