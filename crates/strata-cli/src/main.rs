@@ -37,7 +37,14 @@ enum Command {
 /// What `env` exits with when it fails itself: whatever else may be the program's own.
 const OWN_FAILURE: u8 = 125;
 
+/// What reads the output may stop (`strata explain PID | head`): then this ends, as other commands do, and does not panic.
+fn end_with_the_reader() {
+    // SAFETY: no thread was started yet; the default is what the process had before Rust's own start.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let command = Cli::parse().command;
     let failed =
         if matches!(command, Command::Run(_)) { ExitCode::from(OWN_FAILURE) } else { ExitCode::FAILURE };
