@@ -16,11 +16,13 @@
 //! Does not know: how anything is counted. The names are stable.
 
 use crate::bytes::Bytes;
+use crate::cause::{Cause, CauseName, Text};
 use crate::footprint::{Footprint, worst_classes};
 use crate::growth::Growth;
+use crate::line::Line;
 use crate::sparse::Sparse;
-use crate::waterfall::{Line, Waterfall};
-use core::fmt::{self, Write};
+use crate::waterfall::Waterfall;
+use core::fmt::Write;
 
 /// The least part that is worth a word.
 const LEAST_BYTES: u64 = 4 << 20;
@@ -32,96 +34,6 @@ const LEAST_OTHER_BYTES: u64 = 32 << 20;
 const LEAST_GROWTH: i64 = 256 << 10;
 /// Steps from which on steady growth says something.
 const SURE_STEPS: usize = 3;
-
-/// The names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CauseName {
-    /// Live bytes grow.
-    LiveGrowth,
-    /// They grow as those of a cache without a bound do.
-    UnboundedCache,
-    /// Blocks that live keep pools full of free ones.
-    Fragmentation,
-    /// Blocks are ready in threads that do not need them.
-    ParkedInThreads,
-    /// Free memory goes back later.
-    PurgeDelay,
-    /// Huge pages on memory of which little is used.
-    HugePages,
-    /// It is not the allocator's.
-    OtherMemory,
-    /// There is no problem that can be seen.
-    None,
-}
-
-impl CauseName {
-    /// The stable name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LiveGrowth => "live-growth",
-            Self::UnboundedCache => "unbounded-cache",
-            Self::Fragmentation => "fragmentation",
-            Self::ParkedInThreads => "parked-in-threads",
-            Self::PurgeDelay => "purge-delay",
-            Self::HugePages => "huge-pages",
-            Self::OtherMemory => "other-memory",
-            Self::None => "none",
-        }
-    }
-}
-
-/// One cause.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Cause {
-    /// Which.
-    pub cause: CauseName,
-    /// How sure that is, in hundredths.
-    pub percent: u32,
-    /// The resident bytes that it explains.
-    pub bytes: u64,
-    /// What it is concluded from.
-    pub evidence: Text,
-    /// What to do.
-    pub advice: Text,
-}
-
-/// A few sentences.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Text {
-    bytes: [u8; 480],
-    len: usize,
-}
-
-impl Text {
-    fn of(arguments: fmt::Arguments<'_>) -> Self {
-        let mut text = Self { bytes: [0; 480], len: 0 };
-        // Fails only when full.
-        let _ = text.write_fmt(arguments);
-        text
-    }
-
-    /// The sentences.
-    pub fn as_str(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
-    }
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len + text.len();
-        let place = self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
 
 /// Everything that is known of a process.
 #[derive(Debug)]
@@ -141,13 +53,37 @@ pub struct Facts<'a> {
     pub purge_delay_ms: Option<u64>,
     /// Bytes of page tables, which are the process's and no part of RSS, if the kernel says.
     pub page_table_bytes: Option<u64>,
+    /// Memory that may be touched, in and out of memory; 0: not known.
+    pub committed_bytes: u64,
+    /// Of a cause, the lines of code that allocated what it is about, if a heap profile knows them.
+    pub code: &'a [(CauseName, &'a str)],
 }
 
 impl<'a> Facts<'a> {
     /// What is known without a sample and a watch.
     pub fn new(waterfall: &'a Waterfall, footprint: &'a Footprint) -> Self {
-        let (sparse, growth) = (Sparse::default(), None);
-        Self { waterfall, footprint, sparse, growth, caches: 0, purge_delay_ms: None, page_table_bytes: None }
+        Self {
+            waterfall,
+            footprint,
+            sparse: Sparse::default(),
+            growth: None,
+            caches: 0,
+            purge_delay_ms: None,
+            page_table_bytes: None,
+            committed_bytes: 0,
+            code: &[],
+        }
+    }
+
+    /// Of the memory that may be touched, what is not in memory: purged, or never touched. `None`: not known.
+    pub fn not_in_memory_bytes(&self) -> Option<u64> {
+        let resident = self.waterfall.bytes(Line::Strata).saturating_sub(self.footprint.metadata_outside);
+        Some(self.committed_bytes).filter(|bytes| *bytes != 0).map(|bytes| bytes.saturating_sub(resident))
+    }
+
+    /// The lines of code that a cause is about.
+    pub(crate) fn code_of(&self, cause: CauseName) -> impl Iterator<Item = &str> {
+        self.code.iter().filter(move |(of, _)| *of == cause).map(|(_, line)| *line)
     }
 
     /// The causes that apply, the one that explains most first; `none` alone if there is no other.

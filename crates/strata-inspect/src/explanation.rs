@@ -3,19 +3,24 @@
 //! Does not know: how anything is found out.
 
 use crate::bytes::{Bytes, Short, Wide};
-use crate::causes::{Cause, CauseName, Facts};
+use crate::cause::{Cause, CauseName};
+use crate::causes::Facts;
 use crate::footprint::{ClassFootprint, Footprint};
-use crate::json::Object;
-use crate::waterfall::Line;
+use crate::json::{Object, list, text};
+use crate::line::Line;
 use core::fmt::{self, Write};
 use strata_core::size_class::SizeClass;
 
 /// The version of the JSON: of its keys and of the names in it.
 const JSON_VERSION: u32 = 1;
+/// Said instead of the lines that are left out.
+const UNKNOWN_REQUESTS: &str =
+    "what was requested, before it is rounded up to size classes, is known while the heap profiler runs";
 
 impl Facts<'_> {
-    /// Writes one JSON object: `version`, `pid`, `rss_bytes`, `page_table_bytes` if it is known, `lines` and `causes`. The lines
-    /// without a parent add up to `rss_bytes`, those of one parent to that.
+    /// Writes one JSON object: `version`, `pid`, `rss_bytes`, `requested_error_bytes` (null: nothing is sampled, so the lines are missing that
+    /// say what was requested), `page_table_bytes`, `committed_bytes` and `not_in_memory_bytes` if they are known, `lines` and
+    /// `causes`. The lines without a parent add up to `rss_bytes`, those of one parent to that.
     ///
     /// # Errors
     /// Those of `out`.
@@ -24,8 +29,16 @@ impl Facts<'_> {
         object.plain("version", JSON_VERSION)?;
         object.plain("pid", pid)?;
         object.plain("rss_bytes", self.waterfall.rss_bytes())?;
+        match self.waterfall.requested() {
+            Some(requested) => object.plain("requested_error_bytes", requested.standard_error)?,
+            None => object.plain("requested_error_bytes", "null")?,
+        }
         if let Some(bytes) = self.page_table_bytes {
             object.plain("page_table_bytes", bytes)?;
+        }
+        if let Some(bytes) = self.not_in_memory_bytes() {
+            object.plain("committed_bytes", self.committed_bytes)?;
+            object.plain("not_in_memory_bytes", bytes)?;
         }
         self.write_lines(object.name("lines")?)?;
         self.write_causes(object.name("causes")?)?;
@@ -34,14 +47,33 @@ impl Facts<'_> {
 
     fn write_lines(&self, out: &mut impl Write) -> fmt::Result {
         out.write_char('[')?;
-        for (index, line) in Line::ALL.into_iter().enumerate() {
+        for (index, line) in self.waterfall.lines().enumerate() {
             out.write_str(if index == 0 { "" } else { "," })?;
             write_line(out, line.name(), self.waterfall.bytes(line), line.parent().map(Line::name))?;
-            if line == Line::FreeBlocks {
-                self.write_free_classes(out)?;
+            match line {
+                Line::FreeBlocks => self.write_free_classes(out)?,
+                Line::Ready => self.write_threads(out)?,
+                _ => {}
             }
         }
         out.write_char(']')
+    }
+
+    /// What is ready by thread, those that have most one by one. The parts add up, also if something was cut off.
+    fn write_threads(&self, out: &mut impl Write) -> fmt::Result {
+        let mut left = self.waterfall.bytes(Line::Ready);
+        for thread in self.footprint.threads.iter().filter(|thread| thread.ready > 0) {
+            let bytes = thread.ready.min(left);
+            left -= bytes;
+            let name = match thread.thread {
+                0 => Wide::of(format_args!("ready-in-heaps")),
+                number => Wide::of(format_args!("ready-in-thread-{number}")),
+            };
+            out.write_char(',')?;
+            write_line(out, name.as_str(), bytes, Some(Line::Ready.name()))?;
+        }
+        out.write_char(',')?;
+        write_line(out, "ready-in-other-threads", left, Some(Line::Ready.name()))
     }
 
     /// The free blocks by class; what was cut off, since the process went on working, is missing from the last ones.
@@ -61,7 +93,9 @@ impl Facts<'_> {
         let (mut result, mut is_begun) = (out.write_char('['), false);
         self.causes(&mut |cause| {
             if result.is_ok() {
-                result = out.write_str(if is_begun { "," } else { "" }).and_then(|()| cause.write_json(out));
+                result = out
+                    .write_str(if is_begun { "," } else { "" })
+                    .and_then(|()| cause.write_json(self.code_of(cause.cause), out));
                 is_begun = true;
             }
         });
@@ -86,13 +120,14 @@ fn write_line(out: &mut impl Write, name: &str, bytes: u64, parent: Option<&str>
 }
 
 impl Cause {
-    fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+    fn write_json<'a>(&self, code: impl Iterator<Item = &'a str>, out: &mut impl Write) -> fmt::Result {
         let mut object = Object::begin(out)?;
         object.text("cause", self.cause.name())?;
         object.plain("confidence", format_args!("{}.{:02}", self.percent / 100, self.percent % 100))?;
         object.plain("bytes", self.bytes)?;
         object.text("evidence", self.evidence.as_str())?;
         object.text("advice", self.advice.as_str())?;
+        list(object.name("code")?, code, |out, line| text(out, line))?;
         object.end()
     }
 }
@@ -100,20 +135,33 @@ impl Cause {
 /// The page: the waterfall, then the causes.
 impl fmt::Display for Facts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in Line::ALL {
+        for line in self.waterfall.lines() {
             self.write_row(f, line)?;
         }
-        row(f, "RSS", self.waterfall.rss_bytes(), self.waterfall.rss_bytes())?;
+        let rss = self.waterfall.rss_bytes();
+        row(f, "RSS", rss, rss)?;
         if let Some(bytes) = self.page_table_bytes {
-            row(f, "page tables, beside RSS", bytes, self.waterfall.rss_bytes())?;
+            row(f, "beside RSS: page tables", bytes, rss)?;
+        }
+        if let Some(bytes) = self.not_in_memory_bytes() {
+            row(f, "beside RSS: committed, but purged or never touched", bytes, rss)?;
+        }
+        if self.waterfall.requested().is_none() {
+            writeln!(f, "{UNKNOWN_REQUESTS}")?;
         }
         let mut result = Ok(());
-        self.causes(&mut |cause| result = result.and_then(|()| write!(f, "\n{cause}")));
+        self.causes(&mut |cause| {
+            result = result.and_then(|()| write!(f, "\n{cause}")).and_then(|()| self.write_code(f, cause));
+        });
         result
     }
 }
 
 impl Facts<'_> {
+    fn write_code(&self, f: &mut fmt::Formatter<'_>, cause: &Cause) -> fmt::Result {
+        self.code_of(cause.cause).try_for_each(|line| writeln!(f, "  code  {line}"))
+    }
+
     /// One line; nothing if it is empty and a part of another.
     fn write_row(&self, f: &mut fmt::Formatter<'_>, line: Line) -> fmt::Result {
         let bytes = self.waterfall.bytes(line);
@@ -122,7 +170,30 @@ impl Facts<'_> {
         }
         let title = Wide::of(format_args!("{:indent$}{}", "", line.title(), indent = 2 * line.depth()));
         row(f, title, bytes, self.waterfall.rss_bytes())?;
-        if line == Line::FreeBlocks { self.write_worst(f) } else { Ok(()) }
+        match (line, self.waterfall.requested()) {
+            (Line::FreeBlocks, _) => self.write_worst(f),
+            (Line::Ready, _) => self.write_most_ready(f),
+            (Line::Requested, Some(requested)) => row(
+                f,
+                "        give or take (standard error)",
+                requested.standard_error,
+                self.waterfall.rss_bytes(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The threads that have most ready, if that is much.
+    fn write_most_ready(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = self.footprint.threads.iter().take(3).filter(|thread| thread.ready >= 64 << 10);
+        for thread in told {
+            let title = match thread.thread {
+                0 => Wide::of(format_args!("      heaps")),
+                number => Wide::of(format_args!("      thread {number}")),
+            };
+            row(f, title, thread.ready, self.waterfall.rss_bytes())?;
+        }
+        Ok(())
     }
 
     fn write_worst(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

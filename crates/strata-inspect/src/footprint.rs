@@ -10,6 +10,7 @@ use crate::caches::Ready;
 use crate::heap::{Arena, FreePool, Heap};
 use crate::pool::{Blocks, Content, content};
 use crate::target::{Resident, Target};
+use core::cell::Cell;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::offsets::Offsets;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
@@ -37,12 +38,27 @@ pub struct ClassFootprint {
     pub pinning_blocks: u64,
 }
 
+/// What is ready in the magazines of one thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThreadFootprint {
+    /// The number that the kernel has for the thread; 0: those of all heaps together.
+    pub thread: u32,
+    /// Bytes.
+    pub ready: u64,
+}
+
+/// Threads that are told one by one.
+const TOLD_THREADS: usize = 8;
+
 /// Resident bytes of an allocator; explicit huge pages, which the kernel does not count as resident, are not among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Footprint {
     /// Pools of blocks, by size class.
     pub classes: [ClassFootprint; CLASS_COUNT],
+    /// The threads that have most ready, most first.
+    pub threads: [ThreadFootprint; TOLD_THREADS],
     /// Runs of large blocks.
     pub large: u64,
     /// Of runs in magazines.
@@ -61,6 +77,8 @@ pub struct Footprint {
     pub returned: u64,
     /// What describes the rest.
     pub metadata: u64,
+    /// Of that, what lies outside of arenas, and is no part of what the statistics say is committed.
+    pub metadata_outside: u64,
     /// Of all that, in transparent huge pages.
     pub in_huge_pages: u64,
     /// Bytes of huge blocks that were found, in memory or not: as many as the allocator counts, or one was missed.
@@ -71,6 +89,7 @@ impl Default for Footprint {
     fn default() -> Self {
         Self {
             classes: [ClassFootprint::default(); CLASS_COUNT],
+            threads: [ThreadFootprint::default(); TOLD_THREADS],
             large: 0,
             ready_runs: 0,
             huge: 0,
@@ -80,6 +99,7 @@ impl Default for Footprint {
             lazy: 0,
             returned: 0,
             metadata: 0,
+            metadata_outside: 0,
             in_huge_pages: 0,
             huge_found: 0,
         }
@@ -116,7 +136,11 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         });
         self.take_ready(footprint);
         is_known &= self.add_huge(footprint);
-        self.metadata(&mut |start, bytes| footprint.metadata += self.resident_bytes(start, bytes).0);
+        self.metadata(&mut |start, bytes| {
+            let (resident, _) = self.resident_bytes(start, bytes);
+            footprint.metadata += resident;
+            footprint.metadata_outside += resident;
+        });
         is_known
     }
 
@@ -143,23 +167,12 @@ impl<T: Target + ?Sized> Heap<'_, T> {
 
     /// What is in magazines is ready instead of live.
     fn take_ready(&self, footprint: &mut Footprint) {
+        let (of_thread, mut threads) = (Cell::new(0), footprint.threads);
         self.ready(
-            &mut |ready| match ready {
-                Ready::Block(class) => {
-                    if let Some(place) = footprint.classes.get_mut(class.index()) {
-                        let bytes = place.live.min(class.block_bytes() as u64);
-                        place.live -= bytes;
-                        place.ready += bytes;
-                    }
-                }
-                Ready::Run(bytes) => {
-                    let bytes = footprint.large.min(bytes);
-                    footprint.large -= bytes;
-                    footprint.ready_runs += bytes;
-                }
-            },
-            &mut |_| {},
+            &mut |ready| of_thread.set(of_thread.get() + footprint.take_ready(ready)),
+            &mut |thread| note_thread(&mut threads, thread.thread, of_thread.take()),
         );
+        footprint.threads = threads;
     }
 
     fn add_huge(&self, footprint: &mut Footprint) -> bool {
@@ -192,6 +205,25 @@ fn spread(pages: Resident, arena: u64, resident: &mut [u64; POOLS]) {
 }
 
 impl Footprint {
+    /// Something is ready instead of live; resident bytes of it.
+    fn take_ready(&mut self, ready: Ready) -> u64 {
+        match ready {
+            Ready::Block(class) => {
+                let Some(place) = self.classes.get_mut(class.index()) else { return 0 };
+                let bytes = place.live.min(class.block_bytes() as u64);
+                place.live -= bytes;
+                place.ready += bytes;
+                bytes
+            }
+            Ready::Run(bytes) => {
+                let bytes = self.large.min(bytes);
+                self.large -= bytes;
+                self.ready_runs += bytes;
+                bytes
+            }
+        }
+    }
+
     fn add_pools(&mut self, arena: &Arena, resident: &[u64; POOLS], purges: bool, offsets: &Offsets) {
         self.metadata += resident[0];
         let mut pool = 1;
@@ -245,6 +277,20 @@ fn is_pinned(blocks: Blocks) -> bool {
     blocks.live * 4 <= POOL_BYTES as u32 / blocks.class.block_bytes() as u32
 }
 
+/// A thread has so much ready: among the threads that have most, if it is one.
+fn note_thread(most: &mut [ThreadFootprint], thread: u32, ready: u64) {
+    let known = most.iter().position(|other| other.thread == thread && other.ready > 0);
+    let at = known.or_else(|| most.iter().position(|other| other.ready < ready));
+    if let Some(behind) = at.and_then(|at| most.get_mut(at..)) {
+        if known.is_none() {
+            behind.rotate_right(1);
+            behind[0] = ThreadFootprint { thread, ready: 0 };
+        }
+        behind[0].ready += ready;
+        most.sort_unstable_by_key(|other| core::cmp::Reverse(other.ready));
+    }
+}
+
 /// The classes of a footprint that hold most in free blocks, worst first.
 pub(crate) fn worst_classes(footprint: &Footprint) -> [Option<(SizeClass, ClassFootprint)>; 3] {
     let mut worst: [Option<(SizeClass, ClassFootprint)>; 3] = [None; 3];
@@ -294,6 +340,17 @@ mod tests {
             assert_eq!(footprint.resident(), resident);
             assert_eq!(of_class.pinned_pools, u64::from(live == 2));
         }
+    }
+
+    #[test]
+    fn the_threads_that_have_most_are_told_and_all_heaps_as_one() {
+        let mut most = [ThreadFootprint::default(); 3];
+        for (thread, ready) in [(7, 10), (0, 4), (8, 30), (9, 0), (0, 5), (10, 20), (0, 40)] {
+            note_thread(&mut most, thread, ready);
+        }
+        assert_eq!(most.map(|thread| (thread.thread, thread.ready)), [(0, 40), (8, 30), (10, 20)]);
+        note_thread(&mut most, 0, 2);
+        assert_eq!(most[0].ready, 42);
     }
 
     #[test]

@@ -39,10 +39,7 @@ impl<'out, W: Write> Object<'out, W> {
 
     /// A member that is a text.
     pub(crate) fn text(&mut self, name: &str, value: impl fmt::Display) -> fmt::Result {
-        let out = self.name(name)?;
-        out.write_char('"')?;
-        write!(Escaped(out), "{value}")?;
-        out.write_char('"')
+        text(self.name(name)?, value)
     }
 
     /// Ends the object.
@@ -64,6 +61,13 @@ impl<W: Write> Write for Escaped<'_, W> {
             other => self.0.write_char(other),
         })
     }
+}
+
+/// Writes a text, in quotation marks.
+pub(crate) fn text<W: Write>(out: &mut W, value: impl fmt::Display) -> fmt::Result {
+    out.write_char('"')?;
+    write!(Escaped(out), "{value}")?;
+    out.write_char('"')
 }
 
 /// Writes a list of values, with commas between them.

@@ -7,6 +7,7 @@ extern crate std;
 
 mod bytes;
 mod caches;
+mod cause;
 mod causes;
 mod census;
 mod explanation;
@@ -18,6 +19,7 @@ mod heap;
 mod identities;
 mod json;
 pub mod kernel_text;
+mod line;
 mod map;
 mod metrics;
 mod pool;
@@ -28,13 +30,15 @@ mod target;
 mod waterfall;
 
 pub use bytes::{Bytes, Fixed, Short};
-pub use causes::{Cause, CauseName, Facts, Text};
+pub use cause::{Cause, CauseName, Text};
+pub use causes::Facts;
 pub use exposition::Dialect;
 pub use flow::{Flow, Flows};
-pub use footprint::{ClassFootprint, Footprint};
+pub use footprint::{ClassFootprint, Footprint, ThreadFootprint};
 pub use growth::{ClassGrowth, Growth};
 pub use heap::{Found, FreePool, Heap, Huge};
 pub use identities::Identity;
+pub use line::Line;
 pub use map::{ArenaMap, BlockPool, MappedPool, PoolUse, block_bytes};
 pub use metrics::{Label, METRICS, Metric, MetricKind, Sample};
 pub use pool::Tenure;
@@ -42,7 +46,7 @@ pub use sparse::Sparse;
 pub use stats::{CallCounts, ClassStats, STATS_VERSION, Stats, ThreadStats};
 pub use strata_core::offsets::VERSION as OFFSETS_VERSION;
 pub use target::{Mapping, Resident, Target, Usage};
-pub use waterfall::{Kernel, Line, Waterfall};
+pub use waterfall::{Kernel, Requested, Waterfall};
 
 /// The version of a snapshot's file: what `strata snapshot` and a dump write, and `strata diff` reads.
 pub const SNAPSHOT_VERSION: u32 = 2;

@@ -1,159 +1,21 @@
 //! From what the program has to what the kernel counts, in lines that add up exactly.
 //!
 //! ```text
-//!   live blocks ─ ready in threads ─ free blocks ─ free pools ─ metadata ─► Strata ─ stacks ─ binaries ─ other ─► RSS
+//!   requested ─ rounding ─► live blocks ─ ready in threads ─ free blocks ─ free pools ─ metadata ─► Strata ─ stacks ─ files ─ other ─► RSS
 //! ```
 //!
-//! The names of the lines are stable. Every line is resident memory; what is reserved or committed and not in memory is told
+//! The names of the lines are stable. Every line is resident memory; what is committed or reserved and not in memory is told
 //! beside it, since it is no part of the sum.
+//!
+//! What was requested is an estimate: of the heap profiler's samples that live, which part of their blocks was asked for. A ratio of
+//! two sums over the same samples is much surer than either. Without samples both lines are left out.
 //!
 //! Does not know: why a line is large; `causes` does.
 
 use crate::footprint::Footprint;
 use crate::kernel_text;
+use crate::line::{COUNT, Line};
 use crate::target::{Mapping, Target, Usage};
-
-/// A line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Line {
-    /// Everything that the allocator has in memory.
-    Strata,
-    /// What the program has.
-    Live,
-    /// Of that, blocks that share a pool with others.
-    LiveSmall,
-    /// Of that, runs of pools.
-    LiveLarge,
-    /// Of that, mappings of their own.
-    LiveHuge,
-    /// Blocks ready in threads' magazines.
-    Ready,
-    /// Free blocks in pools in use.
-    FreeBlocks,
-    /// What was never a block in pools in use, or lies between two.
-    Uncarved,
-    /// Free pools that stay for a while.
-    FreePools,
-    /// Free pools that go with the next purge pass.
-    Due,
-    /// Free pools that the kernel may take.
-    Lazy,
-    /// Free memory that came back as a part of huge pages.
-    Returned,
-    /// What freed huge blocks left.
-    FreeHuge,
-    /// What describes the rest.
-    Metadata,
-    /// Everything else in the process.
-    Rest,
-    /// The main thread's stack.
-    Stack,
-    /// Files: the program, its libraries, and what it has mapped.
-    Files,
-    /// The C library's heap.
-    Brk,
-    /// Memory that several processes share.
-    Shared,
-    /// Other memory of the process's own: other allocators, threads' stacks, mappings of the program's.
-    Other,
-}
-
-/// How many lines there are.
-const COUNT: usize = Line::Other as usize + 1;
-
-impl Line {
-    /// All lines, each behind the one that it is a part of.
-    pub const ALL: [Self; COUNT] = [
-        Self::Strata,
-        Self::Live,
-        Self::LiveSmall,
-        Self::LiveLarge,
-        Self::LiveHuge,
-        Self::Ready,
-        Self::FreeBlocks,
-        Self::Uncarved,
-        Self::FreePools,
-        Self::Due,
-        Self::Lazy,
-        Self::Returned,
-        Self::FreeHuge,
-        Self::Metadata,
-        Self::Rest,
-        Self::Stack,
-        Self::Files,
-        Self::Brk,
-        Self::Shared,
-        Self::Other,
-    ];
-
-    /// Its stable name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Strata => "strata",
-            Self::Live => "live",
-            Self::LiveSmall => "live-small",
-            Self::LiveLarge => "live-large",
-            Self::LiveHuge => "live-huge",
-            Self::Ready => "ready-in-threads",
-            Self::FreeBlocks => "free-blocks",
-            Self::Uncarved => "uncarved",
-            Self::FreePools => "free-pools-kept",
-            Self::Due => "due-to-be-purged",
-            Self::Lazy => "lazily-purged",
-            Self::Returned => "back-in-huge-pages",
-            Self::FreeHuge => "free-huge-blocks",
-            Self::Metadata => "metadata",
-            Self::Rest => "rest",
-            Self::Stack => "stack",
-            Self::Files => "files",
-            Self::Brk => "brk-heap",
-            Self::Shared => "shared-memory",
-            Self::Other => "other-mappings",
-        }
-    }
-
-    /// The same for human readers.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Strata => "Strata's resident memory",
-            Self::Live => "live blocks",
-            Self::LiveSmall => "up to 32 KiB",
-            Self::LiveLarge => "up to 2 MiB",
-            Self::LiveHuge => "huge",
-            Self::Ready => "ready in threads' magazines",
-            Self::FreeBlocks => "free blocks in pools in use",
-            Self::Uncarved => "never a block yet, in pools in use",
-            Self::FreePools => "free pools kept for a while",
-            Self::Due => "free pools due to be purged",
-            Self::Lazy => "free pools the kernel may take",
-            Self::Returned => "free memory back as huge pages",
-            Self::FreeHuge => "freed huge blocks kept",
-            Self::Metadata => "metadata",
-            Self::Rest => "the rest of the process",
-            Self::Stack => "main thread's stack",
-            Self::Files => "program, libraries, mapped files",
-            Self::Brk => "C library's heap (brk)",
-            Self::Shared => "shared memory",
-            Self::Other => "other mappings, threads' stacks",
-        }
-    }
-
-    /// The line that it is a part of.
-    pub const fn parent(self) -> Option<Self> {
-        match self {
-            Self::Strata | Self::Rest => None,
-            Self::LiveSmall | Self::LiveLarge | Self::LiveHuge => Some(Self::Live),
-            Self::Stack | Self::Files | Self::Brk | Self::Shared | Self::Other => Some(Self::Rest),
-            _ => Some(Self::Strata),
-        }
-    }
-
-    /// How deep it is below the process.
-    pub fn depth(self) -> usize {
-        self.parent().map_or(0, |parent| 1 + parent.depth())
-    }
-}
 
 /// What the kernel counts of a process, by kind of mapping, in bytes in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -218,10 +80,33 @@ impl Kernel {
     }
 }
 
+/// What a sample of the live blocks of size classes says of the part of them that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requested {
+    /// Bytes that were asked for, by the sample.
+    pub bytes: u64,
+    /// Bytes of the same blocks.
+    pub of_bytes: u64,
+    /// The standard error of `bytes`, if `of_bytes` is taken for granted.
+    pub standard_error: u64,
+}
+
+impl Requested {
+    /// The same part of another number of bytes.
+    fn part_of(self, bytes: u64) -> Self {
+        let part =
+            |of: u64| u64::try_from(u128::from(of) * u128::from(bytes) / u128::from(self.of_bytes.max(1)));
+        let [requested, standard_error] =
+            [self.bytes, self.standard_error].map(|of| part(of).unwrap_or(u64::MAX));
+        Self { bytes: requested.min(bytes), of_bytes: bytes, standard_error }
+    }
+}
+
 /// The lines of one process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waterfall {
     bytes: [u64; COUNT],
+    requested: Option<Requested>,
 }
 
 impl Waterfall {
@@ -230,7 +115,7 @@ impl Waterfall {
     /// A process at work changes between the two reads. If the allocator seems to have more than the kernel counts, the
     /// difference is taken from what is live, and so on: the sum is the kernel's.
     pub fn new(footprint: &Footprint, kernel: &Kernel) -> Self {
-        let mut fall = Self { bytes: [0; COUNT] };
+        let mut fall = Self { bytes: [0; COUNT], requested: None };
         for (line, bytes) in [
             (Line::LiveHuge, footprint.huge),
             (Line::LiveLarge, footprint.large),
@@ -261,6 +146,22 @@ impl Waterfall {
         fall
     }
 
+    /// The same with what was requested of the blocks of size classes, if a sample says so.
+    #[must_use]
+    pub fn with_requested(mut self, sample: Option<Requested>) -> Self {
+        let live = self.bytes(Line::LiveSmall);
+        self.requested = sample.filter(|sample| sample.of_bytes > 0).map(|sample| sample.part_of(live));
+        let requested = self.requested.map_or(0, |requested| requested.bytes);
+        self.bytes[Line::Requested as usize] = requested;
+        self.bytes[Line::Rounding as usize] = self.requested.map_or(0, |_| live - requested);
+        self
+    }
+
+    /// What was requested of the live blocks of size classes. `None`: no sample says so.
+    pub fn requested(&self) -> Option<Requested> {
+        self.requested
+    }
+
     fn cut_to(&mut self, most: u64) {
         let mut excess = self.bytes.iter().sum::<u64>().saturating_sub(most);
         let order = [Line::LiveHuge, Line::LiveLarge, Line::LiveSmall, Line::FreeBlocks, Line::Uncarved];
@@ -289,9 +190,15 @@ impl Waterfall {
         self.bytes(Line::Strata) + self.bytes(Line::Rest)
     }
 
+    /// The lines that are known, each behind the one that it is a part of.
+    pub fn lines(&self) -> impl Iterator<Item = Line> + use<> {
+        let is_estimated = self.requested.is_some();
+        Line::ALL.into_iter().filter(move |line| is_estimated || line.parent() != Some(Line::LiveSmall))
+    }
+
     /// Whether a line has parts.
     pub fn has_parts(&self, whole: Line) -> bool {
-        Line::ALL.into_iter().any(|line| line.parent() == Some(whole))
+        self.lines().any(|line| line.parent() == Some(whole))
     }
 }
 
@@ -317,12 +224,35 @@ mod tests {
     fn every_line_is_the_sum_of_its_parts_whatever_the_two_looks_saw() {
         for anonymous in [0, 3, 100, 600, 853, 5000] {
             let fall = Waterfall::new(&footprint(), &kernel(anonymous));
-            assert_eq!(fall.rss_bytes(), anonymous + 320);
-            for whole in Line::ALL.into_iter().filter(|line| fall.has_parts(*line)) {
-                let parts = Line::ALL.into_iter().filter(|line| line.parent() == Some(whole));
-                assert_eq!(parts.map(|line| fall.bytes(line)).sum::<u64>(), fall.bytes(whole), "{whole:?}");
+            for fall in [fall, fall.with_requested(Some(SAMPLE))] {
+                assert_eq!(fall.rss_bytes(), anonymous + 320);
+                for whole in fall.lines().filter(|line| fall.has_parts(*line)) {
+                    let parts = fall.lines().filter(|line| line.parent() == Some(whole));
+                    assert_eq!(
+                        parts.map(|line| fall.bytes(line)).sum::<u64>(),
+                        fall.bytes(whole),
+                        "{whole:?}"
+                    );
+                }
             }
         }
+    }
+
+    const SAMPLE: Requested = Requested { bytes: 900, of_bytes: 1000, standard_error: 10 };
+
+    #[test]
+    fn what_was_requested_is_the_samples_part_of_what_lives() {
+        let fall = Waterfall::new(&footprint(), &kernel(5000));
+        assert!(!fall.lines().any(|line| line == Line::Requested) && !fall.has_parts(Line::LiveSmall));
+        let fall = fall.with_requested(Some(SAMPLE));
+        assert_eq!([Line::Requested, Line::Rounding].map(|line| fall.bytes(line)), [180, 20]);
+        assert_eq!(fall.requested().map(|requested| requested.standard_error), Some(2));
+        // A sample cannot say that more was requested than there is, nor anything if it is empty.
+        let too_much = Requested { bytes: 1100, ..SAMPLE };
+        assert_eq!(fall.with_requested(Some(too_much)).bytes(Line::Rounding), 0);
+        assert_eq!(fall.with_requested(Some(Requested { of_bytes: 0, ..SAMPLE })).requested(), None);
+        let most = Requested { bytes: u64::MAX, of_bytes: u64::MAX, standard_error: u64::MAX };
+        assert_eq!(fall.with_requested(Some(most)).bytes(Line::Requested), 200);
     }
 
     #[test]
@@ -333,11 +263,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_stable_and_unlike() {
-        let mut names = Line::ALL.map(Line::name);
-        names.sort_unstable();
-        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
-        assert!(Line::ALL.into_iter().enumerate().all(|(index, line)| line as usize == index));
-        assert_eq!((Line::LiveHuge.depth(), Line::Strata.depth()), (2, 0));
+    fn each_byte_is_in_one_leaf() {
+        for sample in [None, Some(SAMPLE)] {
+            let fall = Waterfall::new(&footprint(), &kernel(5000)).with_requested(sample);
+            assert_eq!(Line::leaves().map(|line| fall.bytes(line)).sum::<u64>(), fall.rss_bytes());
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `story NAME [fixed]`: plays one story, says `ready`, and stays as it is until its standard input ends. Once there is a line to read,
 //! it says its statistics as JSON.
 //!
-//! `fixed` plays the same without the fault.
+//! `fixed` plays the same without the fault. `STRATA_PROFILE=FILE` has it profiled.
 
 mod story;
 
@@ -22,6 +22,8 @@ pub(crate) enum Form {
 }
 
 fn main() -> ExitCode {
+    // As the environment asks: STRATA_PROFILE=FILE.
+    strata_profile::start_as_asked();
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_default();
     let form = if arguments.next().is_some_and(|word| word == "fixed") { Form::Fixed } else { Form::Faulty };

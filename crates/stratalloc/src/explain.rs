@@ -4,11 +4,13 @@
 //!
 //! Does not know: how memory is found; what is concluded from it.
 
+use crate::global::Strata;
 use core::fmt;
+use strata_cache::profile;
 use strata_cache::thread::RUNTIME;
 use strata_inspect::kernel_text::{add_usage, mapping, status_bytes};
 use strata_inspect::{
-    Cause, Facts, Footprint, Heap, Kernel, Mapping, Resident, Sparse, Target, Usage, Waterfall,
+    Cause, Facts, Footprint, Heap, Kernel, Mapping, Requested, Resident, Sparse, Target, Usage, Waterfall,
 };
 use strata_os::{machine, own_memory};
 
@@ -66,6 +68,7 @@ pub struct Explanation {
     caches: u64,
     purge_delay_ms: Option<u64>,
     page_table_bytes: Option<u64>,
+    committed_bytes: u64,
 }
 
 /// Says why this process is as big as it is: a waterfall from what the program has to what the kernel counts, and the causes.
@@ -91,13 +94,20 @@ pub fn explain() -> Option<Explanation> {
     }
     let kernel = Kernel::of(&target)?;
     Some(Explanation {
-        waterfall: Waterfall::new(&footprint, &kernel),
+        waterfall: Waterfall::new(&footprint, &kernel).with_requested(requested()),
+        committed_bytes: Strata::stats().committed_bytes,
         sparse: heap.sparse(),
         caches: RUNTIME.registry.live(),
         purge_delay_ms: heap.purge_delay_ms(),
         page_table_bytes: page_table_bytes(),
         footprint,
     })
+}
+
+/// What the heap profiler's samples say was requested, while it is on.
+fn requested() -> Option<Requested> {
+    let profile::Requested { bytes, of_bytes, standard_error } = profile::requested()?;
+    Some(Requested { bytes, of_bytes, standard_error })
 }
 
 fn page_table_bytes() -> Option<u64> {
@@ -131,6 +141,7 @@ impl Explanation {
         facts.caches = self.caches;
         facts.purge_delay_ms = self.purge_delay_ms;
         facts.page_table_bytes = self.page_table_bytes;
+        facts.committed_bytes = self.committed_bytes;
         facts
     }
 }

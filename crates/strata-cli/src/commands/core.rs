@@ -33,7 +33,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         println!("{}", explain::json(&moment, None, core.pid())?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("process {} ({}), which is dead\n\n{}", core.pid(), core.name(), explain::facts(&moment, None));
+    explain::with_facts(&moment, None, |facts| {
+        println!("process {} ({}), which is dead\n\n{facts}", core.pid(), core.name());
+    });
     println!("{}", explain::beside(&moment));
     Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ use strata_inspect::{Bytes, Facts, Growth, Line, Waterfall};
 use strata_profile::{DebugInfo, Profile, Series};
 
 use super::seconds;
+use crate::inspect::code;
 use crate::inspect::moment::{Moment, largest};
 use crate::inspect::process::Process;
 use crate::inspect::recorder::Recorder;
@@ -38,10 +39,12 @@ pub(crate) struct Arguments {
 }
 
 /// What was seen while a process was watched.
-struct Watch {
+pub(crate) struct Watch {
     before: Waterfall,
     growth: Option<Growth>,
     who: Who,
+    /// What its heap profiler had recorded at the beginning.
+    profile: Option<Profile>,
 }
 
 /// What is known of who made it grow.
@@ -81,7 +84,8 @@ impl Watch {
             (Some(_), [first, last]) => who_grew(first, last, &series),
             (Some(_), _) => Who::Off,
         };
-        Ok(Self { before, growth: Growth::between(&moments, elapsed), who })
+        let profile = profiles.into_iter().next();
+        Ok(Self { before, growth: Growth::between(&moments, elapsed), who, profile })
     }
 }
 
@@ -101,15 +105,16 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let process = Process::open(arguments.pid)?;
     let watch = arguments.watch.map(|length| Watch::of(&process, length)).transpose()?;
     let moment = look(&process)?;
-    let growth = watch.as_ref().and_then(|watch| watch.growth);
     if arguments.json {
-        println!("{}", json(&moment, growth, process.pid())?);
+        println!("{}", json(&moment, watch.as_ref(), process.pid())?);
         return Ok(ExitCode::SUCCESS);
     }
-    let facts = facts(&moment, growth);
-    println!("process {} ({})\n\n{facts}", process.pid(), process.name());
+    let grew = with_facts(&moment, watch.as_ref(), |facts| {
+        println!("process {} ({})\n\n{facts}", process.pid(), process.name());
+        facts.live_grew()
+    });
     if let Some(watch) = &watch {
-        if facts.live_grew() || matches!(watch.who, Who::Grows(_)) {
+        if grew || matches!(watch.who, Who::Grows(_)) {
             println!("{}", watch.who.text(process.pid()));
         }
         println!("{}", changes(&watch.before, &moment.waterfall));
@@ -134,24 +139,35 @@ impl Who {
 pub(crate) fn look(process: &Process) -> Result<Moment> {
     let moment = Moment::of(process, &process.heaps()?);
     let moment = moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))?;
+    let recorder = Recorder::find(process).ok().filter(|recorder| recorder.mean() != 0);
+    let moment = moment.with_profile(recorder.and_then(|recorder| recorder.profile()));
     Ok(Moment { page_table_bytes: process.page_table_bytes(), ..moment })
 }
 
-/// What the causes are concluded from.
-pub(crate) fn facts(moment: &Moment, growth: Option<Growth>) -> Facts<'_> {
+/// Tells what the causes are concluded from, with the lines of code that a heap profile knows.
+pub(crate) fn with_facts<Told>(
+    moment: &Moment,
+    watch: Option<&Watch>,
+    tell: impl FnOnce(&Facts<'_>) -> Told,
+) -> Told {
     let mut facts = Facts::new(&moment.waterfall, &moment.footprint);
     facts.sparse = moment.sparse;
-    facts.growth = growth;
+    facts.growth = watch.and_then(|watch| watch.growth);
     facts.caches = moment.stats.caches;
     facts.purge_delay_ms = moment.purge_delay_ms;
     facts.page_table_bytes = moment.page_table_bytes;
-    facts
+    facts.committed_bytes = moment.committed_bytes;
+    let before = watch.and_then(|watch| watch.profile.as_ref());
+    let code = moment.profile.as_ref().map(|profile| code::of_causes(&facts, profile, before));
+    let code: Vec<_> = code.iter().flatten().map(|(cause, line)| (*cause, line.as_str())).collect();
+    facts.code = &code;
+    tell(&facts)
 }
 
 /// The same as JSON.
-pub(crate) fn json(moment: &Moment, growth: Option<Growth>, pid: u32) -> Result<String> {
+pub(crate) fn json(moment: &Moment, watch: Option<&Watch>, pid: u32) -> Result<String> {
     let mut text = String::new();
-    facts(moment, growth).write_json(pid, &mut text)?;
+    with_facts(moment, watch, |facts| facts.write_json(pid, &mut text))?;
     Ok(text)
 }
 
@@ -162,8 +178,7 @@ fn changes(before: &Waterfall, after: &Waterfall) -> String {
         std::cmp::Ordering::Less => Some(format!("\n  {title:<40} -{}", Bytes(before - after))),
     };
     let whole = change("RSS", before.rss_bytes(), after.rss_bytes());
-    let parts = Line::ALL.into_iter().filter(|line| !after.has_parts(*line));
-    let parts = parts.filter_map(|line| change(line.title(), before.bytes(line), after.bytes(line)));
+    let parts = Line::leaves().filter_map(|line| change(line.title(), before.bytes(line), after.bytes(line)));
     let changes: String = whole.into_iter().chain(parts).collect();
     if changes.is_empty() {
         "Nothing changed meanwhile.".to_owned()
@@ -197,6 +212,5 @@ pub(crate) fn beside(moment: &Moment) -> String {
         moment.heaps == 1 && missed > 0,
         format!(" {} of huge blocks were not found; they count as other mappings.", Bytes(missed)),
     );
-    add(true, " What programs asked for, before it is rounded to size classes, nobody counts.".to_owned());
     text
 }

@@ -11,11 +11,12 @@ use strata_inspect::Heap;
 use super::{explain, stats};
 use crate::inspect::cells::Cells;
 use crate::inspect::process::Process;
-use crate::inspect::snapshot::{Snapshot, VERSION, difference};
+use crate::inspect::snapshot::{Site, Snapshot, VERSION, difference};
 
 /// Keep what a running process holds in a file, for `strata diff` and `strata map`
 ///
-/// The file is JSON: what `strata explain --json` and `strata stats --json` print, and each pool, for `strata map`. The process is
+/// The file is JSON: what `strata explain --json` and `strata stats --json` print, each pool, for `strata map`, and which lines of code
+/// hold how much, if its heap profiler is on. The process is
 /// neither stopped nor changed.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -37,7 +38,9 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
 /// The text of a snapshot: one line of JSON.
 pub(super) fn take(process: &Process) -> Result<String> {
     let pid = process.pid();
-    let explanation = explain::json(&explain::look(process)?, None, pid)?;
+    let moment = explain::look(process)?;
+    let explanation = explain::json(&moment, None, pid)?;
+    let sites = serde_json::to_string(&moment.profile.as_ref().map(Site::all))?;
     let threads = process.threads();
     let heap = |heap: &Heap<'_, Process>| {
         let map = serde_json::to_string(&Cells::of(heap, &threads).pack())?;
@@ -47,11 +50,11 @@ pub(super) fn take(process: &Process) -> Result<String> {
     let name = serde_json::to_string(&process.name())?;
     let (taken, heaps) = (Timestamp::now().as_millisecond(), heaps.join(","));
     Ok(format!(
-        "{{\"strata_snapshot\":{VERSION},\"taken_ms\":{taken},\"name\":{name},\"explanation\":{explanation},\"heaps\":[{heaps}]}}\n"
+        "{{\"strata_snapshot\":{VERSION},\"taken_ms\":{taken},\"name\":{name},\"explanation\":{explanation},\"heaps\":[{heaps}],\"sites\":{sites}}}\n"
     ))
 }
 
-/// Say what changed between two snapshots, by layer, size class and thread
+/// Say what changed between two snapshots, by layer, size class and thread, and by line of code if both have a heap profile
 #[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
     /// The earlier snapshot

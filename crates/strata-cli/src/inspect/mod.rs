@@ -1,6 +1,7 @@
 //! Inspecting a process or a core file: how its memory is read, and what is said when it cannot be.
 
 pub(crate) mod cells;
+pub(crate) mod code;
 pub(crate) mod core_file;
 pub(crate) mod moment;
 pub(crate) mod pagemap;

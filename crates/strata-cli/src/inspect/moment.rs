@@ -2,7 +2,8 @@
 //!
 //! Does not know: what is said of it.
 
-use strata_inspect::{Footprint, Heap, Kernel, Sparse, Stats, Target, Waterfall};
+use strata_inspect::{Footprint, Heap, Kernel, Requested, Sparse, Stats, Target, Waterfall};
+use strata_profile::Profile;
 
 /// What there is.
 pub(crate) struct Moment {
@@ -16,6 +17,10 @@ pub(crate) struct Moment {
     pub(crate) swapped: u64,
     /// `None`: nobody says, as of a core file.
     pub(crate) page_table_bytes: Option<u64>,
+    /// Of all allocators, what may be touched.
+    pub(crate) committed_bytes: u64,
+    /// What its heap profiler has recorded, while it is on.
+    pub(crate) profile: Option<Profile>,
 }
 
 /// Memory in huge pages from which on a sample of it is read.
@@ -37,7 +42,20 @@ impl Moment {
             purge_delay_ms: largest.and_then(Heap::purge_delay_ms),
             swapped: kernel.swapped,
             page_table_bytes: None,
+            committed_bytes: heaps.iter().map(|heap| heap.stats().committed_bytes).sum(),
+            profile: None,
         })
+    }
+
+    /// The same with what its heap profiler has recorded, which says what was requested.
+    pub(crate) fn with_profile(self, profile: Option<Profile>) -> Self {
+        let requested = profile.as_ref().and_then(|profile| profile.requested);
+        let requested = requested.map(|requested| Requested {
+            bytes: requested.bytes,
+            of_bytes: requested.of_bytes,
+            standard_error: requested.standard_error,
+        });
+        Self { waterfall: self.waterfall.with_requested(requested), profile, ..self }
     }
 }
 

@@ -5,12 +5,14 @@
 //! | mappings, pages | `/proc/PID/maps`, `pagemap`, `smaps` | the right to read                         |
 //! | memory          | `process_vm_readv`                   | the right to attach, which Yama restricts |
 //!
-//! Nothing of it needs the process's files, so a container's process is like any other.
+//! Nothing of it needs the process's files, so a container's process is like any other; for the names of functions its files are found
+//! by `/proc/PID/root`.
 //!
 //! Does not know: what is read.
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -81,9 +83,22 @@ impl Process {
         file(self.pid, "maps").exists()
     }
 
-    /// What the kernel says of its mappings.
+    /// What the kernel says of its mappings, with files by names that lead to them from here, also those of a container.
     pub(crate) fn maps(&self) -> Result<String> {
-        Ok(fs::read_to_string(file(self.pid, "maps"))?)
+        let maps = fs::read_to_string(file(self.pid, "maps"))?;
+        let place = |path: &str| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let root = format!("/proc/{}/root", self.pid);
+        if place(&root).is_none_or(|root| Some(root) == place("/")) {
+            return Ok(maps);
+        }
+        let lines = maps.lines().map(|line| match line.find(" /") {
+            // Where nothing of the process's root leads to the file, the kernel tells its name as it is from here.
+            Some(at) if fs::exists(format!("{root}{}", &line[at + 1..])).is_ok_and(|exists| exists) => {
+                format!("{} {root}{}\n", &line[..at], &line[at + 1..])
+            }
+            _ => format!("{line}\n"),
+        });
+        Ok(lines.collect())
     }
 
     /// Writes to its memory.

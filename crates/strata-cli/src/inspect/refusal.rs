@@ -111,3 +111,43 @@ fn owner(pid: u32) -> Option<u32> {
         None => fs::metadata(format!("/proc/{pid}")).ok().map(|found| found.uid()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_is_one_line_with_what_to_do() {
+        for (refusal, remedy) in [
+            (Refusal::Missing(7), "there is no process 7"),
+            (Refusal::Empty(7), "a thread of the kernel's"),
+            (Refusal::OtherUser(7, 1000), "as that user, or with sudo"),
+            (Refusal::NotDumpable(7), "with sudo"),
+            (Refusal::Yama(7, 1), "`sudo sysctl kernel.yama.ptrace_scope=0`"),
+            (Refusal::Forbidden(7, "Operation not permitted".to_owned()), "CAP_SYS_PTRACE"),
+            (Refusal::NoStrata(7, "cat".to_owned()), "`strata run -- PROGRAM`"),
+            (Refusal::OtherVersion(7, 1), "use the command of the same release"),
+        ] {
+            let said = refusal.to_string();
+            assert!(said.contains(remedy) && said.contains('7') && !said.contains('\n'), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_says_is_told_apart() {
+        let own = std::process::id();
+        let denied = io::Error::from_raw_os_error(libc::EACCES);
+        // A process of our own that forbids it; for root it can only be a rule of the kernel's.
+        let refusal = Refusal::of_file(own, &denied);
+        // SAFETY: asks for a number.
+        let is_root = unsafe { libc::geteuid() } == 0;
+        match refusal {
+            Refusal::Forbidden(..) => assert!(is_root),
+            other => assert_eq!(other, Refusal::NotDumpable(own)),
+        }
+        let missing = io::Error::from_raw_os_error(libc::ENOENT);
+        assert_eq!(Refusal::of_file(4_999_999, &missing), Refusal::Missing(4_999_999));
+        let ended = io::Error::from_raw_os_error(libc::ESRCH);
+        assert_eq!(Refusal::of_file(4_999_999, &ended), Refusal::Missing(4_999_999));
+    }
+}

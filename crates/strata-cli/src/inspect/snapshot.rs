@@ -6,16 +6,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strata_inspect::{Bytes, Line};
+use strata_profile::{Profile, Values};
 
 use super::cells::{Cells, Packed};
+use super::code;
 
 pub(crate) use strata_inspect::SNAPSHOT_VERSION as VERSION;
 
 /// Rows of each table.
 const ROWS: usize = 15;
+/// Lines of code that are kept.
+const SITES: usize = 500;
 
 /// The file, as far as differences are told and maps are drawn.
 #[derive(Debug, Deserialize)]
@@ -24,6 +28,30 @@ pub(crate) struct Snapshot {
     pub(crate) name: String,
     explanation: Explanation,
     heaps: Vec<Heap>,
+    /// If its heap profiler was on.
+    #[serde(default)]
+    sites: Option<Vec<Site>>,
+}
+
+/// A line of code, and what lives that it allocated: an estimate.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Site {
+    line: String,
+    live_bytes: u64,
+    standard_error: u64,
+}
+
+impl Site {
+    /// Those that hold most.
+    pub(crate) fn all(profile: &Profile) -> Vec<Self> {
+        let lines = code::live(profile).into_iter().take(SITES);
+        let site = |(line, live): (String, Values)| Self {
+            line,
+            live_bytes: live.bytes as u64,
+            standard_error: live.standard_error() as u64,
+        };
+        lines.map(site).collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,8 +139,7 @@ impl Snapshot {
     /// Bytes of something by its name.
     fn lines(&self) -> BTreeMap<String, u64> {
         let lines = self.explanation.lines.iter().map(|line| (line.name.clone(), line.bytes));
-        let parts =
-            lines.filter(|(name, _)| Line::ALL.iter().any(|line| line.name() == name && is_part(*line)));
+        let parts = lines.filter(|(name, _)| Line::leaves().any(|line| line.name() == name));
         parts.chain([("RSS".to_owned(), self.explanation.rss_bytes)]).collect()
     }
 
@@ -140,12 +167,7 @@ fn last_line(bytes: &[u8]) -> &[u8] {
     lines.rfind(|line| line.starts_with(b"{\"strata_snapshot\"")).unwrap_or(bytes)
 }
 
-/// Whether a line has no parts, so that it is told once.
-fn is_part(line: Line) -> bool {
-    Line::ALL.iter().all(|other| other.parent() != Some(line))
-}
-
-/// What changed, by layer, class and thread.
+/// What changed, by layer, class, thread, and line of code if both have a heap profile.
 pub(crate) fn difference(before: &Snapshot, after: &Snapshot) -> String {
     let seconds = (after.taken_ms - before.taken_ms) as f64 / 1000.0;
     let mut text = format!("{} ({}), {seconds:.1} s apart", after.name, after.explanation.pid);
@@ -160,6 +182,31 @@ pub(crate) fn difference(before: &Snapshot, after: &Snapshot) -> String {
     ];
     for (title, before, after) in tables {
         text.push_str(&table(title, &before, &after));
+    }
+    text.push_str(&sites(before, after));
+    text
+}
+
+/// The same of lines of code, whose names are long.
+fn sites(before: &Snapshot, after: &Snapshot) -> String {
+    let (Some(before), Some(after)) = (&before.sites, &after.sites) else { return String::new() };
+    let mut changes: BTreeMap<&str, (i64, u64)> = BTreeMap::new();
+    let signed = before.iter().map(|site| (site, -1)).chain(after.iter().map(|site| (site, 1)));
+    for (site, sign) in signed {
+        let (bytes, variance) = changes.entry(&site.line).or_default();
+        *bytes += sign * site.live_bytes.cast_signed();
+        *variance = variance.saturating_add(site.standard_error.saturating_pow(2));
+    }
+    let mut changes: Vec<_> = changes.into_iter().filter(|(_, (bytes, _))| *bytes != 0).collect();
+    changes.sort_by_key(|(_, (bytes, _))| std::cmp::Reverse(bytes.abs()));
+    if changes.is_empty() {
+        return "\n\nlive by line of code (estimate): no change".to_owned();
+    }
+    let mut text = "\n\nlive by line of code (estimate)".to_owned();
+    for (line, (bytes, variance)) in changes.iter().take(ROWS) {
+        let sign = if *bytes > 0 { '+' } else { '-' };
+        let (change, error) = (Bytes(bytes.unsigned_abs()), Bytes(variance.isqrt()));
+        text.push_str(&format!("\n  {:>13} ± {error:<11} {line}", format!("{sign}{change}")));
     }
     text
 }
@@ -213,6 +260,21 @@ mod tests {
         );
         assert!(!text.contains("  strata "), "a sum is no line of its own: {text}");
         assert!(difference(&snapshot(300, 64), &snapshot(100, 0)).contains("-64 B"));
+    }
+
+    #[test]
+    fn lines_of_code_are_told_if_both_have_a_profile() {
+        let with = |bytes| {
+            let site =
+                |line: &str, live_bytes| Site { line: line.to_owned(), live_bytes, standard_error: 3 << 10 };
+            let sites = vec![site("keep (a.c:6)", bytes), site("serve (a.c:9)", 5 << 20)];
+            Snapshot { sites: Some(sites), ..snapshot(1, 1) }
+        };
+        let text = difference(&with(1 << 20), &with(4 << 20));
+        let (_, told) = text.split_once("live by line of code").unwrap();
+        assert!(told.contains("+3.0 MiB ± 4.2 KiB") && told.contains("keep (a.c:6)"), "{told}");
+        assert!(!told.contains("serve"), "{told}");
+        assert!(!difference(&snapshot(1, 1), &with(1)).contains("line of code"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod healthy;
 mod huge;
 mod parked;
 mod refused;
+mod rounds;
 mod sparse;
 mod unbounded_cache;
 
@@ -26,4 +27,5 @@ pub(crate) const ALL: &[Named] = &[
     ("huge-blocks", huge::play),
     ("fork", fork::play),
     ("refused", refused::play),
+    ("rounds", rounds::play),
 ];
