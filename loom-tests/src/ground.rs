@@ -45,7 +45,7 @@ impl Ground {
     /// Pool 1 with blocks of `class`, and `count` of its blocks, handed out.
     pub fn pool_with(&self, class: SizeClass, count: usize) -> (OwnedPool, Vec<BlockPtr>) {
         // SAFETY: the pool is idle, and not shared.
-        let pool = unsafe { self.pool(1).open(class, 0, Memory::Zero) };
+        let pool = unsafe { self.pool(1).open(class, 0, 0) };
         let blocks = (0..count)
             .map(|_| pool.carve_untouched(class).expect("more blocks than the pool holds"))
             .collect();

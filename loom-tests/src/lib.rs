@@ -18,7 +18,7 @@ mod world;
 
 pub use ground::{Ground, blocks_of};
 pub use model::model;
-pub use world::{Actor, Block, HALF, QUARTER, World};
+pub use world::{Actor, Block, HALF, QUARTER, SPAN, World};
 
 pub use loom::thread::JoinHandle;
 

@@ -19,6 +19,9 @@ pub const HALF: SizeClass = SizeClass::of(4096);
 /// Four blocks to a pool, carved two at a time.
 pub const QUARTER: SizeClass = SizeClass::of(2048);
 
+/// Four blocks to a span of three pools: all of an arena.
+pub const SPAN: SizeClass = SizeClass::of(6144);
+
 /// A runtime of this execution's own.
 #[derive(Clone, Copy, Debug)]
 pub struct World {

@@ -56,13 +56,13 @@ fn a_peak_that_two_make_is_never_lost() {
 fn a_compact_flow_loses_nothing_and_its_peak_is_exact() {
     model("a_compact_flow_loses_nothing_and_its_peak_is_exact", Some(2), || {
         let flow = Arc::new(CompactFlow::zero());
-        flow.add_one();
+        flow.add(1);
         let threads = [true, false].map(|stays| {
             let there = Arc::clone(&flow);
             spawn(move || {
-                there.add_one();
+                there.add(1);
                 if !stays {
-                    there.subtract_one();
+                    there.subtract(1);
                 }
             })
         });

@@ -2,7 +2,6 @@
 //!
 //! ```text
 //!   magazines[class]   blocks that are ready, of whatever pools              (`magazine`)
-//!   runs               runs of a pool or two that are ready                  (`runs`)
 //!   classes[class]     the active pool, if there is one; how much is wanted  (`active`, `refill`, `flush`)
 //! ```
 //!
@@ -14,7 +13,6 @@
 
 use crate::magazine::{DEPTH, LARGE_DEPTH, LAST_SMALL, Magazine, Storage, depth_of};
 use crate::registry::Runtime;
-use crate::runs::Runs;
 use crate::turnover::Turnover;
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -124,7 +122,6 @@ pub struct Cache {
     pub(crate) counting: CountingState,
     pub(crate) small: [Storage<DEPTH>; SMALL_COUNT],
     pub(crate) large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
-    pub(crate) runs: Runs,
     pub(crate) classes: [ClassState; CLASS_COUNT],
 }
 
@@ -201,7 +198,6 @@ impl Cache {
                 presence: Presence::none(),
                 counting: CountingState::new(),
                 small: strata_core::each_slot!(Storage::new(); SMALL_COUNT),
-                runs: Runs::new(),
                 large: strata_core::each_slot!(Storage::new(); { CLASS_COUNT - SMALL_COUNT }),
                 classes: strata_core::each_slot!(ClassState::new(); CLASS_COUNT),
             }

@@ -7,7 +7,8 @@
 //!   places   chain 0, chain 1, chain 2 …            in the order in which they began
 //! ```
 //!
-//! Neighbouring pools never collide; of those that do, a chain may be split in two.
+//! Neighbouring pools never collide; of those that do, a chain may be split in two. So are blocks from several pools of a span, of which
+//! few are ready at a time.
 //!
 //! Does not know: where chains go. Idea: remote caches (Liétar et al. 2019, snmalloc).
 
@@ -17,7 +18,7 @@ use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
 use strata_core::layout::POOL_SHIFT;
 use strata_core::pool::Pool;
-use strata_core::sync::mutation::FLUSH_SORTS;
+use strata_core::sync::mutation::{BLOCKS_LEAD_TO_THE_FIRST, FLUSH_SORTS};
 
 /// Pools that are told apart at once; in models one, so that they collide.
 const REMAINDERS: usize = if cfg!(strata_loom) { 1 } else { 64 };
@@ -110,14 +111,15 @@ fn number_of(block: BlockPtr) -> usize {
     block.as_non_null().addr().get() >> POOL_SHIFT
 }
 
-/// The pool of a block.
+/// The pool of a block; the first of its span, if it is of one.
 ///
 /// # Safety
 /// - The block is of a pool.
 #[inline]
 pub(crate) unsafe fn pool_of(block: BlockPtr) -> &'static Pool {
     // SAFETY: a block of a pool, by this function's contract.
-    unsafe { UserPtr::new(block.as_non_null()).pool() }
+    let pool = unsafe { UserPtr::new(block.as_non_null()).pool() };
+    if BLOCKS_LEAD_TO_THE_FIRST { pool.first() } else { pool }
 }
 
 #[cfg(all(test, not(strata_loom)))]

@@ -27,8 +27,10 @@ use strata_segment::{PageHeap, misuse};
 
 /// Bytes that one class's magazine may hold, unless a few blocks are larger.
 const CLASS_BYTES: usize = 128 << 10;
-/// Blocks that any class's magazine may hold.
+/// Blocks that any class's magazine may hold,
 const LEAST_BLOCKS: usize = 8;
+/// unless they are more bytes than these.
+const FEW_BLOCKS_BYTES: usize = 512 << 10;
 /// Bytes that all magazines of all threads may hold together, in even shares.
 const ALL_BYTES: u64 = 16 << 20;
 /// The least share of a thread.
@@ -49,9 +51,9 @@ pub(crate) const fn most(class: SizeClass) -> u32 {
     if cfg!(strata_loom) {
         return DEPTH as u32;
     }
-    let blocks = CLASS_BYTES / class.block_bytes();
+    let (blocks, few) = (CLASS_BYTES / class.block_bytes(), FEW_BLOCKS_BYTES / class.block_bytes());
     if blocks < LEAST_BLOCKS {
-        LEAST_BLOCKS as u32
+        if few < LEAST_BLOCKS { few as u32 } else { LEAST_BLOCKS as u32 }
     } else if blocks < depth_of(class) {
         blocks as u32
     } else {
@@ -154,7 +156,7 @@ impl Cache {
     }
 
     /// Bytes that the magazines of this thread may hold.
-    pub(crate) fn share(&self) -> u32 {
+    fn share(&self) -> u32 {
         let caches = self.runtime().map_or(1, |runtime| runtime.registry.live()).max(1);
         (ALL_BYTES / caches).clamp(LEAST_SHARE, MOST_SHARE) as u32
     }
@@ -175,7 +177,6 @@ impl Cache {
     /// Empties all magazines.
     pub(crate) fn flush_all(&self) {
         SizeClass::all().for_each(|class| self.close(class));
-        self.close_runs();
     }
 
     /// Gives one block back to its pool.

@@ -2,7 +2,7 @@
 //!
 //! Memory that the kernel has just zeroed is not zeroed again.
 //!
-//! Does not know: magazines.
+//! Does not know: magazines; blocks of up to 256 KiB have a class and come from there.
 
 use crate::cache::Cache;
 use crate::thread;
@@ -46,12 +46,6 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
         return None;
     }
     let cache = thread::own_cache();
-    if align <= POOL_BYTES
-        && let Some(run) = cache.take_run(size.div_ceil(POOL_BYTES))
-    {
-        thread::note_large(run, size);
-        return Some((run, u64::MAX));
-    }
     let page_heap = thread::shared_page_heap();
     let held_off = thread::hold_off_forks(cache);
     let ask = || {
@@ -108,7 +102,7 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
     let page_heap: &PageHeap = thread::page_heap(cache);
     // SAFETY: the start of the allocation.
     thread::note_freed(unsafe { pointer.block() });
-    let held_off = thread::hold_off_forks(thread::keeper_of_runs(cache));
+    let held_off = thread::hold_off_forks(thread::own_behind(cache));
     // SAFETY: the same contract.
     match unsafe { kind_of(pointer) } {
         // SAFETY: the same contract.
@@ -116,8 +110,8 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
         Some(ArenaKind::Pools) => {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { pointer.pool() };
-            let Format::Run(pools) = first.format() else { return };
-            if !thread::keeper_of_runs(cache).keep_run(pools as usize, first) {
+            // What was freed before is no run any more.
+            if matches!(first.format(), Format::Run(_)) {
                 // SAFETY: the same contract.
                 unsafe { page_heap.free_large(first) };
             }

@@ -38,7 +38,6 @@ mod refill;
 #[cfg(not(strata_loom))]
 pub mod refusal;
 mod registry;
-mod runs;
 #[cfg(all(test, not(strata_loom)))]
 mod scene;
 #[cfg(not(strata_loom))]

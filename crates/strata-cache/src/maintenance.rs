@@ -114,7 +114,6 @@ impl Cache {
     #[cold]
     fn close_quiet(&self) {
         let _held_off = self.hold_off_forks();
-        self.close_quiet_runs();
         for class in SizeClass::all() {
             let (state, count) = (self.class(class), self.magazine(class).count());
             if count == state.seen.get() && state.visited.get() == 0 {

@@ -5,7 +5,6 @@
 use crate::cache::{Cache, ClassState, SMALL_COUNT};
 use crate::magazine::{DEPTH, FIELDS, LARGE_DEPTH};
 use crate::registry::{Registry, Runtime};
-use crate::runs::{self, Runs};
 use crate::slabs::{CACHES_PER_SLAB, FAN, Slab, Slabs};
 use crate::turnover;
 use core::mem::offset_of;
@@ -43,11 +42,8 @@ const fn place_cache(mut offsets: Offsets) -> Offsets {
     offsets.cache_small = offset_of!(Cache, small) as u32;
     offsets.cache_small_count = SMALL_COUNT as u32;
     offsets.cache_large = offset_of!(Cache, large) as u32;
-    offsets.cache_runs = (offset_of!(Cache, runs) + offset_of!(Runs, storage)) as u32;
-    offsets.cache_run_lengths = runs::LONGEST as u32;
     offsets.small_depth = DEPTH as u32;
     offsets.large_depth = LARGE_DEPTH as u32;
-    offsets.run_depth = runs::DEPTH as u32;
     offsets.magazine_count = FIELDS[0] as u32;
     offsets.magazine_slots = FIELDS[2] as u32;
     offsets

@@ -5,7 +5,7 @@
 //!   1  the active pool: what is on its list, then what others gave back
 //!   2  an unowned pool with room, found in the bitmaps
 //!   3  the active pool: what was never carved
-//!   4  a free pool, one that served the class before if there is one
+//!   4  free pools: one, or as many as the class's span has
 //!   5  if the OS has no more: any free block of any unowned pool
 //! ```
 //!
@@ -140,7 +140,7 @@ impl Cache {
         {
             return Some(memory);
         }
-        match page_heap.claim_pool() {
+        match page_heap.claim_for(class) {
             Some(run) => {
                 self.note_claimed(class, &run);
                 self.draw_from(class, page_heap.open_pool(run, class, place_of(class)), wanted)
@@ -177,7 +177,7 @@ impl Cache {
 
     /// Draws from a pool's holes, or from its uncarved part.
     fn draw_carved(&self, class: SizeClass, pool: &OwnedPool, wanted: u32) -> Option<Memory> {
-        let memory = pool.uncarved_memory();
+        let memory = pool.uncarved_memory(class);
         let mut filler = self.magazine(class).filler(wanted);
         pool.carve(class, filler.wanted(), |block| filler.put(block));
         self.note_drawn(class, filler.finish(wanted)).then_some(memory)
@@ -202,7 +202,7 @@ impl Cache {
         if let Some(pool) = found {
             return self.draw_from(class, pool, wanted);
         }
-        let Some(run) = page_heap.claim_pool() else {
+        let Some(run) = page_heap.claim_for(class) else {
             strata_os::probe!("refused", class.block_bytes());
             return None;
         };
@@ -269,7 +269,8 @@ mod tests {
         let runtime = runtime();
         let cache = runtime.enter().unwrap();
         // Of classes that neither serve others nor are served by them.
-        let classes = || SizeClass::all().filter(|class| class.block_bytes() > 2048);
+        let is_shared = |class: &SizeClass| class.block_bytes() > 2048 && Pool::capacity(*class) > 1;
+        let classes = || SizeClass::all().filter(is_shared);
         let blocks: Vec<_> = classes().map(|class| (new(cache, class), class)).collect();
         assert!(classes().all(|class| cache.active(class).is_none()));
         // Another thread draws from the pools that the first one opened.

@@ -18,7 +18,7 @@ use crate::slabs::Slabs;
 use crate::turnover::Departed;
 use core::mem::offset_of;
 use strata_core::block::BlockPtr;
-use strata_core::counters::Counter;
+use strata_core::counters::{CompactFlow, Counter};
 use strata_core::offsets::{RUNTIME_ALIGN, Signature};
 use strata_core::pool::Spoilt;
 use strata_core::size_class::SizeClass;
@@ -43,8 +43,10 @@ pub struct Runtime {
 }
 
 const _: () = assert!(align_of::<Runtime>() == RUNTIME_ALIGN && offset_of!(Runtime, signature) == 0);
-// What only threads that end touch may lie behind the page.
-const _: () = assert!(cfg!(strata_loom) || offset_of!(Runtime, departed) <= RUNTIME_ALIGN);
+// What only threads that end touch may lie behind the page, and what is counted last: pools of the 16 largest classes, above 64 KiB.
+const _: () = assert!(
+    cfg!(strata_loom) || offset_of!(Runtime, departed) <= RUNTIME_ALIGN + 16 * size_of::<CompactFlow>()
+);
 
 impl Runtime {
     strata_core::const_unless_loom! {
@@ -117,7 +119,7 @@ impl Runtime {
     pub(crate) fn alloc_past_caches(&'static self, class: SizeClass) -> Option<BlockPtr> {
         let _held_off = self.hold_off_forks();
         let page_heap = &self.page_heap;
-        let fresh = || Some(page_heap.open_pool(page_heap.claim_pool()?, class, place_of(class)));
+        let fresh = || Some(page_heap.open_pool(page_heap.claim_for(class)?, class, place_of(class)));
         let pool = page_heap.adopt(class, 0).or_else(fresh).or_else(|| page_heap.adopt_scarce(class))?;
         let mut taken = None;
         match pool.take(class, 1, |block| taken = Some(block)) {

@@ -15,7 +15,6 @@
 use crate::cache::{Cache, place_of};
 use strata_core::address::UserPtr;
 use strata_core::block::BlockPtr;
-use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SMALL_BYTES, SizeClass};
 
 /// Where a free that is written in assembly finds a magazine's count, limit and slots.
@@ -32,8 +31,11 @@ const _: () = assert!(
 
 /// The places of no byte (the smallest block) to 1 KiB; public for code that reads them in assembly.
 pub static SMALL: Places<{ SMALL_BYTES + 1 }> = Places::of_steps(0, 1);
+/// Largest size whose place is looked up: 32 KiB. Larger blocks, which go by a door, are worth the closed form.
+pub const MEDIUM_BYTES: usize = 32 << 10;
+
 /// The places of up to 32 KiB, for each multiple of [`MEDIUM_STEP_BYTES`]; public as above.
-pub static MEDIUM: Places<{ LARGEST_CLASS_BYTES / MEDIUM_STEP_BYTES }> =
+pub static MEDIUM: Places<{ MEDIUM_BYTES / MEDIUM_STEP_BYTES }> =
     Places::of_steps(MEDIUM_STEP_BYTES, MEDIUM_STEP_BYTES);
 
 /// A table on cache lines of its own.
@@ -146,7 +148,7 @@ mod tests {
             let place = MagazinePlace::of_small(size).unwrap();
             assert_eq!(class_at(place), SizeClass::of(size), "{size}");
         }
-        for size in SMALL_BYTES + 1..=LARGEST_CLASS_BYTES {
+        for size in SMALL_BYTES + 1..=MEDIUM_BYTES {
             let place = MagazinePlace::of_medium(size).unwrap();
             assert_eq!(class_at(place), SizeClass::of(size), "{size}");
         }
@@ -159,10 +161,10 @@ mod tests {
 
     #[test]
     fn no_size_beyond_a_table_finds_a_magazine() {
-        for size in [SMALL_BYTES + 1, LARGEST_CLASS_BYTES + 1, usize::MAX] {
+        for size in [SMALL_BYTES + 1, MEDIUM_BYTES + 1, usize::MAX] {
             assert_eq!(MagazinePlace::of_small(size), None);
         }
-        for size in [LARGEST_CLASS_BYTES + 1, usize::MAX] {
+        for size in [MEDIUM_BYTES + 1, usize::MAX] {
             assert_eq!(MagazinePlace::of_medium(size), None);
         }
     }

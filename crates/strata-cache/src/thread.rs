@@ -91,8 +91,8 @@ pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
     &RUNTIME.page_heap
 }
 
-/// The cache in which freed runs wait, whichever thread frees them: allocations of runs search the thread's own.
-pub(crate) fn keeper_of_runs(_cache: &Cache) -> &'static Cache {
+/// The thread's own cache, whichever it calls by.
+pub(crate) fn own_behind(_cache: &Cache) -> &'static Cache {
     own_cache()
 }
 

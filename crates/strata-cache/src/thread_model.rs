@@ -27,8 +27,8 @@ fn shared() -> &'static Runtime {
     SHARED.get().expect("the model has shared its runtime")
 }
 
-/// In models no runs wait.
-pub(crate) fn keeper_of_runs(cache: &Cache) -> &Cache {
+/// In models there is no counting cache.
+pub(crate) fn own_behind(cache: &Cache) -> &Cache {
     cache
 }
 

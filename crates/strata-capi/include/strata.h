@@ -20,7 +20,7 @@ struct strata_stats {
     uint64_t committed_bytes;     /* of that, what may be touched */
     uint64_t resident_bytes;      /* of that, what may be in memory */
     uint64_t purged_bytes;        /* given back to the system since the start */
-    uint64_t live_blocks;         /* blocks of up to 32 KiB that the program has */
+    uint64_t live_blocks;         /* blocks of up to 256 KiB that the program has */
     uint64_t live_bytes;          /* their bytes */
     uint64_t large_blocks;        /* blocks of up to 2 MiB that the program has */
     uint64_t large_bytes;         /* their bytes */

@@ -53,7 +53,7 @@ impl UserPtr {
         self.0.addr().get() & (ARENA_BYTES - 1) == 0
     }
 
-    /// The header of the pool that it lies in.
+    /// The header of the pool that it lies in, which may be one of a span's behind the first.
     ///
     /// # Safety
     /// - It lies in an arena or huge mapping of ours (I1) and is not arena-aligned.
@@ -251,11 +251,33 @@ impl Pool {
         BlockPtr::from_address(unsafe { NonNull::new_unchecked(address) })
     }
 
-    /// How many granules behind the base `block` starts.
+    /// How many granules behind the base `block` starts, which lies in this pool or in one of its span behind it.
     #[inline]
     pub fn granule_of(&self, block: BlockPtr) -> u16 {
-        let offset = block.as_non_null().addr().get() & (POOL_BYTES - 1);
+        // The header's place in the table, times a pool's size for a header's, is the base's place in the arena.
+        let base = core::ptr::from_ref(self).addr() << SLOT_SHIFT;
+        let offset = block.as_non_null().addr().get().wrapping_sub(base) & (ARENA_BYTES - 1);
         (offset >> GRANULE_SHIFT) as u16
+    }
+
+    /// The pool that keeps the books of the span that this one is part of; itself, if it is part of none.
+    #[inline]
+    pub fn first(&'static self) -> &'static Self {
+        let first = core::ptr::from_ref(self).wrapping_byte_sub(self.distance() << HEADER_SHIFT);
+        // SAFETY: within the arena's header table: a pool says so many only while its span's pools are so many.
+        unsafe { &*first }
+    }
+
+    /// The pool so many behind this one in its arena.
+    ///
+    /// # Safety
+    /// - There is one.
+    #[inline]
+    pub unsafe fn behind(&self, pools: u32) -> &'static Self {
+        let pool = core::ptr::from_ref(self).wrapping_byte_add((pools as usize) << HEADER_SHIFT);
+        debug_assert!((pool.addr() & (ARENA_BYTES - 1)) >> HEADER_SHIFT < POOLS_PER_ARENA);
+        // SAFETY: within the arena's header table, by the caller's promise.
+        unsafe { &*pool }
     }
 }
 

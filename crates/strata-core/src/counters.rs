@@ -153,7 +153,7 @@ impl Flow {
     }
 }
 
-/// The same of things that come one by one, of which there are fewer than 2³² at once, in two words: for many of them.
+/// The same of things of which there are fewer than 2³² at once, in two words: for many of them.
 ///
 /// What there is and the most there was are one word, so the peak is exact.
 #[derive(Debug)]
@@ -181,15 +181,15 @@ impl Held {
         (self.current as u64) << 32 | self.peak as u64
     }
 
-    fn with_one_more(self) -> Self {
-        let current = self.current.wrapping_add(1);
+    fn with_more(self, count: u32) -> Self {
+        let current = self.current.wrapping_add(count);
         // One that went before it came, for a moment, is no peak.
         let is_sane = current < u32::MAX / 2;
         Self { current, peak: if is_sane { self.peak.max(current) } else { self.peak } }
     }
 
-    fn with_one_less(self) -> Self {
-        Self { current: self.current.wrapping_sub(1), ..self }
+    fn with_less(self, count: u32) -> Self {
+        Self { current: self.current.wrapping_sub(count), ..self }
     }
 
     fn with_peak_reset(self) -> Self {
@@ -209,15 +209,15 @@ impl CompactFlow {
     pub const FIELDS: [u32; 2] =
         [core::mem::offset_of!(Self, came) as u32, core::mem::offset_of!(Self, held) as u32];
 
-    /// One came.
-    pub fn add_one(&self) {
-        self.came.add(1);
-        self.change(Held::with_one_more);
+    /// So many came.
+    pub fn add(&self, count: u32) {
+        self.came.add(count.into());
+        self.change(|held| held.with_more(count));
     }
 
-    /// One went.
-    pub fn subtract_one(&self) {
-        self.change(Held::with_one_less);
+    /// So many went.
+    pub fn subtract(&self, count: u32) {
+        self.change(|held| held.with_less(count));
     }
 
     /// From now on the peak is what there is now.
@@ -261,9 +261,9 @@ mod tests {
     #[test]
     fn a_compact_flow_tells_the_same() {
         let flow = CompactFlow::zero();
-        (0..5).for_each(|_| flow.add_one());
-        (0..3).for_each(|_| flow.subtract_one());
-        flow.add_one();
+        [2, 3].into_iter().for_each(|count| flow.add(count));
+        (0..3).for_each(|_| flow.subtract(1));
+        flow.add(1);
         assert_eq!(flow.read(), Flowed { current: 3, peak: 5, came: 6, gone: 3 });
         flow.reset_peak();
         assert_eq!(flow.read().peak, 3);
@@ -272,9 +272,9 @@ mod tests {
     #[test]
     fn what_goes_before_it_comes_is_neither_there_nor_a_peak() {
         let flow = CompactFlow::zero();
-        flow.subtract_one();
+        flow.subtract(1);
         assert_eq!((flow.read().current, flow.read().peak), (0, 0));
-        flow.add_one();
+        flow.add(1);
         assert_eq!((flow.read().current, flow.read().peak), (0, 0));
     }
 

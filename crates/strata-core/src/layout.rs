@@ -4,19 +4,19 @@
 //! |---------------------|-----------|-----------|----------------------------------------------------------------|
 //! | `POOL_SHIFT`        | 16        | 13        | 64 KiB: 16 pages; one atomic claim per thousand small blocks   |
 //! | `POOL_COUNT_SHIFT`  | 6         | 2         | 64 pools: one word says which are free                         |
-//! | `GRANULE_SHIFT`     | 4         | 8         | 16 bytes: what C and SIMD types want; fewer classes in models  |
-//! | `LARGEST_CLASS_SHIFT` | 15      | 12        | 32 KiB: two blocks to a pool; above it, pools themselves       |
+//! | `GRANULE_SHIFT`     | 4         | 9         | 16 bytes: what C and SIMD types want; fewer classes in models  |
+//! | `LARGEST_CLASS_SHIFT` | 18      | 13        | 256 KiB: steps of an eighth up to there; above it, runs of pools |
 //! | `HEADER_SHIFT`      | 6         | 9         | a pool's header is one cache line                              |
 //!
 //! Does not know: page sizes (a run-time fact of the OS layer).
-//! Decisions: 0002 (geometry), 0007 (size classes).
+//! Decisions: 0002 (geometry), 0007 (size classes), 0038 (spans).
 
 #[cfg(strata_loom)]
 mod choices {
     pub(super) const POOL_SHIFT: u32 = 13;
-    pub(super) const GRANULE_SHIFT: u32 = 8;
+    pub(super) const GRANULE_SHIFT: u32 = 9;
     pub(super) const POOL_COUNT_SHIFT: u32 = 2;
-    pub(super) const LARGEST_CLASS_SHIFT: u32 = 12;
+    pub(super) const LARGEST_CLASS_SHIFT: u32 = 13;
     pub(super) const HEADER_SHIFT: u32 = 9;
 }
 #[cfg(not(strata_loom))]
@@ -24,7 +24,7 @@ mod choices {
     pub(super) const POOL_SHIFT: u32 = 16;
     pub(super) const GRANULE_SHIFT: u32 = 4;
     pub(super) const POOL_COUNT_SHIFT: u32 = 6;
-    pub(super) const LARGEST_CLASS_SHIFT: u32 = 15;
+    pub(super) const LARGEST_CLASS_SHIFT: u32 = 18;
     pub(super) const HEADER_SHIFT: u32 = 6;
 }
 
@@ -48,8 +48,12 @@ pub const GRANULE_BYTES: usize = 1 << GRANULE_SHIFT;
 /// Bytes of one pool header: one cache line.
 pub const HEADER_BYTES: usize = 1 << HEADER_SHIFT;
 
-/// Largest block that shares a pool with others: 32 KiB.
+/// Largest block of a size class: 256 KiB.
 pub const LARGEST_CLASS_BYTES: usize = 1 << choices::LARGEST_CLASS_SHIFT;
+/// Largest block whose class has pools of their own, which then waste a sixteenth at most: 8 KiB.
+pub const LARGEST_SINGLE_BYTES: usize = if cfg!(strata_loom) { POOL_BYTES / 2 } else { POOL_BYTES / 8 };
+/// Pools that serve a larger class together at most: half a megabyte.
+pub const MOST_SPAN_POOLS: usize = if cfg!(strata_loom) { POOLS_PER_ARENA - 1 } else { 8 };
 /// Largest run of pools that serves one *large* allocation: half an arena, 2 MiB.
 pub const LARGEST_RUN_POOLS: usize = POOLS_PER_ARENA / 2;
 /// Largest *large* allocation; anything above is *huge*, a mapping of its own.
@@ -67,5 +71,8 @@ pub const HEADER_TABLE_BYTES: usize = POOLS_PER_ARENA * HEADER_BYTES;
 
 const _: () = assert!(POOLS_PER_ARENA <= 64);
 const _: () = assert!(HEADER_TABLE_BYTES * 2 <= POOL_BYTES);
-const _: () = assert!(LARGEST_CLASS_BYTES * 2 <= POOL_BYTES);
-const _: () = assert!(POOL_SHIFT - GRANULE_SHIFT <= 16, "a block's granule index fits the remote word");
+const _: () = assert!(LARGEST_CLASS_BYTES <= MOST_SPAN_POOLS * POOL_BYTES);
+const _: () = assert!(
+    (MOST_SPAN_POOLS * POOL_BYTES) >> GRANULE_SHIFT <= 1 << 16,
+    "a block's granule index fits the remote word"
+);

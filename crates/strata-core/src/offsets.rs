@@ -172,10 +172,6 @@ words! {
         cache_small_count,
         /// Of a cache: the magazines of the others.
         cache_large,
-        /// Of a cache: the magazines of runs of one, two … pools.
-        cache_runs,
-        /// Such lengths.
-        cache_run_lengths,
         /// Of a cache: what it knows of the first class.
         cache_classes,
         /// Bytes from one class to the next.
@@ -186,8 +182,6 @@ words! {
         small_depth,
         /// Slots of a larger class's.
         large_depth,
-        /// Slots of a magazine of runs.
-        run_depth,
         /// Of a magazine: how many slots hold blocks.
         magazine_count,
         /// Of a magazine: the first slot.
@@ -218,7 +212,8 @@ words! {
         pool_live,
         /// Of a pool: the blocks carved.
         pool_carved,
-        /// Of a pool: what it is used for.
+        /// Of a pool: what it is used for: 0 nothing, the class and one, in the lowest byte, and in the next how many pools it lies behind the
+        /// first of its span; or the highest bit and the length of a run.
         pool_format,
         /// Of a pool: its holes, in the lower 16 bits.
         pool_residency,

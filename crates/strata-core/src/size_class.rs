@@ -1,28 +1,34 @@
 //! Which block size serves which request: eight steps to each doubling.
 //!
 //! ```text
-//!   16 32 48 … 128 │ 144 160 … 256 │ 288 320 … 512 │ … │ 20480 … 32768
-//!   steps of 16      steps of 16     steps of 32           steps of 4096
+//!   16 32 48 … 128 │ 144 160 … 256 │ 288 320 … 512 │ … │ 144 KiB … 256 KiB
+//!   steps of 16      steps of 16     steps of 32           steps of 16 KiB
 //! ```
 //!
 //! I1  Above 128 bytes a block is at most 1/8 larger than the request: worst internal fragmentation 12.5 % of the
 //!     request (11.1 % of the block). Up to 128 bytes it is at most 15 bytes larger.
 //! I2  A class size is a multiple of its own step, so a request rounded up to a power-of-two alignment lands in a class
-//!     whose size is a multiple of that alignment; a block, at a multiple of its size in an aligned pool, is aligned.
+//!     whose size is a multiple of that alignment; a block, at a multiple of its size in an aligned pool, is aligned, up to a pool's
+//!     own alignment.
+//! I3  Blocks above 8 KiB come in *spans*, neighbouring pools that serve the class together, so that at most a twelfth of the
+//!     addresses lies behind the last block (mostly 1/64). A span is as short as that allows.
 //!
 //! A constant size folds to a constant class. For sizes known only at run time, those up to [`SMALL_BYTES`] are found
 //! in one cache line: seven instructions of bit arithmetic less in every inlined allocation than the closed form.
 //!
-//! Does not know: pools, caches. Idea: geometric size classes with linear sub-steps (Evans 2006, jemalloc).
+//! Does not know: pools, caches. Ideas: geometric size classes with linear sub-steps (Evans 2006, jemalloc); spans as long as their
+//! class divides them well (tcmalloc). Decisions 0007, 0038.
 
-use crate::layout::{GRANULE_BYTES, GRANULE_SHIFT, LARGEST_CLASS_BYTES};
+use crate::layout::{
+    GRANULE_BYTES, GRANULE_SHIFT, LARGEST_CLASS_BYTES, LARGEST_SINGLE_BYTES, MOST_SPAN_POOLS, POOL_BYTES,
+};
 
 /// log₂ of the sub-steps in each doubling.
 const STEPS_SHIFT: u32 = 3;
 /// log₂ of the last size reached in steps of one granule.
 const LINEAR_SHIFT: u32 = GRANULE_SHIFT + STEPS_SHIFT;
 
-/// Number of size classes: 72.
+/// Number of size classes: 96.
 pub const CLASS_COUNT: usize =
     (((LARGEST_CLASS_BYTES.trailing_zeros() - LINEAR_SHIFT) + 1) << STEPS_SHIFT) as usize;
 
@@ -42,16 +48,57 @@ const SMALL_CLASSES: [u8; SMALL_BYTES >> GRANULE_SHIFT] = {
 
 /// The block size of each class: the slow paths ask often, and the closed form divides. Whatever a byte may be has an
 /// entry, so that no index is out of bounds.
-const BLOCK_BYTES: [u16; 1 << u8::BITS] = {
-    assert!(LARGEST_CLASS_BYTES <= u16::MAX as usize);
+const BLOCK_BYTES: [u32; 1 << u8::BITS] = {
     let mut bytes = [0; 1 << u8::BITS];
     let mut index = 0;
     while index < CLASS_COUNT {
-        bytes[index] = SizeClass::from_index(index).computed_block_bytes() as u16;
+        bytes[index] = SizeClass::from_index(index).computed_block_bytes() as u32;
         index += 1;
     }
     bytes
 };
+
+/// The span of each class, in pools.
+const SPANS: [u8; CLASS_COUNT] = {
+    let mut spans = [0; CLASS_COUNT];
+    let mut index = 0;
+    while index < CLASS_COUNT {
+        spans[index] = span_of(SizeClass::from_index(index).computed_block_bytes());
+        index += 1;
+    }
+    spans
+};
+
+/// The part of a span that may lie behind its last block for nothing, if the span can be had so.
+const WASTED_PART: usize = 64;
+
+/// The fewest pools of which blocks of this size waste little; or those of which they waste least (I3).
+const fn span_of(block_bytes: usize) -> u8 {
+    let (mut least, mut pools) = (1, 1);
+    if block_bytes <= LARGEST_SINGLE_BYTES {
+        return 1;
+    }
+    while pools <= MOST_SPAN_POOLS {
+        if pools * POOL_BYTES >= block_bytes {
+            // Parts, not bytes, are compared.
+            if least * POOL_BYTES < block_bytes
+                || wasted(pools, block_bytes) * least < wasted(least, block_bytes) * pools
+            {
+                least = pools;
+            }
+            if wasted(pools, block_bytes) * WASTED_PART <= pools * POOL_BYTES {
+                return pools as u8;
+            }
+        }
+        pools += 1;
+    }
+    least as u8
+}
+
+/// Bytes behind the last block of a span.
+const fn wasted(pools: usize, block_bytes: usize) -> usize {
+    pools * POOL_BYTES % block_bytes
+}
 
 /// The index of a size class, below [`CLASS_COUNT`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -101,6 +148,12 @@ impl SizeClass {
         BLOCK_BYTES[self.index()] as usize
     }
 
+    /// Neighbouring pools that serve the class together: 1 up to 8 KiB, 8 at most (I3).
+    #[inline]
+    pub const fn span_pools(self) -> u32 {
+        SPANS[self.index()] as u32
+    }
+
     const fn computed_block_bytes(self) -> usize {
         let index = self.0 as u32;
         let steps = 1 << STEPS_SHIFT;
@@ -120,7 +173,8 @@ impl SizeClass {
 
 /// `size` rounded up so that a block of the class of the result is aligned to `align` (I2); at least one granule.
 ///
-/// Saturates instead of overflowing, so the result of an impossible request is larger than any class.
+/// Saturates instead of overflowing, so the result of an impossible request is larger than any class. Where the result is more than a
+/// pool, a class serves it only if [`has_class`] says so.
 #[inline(always)]
 pub const fn padded(size: usize, align: usize) -> usize {
     if align <= GRANULE_BYTES {
@@ -134,6 +188,11 @@ pub const fn padded(size: usize, align: usize) -> usize {
         }
         None => usize::MAX,
     }
+}
+
+/// Whether a class serves a padded size: one that is not too large, nor better aligned than pools are.
+pub const fn has_class(padded_size: usize, align: usize) -> bool {
+    padded_size <= LARGEST_CLASS_BYTES && align <= POOL_BYTES
 }
 
 #[cfg(test)]
@@ -199,9 +258,32 @@ mod tests {
     }
 
     #[test]
+    fn a_span_is_short_and_wastes_little() {
+        let (mut wasted_parts, mut spans) = (0.0, 0);
+        for class in SizeClass::all() {
+            let (block, span) = (class.block_bytes(), class.span_pools() as usize * POOL_BYTES);
+            let wasted = span % block;
+            assert!(span >= block && wasted * 10 <= span, "{block} in {span}");
+            if block <= LARGEST_SINGLE_BYTES {
+                assert_eq!(span, POOL_BYTES);
+            } else {
+                (wasted_parts, spans) = (wasted_parts + wasted as f64 / span as f64, spans + 1);
+            }
+        }
+        assert!(wasted_parts / f64::from(spans) < 0.022, "{}", wasted_parts / f64::from(spans));
+        let pools = |kib: usize| SizeClass::of(kib << 10).span_pools();
+        assert_eq!([8, 9, 24, 32, 64, 80, 128, 192].map(pools), [1, 1, 3, 1, 1, 5, 2, 3]);
+    }
+
+    #[test]
     fn an_impossible_request_saturates() {
         assert_eq!(padded(usize::MAX, 64), usize::MAX);
         assert_eq!(padded(0, 64), 64);
         assert_eq!(padded(0, 1), 1);
+        assert!(
+            has_class(padded(1, POOL_BYTES), POOL_BYTES)
+                && !has_class(padded(1, 2 * POOL_BYTES), 2 * POOL_BYTES)
+        );
+        assert!(has_class(LARGEST_CLASS_BYTES, 1) && !has_class(LARGEST_CLASS_BYTES + 1, 1));
     }
 }

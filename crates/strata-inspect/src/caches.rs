@@ -3,7 +3,7 @@
 //! Does not know: what the blocks in magazines were asked for.
 
 use crate::heap::Heap;
-use crate::pool::{Content, content, word};
+use crate::pool::{class_of, word};
 use crate::stats::ThreadStats;
 use crate::target::Target;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
@@ -15,22 +15,6 @@ const MAGAZINE_BYTES: usize = 1024;
 const CLASSES_BYTES: usize = 8192;
 /// Pools whose class is remembered while magazines are read.
 const REMEMBERED: usize = 256;
-
-/// What one magazine has ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ready {
-    /// A block, and the class that its pool has.
-    Block(SizeClass),
-    /// A run, in bytes.
-    Run(u64),
-}
-
-/// What a slot of a magazine holds: the address of a block, or that of a run and its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
-    Block(u64),
-    Run(u64, u64),
-}
 
 /// The classes of the pools that were asked for last.
 struct Classes {
@@ -81,19 +65,17 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         });
     }
 
-    /// What each thread has ready, and each heap: every item goes to `item`, what a thread has in all to `thread`.
-    pub(crate) fn ready(&self, item: &mut dyn FnMut(Ready), thread: &mut dyn FnMut(ThreadStats)) {
+    /// What each thread has ready, and each heap: the class of each block goes to `block`, as its pool has it, what a thread has in all
+    /// to `thread`.
+    pub(crate) fn ready(&self, block: &mut dyn FnMut(SizeClass), thread: &mut dyn FnMut(ThreadStats)) {
         let mut classes = Classes { pools: [(0, None); REMEMBERED] };
         self.caches(&mut |cache| {
             let mut stats = self.thread_stats(cache);
             self.turnover_of(cache, &mut |class, taken, returned| stats.add_turnover(class, taken, returned));
-            self.ready_in(cache, &mut classes, &mut |ready| {
+            self.ready_in(cache, &mut classes, &mut |class| {
                 stats.ready_blocks += 1;
-                stats.ready_bytes += match ready {
-                    Ready::Block(class) => class.block_bytes() as u64,
-                    Ready::Run(bytes) => bytes,
-                };
-                item(ready);
+                stats.ready_bytes += class.block_bytes() as u64;
+                block(class);
             });
             thread(stats);
         });
@@ -132,17 +114,14 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         }
     }
 
-    fn ready_in(&self, cache: u64, classes: &mut Classes, each: &mut dyn FnMut(Ready)) {
-        self.slots_in(cache, &mut |slot| match slot {
-            Slot::Block(block) => {
-                classes.of_block(self, block).map(Ready::Block).into_iter().for_each(&mut *each);
-            }
-            Slot::Run(_, bytes) => each(Ready::Run(bytes)),
+    fn ready_in(&self, cache: u64, classes: &mut Classes, each: &mut dyn FnMut(SizeClass)) {
+        self.blocks_in(cache, &mut |block| {
+            classes.of_block(self, block).into_iter().for_each(&mut *each);
         });
     }
 
-    /// What lies in the magazines of a cache.
-    fn slots_in(&self, cache: u64, each: &mut dyn FnMut(Slot)) {
+    /// The addresses of the blocks in the magazines of a cache.
+    fn blocks_in(&self, cache: u64, each: &mut dyn FnMut(u64)) {
         let offsets = &self.offsets;
         let bytes = |depth: u32| offsets.magazine_slots + depth * 8;
         let mut place = cache + u64::from(offsets.cache_small);
@@ -152,13 +131,8 @@ impl<T: Target + ?Sized> Heap<'_, T> {
             }
             let depth =
                 if class < offsets.cache_small_count { offsets.small_depth } else { offsets.large_depth };
-            self.magazine(place, depth, &mut |block| each(Slot::Block(block)));
+            self.magazine(place, depth, each);
             place += u64::from(bytes(depth));
-        }
-        for length in 0..offsets.cache_run_lengths {
-            let place = cache + u64::from(offsets.cache_runs + length * bytes(offsets.run_depth));
-            let run = u64::from(length + 1) * POOL_BYTES as u64;
-            self.magazine(place, offsets.run_depth, &mut |start| each(Slot::Run(start, run)));
         }
     }
 
@@ -167,13 +141,9 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         self.caches(&mut |cache| each(cache, self.thread_stats(cache).thread));
     }
 
-    /// The address of each block and run in a magazine.
+    /// The address of each block in a magazine.
     pub fn each_ready(&self, each: &mut dyn FnMut(u64)) {
-        self.caches(&mut |cache| {
-            self.slots_in(cache, &mut |slot| match slot {
-                Slot::Block(start) | Slot::Run(start, _) => each(start),
-            });
-        });
+        self.caches(&mut |cache| self.blocks_in(cache, each));
     }
 
     fn magazine(&self, place: u64, depth: u32, each: &mut dyn FnMut(u64)) {
@@ -196,9 +166,6 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         if !self.target.read(arena + index * u64::from(self.offsets.header_bytes), header) {
             return None;
         }
-        match content(header, &self.offsets) {
-            Content::Blocks(blocks) => Some(blocks.class),
-            Content::Nothing | Content::Run(_) => None,
-        }
+        class_of(header, &self.offsets)
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! Does not know: what is in memory; `footprint` does.
 
-use crate::caches::Ready;
 use crate::flow::{Flow, Flows};
 use crate::heap::{Arena, Heap};
-use crate::pool::{Blocks, Content, content};
+use crate::pool::{Blocks, Content};
 use crate::stats::{CallCounts, Stats, ThreadStats};
 use crate::target::Target;
 use strata_core::counters::{Flowed, Held};
@@ -28,16 +27,10 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         self.segments(&mut |_| stats.segments += 1);
         self.arenas(&mut |arena| stats.add_arena(arena, &self.offsets));
         let mut caches = 0;
-        self.ready(
-            &mut |ready| match ready {
-                Ready::Block(class) => stats.take_ready_block(class),
-                Ready::Run(bytes) => stats.take_ready_run(bytes),
-            },
-            &mut |of_thread| {
-                caches += 1;
-                thread(of_thread);
-            },
-        );
+        self.ready(&mut |class| stats.take_ready_block(class), &mut |of_thread| {
+            caches += 1;
+            thread(of_thread);
+        });
         self.turnover(&mut |class, taken, returned| stats.add_turnover(class, taken, returned));
         stats.caches = caches;
         stats.resident_bytes += stats.huge_bytes + stats.huge_kept_bytes;
@@ -134,20 +127,20 @@ impl Stats {
             self.resident_bytes += resident * POOL_BYTES as u64;
         }
         for pool in (0..64).filter(|pool| arena.used >> pool & 1 == 1) {
-            match content(arena.header(pool), offsets) {
+            match arena.content(pool, offsets) {
                 Content::Blocks(blocks) => self.add_pool(blocks),
                 Content::Run(pools) => {
                     self.large_blocks += 1;
                     self.large_bytes += u64::from(pools) * POOL_BYTES as u64;
                 }
-                Content::Nothing => {}
+                Content::Nothing | Content::Behind(_) => {}
             }
         }
     }
 
     fn add_pool(&mut self, blocks: Blocks) {
         if let Some(class) = self.classes.get_mut(blocks.class.index()) {
-            class.pools += 1;
+            class.pools += u64::from(blocks.class.span_pools());
             class.carved_blocks += u64::from(blocks.carved);
             class.live_blocks += u64::from(blocks.live);
         }

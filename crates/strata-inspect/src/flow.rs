@@ -47,7 +47,7 @@ pub struct Flows {
     pub committed_bytes: Flow,
     /// Pools of 64 KiB in use, for blocks or in large allocations.
     pub used_pools: Flow,
-    /// Large allocations, those that wait in magazines included.
+    /// Large allocations: runs of pools.
     pub large_blocks: Flow,
     /// The bytes of their pools.
     pub large_bytes: Flow,

@@ -6,13 +6,13 @@
 //!
 //! Does not know: the rest of the process; what the figures mean.
 
-use crate::caches::Ready;
 use crate::heap::{Arena, FreePool, Heap};
-use crate::pool::{Blocks, Content, content};
+use crate::pool::{Blocks, Content};
 use crate::target::{Resident, Target};
 use core::cell::Cell;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::offsets::Offsets;
+use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
 /// Pools of an arena, its metadata's included.
@@ -61,8 +61,6 @@ pub struct Footprint {
     pub threads: [ThreadFootprint; TOLD_THREADS],
     /// Runs of large blocks.
     pub large: u64,
-    /// Of runs in magazines.
-    pub ready_runs: u64,
     /// Live huge blocks.
     pub huge: u64,
     /// What freed huge blocks left.
@@ -91,7 +89,6 @@ impl Default for Footprint {
             classes: [ClassFootprint::default(); CLASS_COUNT],
             threads: [ThreadFootprint::default(); TOLD_THREADS],
             large: 0,
-            ready_runs: 0,
             huge: 0,
             huge_kept: 0,
             kept: 0,
@@ -112,16 +109,16 @@ impl Footprint {
         self.classes.iter().map(part).sum()
     }
 
-    /// Bytes of blocks and runs in magazines.
+    /// Bytes of blocks in magazines.
     pub fn ready(&self) -> u64 {
-        self.of_classes(|class| class.ready) + self.ready_runs
+        self.of_classes(|class| class.ready)
     }
 
     /// All of it.
     pub fn resident(&self) -> u64 {
         let classes = self.of_classes(|class| class.live + class.ready + class.free + class.uncarved);
         let free = self.huge_kept + self.kept + self.due + self.lazy + self.returned;
-        classes + self.large + self.ready_runs + self.huge + free + self.metadata
+        classes + self.large + self.huge + free + self.metadata
     }
 }
 
@@ -169,7 +166,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
     fn take_ready(&self, footprint: &mut Footprint) {
         let (of_thread, mut threads) = (Cell::new(0), footprint.threads);
         self.ready(
-            &mut |ready| of_thread.set(of_thread.get() + footprint.take_ready(ready)),
+            &mut |class| of_thread.set(of_thread.get() + footprint.take_ready(class)),
             &mut |thread| note_thread(&mut threads, thread.thread, of_thread.take()),
         );
         footprint.threads = threads;
@@ -206,22 +203,12 @@ fn spread(pages: Resident, arena: u64, resident: &mut [u64; POOLS]) {
 
 impl Footprint {
     /// Something is ready instead of live; resident bytes of it.
-    fn take_ready(&mut self, ready: Ready) -> u64 {
-        match ready {
-            Ready::Block(class) => {
-                let Some(place) = self.classes.get_mut(class.index()) else { return 0 };
-                let bytes = place.live.min(class.block_bytes() as u64);
-                place.live -= bytes;
-                place.ready += bytes;
-                bytes
-            }
-            Ready::Run(bytes) => {
-                let bytes = self.large.min(bytes);
-                self.large -= bytes;
-                self.ready_runs += bytes;
-                bytes
-            }
-        }
+    fn take_ready(&mut self, class: SizeClass) -> u64 {
+        let Some(place) = self.classes.get_mut(class.index()) else { return 0 };
+        let bytes = place.live.min(class.block_bytes() as u64);
+        place.live -= bytes;
+        place.ready += bytes;
+        bytes
     }
 
     fn add_pools(&mut self, arena: &Arena, resident: &[u64; POOLS], purges: bool, offsets: &Offsets) {
@@ -233,14 +220,14 @@ impl Footprint {
             if arena.used & bit == 0 {
                 self.add_free(arena, bit, bytes, purges);
             } else {
-                match content(arena.header(pool), offsets) {
+                let content = arena.content(pool, offsets);
+                length = content.pools().clamp(1, POOLS as u32 - pool);
+                let bytes = resident.iter().skip(pool as usize).take(length as usize).sum::<u64>();
+                match content {
                     Content::Blocks(blocks) => self.add_blocks(blocks, bytes),
-                    Content::Run(pools) => {
-                        length = pools.clamp(1, POOLS as u32 - pool);
-                        self.large += resident.iter().skip(pool as usize).take(length as usize).sum::<u64>();
-                    }
+                    Content::Run(_) => self.large += bytes,
                     // Claimed a moment ago, or about to be free.
-                    Content::Nothing => self.kept += bytes,
+                    Content::Nothing | Content::Behind(_) => self.kept += bytes,
                 }
             }
             pool += length;
@@ -264,9 +251,10 @@ impl Footprint {
         class.live += live;
         class.free += free;
         class.uncarved += resident - live - free;
-        class.pools += 1;
+        let pools = u64::from(blocks.class.span_pools());
+        class.pools += pools;
         if is_pinned(blocks) {
-            class.pinned_pools += 1;
+            class.pinned_pools += pools;
             class.pinning_blocks += u64::from(blocks.live);
         }
     }
@@ -274,7 +262,7 @@ impl Footprint {
 
 /// Whether few blocks keep the pool: at most a quarter of what it holds.
 fn is_pinned(blocks: Blocks) -> bool {
-    blocks.live * 4 <= POOL_BYTES as u32 / blocks.class.block_bytes() as u32
+    blocks.live * 4 <= Pool::capacity(blocks.class)
 }
 
 /// A thread has so much ready: among the threads that have most, if it is one.

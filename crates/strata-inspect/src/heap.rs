@@ -11,7 +11,7 @@
 //!
 //! Does not know: how memory is read; what the figures mean to a user.
 
-use crate::pool::{half, word};
+use crate::pool::{Content, content, half, word};
 use crate::target::{Mapping, Resident, Target};
 use strata_core::arena::ArenaKind;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, POOLS_PER_ARENA, USABLE_POOLS};
@@ -97,10 +97,14 @@ impl Arena {
         }
     }
 
-    /// The header of a pool.
-    pub(crate) fn header(&self, pool: u32) -> &[u8] {
-        let at = pool as usize * self.header_bytes;
-        self.headers.get(at..at + self.header_bytes).unwrap_or_default()
+    /// What a pool is used for.
+    pub(crate) fn content(&self, pool: u32, offsets: &Offsets) -> Content {
+        content(self.headers_from(pool), offsets)
+    }
+
+    /// The headers of a pool and of those behind it.
+    pub(crate) fn headers_from(&self, pool: u32) -> &[u8] {
+        self.headers.get(pool as usize * self.header_bytes..).unwrap_or_default()
     }
 }
 

@@ -16,7 +16,7 @@ impl Stats {
             Identity {
                 says: "pools in use = pools of the classes + runs of large blocks",
                 left: self.used_pools * pool,
-                right: class_pools * pool + self.large_bytes + self.ready_run_bytes,
+                right: class_pools * pool + self.large_bytes,
             },
             Identity {
                 says: "usable pools of the arenas = pools in use + dirty + clean",
@@ -28,11 +28,7 @@ impl Stats {
                 left: self.committed_bytes,
                 right: arenas + self.huge_bytes + self.huge_kept_bytes,
             },
-            Identity {
-                says: "ready = ready blocks of the classes + ready runs",
-                left: self.ready_bytes,
-                right: ready + self.ready_run_bytes,
-            },
+            Identity { says: "ready = ready blocks of the classes", left: self.ready_bytes, right: ready },
             Identity {
                 says: "live = sum of the classes",
                 left: self.live_bytes,
@@ -49,8 +45,8 @@ impl Stats {
                 right: self.classes.iter().map(|class| class.pool_flow.current).sum(),
             },
             Identity {
-                says: "large + ready runs = large taken − returned",
-                left: self.large_bytes + self.ready_run_bytes,
+                says: "large = large taken − returned",
+                left: self.large_bytes,
                 right: self.flows.large_bytes.current,
             },
             Identity {

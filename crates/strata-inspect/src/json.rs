@@ -103,7 +103,7 @@ impl Stats {
         object.end()
     }
 
-    fn numbers(&self) -> [(&'static str, u64); 33] {
+    fn numbers(&self) -> [(&'static str, u64); 32] {
         [
             ("allocated_bytes", self.allocated_bytes()),
             ("active_bytes", self.active_bytes()),
@@ -134,7 +134,6 @@ impl Stats {
             ("caches_total", self.caches_ever),
             ("ready_blocks", self.ready_blocks),
             ("ready_bytes", self.ready_bytes),
-            ("ready_run_bytes", self.ready_run_bytes),
             ("pool_bytes", strata_core::layout::POOL_BYTES as u64),
             ("arena_bytes", strata_core::layout::ARENA_BYTES as u64),
             ("size_classes", strata_core::size_class::CLASS_COUNT as u64),

@@ -115,7 +115,7 @@ impl Line {
         match self {
             Self::Strata => "Strata's resident memory",
             Self::Live => "live blocks",
-            Self::LiveSmall => "up to 32 KiB",
+            Self::LiveSmall => "up to 256 KiB",
             Self::Requested => "requested, by the profiler's estimate",
             Self::Rounding => "rounded up to size classes",
             Self::LiveLarge => "up to 2 MiB",

@@ -7,10 +7,11 @@
 //! Does not know: how a map is drawn or kept; sums over pools (`footprint`).
 
 use crate::heap::{Arena, FreePool, Heap, Huge};
-use crate::pool::{Content, Keeping, Tenure, content, keeping};
+use crate::pool::{Content, Keeping, Tenure, keeping};
 use crate::target::{Resident, Target};
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::offsets::Offsets;
+use strata_core::pool::Pool;
 use strata_core::size_class::SizeClass;
 
 /// Pools of an arena, its metadata's included.
@@ -26,11 +27,11 @@ pub enum PoolUse {
     Free(FreePool),
     /// It was claimed a moment ago, or is about to be free.
     Claimed,
-    /// Blocks of one size class.
+    /// Blocks of one size class, of larger ones with the pools behind it that go on.
     Blocks(BlockPool),
     /// It is the first of this many pools that serve one large block.
     Run(u32),
-    /// It belongs to the run before it.
+    /// It belongs to the run before it, or to the span of blocks that begins before it.
     RunGoesOn,
 }
 
@@ -148,17 +149,16 @@ fn pool_use(arena: &Arena, pool: u32, purges: bool, offsets: &Offsets) -> PoolUs
     if arena.used & bit == 0 {
         return PoolUse::Free(arena.free_pool(bit, purges));
     }
-    let header = arena.header(pool);
-    match content(header, offsets) {
+    match arena.content(pool, offsets) {
         Content::Nothing => PoolUse::Claimed,
+        Content::Behind(_) => PoolUse::RunGoesOn,
         Content::Run(pools) => PoolUse::Run(pools.clamp(1, POOLS as u32 - pool)),
         Content::Blocks(blocks) => {
-            let Keeping { holes, idle_passes, holder, tenure } = keeping(header, offsets);
-            let block_bytes = blocks.class.block_bytes() as u32;
+            let Keeping { holes, idle_passes, holder, tenure } = keeping(arena.headers_from(pool), offsets);
             PoolUse::Blocks(BlockPool {
                 class: blocks.class.index() as u8,
-                block_bytes,
-                capacity: POOL_BYTES as u32 / block_bytes,
+                block_bytes: blocks.class.block_bytes() as u32,
+                capacity: Pool::capacity(blocks.class),
                 carved: blocks.carved,
                 live: blocks.live,
                 holes,

@@ -4,7 +4,7 @@
 
 use strata_core::layout::POOL_BYTES;
 use strata_core::offsets::Offsets;
-use strata_core::pool::SUBPAGES;
+use strata_core::pool::{Pool, SUBPAGES, Subpages};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
 /// What a pool is used for.
@@ -12,13 +12,26 @@ use strata_core::size_class::{CLASS_COUNT, SizeClass};
 pub(crate) enum Content {
     /// Nothing, or it is just being opened or closed.
     Nothing,
-    /// Blocks.
+    /// Blocks, of a pool or of a span that begins with it.
     Blocks(Blocks),
+    /// This many pools behind the first of its span.
+    Behind(u32),
     /// The first of this many pools that serve one large allocation.
     Run(u32),
 }
 
-/// The blocks of a pool.
+impl Content {
+    /// How many pools it is of, from this one on.
+    pub(crate) fn pools(self) -> u32 {
+        match self {
+            Self::Blocks(blocks) => blocks.class.span_pools(),
+            Self::Run(pools) => pools,
+            Self::Nothing | Self::Behind(_) => 1,
+        }
+    }
+}
+
+/// The blocks of a pool, or of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blocks {
     pub(crate) class: SizeClass,
@@ -57,15 +70,21 @@ const IDLE_SHIFT: u32 = 29;
 /// Of a remote word: where its state is.
 const STATE_SHIFT: u32 = 48;
 
-/// Reads a header.
-pub(crate) fn content(header: &[u8], offsets: &Offsets) -> Content {
-    match half(header, offsets.pool_format) {
-        0 => Content::Nothing,
-        run if run & RUN_BIT != 0 => Content::Run(run & !RUN_BIT),
-        number if number as usize <= CLASS_COUNT => {
-            Content::Blocks(blocks(header, offsets, SizeClass::from_index(number as usize - 1)))
-        }
-        _ => Content::Nothing,
+/// The class of a pool's blocks, which may be one behind the first of its span.
+pub(crate) fn class_of(header: &[u8], offsets: &Offsets) -> Option<SizeClass> {
+    let format = half(header, offsets.pool_format);
+    let number = (format & 0xff) as usize;
+    (format & RUN_BIT == 0 && (1..=CLASS_COUNT).contains(&number)).then(|| SizeClass::from_index(number - 1))
+}
+
+/// Reads a header, and those of the pools behind it as far as they are there: a span's holes are in all of its headers.
+pub(crate) fn content(headers: &[u8], offsets: &Offsets) -> Content {
+    let format = half(headers, offsets.pool_format);
+    match (class_of(headers, offsets), format >> 8 & 0xff) {
+        (Some(class), 0) => Content::Blocks(blocks(headers, offsets, class)),
+        (Some(_), distance) => Content::Behind(distance),
+        (None, _) if format & RUN_BIT != 0 => Content::Run(format & !RUN_BIT),
+        (None, _) => Content::Nothing,
     }
 }
 
@@ -84,17 +103,20 @@ pub(crate) fn keeping(header: &[u8], offsets: &Offsets) -> Keeping {
     }
 }
 
-fn blocks(header: &[u8], offsets: &Offsets, class: SizeClass) -> Blocks {
-    let carved = half(header, offsets.pool_carved).min(POOL_BYTES as u32 >> offsets.granule_shift);
-    let holes = half(header, offsets.pool_residency) & ((1 << SUBPAGES) - 1);
+fn blocks(headers: &[u8], offsets: &Offsets, class: SizeClass) -> Blocks {
+    let carved = half(headers, offsets.pool_carved).min(Pool::capacity(class));
+    let holes = (0..class.span_pools()).fold(0, |holes, pool| {
+        let own = half(headers, pool * offsets.header_bytes + offsets.pool_residency) & ((1 << SUBPAGES) - 1);
+        holes | Subpages::from(own) << (pool * SUBPAGES)
+    });
     let carved = carved - blocks_in_holes(holes, class, carved);
-    let pending = (half(header, offsets.pool_remote) >> 16) & 0xffff;
-    let live = half(header, offsets.pool_live).min(carved).saturating_sub(pending);
+    let pending = (half(headers, offsets.pool_remote) >> 16) & 0xffff;
+    let live = half(headers, offsets.pool_live).min(carved).saturating_sub(pending);
     Blocks { class, carved, live }
 }
 
 /// How many of the first `carved` blocks overlap one of these subpages.
-fn blocks_in_holes(holes: u32, class: SizeClass, carved: u32) -> u32 {
+fn blocks_in_holes(holes: Subpages, class: SizeClass, carved: u32) -> u32 {
     if holes == 0 {
         return 0;
     }

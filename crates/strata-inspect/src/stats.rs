@@ -175,7 +175,7 @@ pub struct Stats {
     pub live_blocks: u64,
     /// Their bytes.
     pub live_bytes: u64,
-    /// Large allocations: more than 32 KiB, in pools of their own.
+    /// Large allocations: more than 256 KiB, in pools of their own.
     pub large_blocks: u64,
     /// The bytes of their pools.
     pub large_bytes: u64,
@@ -190,12 +190,10 @@ pub struct Stats {
     pub caches: u64,
     /// Caches handed out since the start: one for each thread that ever allocated or freed, and one for each heap.
     pub caches_ever: u64,
-    /// Blocks and short runs that are ready in magazines, each counted where its pool has it.
+    /// Blocks that are ready in magazines, each counted where its pool has it.
     pub ready_blocks: u64,
     /// Their bytes.
     pub ready_bytes: u64,
-    /// Of those, the bytes of runs.
-    pub ready_run_bytes: u64,
 
     /// Whether the purge thread runs, which gives memory back when no other thread calls.
     pub purge_thread_is_running: bool,
@@ -273,7 +271,6 @@ impl Stats {
             caches_ever: 0,
             ready_blocks: 0,
             ready_bytes: 0,
-            ready_run_bytes: 0,
             purge_thread_is_running: false,
             flows: Flows::default(),
             calls: CallCounts::default(),
@@ -309,17 +306,6 @@ impl Stats {
         class.ready_blocks += 1;
         self.ready_blocks += 1;
         self.ready_bytes += class.block_bytes;
-    }
-
-    /// A run of pools in a magazine is ready instead of live.
-    pub fn take_ready_run(&mut self, bytes: u64) {
-        if self.large_blocks > 0 {
-            self.large_blocks -= 1;
-            self.large_bytes = self.large_bytes.saturating_sub(bytes);
-            self.ready_blocks += 1;
-            self.ready_bytes += bytes;
-            self.ready_run_bytes += bytes;
-        }
     }
 
     /// Adds up the classes, once all of them are filled in.

@@ -121,14 +121,14 @@ impl ClassPools {
         }
     }
 
-    /// A pool was opened for a class.
+    /// A pool was opened for a class, or all of a span.
     pub(crate) fn count_opened(&self, class: SizeClass) {
-        self.of(class).into_iter().for_each(CompactFlow::add_one);
+        self.of(class).into_iter().for_each(|pools| pools.add(class.span_pools()));
     }
 
-    /// A pool of a class was closed.
+    /// A pool of a class was closed, or all of a span.
     pub(crate) fn count_closed(&self, class: SizeClass) {
-        self.of(class).into_iter().for_each(CompactFlow::subtract_one);
+        self.of(class).into_iter().for_each(|pools| pools.subtract(class.span_pools()));
     }
 
     /// What is counted of a class.
@@ -159,7 +159,7 @@ pub struct Flows {
     pub committed_bytes: Flowed,
     /// Pools in use.
     pub pools: Flowed,
-    /// Runs of large blocks, those that wait in magazines included.
+    /// Runs of large blocks.
     pub large_blocks: Flowed,
     /// Their bytes.
     pub large_bytes: Flowed,

@@ -12,12 +12,12 @@ use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::counters::Flowed;
 use strata_core::layout::{POOL_BYTES, USABLE_POOLS};
 use strata_core::pool::{Format, Pool};
-use strata_core::size_class::CLASS_COUNT;
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
 /// One size class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassSnapshot {
-    /// Pools of the class.
+    /// Pools of the class, all those of a span among them.
     pub pools: u64,
     /// Blocks that exist: carved so far.
     pub carved_blocks: u64,
@@ -134,7 +134,9 @@ impl Snapshot {
             // SAFETY: an arena that is counted as committed was initialised, and is never unmapped.
             let pool = unsafe { arena.pool(index) };
             match pool.glance_format() {
-                Format::Blocks(class) => count_pool(pool, &mut self.classes[class.index()]),
+                // The first of a span has its books.
+                Format::Blocks(_) if pool.glance_distance() != 0 => {}
+                Format::Blocks(class) => count_pool(pool, class, &mut self.classes[class.index()]),
                 Format::Run(pools) => {
                     self.large_blocks += 1;
                     self.large_bytes += u64::from(pools) * POOL_BYTES as u64;
@@ -145,11 +147,11 @@ impl Snapshot {
     }
 }
 
-fn count_pool(pool: &Pool, class: &mut ClassSnapshot) {
+fn count_pool(pool: &Pool, class: SizeClass, count: &mut ClassSnapshot) {
     let carved = u64::from(pool.glance_carved().saturating_sub(pool.glance_hole_blocks()));
     let live = u64::from(pool.glance_live()).min(carved);
     let pending = u64::from(pool.remote().glance().count());
-    class.pools += 1;
-    class.carved_blocks += carved;
-    class.live_blocks += live.saturating_sub(pending);
+    count.pools += u64::from(class.span_pools());
+    count.carved_blocks += carved;
+    count.live_blocks += live.saturating_sub(pending);
 }

@@ -8,11 +8,11 @@
 use crate::realloc;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
+use strata_cache::size_table::MEDIUM_BYTES;
 use strata_cache::{MagazinePlace, large, thread};
 use strata_core::address::UserPtr;
-use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::pool::Memory;
-use strata_core::size_class::{SMALL_BYTES, SizeClass, padded};
+use strata_core::size_class::{SMALL_BYTES, SizeClass, has_class, padded};
 
 /// The allocator.
 ///
@@ -50,7 +50,7 @@ fn class_of(layout: Layout) -> Option<SizeClass> {
     let size = padded_size(layout);
     if size <= SMALL_BYTES {
         Some(SizeClass::of_small(size))
-    } else if size <= LARGEST_CLASS_BYTES {
+    } else if size <= MEDIUM_BYTES || has_class(size, layout.align()) {
         Some(SizeClass::of(size))
     } else {
         None
@@ -123,7 +123,7 @@ fn or_null(pointer: Option<NonNull<u8>>) -> *mut u8 {
 /// Above the sizes that are worth code in every caller: a pool's block, or none.
 #[inline(never)]
 fn alloc_above_small(size: usize, layout: Layout) -> *mut u8 {
-    if size > LARGEST_CLASS_BYTES {
+    if size > MEDIUM_BYTES && !has_class(size, layout.align()) {
         return or_null(large::alloc(layout.size(), layout.align()));
     }
     // SAFETY: the calling thread's own cache.
@@ -137,9 +137,10 @@ fn alloc_above_small(size: usize, layout: Layout) -> *mut u8 {
 /// - `pointer` is an allocation of `size` padded bytes, and the caller's to give back.
 #[inline(never)]
 unsafe fn free_above_small(pointer: UserPtr, size: usize) {
-    if size > LARGEST_CLASS_BYTES {
-        // SAFETY: the same contract: large or huge.
-        return unsafe { large::free(thread::cache(), pointer) };
+    if size > MEDIUM_BYTES {
+        // Of a class, or on a run, if its alignment is more than a pool's.
+        // SAFETY: the calling thread's own cache; the same contract.
+        return unsafe { thread::cache().free_unsized(pointer) };
     }
     // SAFETY: the calling thread's own cache; the same contract.
     unsafe { thread::cache().free(pointer, SizeClass::of(size)) };

@@ -28,9 +28,8 @@ use core::ptr::NonNull;
 use strata_cache::thread::{self, RUNTIME};
 use strata_cache::{Cache, large};
 use strata_core::address::UserPtr;
-use strata_core::layout::LARGEST_CLASS_BYTES;
 use strata_core::pool::Memory;
-use strata_core::size_class::{SizeClass, padded};
+use strata_core::size_class::{SizeClass, has_class, padded};
 
 /// A heap: blocks that are allocated from it lie together, apart from those of threads and of other heaps.
 ///
@@ -215,7 +214,7 @@ impl Drop for Heap {
 #[inline(always)]
 fn class_of(layout: Layout) -> Option<SizeClass> {
     let size = padded(layout.size(), layout.align());
-    (size <= LARGEST_CLASS_BYTES).then(|| SizeClass::of(size))
+    has_class(size, layout.align()).then(|| SizeClass::of(size))
 }
 
 /// Bytes to ask for where no class serves a layout: also an empty block has a place of its own.

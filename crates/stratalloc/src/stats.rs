@@ -46,7 +46,6 @@ impl Strata {
         for cache in RUNTIME.registry.caches() {
             each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
             cache.ready_blocks().for_each(|class| stats.take_ready_block(class));
-            cache.ready_runs().for_each(|bytes| stats.take_ready_run(bytes));
         }
         stats.sum_classes();
         stats
@@ -97,10 +96,9 @@ fn of_cache(cache: &Cache) -> ThreadStats {
     stats.refills = refills;
     stats.flushes = flushes;
     each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
-    let blocks = cache.ready_blocks().map(|class| class.block_bytes() as u64);
-    for bytes in blocks.chain(cache.ready_runs()) {
+    for class in cache.ready_blocks() {
         stats.ready_blocks += 1;
-        stats.ready_bytes += bytes;
+        stats.ready_bytes += class.block_bytes() as u64;
     }
     stats
 }

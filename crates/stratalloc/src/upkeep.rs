@@ -122,8 +122,7 @@ fn trim_with(trim: impl FnOnce() -> bool) -> Trimmed {
 
 /// Bytes that a cache has ready; a racy read.
 fn ready_bytes(cache: &Cache) -> u64 {
-    let blocks: u64 = cache.ready_blocks().map(|class| class.block_bytes() as u64).sum();
-    blocks + cache.ready_runs().sum::<u64>()
+    cache.ready_blocks().map(|class| class.block_bytes() as u64).sum()
 }
 
 /// For `malloc_trim`: as [`Strata::trim`], but other threads are not asked for anything. The bytes that went.

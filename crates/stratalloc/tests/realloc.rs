@@ -8,7 +8,7 @@ mod process;
 use patterned::{Patterned, layout};
 use process::{KIB, MIB, alone, is_slow, peak_resident_bytes, resident_bytes};
 use strata_cache::thread::{RUNTIME, cache};
-use strata_core::layout::{LARGEST_CLASS_BYTES, LARGEST_RUN_BYTES, POOL_BYTES};
+use strata_core::layout::{LARGEST_CLASS_BYTES, LARGEST_RUN_BYTES, LARGEST_SINGLE_BYTES, POOL_BYTES};
 use strata_core::size_class::SizeClass;
 use stratalloc::Strata;
 
@@ -48,7 +48,9 @@ fn a_block_shrinks_in_place_to_half_of_its_class_and_grows_back() {
 fn a_large_block_shrinks_in_place_and_grows_back_over_what_it_gave() {
     alone("a_large_block_shrinks_in_place_and_grows_back_over_what_it_gave", || {
         let mut block = new(MIB);
-        for size in [MIB - POOL_BYTES, 3 * POOL_BYTES, POOL_BYTES, 2 * POOL_BYTES + 1, 10 * POOL_BYTES, MIB] {
+        for size in
+            [MIB - POOL_BYTES, 7 * POOL_BYTES, 5 * POOL_BYTES, 5 * POOL_BYTES + 1, 10 * POOL_BYTES, MIB]
+        {
             assert!(stays(&mut block, size), "{size}");
         }
         block.free();
@@ -58,9 +60,9 @@ fn a_large_block_shrinks_in_place_and_grows_back_over_what_it_gave() {
 #[test]
 fn a_large_block_moves_when_its_neighbour_is_in_the_way() {
     alone("a_large_block_moves_when_its_neighbour_is_in_the_way", || {
-        let mut block = new(POOL_BYTES);
-        let neighbours: Vec<_> = (0..63).map(|_| new(POOL_BYTES)).collect();
-        assert!(!stays(&mut block, 2 * POOL_BYTES));
+        let mut block = new(5 * POOL_BYTES);
+        let neighbours: Vec<_> = (0..12).map(|_| new(5 * POOL_BYTES)).collect();
+        assert!(!stays(&mut block, 6 * POOL_BYTES));
         block.free();
         neighbours.into_iter().for_each(Patterned::free);
     });
@@ -120,6 +122,7 @@ fn boundaries() -> Vec<usize> {
         128,
         1024,
         4096,
+        LARGEST_SINGLE_BYTES,
         LARGEST_CLASS_BYTES / 2,
         LARGEST_CLASS_BYTES,
         POOL_BYTES,

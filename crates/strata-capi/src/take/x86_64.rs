@@ -34,7 +34,7 @@ macro_rules! code {
             small = sym strata_cache::size_table::SMALL,
             small_bytes = const strata_core::size_class::SMALL_BYTES,
             medium = sym strata_cache::size_table::MEDIUM,
-            medium_bytes = const strata_core::layout::LARGEST_CLASS_BYTES,
+            medium_bytes = const strata_cache::size_table::MEDIUM_BYTES,
             medium_shift = const strata_cache::size_table::MEDIUM_STEP_BYTES.ilog2(),
             count = const strata_cache::size_table::MAGAZINE_FIELDS[0],
             slots = const strata_cache::size_table::MAGAZINE_FIELDS[2],

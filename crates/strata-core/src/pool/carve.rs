@@ -7,7 +7,7 @@
 //! Does not know: whether untouched means zero; the segment layer does.
 //! Idea: pools carved on demand (CPython's obmalloc, Marangozov).
 
-use super::{OwnedPool, Pool};
+use super::{Memory, OwnedPool, Pool};
 use crate::block::BlockPtr;
 use crate::size_class::SizeClass;
 use core::ptr::NonNull;
@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 impl OwnedPool {
     /// Carves up to `wanted` blocks of a pool of `class`, in address order; returns how many. Holes are filled first.
     pub fn carve(&self, class: SizeClass, wanted: u32, mut each: impl FnMut(BlockPtr)) -> u32 {
-        if self.holes() != 0 && self.fill_a_hole(class) {
+        if self.span_holes(class) != 0 && self.fill_a_hole(class) {
             // The list was empty, and its links were written just now.
             return self.take(class, wanted, each).unwrap_or(0);
         }
@@ -37,7 +37,7 @@ impl OwnedPool {
 
     /// Carves one block for a caller that wants its memory as the kernel left it.
     pub fn carve_untouched(&self, class: SizeClass) -> Option<BlockPtr> {
-        debug_assert_eq!(self.holes(), 0, "holes are filled first");
+        debug_assert_eq!(self.uncarved_memory(class), Memory::Zero, "holes are filled first");
         let mut carved = None;
         self.carve(class, 1, |block| carved = Some(block));
         carved

@@ -12,21 +12,22 @@
 //!     blocks, wherever it waits, leads through a hole.
 //! I4  Subpages behind all carved blocks may be holes, too, of a closed pool as well: they have no memory, until blocks are
 //!     carved there, or the pool is used whole.
+//! I5  Each pool of a span keeps its own holes, as a pool alone does. Of one that had no memory when the span was opened, all
+//!     subpages are: so a span counts as resident as far as its blocks reach.
 //!
 //! Beside the holes, a pool remembers in the same word for how many purge passes it was idle, and how much was free at the
 //! last: memory that cycles is left alone, and a pool is tried again only after some more of its blocks died.
 //!
 //! Does not know: the OS, which takes the pages back; when a pass comes. Decision 0010.
 
-use super::{Memory, OwnedPool, Pool};
+use super::subpages::{
+    SPAN_SUBPAGES, all_of, blocks_in, blocks_over, each_of_span, first_subpages, granule_of_index,
+    subpages_behind, subpages_from, subpages_of, subpages_of_index, whole_pages,
+};
+use super::{Memory, OwnedPool, Pool, SUBPAGE_BYTES, SUBPAGES, Subpages};
 use crate::block::BlockPtr;
-use crate::layout::{GRANULE_SHIFT, POOL_BYTES};
+use crate::layout::{GRANULE_SHIFT, POOL_BYTES, POOLS_PER_ARENA};
 use crate::size_class::SizeClass;
-
-/// Subpages of a pool: bits of the mask.
-pub const SUBPAGES: u32 = 16;
-/// Bytes of a subpage: the smallest page there is.
-pub const SUBPAGE_BYTES: usize = POOL_BYTES / SUBPAGES as usize;
 
 const HOLES: u32 = (1 << SUBPAGES) - 1;
 const ROOM_SHIFT: u32 = SUBPAGES;
@@ -106,6 +107,18 @@ impl Residency {
     }
 }
 
+/// What is a hole of a pool of `class` that is opened, or is one of a span, with the holes that closing it left (I4, I5).
+pub(super) const fn when_opened(holes: u32, class: SizeClass, is_dirty: bool) -> u32 {
+    if is_dirty {
+        holes
+    } else if class.span_pools() == 1 {
+        // A pool alone counts as resident once it is claimed.
+        0
+    } else {
+        HOLES
+    }
+}
+
 /// What an inspection of a pool came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a pool that is worth it waits for its pages to go"]
@@ -136,37 +149,51 @@ impl OwnedPool {
 
     /// Takes the blocks off the list that overlap pages without a live block; returns the subpages of those pages that were no
     /// holes before: their memory is to go back. `page_bytes` is a power of two, at least [`SUBPAGE_BYTES`].
-    pub fn decommit(&self, class: SizeClass, page_bytes: usize) -> u32 {
-        let free = self.free_subpages(class);
-        let gone = whole_pages(free | self.holes(), page_bytes) & !self.holes();
+    pub fn decommit(&self, class: SizeClass, page_bytes: usize) -> Subpages {
+        let (free, holes) = (self.free_subpages(class), self.span_holes(class));
+        let gone = whole_pages(free | holes, page_bytes) & !holes;
+        self.set_span_holes(class, holes | gone);
         let residency = self.residency().with_room_when_inspected(self.room(class));
-        self.set_residency(residency.with_holes(residency.holes() | gone).with_idle_passes(IDLE_FIELD));
+        self.set_residency(residency.with_idle_passes(IDLE_FIELD));
         if gone != 0 {
             self.take_off_the_list(class, gone);
         }
         gone
     }
 
+    /// What the blocks that are carved next read as.
+    #[inline]
+    pub fn uncarved_memory(&self, class: SizeClass) -> Memory {
+        let holes = self.span_holes(class) & self.carved_subpages(class);
+        if holes == 0 { self.residency().uncarved() } else { Memory::Used }
+    }
+
     /// The subpages that carved blocks overlap.
-    fn carved_subpages(&self, class: SizeClass) -> u32 {
+    fn carved_subpages(&self, class: SizeClass) -> Subpages {
         let bytes = self.carved.get() as usize * class.block_bytes();
-        (1 << bytes.div_ceil(SUBPAGE_BYTES)) - 1
+        first_subpages(bytes.div_ceil(SUBPAGE_BYTES) as u32)
+    }
+
+    /// How many pools of a span carved blocks lie in, from the first on, which counts in any case.
+    pub(super) fn reached_pools(&self, class: SizeClass) -> u32 {
+        let bytes = self.carved.get() as usize * class.block_bytes();
+        bytes.div_ceil(POOL_BYTES).max(1) as u32
     }
 
     /// The subpages that hold carved blocks or dirt, and of which every carved block is free.
-    fn free_subpages(&self, class: SizeClass) -> u32 {
-        let mut free_blocks = [0_u16; SUBPAGES as usize];
-        let mut count = |subpages: u32| {
+    fn free_subpages(&self, class: SizeClass) -> Subpages {
+        let mut free_blocks = [0_u16; SPAN_SUBPAGES];
+        let mut count = |subpages: Subpages| {
             subpages_of(subpages).for_each(|subpage| free_blocks[subpage as usize] += 1);
         };
         let (most, places) = (Pool::capacity(class), self.places(class));
         let is_block = |block| places.have(block);
         // SAFETY: the owner's list.
         unsafe { self.free.each(most, is_block, |block| count(self.subpages_of_block(class, block))) };
-        blocks_in(self.holes(), class, self.carved.get())
+        blocks_in(self.span_holes(class), class, self.carved.get())
             .for_each(|index| count(subpages_of_index(class, index)));
         let mut free = 0;
-        for subpage in 0..SUBPAGES {
+        for subpage in 0..class.span_pools() * SUBPAGES {
             let (first, end) = blocks_over(subpage, class);
             let carved = self.carved.get().min(end).saturating_sub(first);
             let is_untouched = carved == 0 && self.residency().uncarved() == Memory::Zero;
@@ -178,7 +205,7 @@ impl OwnedPool {
     }
 
     /// Keeps those blocks on the list that overlap none of the subpages that are `gone`.
-    fn take_off_the_list(&self, class: SizeClass, gone: u32) {
+    fn take_off_the_list(&self, class: SizeClass, gone: Subpages) {
         let (mut last, places): (Option<BlockPtr>, _) = (None, self.places(class));
         let mut link = self.free.take();
         // A list that leads round in a circle, or elsewhere, since a block was freed twice or written to afterwards, ends here too.
@@ -204,9 +231,9 @@ impl OwnedPool {
 
     /// Puts the blocks of the lowest holes on the list, in address order, as soon as there are any; whether there were.
     pub(super) fn fill_a_hole(&self, class: SizeClass) -> bool {
-        while let Some(subpage) = subpages_of(self.holes() & self.carved_subpages(class)).next() {
-            let left = self.holes() & !(1 << subpage);
-            self.set_residency(self.residency().with_holes(left));
+        while let Some(subpage) = subpages_of(self.span_holes(class) & self.carved_subpages(class)).next() {
+            let left = self.span_holes(class) & !(1 << subpage);
+            self.set_span_holes(class, left);
             let (first, end) = blocks_over(subpage, class);
             let mut count = 0;
             for index in (first..end.min(self.carved.get())).rev() {
@@ -226,19 +253,38 @@ impl OwnedPool {
         false
     }
 
-    /// The pool is closed: what holds no memory stays known (I4), besides what was never carved since the kernel gave it.
+    /// The pool is closed, or all of a span: what holds no memory stays known (I4), besides what was never carved since the kernel gave it.
     pub(super) fn keep_holes(&self, class: SizeClass) {
-        let holes = self.holes();
+        let holes = self.span_holes(class);
         let untouched = match self.residency().uncarved() {
-            Memory::Zero => HOLES & !self.carved_subpages(class) & !holes,
+            Memory::Zero => all_of(class) & !self.carved_subpages(class) & !holes,
             Memory::Used => 0,
         };
-        self.set_residency(Residency::fresh(Memory::Used).with_holes(holes | untouched));
+        self.set_residency(Residency::fresh(Memory::Used));
+        self.set_span_holes(class, holes | untouched);
+    }
+
+    /// The subpages that are holes, of all pools of a span.
+    #[inline]
+    pub fn span_holes(&self, class: SizeClass) -> Subpages {
+        each_of_span(class, |distance| {
+            // SAFETY: within the span, which is the owner's.
+            unsafe { self.behind(distance) }.holes()
+        })
+    }
+
+    fn set_span_holes(&self, class: SizeClass, holes: Subpages) {
+        for distance in 0..class.span_pools() {
+            // SAFETY: within the span, which is the owner's.
+            let pool = unsafe { self.behind(distance) };
+            let own = (holes >> (distance * SUBPAGES)) as u32 & HOLES;
+            pool.set_residency(pool.residency().with_holes(own));
+        }
     }
 
     /// Carved blocks in the holes (I1).
     pub(super) fn hole_blocks(&self, class: SizeClass) -> u32 {
-        match self.holes() {
+        match self.span_holes(class) & self.carved_subpages(class) {
             0 => 0,
             holes => blocks_in(holes, class, self.carved.get()).count() as u32,
         }
@@ -246,8 +292,9 @@ impl OwnedPool {
 
     /// Blocks were carved: what they overlap is no hole any more.
     pub(super) fn forget_carved_holes(&self, class: SizeClass) {
-        if self.holes() != 0 {
-            self.set_residency(self.residency().with_holes(self.holes() & !self.carved_subpages(class)));
+        let holes = self.span_holes(class);
+        if holes != 0 {
+            self.set_span_holes(class, holes & !self.carved_subpages(class));
         }
     }
 }
@@ -298,7 +345,7 @@ impl Pool {
         served
     }
 
-    /// The subpages that are holes.
+    /// The subpages that are holes, of this pool alone.
     #[inline]
     pub fn holes(&self) -> u32 {
         self.residency().holes()
@@ -306,77 +353,21 @@ impl Pool {
 
     /// Carved blocks in the holes (I1), estimated by any thread.
     pub fn glance_hole_blocks(&self) -> u32 {
-        let holes = Residency::unpack(self.residency.glance()).holes();
-        match self.glance_format() {
-            super::Format::Blocks(class) if holes != 0 => {
-                blocks_in(holes, class, self.carved.glance()).count() as u32
-            }
-            _ => 0,
+        let super::Format::Blocks(class) = self.glance_format() else { return 0 };
+        if self.index().get() + class.span_pools() as usize > POOLS_PER_ARENA {
+            // Not the first of its span, or not any more.
+            return 0;
         }
+        let holes = each_of_span(class, |distance| {
+            // SAFETY: within the arena (checked above).
+            Residency::unpack(unsafe { self.behind(distance) }.residency.glance()).holes()
+        });
+        blocks_in(holes, class, self.carved.glance()).count() as u32
     }
 
-    fn subpages_of_block(&self, class: SizeClass, block: BlockPtr) -> u32 {
+    fn subpages_of_block(&self, class: SizeClass, block: BlockPtr) -> Subpages {
         subpages_from(usize::from(self.granule_of(block)) << GRANULE_SHIFT, class)
     }
-}
-
-/// The mask of the subpages that a block of `class` overlaps that begins at `offset`.
-fn subpages_from(offset: usize, class: SizeClass) -> u32 {
-    let (first, last) = (offset / SUBPAGE_BYTES, (offset + class.block_bytes() - 1) / SUBPAGE_BYTES);
-    (2 << last) - (1 << first)
-}
-
-fn subpages_of_index(class: SizeClass, index: u32) -> u32 {
-    subpages_from(index as usize * class.block_bytes(), class)
-}
-
-fn granule_of_index(class: SizeClass, index: u32) -> u16 {
-    ((index as usize * class.block_bytes()) >> GRANULE_SHIFT) as u16
-}
-
-/// The first block of `class` that overlaps a subpage, and the first behind those that do.
-fn blocks_over(subpage: u32, class: SizeClass) -> (u32, u32) {
-    let (start, bytes) = (subpage as usize * SUBPAGE_BYTES, class.block_bytes());
-    let end = (start + SUBPAGE_BYTES).div_ceil(bytes) as u32;
-    ((start / bytes) as u32, end.min(Pool::capacity(class)))
-}
-
-/// The blocks of `class`, of those `carved`, that overlap one of `subpages`; each once, in order.
-fn blocks_in(subpages: u32, class: SizeClass, carved: u32) -> impl Iterator<Item = u32> {
-    let mut next = 0;
-    subpages_of(subpages).flat_map(move |subpage| {
-        let (first, end) = blocks_over(subpage, class);
-        let (first, end) = (first.max(next), end.min(carved));
-        next = next.max(end);
-        first..end
-    })
-}
-
-/// The indices of the set bits, lowest first.
-fn subpages_of(mut subpages: u32) -> impl Iterator<Item = u32> {
-    core::iter::from_fn(move || {
-        let subpage = subpages.trailing_zeros();
-        subpages &= subpages.wrapping_sub(1);
-        (subpage < SUBPAGES).then_some(subpage)
-    })
-}
-
-fn subpages_behind(bytes: usize, page_bytes: usize) -> u32 {
-    whole_pages(HOLES & !((1 << bytes.div_ceil(SUBPAGE_BYTES)) - 1), page_bytes)
-}
-
-/// The subpages of those pages all of whose subpages are in `subpages`.
-fn whole_pages(subpages: u32, page_bytes: usize) -> u32 {
-    let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
-    if subpages_a_page >= SUBPAGES {
-        return 0;
-    }
-    let page = (1 << subpages_a_page) - 1;
-    (0..SUBPAGES)
-        .step_by(subpages_a_page as usize)
-        .map(|subpage| page << subpage)
-        .filter(|page| subpages & page == *page)
-        .sum()
 }
 
 #[cfg(all(test, not(strata_loom)))]

@@ -4,10 +4,11 @@
 //! pool is gone, used, and gone again.
 
 use super::*;
-use crate::address::{ArenaPtr, PoolIndex};
+use crate::address::{ArenaPtr, PoolIndex, UserPtr};
 use crate::arena::{self, ArenaHead};
 use crate::block::Chain;
 use crate::layout::ARENA_BYTES;
+use crate::pool::Format;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed};
 use std::collections::BTreeSet;
@@ -44,14 +45,26 @@ struct Case {
     class: SizeClass,
     memory: Memory,
     live: BTreeSet<u32>,
-    holes: u32,
+    holes: Subpages,
 }
 
 impl Case {
     fn open(pool: &'static Pool, class: SizeClass, memory: Memory) -> Self {
-        // SAFETY: a test opens its pool anew only when it uses it as before no more.
-        let pool = unsafe { pool.open(class, 0, memory) };
-        Self { pool, class, memory, live: BTreeSet::new(), holes: 0 }
+        Self::open_with(pool, class, if memory == Memory::Zero { 0 } else { u64::MAX })
+    }
+
+    /// The same where those pools of a span may hold something that have a bit.
+    fn open_with(pool: &'static Pool, class: SizeClass, dirty: u64) -> Self {
+        let dirty = dirty & ((1 << class.span_pools()) - 1);
+        // SAFETY: a test opens its pools anew only when it uses them as before no more.
+        let pool = unsafe { pool.open(class, 0, dirty) };
+        let memory = if dirty == 0 { Memory::Zero } else { Memory::Used };
+        let holes = pool.span_holes(class);
+        Self { pool, class, memory, live: BTreeSet::new(), holes }
+    }
+
+    fn subpages(&self) -> u32 {
+        self.class.span_pools() * SUBPAGES
     }
 
     fn index_of(&self, block: BlockPtr) -> u32 {
@@ -80,7 +93,7 @@ impl Case {
             unsafe { block.as_non_null().write_bytes(0xa5, self.class.block_bytes()) };
             assert!(self.live.insert(self.index_of(block)), "a block that lives was handed out");
         }
-        self.holes = self.pool.holes();
+        self.holes = self.pool.span_holes(self.class);
     }
 
     /// Frees a block that lives.
@@ -105,7 +118,7 @@ impl Case {
             let subpage = *subpage as usize * SUBPAGE_BYTES;
             start < subpage + SUBPAGE_BYTES && subpage < start + bytes
         };
-        (0..SUBPAGES).filter(overlaps).collect()
+        (0..self.subpages()).filter(overlaps).collect()
     }
 
     fn is_in_holes(&self, index: u32) -> bool {
@@ -113,10 +126,10 @@ impl Case {
     }
 
     /// What should go, subpage by subpage and page by page.
-    fn expected(&self, page_bytes: usize) -> u32 {
+    fn expected(&self, page_bytes: usize) -> Subpages {
         let carved = 0..self.pool.glance_carved();
-        let mut taken = [false; SUBPAGES as usize];
-        let mut touched = [self.memory == Memory::Used; SUBPAGES as usize];
+        let mut taken = [false; SPAN_SUBPAGES];
+        let mut touched = [self.memory == Memory::Used; SPAN_SUBPAGES];
         carved.for_each(|index| {
             for subpage in self.subpages_of(index) {
                 taken[subpage as usize] |= self.live.contains(&index);
@@ -127,10 +140,10 @@ impl Case {
             self.holes & (1 << subpage) != 0 || !taken[subpage as usize] && touched[subpage as usize]
         };
         let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
-        let pages =
-            (0..SUBPAGES / subpages_a_page).map(|page| page * subpages_a_page..(page + 1) * subpages_a_page);
+        let pages = (0..self.subpages() / subpages_a_page)
+            .map(|page| page * subpages_a_page..(page + 1) * subpages_a_page);
         let free = pages.filter(|page| page.clone().all(is_free)).flatten();
-        free.map(|subpage| 1 << subpage).sum::<u32>() & !self.holes
+        free.map(|subpage| 1 << subpage).sum::<Subpages>() & !self.holes
     }
 
     fn decommit(&mut self, page_bytes: usize) {
@@ -144,6 +157,12 @@ impl Case {
             unsafe { start.write_bytes(0x5a, SUBPAGE_BYTES) };
         }
         self.holes |= gone;
+    }
+
+    /// The subpages behind the last block that a span has room for.
+    fn expected_behind(&self) -> Subpages {
+        let last = self.subpages_of(Pool::capacity(self.class) - 1).into_iter().max().unwrap();
+        (last + 1..self.subpages()).map(|subpage| 1 << subpage).sum()
     }
 
     fn check(&self) {
@@ -162,7 +181,7 @@ impl Case {
             .filter(|index| !self.live.contains(index) && !self.is_in_holes(*index));
         assert_eq!(listed, free.collect());
         assert!(in_holes.iter().all(|index| !self.live.contains(index)));
-        assert_eq!(self.pool.holes(), self.holes);
+        assert_eq!(self.pool.span_holes(self.class), self.holes);
         assert_eq!(self.pool.glance_hole_blocks(), in_holes.len() as u32);
         assert_eq!(self.pool.live(), self.live.len() as u32);
         for index in &self.live {
@@ -186,7 +205,8 @@ fn holes_agree_with_a_naive_model_whatever_the_class_the_page_and_the_survivors(
             [(4096, Memory::Zero), (4096, Memory::Used), (16_384, Memory::Zero), (16_384, Memory::Used)]
         {
             for keep in [2, 10, 100, 5_000] {
-                let mut case = Case::open(pool, class, memory);
+                let dirty = if memory == Memory::Zero { 0 } else { 1 + random.below(u64::MAX) };
+                let mut case = Case::open_with(pool, class, dirty);
                 let some = u64::from(Pool::capacity(class));
                 case.take(1 + random.below(some));
                 for _ in 0..4 {
@@ -214,7 +234,8 @@ fn a_pool_whose_pages_went_gives_out_each_of_its_blocks_once_more() {
         case.decommit(4096);
         case.take(all);
         case.check();
-        assert_eq!((case.live.len() as u64, case.pool.holes()), (all, 0));
+        let behind = case.expected_behind();
+        assert_eq!((case.live.len() as u64, case.pool.span_holes(class) & !behind), (all, 0));
     }
 }
 
@@ -224,7 +245,7 @@ fn what_has_no_memory_is_known_while_a_pool_is_closed_and_until_it_is_carved_aga
     let class = SizeClass::of(SUBPAGE_BYTES);
     let empty = |case: Case| {
         case.live.iter().for_each(|index| case.give_back(*index));
-        case.pool.close();
+        let _ = case.pool.close();
     };
     let mut case = Case::open(pool, class, Memory::Zero);
     case.take(3);
@@ -236,6 +257,47 @@ fn what_has_no_memory_is_known_while_a_pool_is_closed_and_until_it_is_carved_aga
     assert_eq!(pool.holes(), HOLES & !0b11_1111);
     empty(case);
     assert_eq!((pool.fill_holes(), pool.holes()), (10, 0));
+}
+
+#[test]
+fn a_span_counts_as_resident_as_far_as_its_blocks_reach() {
+    let pool = new_pool();
+    let class = SizeClass::of(24 << 10);
+    let holes = |pool: &'static Pool| {
+        // SAFETY: within the arena.
+        [0, 1, 2].map(|distance| unsafe { pool.behind(distance) }.holes())
+    };
+    let mut case = Case::open(pool, class, Memory::Zero);
+    assert_eq!((holes(pool), case.pool.uncarved_memory(class)), ([HOLES; 3], Memory::Zero));
+    case.take(4);
+    assert_eq!((holes(pool), case.pool.uncarved_memory(class)), ([0, HOLES & !0xff, HOLES], Memory::Zero));
+    case.live.iter().for_each(|index| case.give_back(*index));
+    let closed = case.pool.close();
+    assert_eq!((closed.pools, closed.reached), (3, 2));
+    // SAFETY: within the arena.
+    let formats = [0, 1, 2].map(|distance| unsafe { pool.behind(distance) }.format());
+    assert_eq!(formats, [Format::Idle; 3]);
+    assert_eq!(holes(pool), [0, HOLES & !0xff, HOLES]);
+    // The third may be taken for one that holds something, and then the first two for such.
+    let case = Case::open_with(pool, class, 0b100);
+    assert_eq!((holes(pool), case.pool.uncarved_memory(class)), ([HOLES; 3], Memory::Used));
+}
+
+#[test]
+fn every_block_of_a_span_leads_to_its_books() {
+    let pool = new_pool();
+    for class in SizeClass::all().filter(|class| class.span_pools() > 1) {
+        let mut case = Case::open(pool, class, Memory::Zero);
+        case.take(u64::from(Pool::capacity(class)));
+        for index in &case.live {
+            let block = case.block(*index);
+            // SAFETY: a block of the pool.
+            let lies_in = unsafe { UserPtr::new(block.as_non_null()).pool() };
+            assert!(core::ptr::eq(lies_in.first(), pool));
+            assert_eq!(lies_in.format(), Format::Blocks(class));
+            assert_eq!(case.pool.granule_of(block), granule_of_index(class, *index));
+        }
+    }
 }
 
 #[test]

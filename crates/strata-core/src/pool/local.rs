@@ -50,6 +50,19 @@ pub enum Given {
     TooMany,
 }
 
+/// Idle pools, about to be given back.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "pools that are not given back are lost memory"]
+pub struct Closed<'heap> {
+    /// The first of them.
+    pub first: &'heap Pool,
+    /// How many they are.
+    pub pools: u32,
+    /// How many of them, from the first on, had blocks in them; the others are as they were when the span was opened, except that those
+    /// that had no memory are full of holes.
+    pub reached: u32,
+}
+
 impl Deref for OwnedPool {
     type Target = Pool;
 
@@ -259,16 +272,27 @@ impl OwnedPool {
         }
     }
 
-    /// Makes an empty pool idle again, before its bit is released. What was never touched of it are holes from now on.
-    pub fn close(self) {
+    /// Makes an empty pool idle again, or all of a span, before its bits are released. What was never touched of it are holes from now on.
+    pub fn close(self) -> Closed<'static> {
         debug_assert_eq!(self.live.get(), 0);
-        if let Format::Blocks(class) = self.format() {
-            self.keep_holes(class);
-        }
+        let Format::Blocks(class) = self.format() else {
+            debug_assert!(false, "only pools of blocks have an owner");
+            return Closed { first: self.0, pools: 1, reached: 1 };
+        };
+        let (pools, reached) = (class.span_pools(), self.reached_pools(class));
+        self.keep_holes(class);
         self.remote.close();
         self.free.take();
-        self.magazine.set(0);
-        self.format.set(Format::Idle.pack());
+        for distance in 0..pools {
+            // SAFETY: within the span, which is the owner's.
+            let pool = unsafe { self.behind(distance) };
+            if distance != 0 {
+                pool.carved.set((distance < reached).into());
+            }
+            pool.magazine.set(0);
+            pool.format.set(Format::Idle.pack());
+        }
+        Closed { first: self.0, pools, reached }
     }
 
     /// Free blocks, carved or not.

@@ -5,7 +5,6 @@ use crate::address::{ArenaPtr, PoolIndex};
 use crate::arena::{self, ArenaHead};
 use crate::block::Link;
 use crate::layout::{ARENA_BYTES, POOL_BYTES};
-use crate::pool::Memory;
 use core::ptr::{null_mut, without_provenance_mut};
 use std::alloc::{Layout, alloc_zeroed};
 use std::vec::Vec;
@@ -24,7 +23,7 @@ fn carved() -> (OwnedPool, Vec<BlockPtr>) {
     // SAFETY: initialised.
     let pool = unsafe { arena.pool(PoolIndex::new(1).unwrap()) };
     // SAFETY: claimed by nobody else.
-    let owned = unsafe { pool.open(CLASS, 0, Memory::Zero) };
+    let owned = unsafe { pool.open(CLASS, 0, 0) };
     let mut blocks = Vec::new();
     owned.carve(CLASS, u32::MAX / 2, |block| blocks.push(block));
     (owned, blocks)

@@ -1,5 +1,15 @@
 //! A pool: 64 KiB of blocks of one size class, and the one cache line that describes them.
 //!
+//! ```text
+//!   a span of three:   pool 5            pool 6            pool 7
+//!     blocks of 24 KiB │ 0 │ 1 │ 2 ──────┼─ 3 │ 4 │ 5 ─────┼─ 6 │ 7 │
+//!     headers          all of the books  class, 1 behind   class, 2 behind
+//! ```
+//!
+//! Blocks above 8 KiB come in spans: neighbouring pools that serve their class together, of which the *first* keeps the books. The
+//! others' headers say the same class and magazine, so that a free finds them as it always does, how far behind the first they are,
+//! and which of their own pages are holes.
+//!
 //! | field       | who may write it                                  | who reads it                        |
 //! |-------------|---------------------------------------------------|-------------------------------------|
 //! | `holder`    | the owner, when it takes blocks                   | any cache, to compare with itself   |
@@ -15,6 +25,8 @@
 //! I2  `live` counts the carved blocks that are neither on `free` nor in holes (`holes.rs`): those of the program, those in
 //!     magazines, and those pending on `remote`.
 //! I3  All-zero bytes are a pool that is not in use: state *idle*, no class.
+//! I4  All of a span's pools are claimed and given back together. Of those behind the first, `holder`, `free` and `live` are not
+//!     used, and `remote` stays idle; so no hint that leads to one finds an owner or a published pool there.
 //!
 //! Does not know: which thread, which arena comes next, statistics.
 //! Idea: free lists per page (Leijen, Zorn, de Moura 2019); pages without an owner between two batches (mimalloc 3).
@@ -23,14 +35,16 @@ mod carve;
 mod holes;
 mod local;
 mod remote;
+mod subpages;
 
-pub use holes::{Inspected, SUBPAGE_BYTES, SUBPAGES};
-pub use local::{Freed, Given, OwnedPool, Spoilt};
+pub use holes::Inspected;
+pub use local::{Closed, Freed, Given, OwnedPool, Spoilt};
 pub use remote::{AtomicRemote, RemoteState, RemoteWord, Room};
 use remote::{Disowned, Pushed, Taken};
+pub use subpages::{SUBPAGE_BYTES, SUBPAGES, Subpages};
 
 use crate::block::FreeList;
-use crate::layout::{HEADER_BYTES, POOL_BYTES};
+use crate::layout::{HEADER_BYTES, POOL_BYTES, POOLS_PER_ARENA};
 use crate::offsets::Offsets;
 use crate::size_class::{CLASS_COUNT, SizeClass};
 use crate::sync::{AtomicPtr, Ordering::Relaxed, OwnedU32};
@@ -56,18 +70,24 @@ pub enum Memory {
     Used,
 }
 
-/// Blocks that a pool of each class holds.
+/// Blocks that a pool of each class holds, or a span.
 const CAPACITIES: [u16; CLASS_COUNT] = {
     let mut capacities = [0; CLASS_COUNT];
     let mut index = 0;
     while index < CLASS_COUNT {
-        capacities[index] = (POOL_BYTES / SizeClass::from_index(index).block_bytes()) as u16;
+        let class = SizeClass::from_index(index);
+        capacities[index] = (class.span_pools() as usize * POOL_BYTES / class.block_bytes()) as u16;
         index += 1;
     }
     capacities
 };
 
 const RUN_BIT: u32 = 1 << 31;
+/// Where a pool of blocks says how many pools it lies behind the first of its span: runs are shorter than that.
+const DISTANCE_SHIFT: u32 = 8;
+const CLASS_FIELD: u32 = (1 << DISTANCE_SHIFT) - 1;
+
+const _: () = assert!(CLASS_COUNT < CLASS_FIELD as usize && POOLS_PER_ARENA < 1 << DISTANCE_SHIFT);
 
 impl Format {
     #[inline(always)]
@@ -84,7 +104,7 @@ impl Format {
         match word {
             0 => Self::Idle,
             run if run & RUN_BIT != 0 => Self::Run(run & !RUN_BIT),
-            class => Self::Blocks(SizeClass::from_index(class as usize - 1)),
+            class => Self::Blocks(SizeClass::from_index((class & CLASS_FIELD) as usize - 1)),
         }
     }
 }
@@ -166,18 +186,23 @@ impl Pool {
         Format::unpack(self.format.get())
     }
 
+    /// How many pools it lies behind the first of its span.
+    #[inline]
+    pub fn distance(&self) -> usize {
+        distance_in(self.format.get())
+    }
+
+    /// The same, as anybody may guess it.
+    pub fn glance_distance(&self) -> usize {
+        distance_in(self.format.glance())
+    }
+
     /// What the pool seems to be used for: for statistics.
     pub fn glance_format(&self) -> Format {
         Format::unpack(self.format.glance())
     }
 
-    /// What the blocks that are carved next read as.
-    #[inline]
-    pub fn uncarved_memory(&self) -> Memory {
-        if self.holes() == 0 { self.residency().uncarved() } else { Memory::Used }
-    }
-
-    /// Blocks of `class` that a pool holds.
+    /// Blocks of `class` that a pool holds, or a span.
     #[inline]
     pub const fn capacity(class: SizeClass) -> u32 {
         CAPACITIES[class.index()] as u32
@@ -189,18 +214,25 @@ impl Pool {
         &self.remote
     }
 
-    /// Makes a claimed, idle pool one of `class`, with no block carved yet. `magazine` says where caches keep blocks of the class.
+    /// Makes a claimed, idle pool one of `class`, with no block carved yet; of a larger class, the span of which it is the first.
+    /// `magazine` says where caches keep blocks of the class.
     ///
-    /// `memory` says whether the pool's memory is as the kernel zeroed it; if not, its holes are as `close` left them.
+    /// `dirty` has a bit for each pool, from bit 0 on, that may hold something: its holes are as `close` left them. All others are as
+    /// the kernel zeroed them.
     ///
     /// # Safety
-    /// - The caller claimed the pool's bit, and the pool is idle.
-    pub unsafe fn open(&'static self, class: SizeClass, magazine: u32, memory: Memory) -> OwnedPool {
-        let holes = if memory == Memory::Used { self.holes() } else { 0 };
-        self.set_residency(holes::Residency::fresh(memory).with_holes(holes));
-        self.format.set(Format::Blocks(class).pack());
-        self.magazine.set(magazine);
-        self.carved.set(0);
+    /// - The caller claimed the bits of all [`span_pools`](SizeClass::span_pools), and the pools are idle.
+    pub unsafe fn open(&'static self, class: SizeClass, magazine: u32, dirty: u64) -> OwnedPool {
+        let memory = if dirty == 0 { Memory::Zero } else { Memory::Used };
+        for distance in 0..class.span_pools() {
+            // SAFETY: within the span, which is the caller's.
+            let pool = unsafe { self.behind(distance) };
+            let holes = holes::when_opened(pool.holes(), class, dirty >> distance & 1 == 1);
+            pool.set_residency(holes::Residency::fresh(memory).with_holes(holes));
+            pool.format.set(Format::Blocks(class).pack() | distance << DISTANCE_SHIFT);
+            pool.magazine.set(magazine);
+            pool.carved.set(0);
+        }
         self.live.set(0);
         self.free.take();
         self.remote.open();
@@ -216,6 +248,10 @@ impl Pool {
     pub fn close_run(&self) {
         self.format.set(Format::Idle.pack());
     }
+}
+
+const fn distance_in(format: u32) -> usize {
+    (format >> DISTANCE_SHIFT & CLASS_FIELD) as usize
 }
 
 impl OwnedPool {
@@ -238,6 +274,15 @@ mod tests {
         }
         for format in [Format::Idle, Format::Run(1), Format::Run(32)] {
             assert_eq!(Format::unpack(format.pack()), format);
+            assert_eq!(distance_in(format.pack()), 0);
+        }
+    }
+
+    #[test]
+    fn a_pool_behind_the_first_of_its_span_says_the_same_class() {
+        for class in SizeClass::all() {
+            let word = Format::Blocks(class).pack() | 7 << DISTANCE_SHIFT;
+            assert_eq!((Format::unpack(word), distance_in(word)), (Format::Blocks(class), 7));
         }
     }
 

@@ -178,6 +178,10 @@ sites! {
     WATCH_DISMISS_HEEDS_THE_WATCHER: bool = true, mutant "watch_dismiss_takes_all" = false;
     /// `stratalloc/watch/duty.rs::claim_start`: of those who find no watcher, one starts it.
     WATCH_START_EXCHANGES: bool = true, mutant "watch_starts_twice" = false;
-    /// `segment/pools/release.rs::release_run`: memory is marked dirty before its bits are given back.
+    /// `segment/pools/release.rs::release_span`: the bits of all pools of a span are given back, also of those that no block reached.
+    RELEASE_FREES_SPAN: bool = true, mutant "release_frees_the_reached_only" = false;
+    /// `cache/chains.rs::pool_of`: the books of a span are its first pool's.
+    BLOCKS_LEAD_TO_THE_FIRST: bool = true, mutant "inner_pool_keeps_books" = false;
+    /// `segment/pools/release.rs::release_span`: memory is marked dirty before its bits are given back.
     DIRTY_BEFORE_RELEASE: bool = true, mutant "dirty_after_release" = false;
 }

@@ -3,7 +3,7 @@
 //! Does not know: how any of it is done.
 
 use super::PageHeap;
-use crate::pools::claim::ClaimedRun;
+use crate::pools::claim::{ClaimedRun, Wanted};
 use crate::pools::release::publish;
 use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
@@ -12,6 +12,13 @@ use strata_core::size_class::SizeClass;
 
 /// Pools.
 impl PageHeap {
+    /// Claims a pool for `class`, or as many as its span has.
+    ///
+    /// `None`: the OS gives no more, even after everything that is free was given back.
+    pub fn claim_for(&self, class: SizeClass) -> Option<ClaimedRun> {
+        self.claim_wanted(Wanted::Span(class))
+    }
+
     /// Claims one pool.
     pub fn claim_pool(&self) -> Option<ClaimedRun> {
         self.claim(1, 1)
@@ -19,38 +26,42 @@ impl PageHeap {
 
     /// Claims `pools` consecutive pools of one arena, 1 to `LARGEST_RUN_POOLS`, the first at a multiple of `step` pools.
     ///
-    /// `None`: the OS gives no more, even after everything that is free was given back.
+    /// `None`: as for [`claim_for`](Self::claim_for).
     pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+        self.claim_wanted(Wanted::Run { pools, step })
+    }
+
+    fn claim_wanted(&self, wanted: Wanted) -> Option<ClaimedRun> {
         loop {
             let ticket = self.asking.ticket();
-            if let Some(run) = self.pools().claim(pools, step) {
-                self.note_taken(&run, pools);
+            if let Some(run) = self.pools().claim(wanted) {
+                self.note_taken(&run, wanted);
                 return Some(run);
             }
             let Some(_turn) = self.asking.begin(ticket) else { continue };
             if self.grow() {
                 continue;
             }
-            if let Some(remote) = self.pools().claim_remote(pools, step) {
+            if let Some(remote) = self.pools().claim_remote(wanted) {
                 return Some(remote);
             }
             let grown = self.release_kept_memory() && self.grow();
             if !grown {
-                return self.pools().claim_late(pools, step);
+                return self.pools().claim_late(wanted);
             }
         }
     }
 
-    /// Opens a claimed pool for `class`, whose magazine lies at `magazine` in a cache; the caller owns it from now on.
+    /// Opens what was claimed for `class`, whose magazine lies at `magazine` in a cache; the caller owns it from now on.
     pub fn open_pool(&self, run: ClaimedRun, class: SizeClass, magazine: u32) -> OwnedPool {
         self.class_pools.count_opened(class);
         run.open(class, magazine)
     }
 
     /// Pools were claimed, some of which may be without memory.
-    fn note_taken(&self, run: &ClaimedRun, pools: u32) {
+    fn note_taken(&self, run: &ClaimedRun, wanted: Wanted) {
         if run.dirty == 0 {
-            self.thp().note_untouched(run.first, pools);
+            self.thp().note_untouched(run.first, wanted.pools());
         }
     }
 
@@ -134,11 +145,6 @@ impl PageHeap {
         run.first.open_run(pools);
         self.counters.count_large(pools);
         Some((run.first.base(), run.dirty))
-    }
-
-    /// A run that was used before is used whole again: it has no holes any more.
-    pub fn take_run_whole(&self, first: &Pool, pools: u32) {
-        self.pools().take_run_whole(first, pools);
     }
 
     /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.

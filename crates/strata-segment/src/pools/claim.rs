@@ -29,11 +29,51 @@ pub struct ClaimedRun {
     pub dirty: u64,
 }
 
+/// Neighbouring pools of an arena, as somebody wants them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    /// So many, all for one large block, the first at a multiple of `step` pools.
+    Run {
+        /// 1 to [`LARGEST_RUN_POOLS`].
+        pools: u32,
+        /// A power of two.
+        step: u32,
+    },
+    /// As many as blocks of a class share.
+    Span(SizeClass),
+}
+
+impl Wanted {
+    /// How many.
+    pub(crate) const fn pools(self) -> u32 {
+        match self {
+            Self::Run { pools, .. } => pools,
+            Self::Span(class) => class.span_pools(),
+        }
+    }
+
+    const fn step(self) -> u32 {
+        match self {
+            Self::Run { step, .. } => step,
+            Self::Span(_) => 1,
+        }
+    }
+
+    /// How many pools are in use from the claim on, for the policy: what has no memory of a span is so once blocks reach it, but
+    /// for its first pool.
+    pub(super) const fn used(self, dirty: u64) -> u32 {
+        match self {
+            Self::Run { pools, .. } => pools,
+            Self::Span(_) => (dirty | 1).count_ones(),
+        }
+    }
+}
+
 impl ClaimedRun {
-    /// Makes a single claimed pool one of `class`; `magazine` says where caches keep its blocks.
+    /// Makes a claimed pool one of `class`, or as many as its span has; `magazine` says where caches keep its blocks.
     pub fn open(self, class: SizeClass, magazine: u32) -> OwnedPool {
         // SAFETY: claimed, and idle.
-        unsafe { self.first.open(class, magazine, self.memory()) }
+        unsafe { self.first.open(class, magazine, self.dirty) }
     }
 
     /// What is known of the first pool's memory.
@@ -43,35 +83,26 @@ impl ClaimedRun {
 }
 
 impl Pools<'_> {
-    /// Claims `pools` consecutive pools of one arena, 1 to [`LARGEST_RUN_POOLS`], the first at a multiple of `step` pools: where the
-    /// calling thread wants its memory.
-    pub(crate) fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        debug_assert!((1..=LARGEST_RUN_POOLS as u32).contains(&pools));
-        self.segments.find(Kind::Open, |segment| self.claim_in(segment, pools, step))
+    /// Claims neighbouring pools of one arena, where the calling thread wants its memory.
+    pub(crate) fn claim(&self, wanted: Wanted) -> Option<ClaimedRun> {
+        self.segments.find(Kind::Open, |segment| self.claim_in(segment, wanted))
     }
 
     /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: everything was searched.
-    pub(crate) fn claim_remote(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.segments.find_remote(Kind::Open, |segment| self.claim_in(segment, pools, step))
+    pub(crate) fn claim_remote(&self, wanted: Wanted) -> Option<ClaimedRun> {
+        self.segments.find_remote(Kind::Open, |segment| self.claim_in(segment, wanted))
     }
 
     /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
     #[cold]
-    pub(crate) fn claim_late(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
+    pub(crate) fn claim_late(&self, wanted: Wanted) -> Option<ClaimedRun> {
         (0..LAST_TRIES).find_map(|_| {
-            let run = self.segments.find_anywhere(Kind::Open, |segment| self.claim_in(segment, pools, step));
+            let run = self.segments.find_anywhere(Kind::Open, |segment| self.claim_in(segment, wanted));
             if run.is_none() {
                 spin_hint();
             }
             run
         })
-    }
-
-    /// A run that was used before is used whole again: its holes are filled.
-    pub(crate) fn take_run_whole(&self, first: &Pool, pools: u32) {
-        // SAFETY: the run was claimed from a segment.
-        let (segment, arena) = unsafe { Segment::of(first) };
-        segment.fill_holes(arena, run_mask(first.index().get() as u32, pools));
     }
 
     /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.
@@ -99,7 +130,8 @@ impl Pools<'_> {
         true
     }
 
-    fn claim_in(&self, segment: &Segment, pools: u32, step: u32) -> Option<ClaimedRun> {
+    fn claim_in(&self, segment: &Segment, wanted: Wanted) -> Option<ClaimedRun> {
+        let (pools, step) = (wanted.pools(), wanted.step());
         loop {
             let arena = if pools == 1 && step == 1 {
                 fullest_open(segment)
@@ -112,7 +144,7 @@ impl Pools<'_> {
                 segment.open.clear_if(arena, || bits.glance() == 0);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { segment.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
-                self.policy.claimed(pools, dirty.count_ones());
+                self.policy.claimed(wanted.used(dirty), dirty.count_ones());
                 self.segments.counters().count_claimed(pools);
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { segment.arena(arena).pool(pool_index(start)) };

@@ -7,14 +7,14 @@ use crate::masks::run_mask;
 use crate::segments::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
-use strata_core::pool::{Format, Freed, OwnedPool, Pool};
+use strata_core::pool::{Closed, Format, Freed, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{
-    ABANDON_PUBLISHES, CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, PUBLISH_AFTER_DISOWN,
+    ABANDON_PUBLISHES, CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, PUBLISH_AFTER_DISOWN, RELEASE_FREES_SPAN,
 };
 
 impl Pools<'_> {
-    /// Gives a pool without live blocks back to its arena.
+    /// Gives a pool without live blocks back to its arena, or all of a span.
     pub(crate) fn release(&self, pool: OwnedPool) {
         let format = pool.format();
         let place = pool.into_raw();
@@ -25,10 +25,10 @@ impl Pools<'_> {
             unsafe { self.release_run(first, 1) };
         }
         // SAFETY: made a word of above.
-        unsafe { OwnedPool::from_raw(place) }.close();
+        let closed = unsafe { OwnedPool::from_raw(place) }.close();
         if CLOSE_BEFORE_RELEASE {
             // SAFETY: closed; the token that the caller gave away was the only one.
-            unsafe { self.release_run(first, 1) };
+            unsafe { self.release_span(closed) };
         }
         if let Format::Blocks(class) = format {
             self.class_pools.count_closed(class);
@@ -73,20 +73,30 @@ impl Pools<'_> {
     /// # Safety
     /// - The run of `pools` idle pools from `first` on is the caller's, and is not used again.
     unsafe fn release_run(&self, first: &Pool, pools: u32) {
+        // SAFETY: the same contract.
+        unsafe { self.release_span(Closed { first, pools, reached: pools }) };
+    }
+
+    /// # Safety
+    /// - The closed pools are the caller's, and are not used again.
+    unsafe fn release_span(&self, closed: Closed<'_>) {
+        let Closed { first, pools, reached } = closed;
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(first) };
-        let mask = run_mask(first.index().get() as u32, pools);
+        let start = first.index().get() as u32;
+        let (mask, used) = (run_mask(start, pools), run_mask(start, reached));
+        let still_clean = if used == mask { 0 } else { segment.forget_unused(arena, mask & !used) };
         self.segments.counters().count_released(pools);
         if DIRTY_BEFORE_RELEASE {
-            segment.mark_dirty(arena, mask);
+            segment.mark_dirty(arena, used);
         }
-        if segment.pools[arena as usize].release(mask) == 0 {
+        if segment.pools[arena as usize].release(if RELEASE_FREES_SPAN { mask } else { used }) == 0 {
             segment.set_open(arena);
         }
         if !DIRTY_BEFORE_RELEASE {
-            segment.mark_dirty(arena, mask);
+            segment.mark_dirty(arena, used);
         }
-        self.policy.released(pools);
+        self.policy.released(pools - still_clean);
         self.above.released();
     }
 

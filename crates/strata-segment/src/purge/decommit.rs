@@ -22,7 +22,7 @@ use crate::segments::segment::Segment;
 use core::ops::Range;
 use strata_core::address::PoolIndex;
 use strata_core::arena;
-use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES};
+use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES, Subpages};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{DECOMMIT_CLAIMS, DECOMMIT_LETS_GO, DECOMMIT_RECHECKS};
 use strata_os::{machine, memory};
@@ -49,7 +49,7 @@ impl Purge<'_> {
         }
     }
 
-    fn purge_subpages(&self, pool: &OwnedPool, subpages: u32) {
+    fn purge_subpages(&self, pool: &OwnedPool, subpages: Subpages) {
         if subpages == 0 {
             return;
         }
@@ -57,21 +57,24 @@ impl Purge<'_> {
         let (segment, arena) = unsafe { Segment::of(pool) };
         segment.shun_huge_pages(arena);
         let mut pages = pages_over(subpages, machine::page_size());
-        while let Some(start) = bits_of(pages.into()).next() {
-            let length = (!(pages >> start)).trailing_zeros();
-            let gone = subpages >> start & ((1 << length) - 1);
+        while pages != 0 {
+            let start = pages.trailing_zeros();
+            let length = (pages >> start).trailing_ones();
+            let part = Subpages::MAX >> (Subpages::BITS - length) << start;
+            let gone = subpages & part;
             // SAFETY: whole pages of a pool that is ours (I1), of which every block is free and on no list (I2).
             unsafe { self.purge_part(pool, start..start + length, gone.count_ones()) };
-            pages &= u32::MAX << (start + length);
+            pages &= !part;
         }
     }
 
-    /// Gives a part of a pool back by one call, and counts it: `gone` of its subpages held something. Returns whether the OS took it.
+    /// Gives a part of a pool, or of its span, back by one call, and counts it: `gone` of its subpages held something. Returns whether
+    /// the OS took it.
     ///
     /// # Safety
-    /// - The part is whole pages of a pool that the caller owns, and holds nothing that is in use.
+    /// - The part is whole pages of pools that the caller owns, and holds nothing that is in use.
     pub(super) unsafe fn purge_part(&self, pool: &Pool, subpages: Range<u32>, gone: u32) -> bool {
-        // SAFETY: within the pool.
+        // SAFETY: within the pool, or its span.
         let start = unsafe { pool.base().byte_add(subpages.start as usize * SUBPAGE_BYTES) };
         // SAFETY: whole pages that nothing uses, by this function's contract.
         let went = unsafe { memory::purge(start, subpages.len() * SUBPAGE_BYTES) };
@@ -172,11 +175,14 @@ fn seem_published(segment: &Segment, arena: u32, class: SizeClass) -> impl Itera
 }
 
 /// The whole pages of these subpages: where a page is longer than a subpage, the rest of it are holes already.
-pub(super) fn pages_over(subpages: u32, page_bytes: usize) -> u32 {
+pub(super) fn pages_over(subpages: Subpages, page_bytes: usize) -> Subpages {
     let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
-    let page = (1 << subpages_a_page) - 1;
-    let first_of_page = |subpage| subpage & !(subpages_a_page - 1);
-    bits_of(subpages.into()).fold(0, |pages, subpage| pages | page << first_of_page(subpage))
+    if subpages_a_page == 1 {
+        return subpages;
+    }
+    let page = Subpages::MAX >> (Subpages::BITS - subpages_a_page);
+    let pages = (0..Subpages::BITS).step_by(subpages_a_page as usize).map(|start| page << start);
+    pages.filter(|page| subpages & page != 0).fold(0, |pages, page| pages | page)
 }
 
 #[cfg(all(test, not(strata_loom)))]

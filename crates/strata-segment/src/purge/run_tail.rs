@@ -22,7 +22,7 @@ use crate::pools::claim::ClaimedRun;
 use crate::segments::segment::{Segment, pool_index};
 use crate::without::RUN_TAIL;
 use strata_core::layout::POOL_BYTES;
-use strata_core::pool::{Pool, SUBPAGE_BYTES, SUBPAGES};
+use strata_core::pool::{Pool, SUBPAGE_BYTES, Subpages};
 use strata_os::{clock, machine};
 
 /// An end of less than one in `WORTH_PART` of the allocation stays as it is.
@@ -68,9 +68,8 @@ impl Purge<'_> {
         }
         segment.shun_huge_pages(arena);
         // Holes between them, which have no memory, are purged again: that makes one call of several.
-        let pages = pages_over(subpages, machine::page_size());
-        let (first, end) =
-            (pages.trailing_zeros(), SUBPAGES - (pages << (u32::BITS - SUBPAGES)).leading_zeros());
+        let pages = pages_over(subpages.into(), machine::page_size());
+        let (first, end) = (pages.trailing_zeros(), Subpages::BITS - pages.leading_zeros());
         // SAFETY: whole pages of a pool that the caller claimed, behind the bytes that the allocation uses.
         unsafe { self.purge_part(pool, first..end, subpages.count_ones()) };
     }
@@ -84,6 +83,7 @@ mod tests {
     use core::ptr::NonNull;
     use std::vec::Vec;
     use strata_core::block::Chain;
+    use strata_core::pool::SUBPAGES;
     use strata_core::size_class::SizeClass;
     use strata_core::sync::Ordering::Relaxed;
     use strata_os::memory;

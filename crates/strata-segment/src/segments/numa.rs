@@ -146,8 +146,11 @@ impl Segments<'_> {
 mod tests {
     use super::*;
     use crate::page_heap::PageHeap;
+    use crate::pools::claim::Wanted;
     use strata_core::pool::Pool;
     use strata_core::size_class::SizeClass;
+
+    const ONE: Wanted = Wanted::Run { pools: 1, step: 1 };
 
     /// A node on which no test runs.
     const ELSEWHERE: Node = Node::new(900);
@@ -179,7 +182,7 @@ mod tests {
         assert!(local.serves(HEAP.placement.locality()) && !local.serves(Locality::Node(ELSEWHERE)));
         let run = HEAP.claim(20, 4).unwrap();
         assert!(core::ptr::eq(segment_of(run.first), local));
-        assert!(core::ptr::eq(segment_of(HEAP.pools().claim_remote(1, 1).unwrap().first), remote));
+        assert!(core::ptr::eq(segment_of(HEAP.pools().claim_remote(ONE).unwrap().first), remote));
     }
 
     #[test]
@@ -225,6 +228,6 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let _held = claim_first(&HEAP);
         assert!(!HEAP.placement.matters());
-        assert!(HEAP.pools().claim_remote(1, 1).is_none() && HEAP.adopt_remote(SizeClass::of(16)).is_none());
+        assert!(HEAP.pools().claim_remote(ONE).is_none() && HEAP.adopt_remote(SizeClass::of(16)).is_none());
     }
 }

@@ -293,6 +293,14 @@ impl Segment {
         bits_of(pools).map(|bit| unsafe { place.pool(pool_index(bit)) }.fill_holes()).sum()
     }
 
+    /// Some pools that the caller claimed were not used: those that had no memory are clean still, which is all that is to be known of
+    /// them. Returns how many they are.
+    pub(crate) fn forget_unused(&self, arena: u32, pools: u64) -> u32 {
+        let clean = pools & !self.dirty(arena);
+        self.fill_holes(arena, clean);
+        clean.count_ones()
+    }
+
     /// Some pools that the caller claimed lose their contents, and with them their holes.
     pub(crate) fn forget_contents(&self, arena: u32, pools: u64) {
         self.fill_holes(arena, pools & self.dirty(arena));

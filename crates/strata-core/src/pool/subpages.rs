@@ -1,0 +1,105 @@
+//! The sixteenths of a pool, and of all pools of a span, as masks; and which blocks of a class overlap them.
+//!
+//! ```text
+//!   subpage  0    1    2    3   …  15 │ 16   17  …        a bit each; 16 and on: of the span's second pool
+//!   blocks   0 ──────┼ 1 ───────┼ 2 ──┼─────┼ 3 …
+//! ```
+//!
+//! Does not know: what is a hole.
+
+use super::Pool;
+use crate::layout::{GRANULE_SHIFT, MOST_SPAN_POOLS, POOL_BYTES};
+use crate::size_class::SizeClass;
+
+/// Subpages of a pool: bits of the mask.
+pub const SUBPAGES: u32 = 16;
+/// Bytes of a subpage: the smallest page there is.
+pub const SUBPAGE_BYTES: usize = POOL_BYTES / SUBPAGES as usize;
+
+/// A bit for each subpage of a pool, or of all pools of a span.
+pub type Subpages = u128;
+
+/// Subpages of the longest span.
+pub(super) const SPAN_SUBPAGES: usize = MOST_SPAN_POOLS * SUBPAGES as usize;
+
+const _: () = assert!(SPAN_SUBPAGES <= Subpages::BITS as usize);
+
+/// The first so many subpages.
+pub(super) const fn first_subpages(count: u32) -> Subpages {
+    if count == 0 { 0 } else { Subpages::MAX >> (Subpages::BITS - count) }
+}
+
+/// All subpages of a pool of `class`, or of a span.
+pub(super) const fn all_of(class: SizeClass) -> Subpages {
+    first_subpages(class.span_pools() * SUBPAGES)
+}
+
+/// What each pool of a span says of its subpages, together.
+#[inline]
+pub(super) fn each_of_span(class: SizeClass, holes_of: impl Fn(u32) -> u32) -> Subpages {
+    (0..class.span_pools())
+        .fold(0, |holes, distance| holes | Subpages::from(holes_of(distance)) << (distance * SUBPAGES))
+}
+
+/// The mask of the subpages that a block of `class` overlaps that begins at `offset`.
+pub(super) fn subpages_from(offset: usize, class: SizeClass) -> Subpages {
+    let (first, last) = (offset / SUBPAGE_BYTES, (offset + class.block_bytes() - 1) / SUBPAGE_BYTES);
+    first_subpages(last as u32 + 1) & !first_subpages(first as u32)
+}
+
+pub(super) fn subpages_of_index(class: SizeClass, index: u32) -> Subpages {
+    subpages_from(index as usize * class.block_bytes(), class)
+}
+
+pub(super) fn granule_of_index(class: SizeClass, index: u32) -> u16 {
+    ((index as usize * class.block_bytes()) >> GRANULE_SHIFT) as u16
+}
+
+/// The first block of `class` that overlaps a subpage, and the first behind those that do.
+pub(super) fn blocks_over(subpage: u32, class: SizeClass) -> (u32, u32) {
+    let (start, bytes) = (subpage as usize * SUBPAGE_BYTES, class.block_bytes());
+    let end = (start + SUBPAGE_BYTES).div_ceil(bytes) as u32;
+    ((start / bytes) as u32, end.min(Pool::capacity(class)))
+}
+
+/// The blocks of `class`, of those `carved`, that overlap one of `subpages`; each once, in order.
+pub(super) fn blocks_in(subpages: Subpages, class: SizeClass, carved: u32) -> impl Iterator<Item = u32> {
+    let mut next = 0;
+    subpages_of(subpages).flat_map(move |subpage| {
+        let (first, end) = blocks_over(subpage, class);
+        let (first, end) = (first.max(next), end.min(carved));
+        next = next.max(end);
+        first..end
+    })
+}
+
+/// The indices of the set bits, lowest first.
+pub(super) fn subpages_of(mut subpages: Subpages) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let subpage = subpages.trailing_zeros();
+        subpages &= subpages.wrapping_sub(1);
+        (subpage < Subpages::BITS).then_some(subpage)
+    })
+}
+
+/// The subpages of a pool behind the first `bytes`.
+pub(super) fn subpages_behind(bytes: usize, page_bytes: usize) -> u32 {
+    let behind = !first_subpages(bytes.div_ceil(SUBPAGE_BYTES) as u32) & first_subpages(SUBPAGES);
+    whole_pages(behind, page_bytes) as u32
+}
+
+/// The subpages of those pages all of whose subpages are in `subpages`.
+pub(super) fn whole_pages(subpages: Subpages, page_bytes: usize) -> Subpages {
+    let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
+    if subpages_a_page == 1 {
+        return subpages;
+    }
+    if subpages_a_page > SUBPAGES {
+        return 0;
+    }
+    (0..Subpages::BITS)
+        .step_by(subpages_a_page as usize)
+        .map(|subpage| first_subpages(subpages_a_page) << subpage)
+        .filter(|page| subpages & page == *page)
+        .fold(0, |pages, page| pages | page)
+}
