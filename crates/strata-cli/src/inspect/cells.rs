@@ -86,9 +86,9 @@ pub(crate) struct Cells {
     kinds: Vec<u8>,
     /// The index of the size class.
     classes: Vec<u8>,
-    /// Live blocks, those in magazines included; of a run the pools that it has.
+    /// Live blocks, those in magazines included; of a run the pools that it has. Of a span its first pool has all.
     live: Vec<u16>,
-    /// Of those, the ones in magazines; of a run 1 if it is in one.
+    /// Of those, the ones in magazines.
     ready: Vec<u16>,
     /// Blocks that exist.
     carved: Vec<u16>,
@@ -164,14 +164,18 @@ impl Cells {
         self.keeping.push(keeping);
     }
 
-    /// Counts what is in magazines, at the pools that it is of.
+    /// Counts what is in magazines, at the pools that it is of, of a span at the first.
     fn add_ready<T: Target>(&mut self, heap: &Heap<'_, T>) {
         let places: HashMap<u64, usize> =
             self.starts.iter().enumerate().map(|(index, start)| (*start, index * POOLS)).collect();
         heap.each_ready(&mut |address| {
             let arena = address & !(ARENA_BYTES - 1);
-            let pool = ((address - arena) / POOL_BYTES) as usize;
-            let count = places.get(&arena).and_then(|first| self.ready.get_mut(first + pool));
+            let Some(first) = places.get(&arena) else { return };
+            let mut pool = first + ((address - arena) / POOL_BYTES) as usize;
+            while pool > *first && self.kinds.get(pool) == Some(&(Kind::RunGoesOn as u8)) {
+                pool -= 1;
+            }
+            let count = self.ready.get_mut(pool);
             count.into_iter().for_each(|count| *count = count.saturating_add(1));
         });
         // What the process did meanwhile.

@@ -72,17 +72,19 @@ fn what_is_cut_short_or_means_nothing_is_refused() {
 
 #[test]
 fn the_cells_of_a_process_add_up_to_its_statistics() {
-    let layouts = [(704, 2000), (48, 5000), (200_000, 10), (9 << 20, 1)];
+    let layouts = [(704, 2000), (48, 5000), (20_000, 40), (300_000, 10), (9 << 20, 1)];
     let mut held = Vec::new();
     for (bytes, count) in layouts {
         let layout = Layout::from_size_align(bytes, 16).unwrap();
         // SAFETY: the layout has a size.
         held.extend((0..count).map(|_| (unsafe { Strata.alloc(layout) }, layout)));
     }
+    // SAFETY: allocated above.
+    held.iter().for_each(|(block, _)| unsafe { block.write(1) });
     let mut number = 0;
     held.retain(|(block, layout)| {
         number += 1;
-        let stays = layout.size() > 704 || number % 50 == 0;
+        let stays = layout.size() > 20_000 || number % 50 == 0 || layout.size() == 20_000 && number % 3 != 0;
         if !stays {
             // SAFETY: allocated above, with this layout.
             unsafe { Strata.dealloc(*block, *layout) };
@@ -97,12 +99,16 @@ fn the_cells_of_a_process_add_up_to_its_statistics() {
     };
     assert_eq!(cells.starts.len() as u64, stats.arenas);
     assert_eq!((of(Kind::Run).len() as u64, of(Kind::Run).len()), (stats.large_blocks, 10));
+    // A pool of blocks, and those of its span behind it.
+    let pools_from = |cell: usize| {
+        1 + cells.kinds[cell + 1..].iter().take_while(|kind| **kind == Kind::RunGoesOn as u8).count() as u64
+    };
     for (class, of_class) in stats.classes().iter().enumerate() {
         let own = || of(Kind::Blocks).into_iter().filter(|cell| usize::from(cells.classes[*cell]) == class);
         let sum = |column: &[u16]| own().map(|cell| u64::from(column[cell])).sum::<u64>();
         let expected = (of_class.pools, of_class.live_blocks, of_class.ready_blocks);
         let live = sum(&cells.live) - sum(&cells.ready);
-        assert_eq!((own().count() as u64, live, sum(&cells.ready)), expected, "class {class}");
+        assert_eq!((own().map(pools_from).sum::<u64>(), live, sum(&cells.ready)), expected, "class {class}");
     }
     let resident = |cell: &usize| cells.pages[*cell].count_ones() > 0;
     assert!(of(Kind::Blocks).iter().all(resident) && of(Kind::Metadata).iter().all(resident));

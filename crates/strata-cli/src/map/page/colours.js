@@ -48,11 +48,10 @@ const OCCUPANCY = [
 
 function byOccupancy(moment) {
   return sorted(moment, OCCUPANCY, (cell) => {
-    const kind = moment.kind[cell];
-    if (kind === Kind.Huge) return 0;
-    if (kind !== Kind.Blocks) return moment.ready[runHead(moment, cell)] ? 6 : 0;
-    if (heldBlocks(moment, cell) === 0 && moment.ready[cell] > 0) return 6;
-    const filled = fill(moment, cell);
+    const head = headOf(moment, cell);
+    if (moment.kind[head] !== Kind.Blocks) return 0;
+    if (heldBlocks(moment, head) === 0 && moment.ready[head] > 0) return 6;
+    const filled = fill(moment, head);
     return OCCUPANCY.findIndex((category) => filled >= category.least);
   });
 }
@@ -69,8 +68,8 @@ function byClass(moment) {
   const index = new Map(own.map((category, number) => [category.class, number]));
   own.push({ name: "large blocks: runs of pools", ...LARGE }, { name: "huge blocks", ...HUGE });
   return sorted(moment, own, (cell) => {
-    const kind = moment.kind[cell];
-    return kind === Kind.Blocks ? index.get(moment.class[cell]) : own.length - (kind === Kind.Huge ? 1 : 2);
+    const head = headOf(moment, cell), kind = moment.kind[head];
+    return kind === Kind.Blocks ? index.get(moment.class[head]) : own.length - (kind === Kind.Huge ? 1 : 2);
   });
 }
 
@@ -83,7 +82,7 @@ const holderName = ({ thread, name }) => (thread > 0 ? `${name || "an ended thre
 function byOwner(moment) {
   const bytes = new Map();
   for (let cell = 0; cell < moment.count; cell++) {
-    if (moment.kind[cell] === Kind.Blocks) bytes.set(moment.taker[cell], (bytes.get(moment.taker[cell]) ?? 0) + residentBytes(moment, cell));
+    if (moment.kind[cell] === Kind.Blocks) bytes.set(moment.taker[cell], (bytes.get(moment.taker[cell]) ?? 0) + residentFrom(moment, cell));
   }
   const most = [...bytes].filter(([taker]) => taker > 0).sort((one, other) => other[1] - one[1]).slice(0, THREADS.length);
   const own = most.map(([taker], number) => ({
@@ -93,9 +92,9 @@ function byOwner(moment) {
   own.push({ name: "another, or one that is gone", light: "#9aa4b2", dark: "#77828f" });
   own.push({ name: "large blocks: runs of pools", ...LARGE }, { name: "huge blocks", ...HUGE });
   return sorted(moment, own, (cell) => {
-    const kind = moment.kind[cell];
+    const head = headOf(moment, cell), kind = moment.kind[head];
     if (kind !== Kind.Blocks) return own.length - (kind === Kind.Huge ? 1 : 2);
-    return index.get(moment.taker[cell]) ?? own.length - 3;
+    return index.get(moment.taker[head]) ?? own.length - 3;
   });
 }
 
@@ -143,9 +142,9 @@ function byAge(moment, moments) {
   if (moments.length === 1) {
     const own = IDLE.map((name, idle) => ({ name, light: AGES[idle * 2][0], dark: AGES[idle * 2][1] })).concat(others);
     return sorted(moment, own, (cell) => {
-      const kind = moment.kind[cell];
+      const head = headOf(moment, cell), kind = moment.kind[head];
       if (kind !== Kind.Blocks) return own.length - (kind === Kind.Huge ? 1 : 2);
-      return (moment.keeping[cell] >> 2) & 3;
+      return (moment.keeping[head] >> 2) & 3;
     });
   }
   const number = moments.indexOf(moment), buckets = Math.min(AGES.length, number + 1);

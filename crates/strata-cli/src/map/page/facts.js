@@ -8,23 +8,38 @@ const POPULATION = Uint8Array.from({ length: 65536 }, (_, bits) => {
 
 /// Bytes in memory; explicit huge pages are all there.
 const residentBytes = (moment, cell) => (moment.pinned[cell] ? POOL_BYTES : POPULATION[moment.pages[cell]] * PAGE_BYTES);
-const capacityOf = (moment, cell) => Math.floor(POOL_BYTES / moment.blockBytes[moment.class[cell]]);
+
+/// The first pool of the run that a cell belongs to, or of the span of pools that share their blocks: what is known of all is known of it.
+function headOf(moment, cell) {
+  while (moment.kind[cell] === Kind.RunGoesOn) cell--;
+  return cell;
+}
+
+/// How many pools belong together from this one on, the first.
+function poolsFrom(moment, head) {
+  let end = head + 1;
+  while (end < moment.count && moment.kind[end] === Kind.RunGoesOn) end++;
+  return end - head;
+}
+
+/// Bytes in memory of all of them.
+function residentFrom(moment, head) {
+  let bytes = 0;
+  for (let pools = poolsFrom(moment, head); pools--;) bytes += residentBytes(moment, head + pools);
+  return bytes;
+}
+
+const capacityOf = (moment, head) => Math.floor((poolsFrom(moment, head) * POOL_BYTES) / moment.blockBytes[moment.class[head]]);
 /// Blocks that the program has: those in magazines are not its.
 const heldBlocks = (moment, cell) => moment.live[cell] - moment.ready[cell];
 const heldBytes = (moment, cell) => heldBlocks(moment, cell) * moment.blockBytes[moment.class[cell]];
 /// As `strata explain` counts: at most a quarter of what the pool has room for is live.
 const isPinned = (moment, cell) => moment.kind[cell] === Kind.Blocks && moment.live[cell] * 4 <= capacityOf(moment, cell);
 
-/// The first pool of the run that a cell belongs to.
-function runHead(moment, cell) {
-  while (moment.kind[cell] === Kind.RunGoesOn) cell--;
-  return cell;
-}
-
-/// How much of a cell's memory the program's blocks fill, from 0 to 1.
-function fill(moment, cell) {
-  const resident = residentBytes(moment, cell);
-  return resident === 0 ? 1 : Math.min(1, heldBytes(moment, cell) / resident);
+/// How much of the memory of a pool of blocks, or of a span, the program's blocks fill, from 0 to 1.
+function fill(moment, head) {
+  const resident = residentFrom(moment, head);
+  return resident === 0 ? 1 : Math.min(1, heldBytes(moment, head) / resident);
 }
 
 /// A row for each class that has pools: what is live, what lies free beside it, and how few blocks keep how many pools.
@@ -32,19 +47,19 @@ function classRows(moment) {
   const rows = new Map();
   for (let cell = 0; cell < moment.count; cell++) {
     if (moment.kind[cell] !== Kind.Blocks) continue;
-    const key = moment.class[cell], resident = residentBytes(moment, cell);
+    const key = moment.class[cell], resident = residentFrom(moment, cell), pools = poolsFrom(moment, cell);
     let row = rows.get(key);
     if (!row) {
       row = { class: key, size: moment.blockBytes[key], pools: 0, live: 0, ready: 0, free: 0, pinned: 0, by: 0, back: 0 };
       rows.set(key, row);
     }
     const live = Math.min(resident, moment.live[cell] * row.size);
-    row.pools++;
+    row.pools += pools;
     row.live += live;
     row.ready += moment.ready[cell] * row.size;
     row.free += resident - live;
     if (isPinned(moment, cell)) {
-      row.pinned++;
+      row.pinned += pools;
       row.by += moment.live[cell];
       row.back += resident;
     }
@@ -57,7 +72,7 @@ function worstPools(moment, count) {
   const found = [];
   for (let cell = 0; cell < moment.count; cell++) {
     if (!isPinned(moment, cell)) continue;
-    const size = moment.blockBytes[moment.class[cell]], resident = residentBytes(moment, cell);
+    const size = moment.blockBytes[moment.class[cell]], resident = residentFrom(moment, cell);
     const free = resident - Math.min(resident, moment.live[cell] * size);
     if (free > 0) found.push({ cell, size, free, live: moment.live[cell], ready: moment.ready[cell], worth: free / Math.max(1, moment.live[cell]) });
   }

@@ -18,9 +18,9 @@ const numbersOf = (() => {
 
 /// Whether a cell is among what is highlighted.
 function isLit(state, cell) {
-  const { filter, moment } = state;
+  const { filter, moment } = state, head = headOf(moment, cell);
   if (filter === null) return true;
-  if (filter.class !== undefined) return moment.kind[cell] === Kind.Blocks && moment.class[cell] === filter.class;
+  if (filter.class !== undefined) return moment.kind[head] === Kind.Blocks && moment.class[head] === filter.class;
   return state.sorted.of[cell] === filter.category;
 }
 

@@ -75,8 +75,7 @@ function told(state, { place, index }) {
   const { moment } = state, tile = moment.byKey.get(place.key);
   const address = place.start + index * POOL_BYTES;
   if (!tile || index >= tile.cells) return { title: "not there at this moment", address, pairs: [] };
-  const cell = tile.first + index, kind = moment.kind[cell], pages = moment.pages[cell], pairs = [];
-  const resident = residentBytes(moment, cell);
+  const cell = tile.first + index, head = headOf(moment, cell), kind = moment.kind[head], pages = moment.pages[cell], pairs = [];
   const titles = {
     [Kind.Metadata]: "metadata of the arena", [Kind.Clean]: "free pool without memory", [Kind.Kept]: "free pool, kept for a while",
     [Kind.Due]: "free pool, due to go back", [Kind.Lazy]: "free pool, the kernel's to take", [Kind.Claimed]: "pool claimed a moment ago",
@@ -84,29 +83,28 @@ function told(state, { place, index }) {
   };
   let title = titles[kind];
   if (kind === Kind.Blocks) {
-    const size = moment.blockBytes[moment.class[cell]], room = capacityOf(moment, cell), live = moment.live[cell], ready = moment.ready[cell];
+    const size = moment.blockBytes[moment.class[head]], room = capacityOf(moment, head), live = moment.live[head], ready = moment.ready[head];
+    const resident = residentFrom(moment, head), pools = poolsFrom(moment, head);
     title = `blocks of ${bytesText(size)}`;
+    if (pools > 1) pairs.push(["pool", `${cell - head + 1} of ${pools} that share their blocks`]);
     pairs.push(["live", `${live} of ${countText(room, "block")}${ready ? `, ${ready} of them ready in a magazine` : ""}`]);
-    if (resident) pairs.push(["fill", `${percentText(Math.min(resident, heldBytes(moment, cell)), resident)} of what is in memory`]);
-    if (isPinned(moment, cell) && resident > live * size) {
+    if (resident) pairs.push(["fill", `${percentText(Math.min(resident, heldBytes(moment, head)), resident)} of what is in memory`]);
+    if (isPinned(moment, head) && resident > live * size) {
       pairs.push(["keeps", `${bytesText(resident - live * size)} of free memory for ${countText(live, "block")} of ${bytesText(size)}`]);
     }
-    const keeping = moment.keeping[cell], taker = moment.taker[cell];
+    const keeping = moment.keeping[head], taker = moment.taker[head];
     const whose = ["", "owned by a thread at this moment", "owned by no thread, little room", "owned by no thread, any may adopt it"][keeping & 3];
     pairs.push(["owner", `${whose}${taker ? `; last taken by ${holderName(moment.holders[taker])}` : ""}`]);
     if ((keeping >> 2) & 3) pairs.push(["idle", IDLE[(keeping >> 2) & 3]]);
   }
-  if (kind === Kind.Run || kind === Kind.RunGoesOn) {
-    const head = runHead(moment, cell);
-    title = `large block of ${bytesText(moment.live[head] * POOL_BYTES)}${moment.ready[head] ? ", ready in a magazine" : ""}`;
-  }
+  if (moment.kind[head] === Kind.Run) title = `large block of ${bytesText(moment.live[head] * POOL_BYTES)}`;
   if (tile.range) pairs.push(["block", `${bytesText(tile.range.bytes)} at ${addressText(tile.range.start)}`]);
   if (state.moments.length > 1) {
     const seconds = (moment.snapshot.taken_ms - state.moments[moment.since[cell]].snapshot.taken_ms) / 1000;
     pairs.push(["use", seconds > 0 ? `the same for ${seconds.toFixed(1)} s at least` : "first seen at this moment"]);
   }
   const huge = moment.pinned[cell] ? "explicit huge pages" : moment.keeping[cell] & 16 ? "in huge pages" : "";
-  pairs.push(["in memory", `${bytesText(resident)}${huge ? `, ${huge}` : ""}`]);
+  pairs.push(["in memory", `${bytesText(residentBytes(moment, cell))}${huge ? `, ${huge}` : ""}`]);
   return { title, address, pairs, pages, holes: moment.holes[cell], isExact: kind < Kind.Huge && !moment.pinned[cell] };
 }
 
