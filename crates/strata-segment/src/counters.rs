@@ -146,7 +146,8 @@ impl ClassPools {
     }
 }
 
-fn bytes_of(pools: u32) -> u64 {
+/// Bytes of so many pools.
+pub(crate) fn bytes_of(pools: u32) -> u64 {
     u64::from(pools) * POOL_BYTES as u64
 }
 

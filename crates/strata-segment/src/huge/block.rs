@@ -17,6 +17,7 @@ use super::extent::{Extent, MappingNumber};
 use super::head::{
     NO_PAYLOAD, extent_of, huge_head, is_live, mapped_bytes, mapping_offset, mapping_start, payload,
 };
+use crate::purge::policy::{Returned, Taken};
 use crate::thp::pages::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
@@ -202,7 +203,7 @@ impl Huge<'_> {
     fn count_longer(&self, bytes: usize) {
         self.counters.huge_bytes.add(bytes as u64);
         let now = clock::milliseconds();
-        self.policy.took_huge(bytes as u64, self.counters.huge_bytes.get(), now);
+        self.policy.took(Taken::Huge { bytes: bytes as u64, live: self.counters.huge_bytes.get(), now });
         self.keep_no_more_than_pays(now);
     }
 
@@ -243,7 +244,7 @@ impl Huge<'_> {
         self.counters.huge_blocks.subtract(1);
         self.counters.huge_bytes.subtract(extent.bytes as u64);
         let now = clock::milliseconds();
-        self.policy.freed_huge(extent.bytes as u64, now);
+        self.policy.returned(Returned::Huge { bytes: extent.bytes as u64, now });
         self.thp.note_block_ends(extent.start, extent.bytes);
         self.cache.put(extent, &self.unmapping());
         self.keep_no_more_than_pays(now);

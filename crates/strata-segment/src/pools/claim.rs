@@ -6,7 +6,9 @@
 //! Does not know: what the pools are for. Idea: usable arenas in order of fullness (CPython's obmalloc).
 
 use super::Pools;
+use crate::counters::bytes_of;
 use crate::masks::{bits_of, run_mask};
+use crate::purge::policy::Taken;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::arena::PoolBits;
@@ -144,7 +146,8 @@ impl Pools<'_> {
                 segment.open.clear_if(arena, || bits.glance() == 0);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { segment.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
-                self.policy.claimed(wanted.used(dirty), dirty.count_ones());
+                let (used, dirty_pools) = (wanted.used(dirty), dirty.count_ones());
+                self.policy.took(Taken::Pools { bytes: bytes_of(used), clean: bytes_of(used - dirty_pools) });
                 self.segments.counters().count_claimed(pools);
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { segment.arena(arena).pool(pool_index(start)) };

@@ -3,7 +3,9 @@
 //! Does not know: when memory is given back to the OS; `purge` does.
 
 use super::Pools;
+use crate::counters::bytes_of;
 use crate::masks::run_mask;
+use crate::purge::policy::Returned;
 use crate::segments::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
@@ -96,7 +98,7 @@ impl Pools<'_> {
         if !DIRTY_BEFORE_RELEASE {
             segment.mark_dirty(arena, used);
         }
-        self.policy.released(pools - still_clean);
+        self.policy.returned(Returned::Pools { bytes: bytes_of(pools - still_clean) });
         self.above.released();
     }
 

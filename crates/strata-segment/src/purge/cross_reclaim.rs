@@ -16,6 +16,7 @@
 
 use super::Purge;
 use crate::masks::bits_of;
+use crate::purge::policy::Returned;
 use crate::segments::segment::Segment;
 use crate::tuning::PurgeWay;
 use strata_core::layout::POOL_BYTES;
@@ -27,7 +28,7 @@ impl Purge<'_> {
         if kept != 0 {
             let given = self.may_give(kept).min(bytes as u64);
             self.huge.shed(given);
-            self.policy.reclaimed(given);
+            self.policy.returned(Returned::ForGrowth { bytes: given });
         }
     }
 
@@ -35,7 +36,7 @@ impl Purge<'_> {
     pub(crate) fn reclaim_pools(&self, bytes: usize) {
         let most = self.may_give(self.policy.idle_bytes()).min(bytes as u64) / POOL_BYTES as u64;
         let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
-        self.policy.reclaimed(given);
+        self.policy.returned(Returned::ForGrowth { bytes: given });
     }
 
     /// How many of `free` bytes may be given back.
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
     use crate::counters::Footprint;
     use crate::page_heap::PageHeap;
-    use crate::purge::policy::Scope;
+    use crate::purge::policy::{Scope, Taken};
     use std::vec::Vec;
     use strata_core::address::UserPtr;
     use strata_core::layout::{ARENA_BYTES, USABLE_POOLS};
@@ -152,7 +153,7 @@ mod tests {
     fn a_pass_that_leaves_nothing_starts_the_count_anew() {
         static HEAP: PageHeap = PageHeap::new();
         HEAP.set_purge_delay(0);
-        HEAP.policy.reclaimed(1);
+        HEAP.policy.returned(Returned::ForGrowth { bytes: 1 });
         free_pools(&HEAP, take_pools(&HEAP, 1));
         HEAP.tick();
         assert_eq!(HEAP.policy.reclaimed_bytes(), 1);
@@ -172,8 +173,8 @@ mod tests {
     #[test]
     fn nothing_is_reclaimed_by_a_program_that_refaults_what_it_gives_back() {
         static HEAP: PageHeap = PageHeap::new();
-        HEAP.policy.purged(1000, 0);
-        HEAP.policy.claimed(1000, 0);
+        HEAP.policy.returned(Returned::ByPass { bytes: 64 << 20, now: 0 });
+        HEAP.policy.took(Taken::Pools { bytes: 64 << 20, clean: 64 << 20 });
         assert_eq!(HEAP.policy.on_pass(Footprint::default(), 0), Scope::Nothing);
         free_pools(&HEAP, take_pools(&HEAP, POOLS));
         take_huge(&HEAP, 1);

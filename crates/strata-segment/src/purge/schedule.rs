@@ -17,7 +17,8 @@
 
 use super::Purge;
 use super::duty::exit_fence;
-use super::policy::Scope;
+use super::policy::{Returned, Scope};
+use strata_core::layout::POOL_BYTES;
 use strata_core::sync::mutation::{ARM_CALLS, PURGE_FENCES};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 use strata_os::clock;
@@ -145,7 +146,8 @@ impl Purge<'_> {
         let before = self.counters.purged_pools.get();
         let partial = self.policy.partial();
         let left = self.pass(if is_near_limit { Scope::All } else { scope });
-        self.policy.purged(self.counters.purged_pools.get() - before, now);
+        let bytes = (self.counters.purged_pools.get() - before) * POOL_BYTES as u64;
+        self.policy.returned(Returned::ByPass { bytes, now });
         if left {
             self.arm(now);
         } else {
@@ -167,7 +169,6 @@ fn full_fence() {
 mod tests {
     use super::*;
     use crate::page_heap::PageHeap;
-    use strata_core::layout::POOL_BYTES;
     use strata_core::pool::Pool;
 
     fn dirty_a_pool(page_heap: &PageHeap) {

@@ -1,12 +1,13 @@
 //! Decides how much memory is given back, and when: told of what is taken and given back, asked at each pass and each growth.
 //!
-//! | told                                                    | by              | what of it                                                   |
-//! |---------------------------------------------------------|-----------------|--------------------------------------------------------------|
-//! | `claimed`, `released`, `left_partial`, `purged`         | pools, passes   | refaults: what is in use, what is free, what may be wanted again |
-//! | `refaulted`                                             | runs            | whether the ends of runs are worth giving back               |
-//! | `took_huge`, `freed_huge`, `passed_huge`                | huge blocks     | how much of what they leave may be used again                |
-//! | `reclaimed`, `nothing_is_free`                          | cross-reclaim   | what one side gave back for the other                        |
-//! | `note_budget`, `request_flush`                          | limits          | the distance to the limit                                    |
+//! | told                              | by                               | what of it                                                    |
+//! |-----------------------------------|----------------------------------|---------------------------------------------------------------|
+//! | `took`                            | pools, huge blocks               | what was given back too early; what huge blocks ask for again |
+//! | `returned`                        | the same, passes, cross-reclaim  | what lies free, what the system got, and for what             |
+//! | `refaulted`                       | runs                             | whether the ends of runs are worth giving back                |
+//! | `left_partial`, `inspected_partial` | pools, passes                  | how many pools in use may have free pages                     |
+//! | `passed_huge`, `nothing_is_free`  | passes                           | the end of a window                                           |
+//! | `note_budget`, `request_flush`    | limits                           | the distance to the limit                                     |
 //!
 //! | asked                            | when                                | answer                                     |
 //! |----------------------------------|-------------------------------------|--------------------------------------------|
@@ -52,6 +53,28 @@ pub(crate) enum Scope {
     All,
 }
 
+/// Memory that the program takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Taken {
+    /// In pools, `clean` bytes of which hold nothing and have to be faulted in.
+    Pools { bytes: u64, clean: u64 },
+    /// In huge blocks, of which `live` bytes are live now.
+    Huge { bytes: u64, live: u64, now: u64 },
+}
+
+/// Memory that the program does not need, or that went to the system.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Returned {
+    /// Pools lie free.
+    Pools { bytes: u64 },
+    /// Huge blocks were freed.
+    Huge { bytes: u64, now: u64 },
+    /// A pass gave pools to the system.
+    ByPass { bytes: u64, now: u64 },
+    /// What one side had free went to the system for what the other takes.
+    ForGrowth { bytes: u64 },
+}
+
 /// One file for each heuristic.
 #[derive(Debug)]
 pub(crate) struct Policy {
@@ -79,14 +102,27 @@ impl Policy {
 
 /// What it is told.
 impl Policy {
-    /// Pools were claimed, `dirty` of which may hold something.
-    pub(crate) fn claimed(&self, pools: u32, dirty: u32) {
-        self.refaults.note_claim(pools, dirty);
+    /// The program takes memory.
+    pub(crate) fn took(&self, taken: Taken) {
+        match taken {
+            Taken::Pools { bytes, clean } => self.refaults.note_taken(bytes, clean),
+            Taken::Huge { bytes, live, now } => self.huge_limit.note_taken(bytes, live, now),
+        }
     }
 
-    /// Pools were released.
-    pub(crate) fn released(&self, pools: u32) {
-        self.refaults.note_release(pools);
+    /// Memory lies free, or went to the system.
+    pub(crate) fn returned(&self, returned: Returned) {
+        match returned {
+            Returned::Pools { bytes } => self.refaults.note_freed(bytes),
+            Returned::Huge { bytes, now } => self.huge_limit.note_freed(bytes, now),
+            Returned::ByPass { bytes, now } => self.refaults.note_purge(bytes, now),
+            Returned::ForGrowth { bytes } => self.reclaim.note(bytes),
+        }
+    }
+
+    /// `bytes` that had been given back behind an allocation were taken again at `now`.
+    pub(crate) fn refaulted(&self, bytes: u64, now: u64) {
+        self.run_tails.note_refault(bytes, now);
     }
 
     /// A partly used pool was abandoned, or had blocks freed into it.
@@ -99,34 +135,9 @@ impl Policy {
         self.refaults.note_parts_gone(parts);
     }
 
-    /// A pass at `now` gave pools back.
-    pub(crate) fn purged(&self, pools: u64, now: u64) {
-        self.refaults.note_purge(pools, now);
-    }
-
-    /// `bytes` that had been given back behind an allocation were taken again at `now`.
-    pub(crate) fn refaulted(&self, bytes: u64, now: u64) {
-        self.run_tails.note_refault(bytes, now);
-    }
-
-    /// `bytes` more of huge blocks were allocated at `now`: `live` in all.
-    pub(crate) fn took_huge(&self, bytes: u64, live: u64, now: u64) {
-        self.huge_limit.note_taken(bytes, live, now);
-    }
-
-    /// `bytes` of huge blocks were freed at `now`.
-    pub(crate) fn freed_huge(&self, bytes: u64, now: u64) {
-        self.huge_limit.note_freed(bytes, now);
-    }
-
     /// A pass over huge blocks, of which `live` bytes are live.
     pub(crate) fn passed_huge(&self, live: u64) {
         self.huge_limit.turn(live);
-    }
-
-    /// `bytes` were given back on one side for what the other takes.
-    pub(crate) fn reclaimed(&self, bytes: u64) {
-        self.reclaim.note(bytes);
     }
 
     /// A pass left nothing free.

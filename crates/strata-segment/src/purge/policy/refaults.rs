@@ -13,18 +13,17 @@
 //! Does not know: which memory. Decisions 0008, 0015. Idea: demand as the measure of what to keep (tcmalloc's *skip subrelease*).
 
 use crate::counters::Footprint;
-use strata_core::layout::POOL_BYTES;
 use strata_core::sync::Hint;
 
-/// Pools that have to be refaulted for a back-off: 4 MiB.
-const REFAULT_POOLS: u64 = 64;
+/// Bytes that have to be refaulted for a back-off.
+const REFAULT_BYTES: u64 = 4 << 20;
 /// Passes for which memory stays after the first refault: 16 s at the default delay, then twice as many each time.
 const FIRST_BACKOFF: u64 = 64;
 const LONGEST_BACKOFF: u64 = 64 * FIRST_BACKOFF;
 
 /// With less in use at each of this many passes in a row, the program is shrinking, not pausing.
 const FALLS: u64 = 3;
-/// A program that pauses claims less than this fraction of the free bytes: one in `LIVELY_PART`.
+/// A program that pauses takes less than this fraction of the free bytes: one in `LIVELY_PART`.
 const LIVELY_PART: u64 = 32;
 
 /// Milliseconds after which memory that is taken is no refault: giving back once in that time costs 3 % of the time even where some
@@ -45,29 +44,29 @@ pub(super) enum Advice {
     Keep,
 }
 
-/// The counts, in pools.
+/// The counts, in bytes of pools where nothing else is said.
 #[derive(Debug)]
 pub(super) struct Refaults {
-    /// Since the last pass: all, those of them without memory, and those released.
-    claimed: Hint,
-    untouched: Hint,
-    released: Hint,
+    /// Since the last pass: what was taken, the part of it without memory, and what was freed.
+    taken: Hint,
+    clean: Hint,
+    freed: Hint,
     /// Given back recently; a quarter of it is forgotten at each pass.
     purged: Hint,
     /// Passes for which memory still stays, and the length of the last back-off.
     backoff: Hint,
     last_backoff: Hint,
-    /// Bytes in use at the last pass, and for how many passes in a row they fell although pools were claimed.
+    /// In use at the last pass, and for how many passes in a row that fell although pools were taken.
     used: Hint,
     falls: Hint,
-    /// Free pools that hold memory: counted as they are claimed and released, corrected at each pass.
+    /// Free, and in memory: counted as pools are taken and freed, corrected at each pass.
     idle: Hint,
     /// How often a partly used pool was abandoned: each may have free pages.
     partial: Hint,
     /// When memory was given back last, and whether the program was silent: 1 or 0.
     purged_at: Hint,
     was_silent: Hint,
-    /// Passes since a pool was last claimed or released.
+    /// Passes since a pool was last taken or freed.
     silence: Hint,
     silent_refaults: Hint,
 }
@@ -78,9 +77,9 @@ impl Refaults {
 
     pub(super) const fn new() -> Self {
         Self {
-            claimed: Hint::new(0),
-            untouched: Hint::new(0),
-            released: Hint::new(0),
+            taken: Hint::new(0),
+            clean: Hint::new(0),
+            freed: Hint::new(0),
             purged: Hint::new(0),
             backoff: Hint::new(0),
             last_backoff: Hint::new(0),
@@ -95,19 +94,19 @@ impl Refaults {
         }
     }
 
-    /// Pools were claimed, `dirty` of which may hold something: the others have to be faulted in.
-    pub(super) fn note_claim(&self, pools: u32, dirty: u32) {
-        self.claimed.add(pools.into());
-        self.idle.set(self.idle.get().saturating_sub(dirty.into()));
-        if dirty < pools {
-            self.untouched.add((pools - dirty).into());
+    /// `bytes` were taken, `clean` of which have to be faulted in.
+    pub(super) fn note_taken(&self, bytes: u64, clean: u64) {
+        self.taken.add(bytes);
+        self.idle.set(self.idle.get().saturating_sub(bytes - clean));
+        if clean != 0 {
+            self.clean.add(clean);
         }
     }
 
-    /// Pools were released.
-    pub(super) fn note_release(&self, pools: u32) {
-        self.released.add(pools.into());
-        self.idle.add(pools.into());
+    /// `bytes` were freed.
+    pub(super) fn note_freed(&self, bytes: u64) {
+        self.freed.add(bytes);
+        self.idle.add(bytes);
     }
 
     /// A partly used pool was abandoned, or had blocks freed into it.
@@ -127,14 +126,14 @@ impl Refaults {
 
     /// Bytes of free pools that hold memory, estimated.
     pub(super) fn idle_bytes(&self) -> u64 {
-        self.idle.get() * POOL_BYTES as u64
+        self.idle.get()
     }
 
-    /// Pools were purged by a pass at `now`.
-    pub(super) fn note_purge(&self, pools: u64, now: u64) {
-        if pools != 0 {
-            self.purged.add(pools);
-            self.idle.set(self.idle.get().saturating_sub(pools));
+    /// `bytes` went by a pass at `now`.
+    pub(super) fn note_purge(&self, bytes: u64, now: u64) {
+        if bytes != 0 {
+            self.purged.add(bytes);
+            self.idle.set(self.idle.get().saturating_sub(bytes));
             self.purged_at.set(now);
             self.was_silent.set((self.silence.get() != 0).into());
         }
@@ -147,17 +146,17 @@ impl Refaults {
 
     /// What the pass that begins at `now` is to do, given the memory of pools.
     pub(super) fn advice(&self, pools: Footprint, now: u64) -> Advice {
-        self.idle.set(pools.idle_bytes / POOL_BYTES as u64);
+        self.idle.set(pools.idle_bytes);
         self.forget_old(now);
-        let (untouched, purged) = (self.untouched.take(), self.purged.get());
-        let (claimed, released) = (self.claimed.take(), self.released.take());
-        let active = claimed + released > 0;
+        let (clean, purged) = (self.clean.take(), self.purged.get());
+        let (taken, freed) = (self.taken.take(), self.freed.take());
+        let active = taken + freed > 0;
         self.silence.set(if active { 0 } else { self.silence.get() + 1 });
-        let is_falling = self.is_falling(claimed, pools);
-        let refaulted = untouched.min(purged);
+        let is_falling = self.is_falling(taken, pools);
+        let refaulted = clean.min(purged);
         // What is not taken again within some passes is no refault.
         self.purged.set((purged - refaulted) * 3 / 4);
-        if refaulted >= REFAULT_POOLS && refaulted >= purged / 4 {
+        if refaulted >= REFAULT_BYTES && refaulted >= purged / 4 {
             return self.back_off();
         }
         let backoff = self.backoff.get();
@@ -179,10 +178,10 @@ impl Refaults {
         }
     }
 
-    /// Whether the program was active for some passes with ever less in use: it claims pools, and leaves most of the free ones unused.
-    fn is_falling(&self, claimed: u64, pools: Footprint) -> bool {
+    /// Whether the program was active for some passes with ever less in use: it takes pools, and leaves most of the free ones unused.
+    fn is_falling(&self, taken: u64, pools: Footprint) -> bool {
         let used = pools.held_bytes.saturating_sub(pools.idle_bytes);
-        let goes_on = claimed * POOL_BYTES as u64 * LIVELY_PART >= pools.idle_bytes;
+        let goes_on = taken.saturating_mul(LIVELY_PART) >= pools.idle_bytes;
         let falls = if goes_on && used < self.used.get() { self.falls.get() + 1 } else { 0 };
         self.used.set(used);
         self.falls.set(falls);
@@ -204,10 +203,12 @@ impl Refaults {
 mod tests {
     use super::*;
 
-    /// A pass over a program that claimed and released this many pools, all of them without memory.
-    fn pass(refaults: &Refaults, taken: u32, left: u32) -> Advice {
-        refaults.note_claim(taken, 0);
-        refaults.note_release(left);
+    const MIB: u64 = 1 << 20;
+
+    /// A pass over a program that took and freed this many MiB, all of them without memory.
+    fn pass(refaults: &Refaults, taken: u64, freed: u64) -> Advice {
+        refaults.note_taken(taken * MIB, taken * MIB);
+        refaults.note_freed(freed * MIB);
         refaults.advice(Footprint::default(), 0)
     }
 
@@ -215,7 +216,7 @@ mod tests {
     fn what_is_not_refaulted_goes() {
         let refaults = Refaults::new();
         for _ in 0..10 {
-            refaults.note_purge(1000, 0);
+            refaults.note_purge(1000 * MIB, 0);
             assert_eq!(pass(&refaults, 0, 1000), Advice::Purge);
         }
     }
@@ -233,7 +234,7 @@ mod tests {
     fn what_was_refaulted_stays_for_a_while_and_longer_the_next_time() {
         let refaults = Refaults::new();
         let stays = || {
-            refaults.note_purge(1000, 0);
+            refaults.note_purge(1000 * MIB, 0);
             assert_eq!(pass(&refaults, 800, 0), Advice::Keep);
             1 + (0..).take_while(|_| pass(&refaults, 1, 1) == Advice::Keep).count() as u64
         };
@@ -244,22 +245,21 @@ mod tests {
     #[test]
     fn a_silent_program_keeps_nothing() {
         let refaults = Refaults::new();
-        refaults.note_purge(1000, 0);
+        refaults.note_purge(1000 * MIB, 0);
         assert_eq!(pass(&refaults, 1000, 0), Advice::Keep);
         assert_eq!(pass(&refaults, 0, 1000), Advice::Keep);
         assert_eq!(pass(&refaults, 0, 0), Advice::Purge);
     }
 
-    /// A pass over a program that refaulted what was given back, claims `taken` pools, and has `used` pools in use and `free` ones free.
-    fn pass_with(refaults: &Refaults, taken: u32, used: u64, free: u64) -> Advice {
-        refaults.note_claim(taken, taken);
-        let (held, idle) = ((used + free) * POOL_BYTES as u64, free * POOL_BYTES as u64);
-        refaults.advice(Footprint { held_bytes: held, idle_bytes: idle }, 0)
+    /// A pass over a program that refaulted what was given back, takes `taken` MiB, and has `used` MiB in use and `free` ones free.
+    fn pass_with(refaults: &Refaults, taken: u64, used: u64, free: u64) -> Advice {
+        refaults.note_taken(taken * MIB, 0);
+        refaults.advice(Footprint { held_bytes: (used + free) * MIB, idle_bytes: free * MIB }, 0)
     }
 
     fn refaulted_some() -> Refaults {
         let refaults = Refaults::new();
-        refaults.note_purge(1000, 0);
+        refaults.note_purge(1000 * MIB, 0);
         assert_eq!(pass(&refaults, 1000, 0), Advice::Keep);
         refaults
     }
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn memory_taken_long_after_it_was_given_back_is_no_refault() {
         let refaults = Refaults::new();
-        refaults.note_purge(1000, 0);
+        refaults.note_purge(1000 * MIB, 0);
         (0..20).for_each(|_| assert_eq!(pass(&refaults, 0, 0), Advice::Purge));
         assert_eq!(pass(&refaults, 1000, 0), Advice::Purge);
     }
@@ -292,8 +292,8 @@ mod tests {
     fn silence(refaults: &Refaults, now: u64, pause: u64) -> Advice {
         assert_ne!(pass(refaults, 1, 1000), Advice::Purge, "it is active, and has refaulted memory before");
         let advice = pass(refaults, 0, 0);
-        refaults.note_purge(if advice == Advice::Purge { 1000 } else { 0 }, now);
-        refaults.note_claim(1000, 0);
+        refaults.note_purge(if advice == Advice::Purge { 1000 * MIB } else { 0 }, now);
+        refaults.note_taken(1000 * MIB, 1000 * MIB);
         refaults.advice(Footprint::default(), now + pause);
         advice
     }
@@ -318,13 +318,13 @@ mod tests {
     #[test]
     fn what_is_free_is_known_without_a_walk() {
         let refaults = Refaults::new();
-        refaults.note_release(100);
-        refaults.note_claim(30, 20);
+        refaults.note_freed(100);
+        refaults.note_taken(30, 10);
         refaults.note_purge(50, 0);
-        assert_eq!(refaults.idle_bytes(), 30 * POOL_BYTES as u64);
-        refaults.note_claim(1000, 1000);
+        assert_eq!(refaults.idle_bytes(), 30);
+        refaults.note_taken(1000, 0);
         assert_eq!(refaults.idle_bytes(), 0, "counts may be lost, and are never below zero");
-        let pools = Footprint { held_bytes: 0, idle_bytes: 7 * POOL_BYTES as u64 };
+        let pools = Footprint { held_bytes: 0, idle_bytes: 7 };
         refaults.advice(pools, 0);
         assert_eq!(refaults.idle_bytes(), pools.idle_bytes, "each pass puts it right");
     }
