@@ -4,8 +4,8 @@
 
 use std::ptr::{NonNull, without_provenance_mut};
 use std::sync::Arc;
-use strata_cache::profile::sampled::{Sampled, Slot};
 use strata_loom_tests::{join, model, payload, spawn};
+use strata_recorder::sampled::{Sampled, Slot};
 
 /// What a listener keeps for a slot: a cell that loom checks.
 fn record(slot: Slot) -> NonNull<u8> {

@@ -12,6 +12,7 @@
 //! Does not know: thread-local storage.
 
 use crate::magazine::{DEPTH, LARGE_DEPTH, LAST_SMALL, Magazine, Storage, depth_of};
+use crate::profile::Filter;
 use crate::registry::Runtime;
 use crate::turnover::Turnover;
 use core::mem::offset_of;
@@ -27,7 +28,7 @@ use strata_segment::{Inside, PageHeap, Presence};
 pub(crate) struct ClassState {
     /// The pool that refills draw from while the thread is busy with the class (`active`).
     pub(crate) active: OwnedPtr<Pool>,
-    /// Blocks that the last refill took (`refill`).
+    /// Blocks that the last refill took (`refill`); of a counting cache, how many may be ready (`profile`).
     pub(crate) batch: OwnedU32,
     /// Refills since the last round (`maintenance`).
     pub(crate) refills: OwnedU32,
@@ -95,7 +96,7 @@ pub struct Cache {
     runtime: OwnedPtr<Runtime>,
     /// The kernel's number of the thread; 0: a heap's cache (`thread`).
     pub(crate) thread: OwnedU32,
-    /// Of a counting cache: the thread's own, which is behind it (`profile`).
+    /// Of a counting cache: the one behind it (`profile`).
     behind: OwnedPtr<Cache>,
     /// Refills since the cache was joined.
     pub(crate) refills: OwnedU32,
@@ -117,6 +118,8 @@ pub struct Cache {
     pub(crate) start: OwnedU32,
     /// Whether a child of `fork` keeps it (`fork`): 1 or 0.
     pub(crate) stays_after_fork: OwnedU32,
+    /// Whether it is a heap's (`profile`): 0, or 1, or 2 if it is behind a heap's that counts.
+    kind: OwnedU32,
     /// Whether its thread is inside an operation that a fork must wait for.
     pub(crate) presence: Presence,
     pub(crate) counting: CountingState,
@@ -132,6 +135,8 @@ pub(crate) struct CountingState {
     pub(crate) random: OwnedUsize,
     /// The mean distance between samples by which it counts, in bytes.
     pub(crate) mean: OwnedUsize,
+    /// Which addresses may be sampled.
+    pub(crate) filter: OwnedPtr<Filter>,
     /// Bytes of large blocks before their next sample, plus one; 0: not drawn yet.
     pub(crate) until_large: OwnedUsize,
     /// Of a thread's own cache: 1 while one is put in front of it, and when none may be any more.
@@ -141,10 +146,16 @@ pub(crate) struct CountingState {
 impl CountingState {
     strata_core::const_unless_loom! {
         fn new() -> Self {
-            Self { random: OwnedUsize::zero(), mean: OwnedUsize::zero(), until_large: OwnedUsize::zero(), is_closed: OwnedUsize::zero() }
+            Self { random: OwnedUsize::zero(), mean: OwnedUsize::zero(), filter: OwnedPtr::null(), until_large: OwnedUsize::zero(), is_closed: OwnedUsize::zero() }
         }
     }
 }
+
+/// The kind of a thread's cache, of a counting one in front of it, and of one for a moment.
+const THREADS: u32 = 0;
+const HEAPS: u32 = 1;
+#[cfg(not(strata_loom))]
+const BEHIND_HEAPS: u32 = 2;
 
 /// Classes with a deep magazine.
 pub(crate) const SMALL_COUNT: usize = LAST_SMALL.index() + 1;
@@ -195,6 +206,7 @@ impl Cache {
                 slot: OwnedU32::zero(),
                 start: OwnedU32::zero(),
                 stays_after_fork: OwnedU32::zero(),
+                kind: OwnedU32::zero(),
                 presence: Presence::none(),
                 counting: CountingState::new(),
                 small: strata_core::each_slot!(Storage::new(); SMALL_COUNT),
@@ -211,6 +223,7 @@ impl Cache {
         self.counting.is_closed.set(0);
         self.thread.set(0);
         self.stays_after_fork.set(0);
+        self.kind.set(THREADS);
         self.refills.set(0);
         self.flushes.set(0);
         self.requests.set(runtime.page_heap.flush_requests());
@@ -219,10 +232,54 @@ impl Cache {
         self.start.set(self.slot.get().wrapping_mul(37) % u64::BITS);
     }
 
+    /// Makes a cache that was joined just now a heap's.
+    pub(crate) fn make_heap(&self) {
+        self.stays_after_fork.set(1);
+        self.kind.set(HEAPS);
+    }
+
+    /// Makes a cache that was joined just now one behind a heap's that counts.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn make_behind_heap(&self) {
+        self.stays_after_fork.set(1);
+        self.kind.set(BEHIND_HEAPS);
+    }
+
+    /// Whether it is a heap's, or behind one.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn is_heap(&self) -> bool {
+        self.kind.get() != THREADS
+    }
+
+    /// Whether it is behind a heap's that counts.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.kind.get() == BEHIND_HEAPS
+    }
+
     /// Joins an empty cache to no runtime: a sentinel of one thread's own, for `profile`.
     #[cfg(not(strata_loom))]
     pub(crate) fn join_none(&self) {
         self.runtime.set(core::ptr::null_mut());
+    }
+
+    /// Joins a counting cache to a runtime: it counts no more, and nothing is behind it.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn rejoin(&self, runtime: &'static Runtime) {
+        self.count_no_more();
+        self.set_behind(None);
+        self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
+        self.requests.set(runtime.page_heap.flush_requests());
+        self.passes.set(runtime.page_heap.passes() as u32);
+    }
+
+    /// A counting cache counts no more.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn count_no_more(&self) {
+        for class in SizeClass::all() {
+            self.class(class).until_sample.set(0);
+            self.class(class).batch.set(0);
+        }
     }
 
     /// The cache that is behind a counting one.

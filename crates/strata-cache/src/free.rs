@@ -11,6 +11,7 @@
 
 use crate::cache::Cache;
 use crate::chains::pool_of;
+use crate::thread::Checked;
 use crate::{large, thread};
 use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
@@ -91,6 +92,12 @@ impl Cache {
     #[cold]
     #[inline(never)]
     pub(crate) unsafe fn free_at_the_door(&self, class: SizeClass, block: BlockPtr) {
+        match thread::check(self, class, block) {
+            Checked::Kept => return,
+            // SAFETY: the same contract.
+            Checked::Unsampled => return unsafe { thread::free_unsampled(self, class, block) },
+            Checked::Unknown => {}
+        }
         if self.runtime().is_some() {
             // SAFETY: the same contract.
             return unsafe { self.flush(class, block) };

@@ -131,6 +131,19 @@ impl<'cache> Magazine<'cache> {
         true
     }
 
+    /// Puts a block, whatever the limit, if there are fewer than `most` in it, which is at most its depth. Returns whether it did.
+    #[cfg(not(strata_loom))]
+    #[inline(always)]
+    pub(crate) fn push_below(&self, most: u32, block: BlockPtr) -> bool {
+        let count = self.head().count.get();
+        if count >= most as usize {
+            return false;
+        }
+        self.slot(count).set(block.as_non_null().as_ptr());
+        self.head().count.set(count + 1);
+        true
+    }
+
     /// Blocks in it.
     #[inline]
     pub(crate) fn count(&self) -> u32 {

@@ -156,11 +156,14 @@ impl Cache {
     /// # Safety
     /// - The caller is the thread whose cache this is.
     pub unsafe fn collect(&self) {
+        // What it counts is drawn anew, which changes no chance.
+        thread::end_heap_profile(self);
         if self.runtime().is_some() {
             self.let_go();
             self.empty_orphans();
             self.page_heap().tick();
         }
+        thread::begin_heap_profile(self);
     }
 }
 

@@ -15,6 +15,7 @@
 use crate::cache::{Cache, place_of};
 use crate::offsets::OFFSETS;
 use crate::slabs::Slabs;
+use crate::thread;
 use crate::turnover::Departed;
 use core::mem::offset_of;
 use strata_core::block::BlockPtr;
@@ -91,10 +92,32 @@ impl Runtime {
         self.registry.release(cache);
     }
 
+    /// A cache behind a heap's that counts, which is not counted as a heap.
+    #[cfg(not(strata_loom))]
+    pub(crate) fn enter_behind(&'static self) -> Option<&'static Cache> {
+        let cache = self.enter()?;
+        cache.make_behind_heap();
+        self.registry.live.subtract(1);
+        self.registry.ever.subtract(1);
+        Some(cache)
+    }
+
+    /// Empties a cache behind a heap's, and frees its slot.
+    ///
+    /// # Safety
+    /// - `cache` came from [`enter_behind`](Self::enter_behind), and is no longer used.
+    #[cfg(not(strata_loom))]
+    pub(crate) unsafe fn leave_behind(&'static self, cache: &'static Cache) {
+        self.registry.live.add(1);
+        // SAFETY: the same contract.
+        unsafe { self.leave(cache) };
+    }
+
     /// A cache for a value of the program, which a child of `fork` has, too.
     pub fn enter_as_heap(&'static self) -> Option<&'static Cache> {
         let cache = self.enter()?;
-        cache.stays_after_fork.set(1);
+        cache.make_heap();
+        thread::heed_profile(cache);
         Some(cache)
     }
 
@@ -104,6 +127,8 @@ impl Runtime {
         if cache.runtime().is_none() {
             // A counting one (`profile`), which was not counted.
             self.registry.live.add(1);
+            #[cfg(not(strata_loom))]
+            cache.rejoin(self);
         }
         // SAFETY: its thread is not in this process, and the caller that took the orphan is alone with it.
         unsafe { self.leave_between_forks(cache) };
@@ -163,6 +188,7 @@ impl Runtime {
     /// - As for [`leave`](Self::leave), of `heap`.
     /// - `own` is the calling thread's, and another.
     pub unsafe fn delete(&'static self, heap: &'static Cache, own: &Cache) {
+        thread::end_heap_profile(heap);
         if DELETE_FLUSHES && own.runtime().is_some() {
             let _held_off = own.hold_off_forks();
             own.flush_all();

@@ -112,7 +112,10 @@ pub fn hold_off_forks(cache: &Cache) -> HeldOff<'_> {
     crate::fork::hold_off(cache)
 }
 
-pub(crate) use crate::profile::counting::{heed as heed_profile, note_large};
+pub(crate) use crate::profile::counting::{
+    Checked, check, end_heap as end_heap_profile, heed as heed_profile, heed_as_heap as begin_heap_profile,
+    note_large,
+};
 pub(crate) use crate::refusal::tell as note_refusal;
 
 /// Frees a block by way of a sentinel: a counting cache, or that of a thread that has no cache.
@@ -145,8 +148,8 @@ unsafe fn free_sampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
 ///
 /// # Safety
 /// - As for [`Cache::free`].
-#[inline(always)]
-unsafe fn free_unsampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
+#[inline(never)]
+pub(crate) unsafe fn free_unsampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
     let Some(own) = sentinel.behind() else {
         // SAFETY: the same contract.
         return unsafe { sentinel.free_without_cache(class, block) };

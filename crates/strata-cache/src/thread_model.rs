@@ -59,6 +59,29 @@ pub(crate) fn ensure_purge_thread() {}
 /// Models profile nothing.
 pub(crate) fn heed_profile(_cache: &Cache) {}
 
+pub(crate) fn begin_heap_profile(_heap: &Cache) {}
+
+pub(crate) fn end_heap_profile(_heap: &Cache) {}
+
+/// What became of a freed block.
+#[allow(dead_code, reason = "models profile nothing")]
+pub(crate) enum Checked {
+    Kept,
+    Unsampled,
+    Unknown,
+}
+
+pub(crate) fn check(_cache: &Cache, _class: SizeClass, _block: BlockPtr) -> Checked {
+    Checked::Unknown
+}
+
+/// # Safety
+/// - As for [`Cache::free`].
+pub(crate) unsafe fn free_unsampled(cache: &Cache, class: SizeClass, block: BlockPtr) {
+    // SAFETY: the same contract.
+    unsafe { free_by_sentinel(cache, class, block) };
+}
+
 pub(crate) fn note_freed(_block: BlockPtr) {}
 
 pub(crate) fn note_refusal() {}

@@ -9,6 +9,7 @@ use installed::installed;
 use object::Endianness;
 use object::elf::FileHeader64;
 use object::read::elf::{FileHeader, SectionHeader};
+use strata_profile as _;
 use stratalloc::Strata;
 
 #[global_allocator]

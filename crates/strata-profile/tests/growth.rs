@@ -2,8 +2,8 @@
 //!
 //! What is simulated are the samples alone: after each, `blocks_before_sample` says which block of the site is the next one.
 
-use strata_cache::profile::distance::blocks_before_sample;
 use strata_profile::{Profile, Series, Site, Suspect};
+use strata_recorder::distance::blocks_before_sample;
 
 /// The default rate.
 const MEAN: u64 = 512 << 10;
@@ -103,7 +103,7 @@ impl Work {
         let every = self.block_bytes as f64 / self.pace;
         let (mut at, end) = (self.works.0, self.works.1.min(SECONDS as f64));
         loop {
-            at += (f64::from(blocks_before_sample(random.next(), MEAN, self.block_bytes)) + 1.0) * every;
+            at += ((blocks_before_sample(random.next(), MEAN, self.block_bytes) as f64) + 1.0) * every;
             if at >= end {
                 break;
             }

@@ -26,6 +26,8 @@ const _: () = assert!(TEXT_WORDS <= DEEPEST);
 
 /// The name of the label that says which thread it is.
 const THREAD: &str = "thread";
+/// The name of the label that says which heap it is.
+const HEAP: &str = "heap";
 /// Bytes of a thread's name, with its end.
 const THREAD_BYTES: usize = 16;
 
@@ -49,8 +51,13 @@ pub fn label(within: u32, name: &str, value: &str) -> u32 {
 }
 
 impl Recorded {
-    /// The calling thread's label.
-    pub(crate) fn current_label(&self) -> u32 {
+    /// The label of a sample of the calling thread, which is of the heap with this number; 0: of none.
+    pub(crate) fn label_of(&self, heap: u32) -> u32 {
+        let label = self.current_label();
+        if heap == 0 { label } else { self.label(label, HEAP, Digits::of(heap).text()) }
+    }
+
+    fn current_label(&self) -> u32 {
         // SAFETY: null, or from a `&'static` in `ask`.
         let current = unsafe { CURRENT.load(Relaxed).as_ref() }.map_or(0, |current| current());
         if !BY_THREAD.load(Relaxed) {
@@ -82,6 +89,31 @@ fn name_of_thread(name: &mut [u8; THREAD_BYTES]) -> usize {
     // SAFETY: writes a name with its end.
     unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr().cast::<c_char>()) };
     name.iter().position(|byte| *byte == 0).unwrap_or_default()
+}
+
+/// A number as text.
+struct Digits {
+    digits: [u8; 10],
+    first: usize,
+}
+
+impl Digits {
+    fn of(mut number: u32) -> Self {
+        let mut this = Self { digits: [b'0'; 10], first: 10 };
+        for (place, digit) in this.digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            this.first = place;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        this
+    }
+
+    fn text(&self) -> &str {
+        self.digits.get(self.first..).and_then(|digits| core::str::from_utf8(digits).ok()).unwrap_or_default()
+    }
 }
 
 /// A name, 0 and a value, with zeros behind them, as words.
@@ -120,6 +152,12 @@ mod tests {
         let text = Text::of(name, value);
         let bytes = text.words().iter().flat_map(|word| word.to_le_bytes()).collect();
         String::from_utf8(bytes).unwrap().trim_end_matches('\0').into()
+    }
+
+    #[test]
+    fn a_number_is_written_in_digits() {
+        assert_eq!([0, 7, 10, u32::MAX].map(|number| Digits::of(number).text().len()), [1, 1, 2, 10]);
+        assert_eq!(Digits::of(1203).text(), "1203");
     }
 
     #[test]

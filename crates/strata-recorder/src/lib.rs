@@ -7,6 +7,9 @@ extern crate std;
 #[cfg(not(strata_loom))]
 pub mod control;
 #[cfg(not(strata_loom))]
+#[doc(hidden)]
+pub mod distance;
+#[cfg(not(strata_loom))]
 mod environment;
 #[cfg(not(strata_loom))]
 mod errno;
@@ -20,6 +23,8 @@ pub mod peak;
 pub mod recorder;
 #[cfg(not(strata_loom))]
 mod requested;
+#[doc(hidden)]
+pub mod sampled;
 #[cfg(not(strata_loom))]
 mod signal;
 pub mod site;

@@ -5,29 +5,33 @@
 //!   free   ──► record of the slot ──► its site: freed + 1, how long it lived, whether another thread freed it
 //! ```
 //!
-//! Everything is in one mapping of 10.5 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 2 MiB.
+//! Everything is in one mapping of 11 MiB, of which the kernel gives what is touched: sites 8.5 MiB, records 2 MiB, the set of sampled
+//! blocks 576 KiB.
 //!
-//! R1  A record belongs to the thread that has the slot (S3 of `strata_cache::profile`), so it has no lock.
+//! R1  A record belongs to the thread that has the slot (S3 of `sampled`), so it has no lock.
 //! R2  But its site may be taken from it by who starts anew: by an exchange, so that a sample is counted as freed once.
 //!
 //! Does not know: what is done with the counts.
 
 use crate::control::CONTROL;
+use crate::distance::draw;
 use crate::log;
 use crate::peak::Peak;
+use crate::sampled::{SLOT_COUNT, Sampled, Slot};
 use crate::site::Site;
 use crate::sites::{Key, Sites};
 use crate::stack::{self, DEPTH, Unwinding};
 use core::ops::Range;
+use core::ptr::NonNull;
 use core::ptr::null_mut;
-use strata_cache::profile::{self, Listener, Requested, SLOT_COUNT, Sample};
-use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use strata_cache::profile::{self, Listener, Requested, Sample};
+use strata_core::sync::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use strata_os::{clock, machine, memory, thread};
 
 /// Bytes between samples by default.
 pub const DEFAULT_MEAN_BYTES: u64 = 512 << 10;
 
-static LISTENER: Listener = Listener { allocated, freed, requested };
+static LISTENER: Listener = Listener { allocated, freed, draw, requested };
 
 /// What is known of a sample until it is freed.
 struct Record {
@@ -73,6 +77,7 @@ impl Recorded {
 pub(crate) struct Recording {
     recorded: Recorded,
     records: [Record; SLOT_COUNT],
+    sampled: Sampled,
 }
 
 /// Samples from now on, one in `mean_bytes` on average (at least 1: every block); or at another rate than before. `false`: no memory.
@@ -89,14 +94,13 @@ pub fn start(mean_bytes: u64) -> bool {
 
 /// The same, with stacks as they were chosen.
 pub(crate) fn start_as_chosen(mean_bytes: u64) -> bool {
-    if !map() {
-        return false;
-    }
+    let Some(recording) = (if map() { recording() } else { None }) else { return false };
     if profile::mean_bytes() == 0 {
-        recording().into_iter().for_each(Recording::forget_what_lives);
+        recording.forget_what_lives();
     }
     CONTROL.note_mean(mean_bytes);
-    profile::start(&LISTENER, mean_bytes)
+    profile::start(&LISTENER, recording.sampled.filter(), mean_bytes);
+    true
 }
 
 /// Samples no more; what was counted stays.
@@ -110,11 +114,13 @@ pub fn mean_bytes() -> u64 {
     profile::mean_bytes()
 }
 
+static RECORDING: AtomicPtr<Recording> = AtomicPtr::new(null_mut());
+
 fn recording() -> Option<&'static Recording> {
     // Acquire: that it is mapped; pairs with Release in recorder.rs::map.
-    let place = CONTROL.recorded.load(Acquire);
+    let place = RECORDING.load(Acquire);
     // SAFETY: mapped, zero (which is an empty one), and never unmapped.
-    unsafe { place.cast::<Recording>().as_ref() }
+    unsafe { place.as_ref() }
 }
 
 /// The same, mapped now if it was not; `None`: no memory.
@@ -129,9 +135,13 @@ fn map() -> bool {
     let bytes = size_of::<Recording>().next_multiple_of(machine::page_size());
     let Some(fresh) = memory::map(bytes, machine::page_size()) else { return false };
     // Release: carries the mapping; pairs with Acquire in recorder.rs::recording.
-    if CONTROL.recorded.compare_exchange(null_mut(), fresh.cast().as_ptr(), Release, Relaxed).is_err() {
+    if RECORDING.compare_exchange(null_mut(), fresh.cast().as_ptr(), Release, Relaxed).is_err() {
         // SAFETY: not shared yet.
         unsafe { memory::release(fresh, bytes) };
+    }
+    if let Some(recorded) = recorded() {
+        // Relaxed: for other processes.
+        CONTROL.recorded.store(core::ptr::from_ref(recorded).cast_mut(), Relaxed);
     }
     true
 }
@@ -160,6 +170,15 @@ impl Recording {
         self.recorded.peak.subtract(site.weight());
     }
 
+    /// The block of a record is freed.
+    fn note_gone(&self, record: &Record) {
+        let Some(site) = self.take_site(record) else { return };
+        // Relaxed, here and below: R1.
+        let lived = clock::milliseconds().saturating_sub(record.begun.load(Relaxed));
+        site.subtract_requested(record.requested.load(Relaxed));
+        self.note_freed(site, record.thread.load(Relaxed) != thread::mark() as u64, lived);
+    }
+
     /// What is live may be freed while the profiler is off: so it counts as freed now, after an unknown time.
     fn forget_what_lives(&self) {
         for record in &self.records {
@@ -174,17 +193,18 @@ impl Recording {
 
 fn allocated(sample: Sample) {
     let Some(recording) = recording() else { return };
+    let slot = recording.sampled.insert(address_of(sample.block)).map(Slot::index);
     let mut addresses = [0; DEPTH];
     let depth = stack::capture(&mut addresses);
     let frames = addresses.get(..depth).unwrap_or_default();
-    let label = recording.recorded.current_label();
+    let label = recording.recorded.label_of(sample.heap);
     let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label, frames };
     let site = recording.recorded.sites.find_or_add(key);
     if let Some(site) = site {
         recording.note_allocated(site);
         site.add_requested(sample.requested as u64);
     }
-    match sample.slot.and_then(|slot| recording.records.get(slot as usize)) {
+    match slot.and_then(|slot| recording.records.get(slot as usize)) {
         Some(record) => {
             // Relaxed, here and below: R1.
             record.thread.store(thread::mark() as u64, Relaxed);
@@ -198,15 +218,19 @@ fn allocated(sample: Sample) {
     CONTROL.stop_if_due();
 }
 
-fn freed(slot: u32) {
+fn address_of(block: NonNull<u8>) -> u64 {
+    block.addr().get() as u64
+}
+
+/// A block is freed that may be sampled.
+fn freed(block: NonNull<u8>) {
     let Some(recording) = recording() else { return };
-    let Some(record) = recording.records.get(slot as usize) else { return };
-    if let Some(site) = recording.take_site(record) {
-        // Relaxed, here and below: R1.
-        let lived = clock::milliseconds().saturating_sub(record.begun.load(Relaxed));
-        site.subtract_requested(record.requested.load(Relaxed));
-        recording.note_freed(site, record.thread.load(Relaxed) != thread::mark() as u64, lived);
+    let Some(slot) = recording.sampled.find(address_of(block)) else { return };
+    strata_os::probe!("sample_freed", address_of(block));
+    if let Some(record) = recording.records.get(slot.index() as usize) {
+        recording.note_gone(record);
     }
+    recording.sampled.remove(slot);
 }
 
 fn requested() -> Option<Requested> {

@@ -1,4 +1,5 @@
-//! What `tests/instructions.rs` counts: `instructions CASE N` does the case N times and ends.
+//! What `tests/instructions.rs` counts: `instructions CASE N` does the case N times and ends; `instructions CASE N RATE` does it
+//! while it is profiled at that rate, by a listener that does nothing.
 //!
 //! The test runs it twice under callgrind and divides the difference, so that start and warm-up fall out. In the case
 //! `boxes` it counts inside one function at a time, and takes what eight boxes cost more than four: the calls, the frames and
@@ -10,6 +11,8 @@ use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
 
+use strata_cache::profile::{self, Filter, Listener};
+use strata_recorder::distance::draw;
 use stratalloc::Strata;
 
 #[global_allocator]
@@ -114,6 +117,48 @@ fn string(count: usize) {
     }
 }
 
+/// What lives is all allocated, then all freed.
+fn batch(count: usize) {
+    let mut boxes: Vec<Box<Block>> = Vec::with_capacity(32);
+    for _ in 0..count {
+        (0..32).for_each(|_| boxes.push(black_box(Box::new(Block::uninit()))));
+        boxes.clear();
+    }
+}
+
+/// A cache of vectors, one of which is replaced at random.
+fn replaced(count: usize) {
+    let mut random = 1_u64;
+    let mut next = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize
+    };
+    let mut vectors: Vec<Vec<u8>> = (0..4000).map(|_| Vec::with_capacity(next() % 593 + 8)).collect();
+    for _ in 0..count {
+        let place = next() % vectors.len();
+        if let Some(vector) = vectors.get_mut(place) {
+            *vector = Vec::with_capacity(next() % 593 + 8);
+        }
+    }
+}
+
+fn map(count: usize) {
+    let mut map = BTreeMap::new();
+    for number in 0..count {
+        map.insert(black_box(format!("key {number}")), number);
+    }
+    black_box(map);
+}
+
+/// Profiles from now on.
+fn profile(mean_bytes: u64) {
+    static NONE: Filter = Filter::new();
+    static LISTENER: Listener = Listener { allocated: |_| (), freed: |_| (), draw, requested: || None };
+    profile::start(&LISTENER, &NONE, mean_bytes);
+    // Comes to a slow path, where the thread learns of it.
+    drop(black_box(vec![0_u8; 100_000]));
+}
+
 fn main() -> ExitCode {
     let cases: BTreeMap<&str, fn(usize)> = BTreeMap::from([
         ("empty", empty as fn(usize)),
@@ -121,17 +166,23 @@ fn main() -> ExitCode {
         ("box_pair", box_pair),
         ("vec_growth", vec_growth),
         ("string", string),
+        ("batch", batch),
+        ("replaced", replaced),
+        ("map", map),
     ]);
     let mut arguments = std::env::args().skip(1);
     let case = arguments.next().and_then(|name| cases.get(name.as_str()).copied());
     let count = arguments.next().and_then(|count| count.parse().ok());
     let (Some(case), Some(count)) = (case, count) else {
         eprintln!(
-            "usage: instructions CASE COUNT; cases: {}",
+            "usage: instructions CASE COUNT [RATE]; cases: {}",
             cases.into_keys().collect::<Vec<_>>().join(" ")
         );
         return ExitCode::FAILURE;
     };
+    if let Some(mean_bytes) = arguments.next().and_then(|rate| rate.parse().ok()).filter(|rate| *rate != 0) {
+        profile(mean_bytes);
+    }
     case(count);
     ExitCode::SUCCESS
 }

@@ -3,18 +3,24 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, mpsc};
 use std::thread;
 
-use strata_cache::profile::{self, Listener, SLOT_COUNT, Sample};
+use strata_cache::profile::{self, Listener, Sample};
 use strata_cache::thread::RUNTIME;
-use stratalloc::Strata;
+use strata_recorder::distance::draw;
+use strata_recorder::sampled::{SLOT_COUNT, Sampled, Slot};
+use stratalloc::{Heap, Strata};
 
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
-static LISTENER: Listener = Listener { allocated, freed, requested: || None };
+static LISTENER: Listener = Listener { allocated, freed, draw, requested: || None };
+
+/// The sampled blocks that live.
+static SAMPLED: Sampled = Sampled::new();
 
 thread_local! {
     /// Whether what the thread allocates is the test's.
@@ -45,28 +51,33 @@ const SIZES: [usize; 4] = [32, 4096, 40_960, 3 << 20];
 
 fn allocated(sample: Sample) {
     let is_heard = IS_HEARD.get();
-    if let Some(slot) = sample.slot {
+    let slot = SAMPLED.insert(sample.block.addr().get() as u64).map(Slot::index);
+    if let Some(slot) = slot {
         RECORDS[slot as usize].store(if is_heard { sample.bytes as u64 } else { 0 }, Relaxed);
     }
     if !is_heard {
         return;
     }
     HEARD.samples.fetch_add(1, Relaxed);
-    HEARD.lost.fetch_add(u64::from(sample.slot.is_none()), Relaxed);
+    HEARD.lost.fetch_add(u64::from(slot.is_none()), Relaxed);
     HEARD.requested.fetch_add(sample.requested as u64, Relaxed);
     if let Some(size) = SIZES.iter().position(|size| *size == sample.bytes) {
         HEARD.live[size].fetch_add(1, Relaxed);
     }
 }
 
-fn freed(slot: u32) {
-    let bytes = RECORDS[slot as usize].load(Relaxed);
-    if bytes == 0 {
-        return;
-    }
+fn freed(block: NonNull<u8>) {
+    let Some(slot) = SAMPLED.find(block.addr().get() as u64) else { return };
+    let bytes = RECORDS[slot.index() as usize].load(Relaxed);
     if let Some(size) = SIZES.iter().position(|size| *size as u64 == bytes) {
         HEARD.live[size].fetch_sub(1, Relaxed);
     }
+    SAMPLED.remove(slot);
+}
+
+/// Switches the profile on, or to another rate.
+fn start(mean_bytes: u64) {
+    profile::start(&LISTENER, SAMPLED.filter(), mean_bytes);
 }
 
 /// Profiling belongs to one test at a time.
@@ -87,7 +98,7 @@ fn listen() {
 }
 
 fn come_to_a_door() {
-    drop(black_box(vec![0_u8; 100_000]));
+    drop(black_box(vec![0_u8; 300_000]));
 }
 
 fn stop() {
@@ -134,7 +145,7 @@ fn fill(room: &mut Vec<Block>, size: usize, count: usize) {
 fn at_a_mean_of_one_every_block_is_told_and_every_free() {
     let _alone = alone();
     let mut room = Vec::with_capacity(1000);
-    assert!(profile::start(&LISTENER, 1));
+    start(1);
     listen();
     for size in SIZES {
         fill(&mut room, size, 100);
@@ -152,7 +163,7 @@ fn at_a_mean_of_one_every_block_is_told_and_every_free() {
 #[test]
 fn a_sample_says_what_was_asked_for_whichever_way() {
     let _alone = alone();
-    assert!(profile::start(&LISTENER, 1));
+    start(1);
     listen();
     let asks = |layout: Layout, alloc: unsafe fn(&Strata, Layout) -> *mut u8| {
         let before = (samples(), HEARD.requested.load(Relaxed));
@@ -189,7 +200,7 @@ fn a_sample_says_what_was_asked_for_whichever_way() {
 fn what_another_thread_frees_is_told() {
     let _alone = alone();
     let mut room = Vec::with_capacity(400);
-    assert!(profile::start(&LISTENER, 1));
+    start(1);
     listen();
     SIZES.iter().for_each(|size| fill(&mut room, *size, 20));
     assert_eq!(SIZES.map(live), [20; 4]);
@@ -206,7 +217,7 @@ fn what_another_thread_frees_is_told() {
 #[test]
 fn what_is_resized_is_another_allocation() {
     let _alone = alone();
-    assert!(profile::start(&LISTENER, 1));
+    start(1);
     listen();
     let mut grown: Vec<u8> = Vec::with_capacity(40_960);
     assert_eq!((live(40_960), live(3 << 20)), (1, 0));
@@ -232,7 +243,7 @@ fn estimates_are_unbiased_for_sizes_far_below_at_and_above_the_mean() {
     const COUNT: usize = 100;
     let sizes = &SIZES[..3];
     let _alone = alone();
-    assert!(profile::start(&LISTENER, MEAN));
+    start(MEAN);
     let mut sums = [0.0; 3];
     let mut far_off = 0;
     for seed in 1..=SEEDS {
@@ -275,7 +286,7 @@ fn estimates_are_unbiased_for_sizes_far_below_at_and_above_the_mean() {
 fn a_class_that_is_sampled_often_takes_no_sample_from_another() {
     let _alone = alone();
     profile::set_seed(99);
-    assert!(profile::start(&LISTENER, 64 << 10));
+    start(64 << 10);
     let counted = thread::spawn(|| {
         let mut room = Vec::with_capacity(64);
         listen();
@@ -315,21 +326,62 @@ fn a_thread_that_stays_within_its_magazines_is_profiled_from_its_next_cold_door_
         come_to_a_door();
         let before = samples();
         turn();
-        (unseen, samples() - before)
+        let seen = samples() - before;
+        profile::stop();
+        let before = samples();
+        turn();
+        (unseen, seen, samples() - before)
     });
     hear_ready.recv().unwrap();
-    assert!(profile::start(&LISTENER, 1));
+    start(1);
     say.send(()).unwrap();
-    let (unseen, seen) = turns.join().unwrap();
+    let (unseen, seen, after) = turns.join().unwrap();
     assert!(unseen < 100, "{unseen}: the thread came to a door by itself");
     assert_eq!(seen, 1000);
+    assert_eq!(after, 0, "it learns of the end on its next slow path");
     stop();
+}
+
+/// Blocks of a size in a heap, the heap, and how many samples of them live when there are `count`, then half, then none.
+fn live_of_heap(heap: &Heap, size: usize, count: usize) -> [u64; 3] {
+    let layout = Layout::from_size_align(size, 16).unwrap();
+    let mut blocks = Vec::with_capacity(count);
+    (0..count).for_each(|_| blocks.push(heap.alloc(layout).unwrap()));
+    let all = live(size);
+    // SAFETY: blocks of this layout, each freed once: by the heap.
+    blocks.drain(count / 2..).for_each(|block| unsafe { heap.dealloc(block, layout) });
+    let half = live(size);
+    // SAFETY: blocks of this layout, each freed once: by the thread.
+    blocks.drain(..).for_each(|block| unsafe { Strata.dealloc(block.as_ptr(), layout) });
+    [all, half, live(size)]
+}
+
+#[test]
+fn heaps_are_sampled_whether_they_are_there_before_or_come_after() {
+    let _alone = alone();
+    let before = Heap::new().unwrap();
+    assert_eq!(live_of_heap(&before, 32, 100), [0; 3]);
+    start(1);
+    listen();
+    let after = Heap::new().unwrap();
+    assert_eq!(live_of_heap(&after, 32, 100), [100, 50, 0]);
+    after.collect();
+    assert_eq!(live_of_heap(&after, 4096, 100), [100, 50, 0], "also after it was collected");
+    // The first refill is the one that learns.
+    live_of_heap(&before, 4096, 1000);
+    assert_eq!(live_of_heap(&before, 32, 100), [100, 50, 0]);
+    stop();
+    let count = samples();
+    for heap in [before, after] {
+        live_of_heap(&heap, 32, 1000);
+        assert_eq!(samples(), count, "none after the end");
+    }
 }
 
 #[test]
 fn threads_that_are_profiled_leave_nothing_behind() {
     let _alone = alone();
-    assert!(profile::start(&LISTENER, 64 << 10));
+    start(64 << 10);
     // Threads of other tests come and go meanwhile, a few.
     let before = RUNTIME.registry.live() + 8;
     for _ in 0..50 {

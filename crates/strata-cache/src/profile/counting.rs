@@ -1,60 +1,80 @@
-//! The cache in front of a thread's own while profiling is on: it counts allocations, and checks each free.
+//! The cache in front of a thread's own, or a heap's, while profiling is on: it counts allocations, and checks each free.
 //!
 //! ```text
-//!   pop ──► a run of the class's blocks, all before its next sample ──empty──► slow: a block of the thread's cache; sampled?
-//!                                                                              then the next run, from the same magazine
-//!   push ─► always full ─────────────────────────────────────────────────────► slow: sampled? then into the thread's cache
+//!   pop ──► blocks that are counted, all before the class's next sample ──empty──► slow: a block of the cache behind; sampled?
+//!                                  ▲                                                     then a run more of them
+//!   push ─► always full ──► may it be sampled? ──no──► as long as one more may be counted ──else──► into the cache behind
 //! ```
 //!
-//! C1  Its limits are 0 for ever, so no block enters its magazines but by `hand_out`.
+//! C1  Its limits are 0 for ever, so no block enters its magazines but by `hand_out` and `check`.
 //! C2  A block in its magazines was counted as one without a sample. Those left when profiling ends were counted for nothing,
-//!     which changes no chance: each class counts for itself, so a run that waits takes no sample from another class.
+//!     which changes no chance: each class counts for itself, so a block that waits takes no sample from another class.
 //! C3  It has no runtime, so every slow path takes it for a sentinel; `behind` tells it from one.
+//! C4  A heap is known by its cache. So that cache becomes the counting one, when it is empty, and another is put behind it.
 //!
 //! C2 is why there is a countdown for each class instead of one for all bytes: a run that ends where the next sample is due would
 //! leave that sample to whichever class asks next.
 //!
+//! A free that makes room for a counted allocation (`check`) costs what the check does, and the allocation nothing: so a pair has one
+//! slow path instead of two. It needs one: where pops and pushes alternate, they leave a magazine as they found it, so that neither
+//! could be counted afterwards.
+//!
 //! Does not know: what becomes of a sample.
 
-use super::distance::{blocks_before_sample, bytes_before_sample, random, state_of};
-use super::{SHARED, mean_bytes, note_freed, note_sample};
+use super::filter::Filter;
+use super::{SHARED, Sample, filter, listener, mean_bytes, note_freed, note_sample};
 use crate::cache::Cache;
 use crate::magazine::depth_of;
+use crate::registry::Runtime;
 use crate::thread::{self, RUNTIME};
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
 use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
 
-/// Blocks of a run at most: from sixteen on the slow path costs little, and a short run keeps recently freed blocks within reach.
-const RUN_BLOCKS: u32 = 16;
-/// Bytes of a run at most, unless one block is larger.
-const RUN_BYTES: usize = 4096;
+/// Blocks that are ready at most.
+const MOST_BLOCKS: u32 = 32;
+/// Bytes of them at most, unless one block is larger.
+const MOST_BYTES: usize = 8 << 10;
 
-const fn longest_run(class: SizeClass) -> u32 {
-    let blocks = (RUN_BYTES / class.block_bytes()) as u32;
-    if blocks < RUN_BLOCKS { blocks } else { RUN_BLOCKS }
+/// Blocks of a class that are ready at most.
+const fn most_ready(class: SizeClass) -> u32 {
+    let blocks = MOST_BYTES / class.block_bytes();
+    let depth = depth_of(class);
+    let blocks = if blocks < depth { blocks as u32 } else { depth as u32 };
+    match blocks {
+        0 => 1,
+        few if few < MOST_BLOCKS => few,
+        _ => MOST_BLOCKS,
+    }
 }
 
-/// A counting cache, and the thread's own behind it.
+/// A counting cache, and the one behind it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Counting {
-    front: &'static Cache,
+pub(crate) struct Counting<'front> {
+    front: &'front Cache,
     own: &'static Cache,
 }
 
-impl Counting {
-    fn current() -> Option<Self> {
-        let front = thread::cache();
+impl<'front> Counting<'front> {
+    fn of(front: &'front Cache) -> Option<Self> {
         front.behind().map(|own| Self { front, own })
     }
 
-    /// Blocks of the class without a sample that are counted off at once, of `wanted`; whether the block behind them is sampled.
-    fn count_off(self, class: SizeClass, wanted: u32) -> u32 {
-        let left = self.left(class);
-        let run = left.min(wanted);
-        self.set_left(class, left - run);
-        run
+    /// The calling thread's.
+    fn current() -> Option<Counting<'static>> {
+        Counting::of(thread::cache())
+    }
+
+    /// Whether a heap's cache is counted, instead of a thread's.
+    fn is_of_heap(self) -> bool {
+        self.own.is_heap()
+    }
+
+    /// The same after an allocation from the cache behind it, in which profiling may have ended.
+    fn still(self) -> Option<Self> {
+        let is_there = self.is_of_heap() || core::ptr::eq(thread::cache(), self.front);
+        is_there.then_some(self)
     }
 
     /// Blocks before the class's next sample. One more than that is kept; 0 is not drawn yet.
@@ -71,37 +91,54 @@ impl Counting {
     }
 
     fn draw(self, class: SizeClass) {
-        let counting = &self.front.counting;
-        let drawn = blocks_before_sample(random(&counting.random), self.mean(), class.block_bytes());
-        self.set_left(class, drawn);
+        let blocks = self.draw_bytes() / class.block_bytes() as u64;
+        self.set_left(class, blocks.min(u32::MAX as u64 - 1) as u32);
+    }
+
+    /// Bytes before the next one that is a sample.
+    fn draw_bytes(self) -> u64 {
+        let state = &self.front.counting.random;
+        let Some(listener) = listener() else { return u64::MAX };
+        let (bytes, next) = (listener.draw)(state.get() as u64, self.mean());
+        state.set(next as usize);
+        bytes
     }
 
     fn mean(self) -> u64 {
         self.front.counting.mean.get() as u64
     }
 
-    /// Counts a block that the thread's cache gave for `size` bytes, and hands out a run behind it.
+    fn note_sample(self, block: NonNull<u8>, bytes: usize, requested: usize) {
+        let heap = if self.is_of_heap() { self.front.slot.get() + 1 } else { 0 };
+        note_sample(Sample { block, bytes, requested, mean: self.mean(), heap });
+    }
+
+    /// Counts a block that the cache behind gave for `size` bytes, and has a run ready behind it.
     fn count(self, class: SizeClass, size: usize, block: BlockPtr) {
-        if self.left(class) == 0 {
-            self.draw(class);
-            note_sample(block.as_non_null(), class.block_bytes(), size, self.mean());
-            return;
+        let is_up_to_date = mean_bytes() == self.mean();
+        let Some(counting) = (if is_up_to_date { Some(self) } else { self.learn() }) else { return };
+        let left = counting.left(class);
+        if left == 0 {
+            counting.draw(class);
+            counting.note_sample(block.as_non_null(), class.block_bytes(), size);
+        } else {
+            counting.set_left(class, left - 1);
+            counting.hand_out(class);
         }
-        self.set_left(class, self.left(class) - 1);
-        self.hand_out(class);
     }
 
     fn hand_out(self, class: SizeClass) {
-        let ready = self.own.magazine(class);
-        let run = self.count_off(class, longest_run(class).min(ready.count()));
+        let (ready, left) = (self.own.magazine(class), self.left(class));
+        let run = most_ready(class).min(ready.count()).min(left);
+        self.set_left(class, left - run);
         self.front.magazine(class).fill_with_newest(ready, run);
     }
 
-    /// Gives what was handed out back to the thread's cache: without slow paths, where this may be called from.
+    /// Gives what is ready back to the cache behind: without slow paths, where this may be called from.
     fn take_back(self) {
         for class in SizeClass::all() {
             while let Some(block) = self.front.magazine(class).pop() {
-                // SAFETY: the thread's own cache; a block that the program does not have.
+                // SAFETY: the caller's own cache; a block that the program does not have.
                 unsafe { self.own.put_by(class, block) };
             }
         }
@@ -112,17 +149,82 @@ impl Counting {
         let counting = &self.front.counting;
         counting.mean.set(mean_bytes() as usize);
         counting.until_large.set(0);
-        SizeClass::all().for_each(|class| self.front.class(class).until_sample.set(0));
+        counting
+            .filter
+            .set(filter().map_or(core::ptr::null_mut(), |filter| core::ptr::from_ref(filter).cast_mut()));
+        for class in SizeClass::all() {
+            let state = self.front.class(class);
+            state.until_sample.set(0);
+            state.batch.set(most_ready(class));
+        }
     }
+
+    /// Learns of another rate, on no slow path of the cache behind. `None`: that profiling ended, and there is no counting cache any more.
+    fn learn(self) -> Option<Self> {
+        self.take_back();
+        if mean_bytes() != 0 {
+            self.begin();
+            return Some(self);
+        }
+        if self.is_of_heap() {
+            self.end_of_heap();
+        } else {
+            leave();
+        }
+        None
+    }
+
+    fn runtime(self) -> &'static Runtime {
+        self.own.runtime().unwrap_or(&RUNTIME)
+    }
+
+    /// Has nothing behind a heap's cache (C4), whose blocks were taken back.
+    fn end_of_heap(self) {
+        let runtime = self.runtime();
+        self.front.rejoin(runtime);
+        // SAFETY: from `enter_behind`; nothing leads to it any more.
+        unsafe { runtime.leave_behind(self.own) };
+    }
+}
+
+/// What became of a freed block.
+#[must_use]
+pub(crate) enum Checked {
+    /// It is kept for an allocation that was counted off for it.
+    Kept,
+    /// It is not sampled, and there are enough: it goes into the cache behind.
+    Unsampled,
+    /// It may be sampled, or the cache does not count.
+    Unknown,
+}
+
+/// Checks a freed block, and keeps it if more may be ready.
+#[inline(always)]
+pub(crate) fn check(cache: &Cache, class: SizeClass, block: BlockPtr) -> Checked {
+    let state = cache.class(class);
+    // 0: of a cache that does not count, too.
+    let kept = state.until_sample.get();
+    if kept <= 1 {
+        return Checked::Unknown;
+    }
+    // SAFETY: a cache that counts has had a filter since before its first count (`begin`).
+    let filter: &Filter = unsafe { &*cache.counting.filter.get() };
+    if filter.may_hold(block.as_non_null().addr().get() as u64) {
+        return Checked::Unknown;
+    }
+    if !cache.magazine(class).push_below(state.batch.get(), block) {
+        return Checked::Unsampled;
+    }
+    state.until_sample.set(kept - 1);
+    Checked::Kept
 }
 
 /// A block for `size` bytes by way of the counting cache `front`, if it is one.
 pub(crate) fn alloc(front: &Cache, class: SizeClass, size: usize) -> Option<Option<BlockPtr>> {
-    let own = front.behind()?;
-    // SAFETY: the thread's own cache.
-    let block = unsafe { own.alloc(class) };
-    // Profiling may have ended on the way.
-    if let (Some(block), Some(counting)) = (block, Counting::current()) {
+    let counting = Counting::of(front)?;
+    // SAFETY: the caller's own cache.
+    let block = unsafe { counting.own.alloc(class) };
+    if let (Some(block), Some(counting)) = (block, counting.still()) {
         counting.count(class, size, block);
     }
     Some(block)
@@ -134,10 +236,10 @@ pub(crate) fn alloc_zeroable(
     class: SizeClass,
     size: usize,
 ) -> Option<Option<(BlockPtr, Memory)>> {
-    let own = front.behind()?;
-    // SAFETY: the thread's own cache.
-    let found = unsafe { own.alloc_zeroable(class, size) };
-    if let (Some((block, _)), Some(counting)) = (found, Counting::current()) {
+    let counting = Counting::of(front)?;
+    // SAFETY: the caller's own cache.
+    let found = unsafe { counting.own.alloc_zeroable(class, size) };
+    if let (Some((block, _)), Some(counting)) = (found, counting.still()) {
         counting.count(class, size, block);
     }
     Some(found)
@@ -146,17 +248,17 @@ pub(crate) fn alloc_zeroable(
 /// A large or huge block was allocated.
 pub(crate) fn note_large(block: NonNull<u8>, bytes: usize) {
     let Some(counting) = Counting::current() else { return };
-    let state = &counting.front.counting;
+    let until = &counting.front.counting.until_large;
     // One more than that is kept; 0 is not drawn yet.
-    let left = match state.until_large.get() {
-        0 => bytes_before_sample(random(&state.random), counting.mean()),
+    let left = match until.get() {
+        0 => counting.draw_bytes().min(u64::MAX / 2) as usize,
         kept => kept - 1,
     };
     if left >= bytes {
-        state.until_large.set(left - bytes + 1);
+        until.set(left - bytes + 1);
     } else {
-        state.until_large.set(0);
-        note_sample(block, bytes, bytes, counting.mean());
+        until.set(0);
+        note_sample(Sample { block, bytes, requested: bytes, mean: counting.mean(), heap: 0 });
     }
 }
 
@@ -168,9 +270,12 @@ pub fn note_resized(old: NonNull<u8>, new: NonNull<u8>, bytes: usize) {
     }
 }
 
-/// Puts a counting cache in front of this one, or takes it away, as `start` and `stop` have it: on the thread whose cache this is
-/// (a heap's has no thread).
+/// Puts a counting cache in front of this one, or takes it away, as `start` and `stop` have it: of a thread on itself, of a heap on the
+/// thread that uses it, and when its magazines are empty.
 pub(crate) fn heed(cache: &Cache) {
+    if cache.is_heap() {
+        return heed_as_heap(cache);
+    }
     let own = thread::own_cache();
     if !core::ptr::eq(own, cache) {
         return;
@@ -179,11 +284,24 @@ pub(crate) fn heed(cache: &Cache) {
     match Counting::current() {
         Some(counting) => {
             counting.take_back();
-            if mean_bytes() == 0 { leave(counting) } else { counting.begin() }
+            if mean_bytes() == 0 { leave() } else { counting.begin() }
         }
         None if mean_bytes() != 0 => enter(own),
         None => {}
     }
+}
+
+/// The same of a heap's. One that is behind a heap's stays there until that learns of it, since its own slow path is not at its end.
+pub(crate) fn heed_as_heap(cache: &Cache) {
+    if !cache.is_heap() || mean_bytes() == 0 || filter().is_none() || cache.is_behind() {
+        return;
+    }
+    let Some(runtime) = cache.runtime() else { return };
+    let Some(own) = runtime.enter_behind() else { return };
+    cache.join_none();
+    cache.counting.random.set(fresh_state(cache));
+    cache.set_behind(Some(own));
+    Counting { front: cache, own }.begin();
 }
 
 /// The calling thread puts a counting cache in front of its own, if it has one and profiling is on: also in a signal handler, whatever it
@@ -209,21 +327,35 @@ fn enter(own: &'static Cache) {
 }
 
 fn enter_alone(own: &'static Cache) {
+    if filter().is_none() {
+        return;
+    }
     let Some(front) = RUNTIME.enter_in_front() else { return };
     // What the thread freed between `start` and now was not seen.
     SizeClass::all().for_each(|class| own.magazine(class).glance(depth_of(class)).for_each(note_freed));
-    let seed = SHARED.seed.get();
-    SHARED.seed.set(seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
-    let address = if seed == 0 { core::ptr::from_ref(front).addr() as u64 } else { 0 };
-    front.counting.random.set(state_of(seed.wrapping_add(address)));
+    front.counting.random.set(fresh_state(front));
     front.set_behind(Some(own));
     Counting { front, own }.begin();
     thread::lead_to(front);
 }
 
-fn leave(counting: Counting) {
+/// A state of random numbers that no other counting cache begins with (splitmix64).
+fn fresh_state(front: &Cache) -> usize {
+    let seed = SHARED.seed.get();
+    SHARED.seed.set(seed.wrapping_add(0x9e37_79b9_7f4a_7c15));
+    let address = if seed == 0 { core::ptr::from_ref(front).addr() as u64 } else { 0 };
+    let seed = seed.wrapping_add(address);
+    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31) | 1) as usize
+}
+
+/// The calling thread has its own cache again, if a counting one is in front of it, which is empty.
+fn leave() {
+    let Some(counting) = Counting::current() else { return };
     thread::lead_to(counting.own);
     counting.front.set_behind(None);
+    counting.front.count_no_more();
     // SAFETY: from `enter_in_front`, empty, and no word leads to it.
     unsafe { RUNTIME.leave_in_front(counting.front) };
 }
@@ -233,7 +365,15 @@ pub(crate) fn end(own: &Cache) {
     own.counting.is_closed.set(1);
     if let Some(counting) = Counting::current() {
         counting.take_back();
-        leave(counting);
+        leave();
+    }
+}
+
+/// A heap's cache is used no more, or given what it has ready back: it is one without another behind it.
+pub(crate) fn end_heap(heap: &Cache) {
+    if let Some(counting) = Counting::of(heap).filter(|counting| counting.is_of_heap()) {
+        counting.take_back();
+        counting.end_of_heap();
     }
 }
 
@@ -242,9 +382,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_of_any_class_fits_its_magazine() {
+    fn what_is_ready_of_any_class_fits_its_magazine() {
         for class in SizeClass::all() {
-            assert!(longest_run(class) as usize <= crate::magazine::depth_of(class));
+            let most = most_ready(class) as usize;
+            assert!(most >= 1 && most <= depth_of(class));
         }
     }
 }

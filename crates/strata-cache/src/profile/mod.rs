@@ -1,54 +1,45 @@
-//! The hook of a sampling heap profiler: which allocations are sampled, and when a sampled block is freed. Nothing more.
+//! The hook of a sampling heap profiler: which allocations are sampled, and when a block that may be sampled is freed. Nothing more.
 //!
 //! ```text
 //!   off   thread word ─► the thread's cache
 //!   on    thread word ─► counting cache ──slow path──► the thread's cache
-//!                        pops: a run of blocks known to have no sample · pushes: always full
+//!                        pops: blocks known to have no sample · pushes: always full
 //! ```
 //!
-//! While profiling is on, a thread has a *counting cache* in front of its own (`counting`). So the fast paths are the same to the
-//! instruction, on and off. A slow path hands out a run that ends before the next sample (`distance`), and searches the set of sampled
-//! blocks for every block that is freed (`sampled`).
+//! While profiling is on, a thread has a *counting cache* in front of its own (`counting`), and so has a heap. So the fast paths are the
+//! same to the instruction, on and off. A slow path keeps as many blocks ready as may be allocated before the next sample, and
+//! searches a filter for every block that is freed (`filter`).
 //!
-//! | thread                                      | learns of `start` and `stop`                                  |
-//! |---------------------------------------------|---------------------------------------------------------------|
-//! | a thread that starts                        | at once                                                       |
-//! | one that refills a magazine                 | at once: the flush requests changed, which it compares anyway |
-//! | one that only frees                         | at each sixteenth flush                                       |
-//! | one that allocates large blocks             | at once                                                       |
-//! | one that reuses blocks within its magazines | not until its next slow path, unless a signal has it `heed`   |
+//! | thread                                      | learns of `start`                                             | of `stop`            |
+//! |---------------------------------------------|---------------------------------------------------------------|----------------------|
+//! | a thread that starts                        | at once                                                       |                      |
+//! | one that refills a magazine                 | at once: the flush requests changed, which it compares anyway | at once              |
+//! | one that only frees                         | at each sixteenth flush                                       | the same             |
+//! | one that allocates more than 128 KiB        | at once                                                       | at once              |
+//! | one that reuses blocks within its magazines | not until its next slow path, unless a signal has it `heed`   | at its next sample   |
 //!
 //! So of a thread of the last kind, allocations are not counted; and the sampled blocks that it frees count as live until a profiled
-//! thread frees or samples the block: as many bytes as its magazines hold, 4 MiB at most, and 16 MiB for all such threads.
-//! First-class heaps are not sampled.
+//! thread frees the same address, or another sample is allocated there: at most what its magazines hold.
 //!
-//! Does not know: stacks, sites, files; the `Listener` does. Decision 0027.
-//! Idea: countdown to the next sample (tcmalloc, jemalloc); a run that is known to hold none is ours.
+//! Does not know: stacks, sites, files, which blocks are sampled, how far it is to the next sample; the `Listener` does. Decision 0027.
+//! Idea: countdown to the next sample (tcmalloc, jemalloc); blocks that are known to be none are ours.
 
 pub(crate) mod counting;
-#[doc(hidden)]
-pub mod distance;
-#[doc(hidden)]
-pub mod sampled;
+mod filter;
 
 use crate::thread::RUNTIME;
 use core::ptr::{NonNull, null_mut};
-use sampled::{Sampled, Slot};
 use strata_core::sync::{
     AtomicPtr, AtomicU64, Hint, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-use strata_os::{machine, memory};
 
 #[doc(hidden)]
 pub use counting::note_resized;
-pub use sampled::SLOT_COUNT;
+pub use filter::{Filter, WORD_COUNT, hash};
 
 /// A block that was sampled.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Its index in the set, below [`SLOT_COUNT`]: a place for a record of it, the listener's own until the block is freed.
-    /// `None`: its part of the set was full, so its free will not be reported.
-    pub slot: Option<u32>,
     /// The block.
     pub block: NonNull<u8>,
     /// Its size: that of its class, or what was asked for if it is larger than any.
@@ -57,15 +48,19 @@ pub struct Sample {
     pub requested: usize,
     /// The mean distance between samples when it was drawn, in bytes.
     pub mean: u64,
+    /// The number of the heap that it is of; 0: a thread's.
+    pub heap: u32,
 }
 
-/// Told of samples. Both functions run inside an allocation or a free: they must not allocate, wait or unwind.
+/// Told of samples. All functions run inside an allocation or a free: they must not allocate, wait or unwind.
 #[derive(Debug)]
 pub struct Listener {
     /// A block was sampled; the program does not have it yet.
     pub allocated: fn(Sample),
-    /// The sampled block in this slot was freed; the slot is the listener's until this returns.
-    pub freed: fn(u32),
+    /// A block is being freed whose word in the filter is not 0.
+    pub freed: fn(NonNull<u8>),
+    /// From a state of random numbers and the mean distance between samples: the bytes before the next one, and the next state.
+    pub draw: fn(u64, u64) -> (u64, u64),
     /// What was requested of the blocks of size classes that live, by their samples; `None`: there is none.
     pub requested: fn() -> Option<Requested>,
 }
@@ -83,8 +78,7 @@ pub struct Requested {
 
 /// What threads share of the profiler.
 struct Shared {
-    /// Mapped by the first `start`, and never unmapped: a thread may search it long after `stop`.
-    sampled: AtomicPtr<Sampled>,
+    filter: AtomicPtr<Filter>,
     listener: AtomicPtr<Listener>,
     /// Bytes between samples; 0: off.
     mean: AtomicU64,
@@ -95,7 +89,7 @@ struct Shared {
 }
 
 static SHARED: Shared = Shared {
-    sampled: AtomicPtr::new(null_mut()),
+    filter: AtomicPtr::new(null_mut()),
     listener: AtomicPtr::new(null_mut()),
     mean: AtomicU64::new(0),
     seed: Hint::new(0),
@@ -103,18 +97,17 @@ static SHARED: Shared = Shared {
 };
 
 /// Samples each byte that is allocated with a chance of 1 in `mean_bytes` from now on, or at another rate than before; 1 samples every
-/// block. `false`: no memory for the set of sampled blocks.
+/// block. A word of the filter is not 0 as long as an address that leads to it is that of a sampled block.
 ///
-/// The first listener stays: later ones are ignored.
-pub fn start(listener: &'static Listener, mean_bytes: u64) -> bool {
-    if !map_sampled() {
-        return false;
-    }
-    let place = core::ptr::from_ref(listener).cast_mut();
+/// The first listener and filter stay: later ones are ignored.
+pub fn start(listener: &'static Listener, filter: &'static Filter, mean_bytes: u64) {
+    let places = (core::ptr::from_ref(listener).cast_mut(), core::ptr::from_ref(filter).cast_mut());
     // Release: carries what the listener refers to; pairs with Acquire in profile/mod.rs::listener. Relaxed: the first one stays.
-    let _ = SHARED.listener.compare_exchange(null_mut(), place, Release, Relaxed);
+    if SHARED.listener.compare_exchange(null_mut(), places.0, Release, Relaxed).is_ok() {
+        // Release: carries the words; pairs with Acquire in profile/mod.rs::filter.
+        SHARED.filter.store(places.1, Release);
+    }
     set_mean(mean_bytes.max(1));
-    true
 }
 
 /// Stops sampling. Frees of sampled blocks are still reported, by threads that have not learnt of it.
@@ -129,7 +122,7 @@ pub fn heed() {
 
 /// The mean distance between samples, in bytes; 0: off.
 pub fn mean_bytes() -> u64 {
-    // Relaxed: a counting cache reads it once, when it is made.
+    // Relaxed: a counting cache reads it once, when it is made, and again at each sample.
     SHARED.mean.load(Relaxed)
 }
 
@@ -168,28 +161,13 @@ fn set_mean(bytes: u64) {
     RUNTIME.page_heap.request_flush();
 }
 
-/// The set of sampled blocks, if profiling was ever on.
+/// The filter, if profiling was ever on.
 #[inline]
-pub(crate) fn sampled() -> Option<&'static Sampled> {
-    // Acquire: sees that the set is mapped; pairs with Release in profile/mod.rs::map_sampled.
-    let place = SHARED.sampled.load(Acquire);
-    // SAFETY: mapped, zero (which is an empty set), and never unmapped.
+pub(crate) fn filter() -> Option<&'static Filter> {
+    // Acquire: sees its words; pairs with Release in profile/mod.rs::start.
+    let place = SHARED.filter.load(Acquire);
+    // SAFETY: null, or from a `&'static` in `start`.
     unsafe { place.as_ref() }
-}
-
-fn map_sampled() -> bool {
-    if sampled().is_some() {
-        return true;
-    }
-    let bytes = size_of::<Sampled>().next_multiple_of(machine::page_size());
-    let Some(fresh) = memory::map(bytes, align_of::<Sampled>()) else { return false };
-    let place = fresh.cast::<Sampled>().as_ptr();
-    // Release: carries the mapping; pairs with Acquire in profile/mod.rs::sampled.
-    if SHARED.sampled.compare_exchange(null_mut(), place, Release, Relaxed).is_err() {
-        // SAFETY: mapped just now, and not published.
-        unsafe { memory::release(fresh, bytes) };
-    }
-    true
 }
 
 fn listener() -> Option<&'static Listener> {
@@ -200,31 +178,28 @@ fn listener() -> Option<&'static Listener> {
 }
 
 /// Takes note of a sample.
-fn note_sample(block: NonNull<u8>, bytes: usize, requested: usize, mean: u64) {
-    let (Some(sampled), Some(listener)) = (sampled(), listener()) else { return };
+fn note_sample(sample: Sample) {
+    let Some(listener) = listener() else { return };
     // A thread that is not profiled freed it before.
-    note_freed(block);
-    let slot = sampled.insert(address_of(block)).map(Slot::index);
-    strata_os::probe!("sample", address_of(block), bytes, mean);
-    (listener.allocated)(Sample { slot, block, bytes, requested, mean });
+    note_freed(sample.block);
+    strata_os::probe!("sample", address_of(sample.block), sample.bytes, sample.mean);
+    (listener.allocated)(sample);
 }
 
 /// Whether a block may be sampled: excludes all but a few of those that are not.
 #[inline(always)]
 pub(crate) fn may_be_sampled(block: NonNull<u8>) -> bool {
-    sampled().is_some_and(|sampled| sampled.may_hold(address_of(block)))
+    filter().is_some_and(|filter| filter.may_hold(address_of(block)))
 }
 
-/// The block is being freed: takes note if it was sampled.
+/// The block is being freed: tells the listener if it may be sampled.
 #[inline(never)]
 pub(crate) fn note_freed(block: NonNull<u8>) {
-    let Some(sampled) = sampled() else { return };
-    let Some(slot) = sampled.find(address_of(block)) else { return };
-    strata_os::probe!("sample_freed", address_of(block));
-    if let Some(listener) = listener() {
-        (listener.freed)(slot.index());
+    if may_be_sampled(block)
+        && let Some(listener) = listener()
+    {
+        (listener.freed)(block);
     }
-    sampled.remove(slot);
 }
 
 fn address_of(block: NonNull<u8>) -> u64 {

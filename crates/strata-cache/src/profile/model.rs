@@ -1,6 +1,7 @@
-//! The part of the profiler's hook that models run: the set of sampled blocks. Everything else belongs to one thread.
+//! The part of the profiler's hook that models run: the filter. Everything else belongs to one thread.
 //!
 //! Does not know: caches.
 
-#[path = "sampled.rs"]
-pub mod sampled;
+#[path = "filter.rs"]
+mod filter;
+pub use filter::{Filter, WORD_COUNT, hash};

@@ -128,11 +128,11 @@ sites! {
     FLUSH_RELEASES: bool = true, mutant "flush_keeps_the_empty_pool" = false;
     /// `cache/chains.rs::sort`: a chain takes blocks of one pool only.
     FLUSH_SORTS: bool = true, mutant "flush_mixes_pools" = false;
-    /// `cache/profile/sampled.rs::insert`: what the last one kept for the slot is done with.
+    /// `recorder/sampled.rs::insert`: what the last one kept for the slot is done with.
     SAMPLE_CLAIM: Ordering = Ordering::Acquire, mutant "sample_claim_relaxed" = Ordering::Relaxed;
-    /// `cache/profile/sampled.rs::remove`: the slot is done with.
+    /// `recorder/sampled.rs::remove`: the slot is done with.
     SAMPLE_RELEASE: Ordering = Ordering::Release, mutant "sample_release_relaxed" = Ordering::Relaxed;
-    /// `cache/profile/sampled.rs::remove`: erases the address before the slot may be taken again.
+    /// `recorder/sampled.rs::remove`: erases the address before the slot may be taken again.
     SAMPLE_ERASES: bool = true, mutant "sample_address_stays" = false;
     /// `recorder/sites.rs::publish`: carries the site's words.
     SITE_PUBLISH: Ordering = Ordering::Release, mutant "site_publish_relaxed" = Ordering::Relaxed;

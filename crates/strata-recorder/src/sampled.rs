@@ -1,7 +1,8 @@
-//! The sampled blocks that the program has: a set of addresses without locks, searched at every free while profiling is on.
+//! The sampled blocks that the program has: a set of addresses without locks. The words that say which parts of it are empty are the filter
+//! that every free searches while profiling is on.
 //!
 //! ```text
-//!   address ──hash──► bucket │ tags: 8 bytes, one word        │ blocks: 8 addresses, a cache line
+//!   address ──hash──► bucket │ tags: 8 bytes, a filter's word │ blocks: 8 addresses, a cache line
 //!                            │ 00 3f 00 a1 00 00 00 00        │      …
 //!                               └ 0: empty, else 8 bits more of the hash
 //! ```
@@ -21,13 +22,14 @@
 //!
 //! Does not know: what a sample is. Model: `loom-tests/tests/p28_sampled.rs`. Idea: tags in a word (Swiss tables, Benzaquen et al. 2017).
 
+use strata_cache::profile::{Filter, WORD_COUNT, hash};
 use strata_core::sync::mutation::{SAMPLE_CLAIM, SAMPLE_ERASES, SAMPLE_RELEASE};
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Slots of a bucket: the bytes of a word.
 const BUCKET_SLOTS: usize = 8;
 /// Buckets; a bucket that is full loses a sample, of which there are hardly any below two samples a bucket.
-const BUCKET_COUNT: usize = if cfg!(strata_loom) { 1 } else { 8192 };
+const BUCKET_COUNT: usize = WORD_COUNT;
 /// Slots of the set.
 pub const SLOT_COUNT: usize = BUCKET_COUNT * BUCKET_SLOTS;
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -38,7 +40,7 @@ const TOPS: u64 = ONES << 7;
 #[repr(C, align(64))]
 pub struct Sampled {
     blocks: [AtomicU64; SLOT_COUNT],
-    tags: [AtomicU64; BUCKET_COUNT],
+    tags: Filter,
 }
 
 /// A place in the set that is taken.
@@ -71,9 +73,8 @@ struct Place {
 impl Place {
     #[inline]
     fn of(address: u64) -> Self {
-        // Blocks lie at multiples of 16. Fibonacci hashing (Knuth, vol. 3).
-        let hash = (address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let bucket = (hash >> 40) as usize % BUCKET_COUNT;
+        let bucket = Filter::place(address);
+        let hash = hash(address);
         // Never 0; and in models all addresses collide.
         let tag = if cfg!(strata_loom) { 1 } else { hash >> 56 | 1 };
         Self { bucket, tag }
@@ -96,15 +97,21 @@ impl Sampled {
         pub fn new() -> Self {
             Self {
                 blocks: strata_core::each_slot!(AtomicU64::new(0); SLOT_COUNT),
-                tags: strata_core::each_slot!(AtomicU64::new(0); BUCKET_COUNT),
+                tags: Filter::new(),
             }
         }
+    }
+
+    /// The words that are not 0 where something is in the set.
+    #[inline]
+    pub fn filter(&self) -> &Filter {
+        &self.tags
     }
 
     /// Adds an address that is not in the set. `None`: its bucket is full.
     pub fn insert(&self, address: u64) -> Option<Slot> {
         let place = Place::of(address);
-        let tags = self.tags.get(place.bucket)?;
+        let tags = self.tags.word(place.bucket);
         // Relaxed: the exchange below decides.
         let mut word = tags.load(Relaxed);
         loop {
@@ -114,7 +121,7 @@ impl Sampled {
             }
             let slot = place.slot(empty.trailing_zeros() / 8);
             let taken = word | (slot.tag_bits() & (place.tag * ONES));
-            // Acquire (SAMPLE_CLAIM): the last holder is done with what it kept for the slot; pairs with Release in profile/sampled.rs::remove.
+            // Acquire (SAMPLE_CLAIM): the last holder is done with what it kept for the slot; pairs with Release in sampled.rs::remove.
             match tags.compare_exchange(word, taken, SAMPLE_CLAIM, Relaxed) {
                 Ok(_) => {
                     // Relaxed: S1.
@@ -126,17 +133,10 @@ impl Sampled {
         }
     }
 
-    /// Whether an address may be in the set: whether anything is in its bucket.
-    #[inline(always)]
-    pub fn may_hold(&self, address: u64) -> bool {
-        // Relaxed: S1; any other address does not concern the caller.
-        self.tags.get(Place::of(address).bucket).is_some_and(|tags| tags.load(Relaxed) != 0)
-    }
-
     /// The top bit of each byte of a bucket that has a place's tag, perhaps of one more.
     fn matching(&self, place: Place) -> u64 {
         // Relaxed: S1.
-        let word = self.tags.get(place.bucket).map_or(0, |tags| tags.load(Relaxed));
+        let word = self.tags.word(place.bucket).load(Relaxed);
         zero_bytes(word ^ (place.tag * ONES))
     }
 
@@ -161,10 +161,8 @@ impl Sampled {
             // Relaxed: S2; the Release below carries it.
             block.store(0, Relaxed);
         }
-        if let Some(tags) = self.tags.get(slot.bucket()) {
-            // Release (SAMPLE_RELEASE): pairs with Acquire in profile/sampled.rs::insert.
-            tags.fetch_and(!slot.tag_bits(), SAMPLE_RELEASE);
-        }
+        // Release (SAMPLE_RELEASE): pairs with Acquire in sampled.rs::insert.
+        self.tags.word(slot.bucket()).fetch_and(!slot.tag_bits(), SAMPLE_RELEASE);
     }
 }
 

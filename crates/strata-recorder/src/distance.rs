@@ -6,8 +6,6 @@
 //!
 //! Does not know: who counts. Idea: jemalloc, tcmalloc.
 
-use strata_core::sync::OwnedUsize;
-
 /// Bits behind the point.
 const POINT: u32 = 32;
 /// Binary digits of a logarithm's fraction that are computed: 2⁻²⁸ is far below what samples can show.
@@ -15,21 +13,23 @@ const DIGITS: u32 = 28;
 /// ln 2, with `POINT` bits behind the point.
 const LN_2: u64 = 2_977_044_472;
 
-/// The next random number of a generator whose state is not 0 (xorshift64*; Vigna 2016).
-pub(super) fn random(state: &OwnedUsize) -> u64 {
-    let mut bits = state.get() as u64;
+/// From the state of a generator, which is not 0: the bytes before the next one that is a sample, and the generator's next state.
+pub fn draw(state: u64, mean: u64) -> (u64, u64) {
+    let state = next(state);
+    (bytes_before_sample(number(state), mean), state)
+}
+
+/// The state behind another (xorshift64*; Vigna 2016).
+fn next(mut bits: u64) -> u64 {
     bits ^= bits >> 12;
     bits ^= bits << 25;
     bits ^= bits >> 27;
-    state.set(bits as usize);
-    bits.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    bits
 }
 
-/// A generator's state from a number that need not be random (splitmix64).
-pub(super) fn state_of(seed: u64) -> usize {
-    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (mixed ^ (mixed >> 31) | 1) as usize
+/// The random number of a state.
+fn number(state: u64) -> u64 {
+    state.wrapping_mul(0x2545_f491_4f6c_dd1d)
 }
 
 /// −ln(bits / 2⁶⁴), with `POINT` bits behind the point.
@@ -54,21 +54,18 @@ fn exponential(bits: u64) -> u64 {
 }
 
 /// How many blocks of so many bytes come before the next one that is sampled.
-pub fn blocks_before_sample(random: u64, mean: u64, block_bytes: usize) -> u32 {
-    if mean <= 1 {
-        return 0;
-    }
-    let blocks = bytes_exactly(random, mean) / ((block_bytes as u128) << POINT);
-    blocks.min(u32::MAX as u128 - 1) as u32
+#[doc(hidden)]
+pub fn blocks_before_sample(random: u64, mean: u64, block_bytes: usize) -> u64 {
+    bytes_before_sample(random, mean) / block_bytes as u64
 }
 
 /// How many bytes come before the next one that is a sample.
-pub(super) fn bytes_before_sample(random: u64, mean: u64) -> usize {
-    if mean <= 1 { 0 } else { (bytes_exactly(random, mean) >> POINT).min(usize::MAX as u128 / 2) as usize }
-}
-
-fn bytes_exactly(random: u64, mean: u64) -> u128 {
-    u128::from(exponential(random)) * u128::from(mean)
+fn bytes_before_sample(random: u64, mean: u64) -> u64 {
+    if mean <= 1 {
+        return 0;
+    }
+    let bytes = (u128::from(exponential(random)) * u128::from(mean)) >> POINT;
+    bytes.min(u64::MAX.into()) as u64
 }
 
 #[cfg(test)]
@@ -86,14 +83,15 @@ mod tests {
 
     #[test]
     fn blocks_are_sampled_with_the_chance_of_their_bytes() {
-        let state = OwnedUsize::zero();
-        state.set(state_of(7));
+        let mut state = 0x7ce5_1d33_0bb1_0a2d;
         for bytes in [16, 4096, 65_536, 1 << 20, 4 << 20] {
             let mean = 1 << 19;
             let chance = 1.0 - (-(bytes as f64) / mean as f64).exp();
             let (mut blocks, samples) = (0, 40_000);
             for _ in 0..samples {
-                blocks += u64::from(blocks_before_sample(random(&state), mean, bytes)) + 1;
+                let (before, next) = draw(state, mean);
+                state = next;
+                blocks += before / bytes as u64 + 1;
             }
             let expected = f64::from(samples) / chance;
             let deviation = f64::from(samples).sqrt() * (1.0 - chance).sqrt() / chance;
@@ -103,6 +101,6 @@ mod tests {
 
     #[test]
     fn a_mean_of_one_samples_every_block() {
-        assert_eq!((blocks_before_sample(0, 1, 16), bytes_before_sample(0, 1)), (0, 0));
+        assert_eq!((blocks_before_sample(0, 1, 16), draw(99, 1).0), (0, 0));
     }
 }

@@ -1,0 +1,62 @@
+//! Which addresses may be those of sampled blocks: searched at each free while profiling is on.
+//!
+//! A word of 0 says that none of the addresses that lead to it is sampled, and nearly all say so. What else is in the words is the
+//! listener's.
+//!
+//! Does not know: what a sample is.
+
+use strata_core::sync::{AtomicU64, Ordering::Relaxed};
+
+/// Words; in models, one, to which all addresses lead.
+pub const WORD_COUNT: usize = if cfg!(strata_loom) { 1 } else { 8192 };
+
+/// 64 KiB of words, of which the kernel has given what was touched. All-zero bytes are one that excludes all addresses.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Filter {
+    words: [AtomicU64; WORD_COUNT],
+}
+
+/// The hash of an address, of whose bits a word's number takes some of the middle.
+#[inline(always)]
+pub fn hash(address: u64) -> u64 {
+    (address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Filter {
+    strata_core::const_unless_loom! {
+        /// Excludes all addresses.
+        pub fn new() -> Self {
+            Self { words: strata_core::each_slot!(AtomicU64::new(0); WORD_COUNT) }
+        }
+    }
+
+    /// The number of the word that an address leads to, below [`WORD_COUNT`].
+    #[inline(always)]
+    pub fn place(address: u64) -> usize {
+        // Blocks lie at multiples of 16. Fibonacci hashing (Knuth, vol. 3); of 32 bits, which would take two instructions less, it fills
+        // some words with the blocks of a few pools.
+        (hash(address) >> 40) as usize % WORD_COUNT
+    }
+
+    /// The word at a place that [`place`](Self::place) said.
+    #[inline(always)]
+    pub fn word(&self, place: usize) -> &AtomicU64 {
+        // SAFETY: below the number of words, since the remainder is.
+        unsafe { self.words.get_unchecked(place % WORD_COUNT) }
+    }
+
+    /// Whether a block at this address may be sampled.
+    #[inline(always)]
+    pub fn may_hold(&self, address: u64) -> bool {
+        // Relaxed: a thread that frees a sampled block sees what the sample wrote, since the program handed the block to it; any other
+        // address does not concern the caller.
+        self.word(Self::place(address)).load(Relaxed) != 0
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
