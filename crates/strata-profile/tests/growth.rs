@@ -2,6 +2,8 @@
 //!
 //! What is simulated are the samples alone: after each, `blocks_before_sample` says which block of the site is the next one.
 
+use std::ops::Range;
+
 use strata_profile::{Profile, Series, Site, Suspect};
 use strata_recorder::distance::blocks_before_sample;
 
@@ -14,9 +16,20 @@ const SECONDS: usize = 600;
 const EVERY: usize = 5;
 /// From when on, and how often, it is asked who grows.
 const ASKED: [usize; 10] = [60, 120, 180, 240, 300, 360, 420, 480, 540, 595];
-/// How often each service is simulated; `STRATA_TEST_SEEDS` says another number.
-fn seeds() -> u64 {
-    std::env::var("STRATA_TEST_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// The seeds of each service's simulations: forty, from 1 on, unless the environment says otherwise.
+fn seeds() -> Range<u64> {
+    let first = number("STRATA_TEST_FIRST_SEED", 1);
+    first..first + number("STRATA_TEST_SEEDS", 40)
+}
+
+/// How many there are.
+fn count() -> u64 {
+    seeds().end - seeds().start
 }
 
 struct Random(u64);
@@ -167,14 +180,14 @@ fn service() -> Vec<Work> {
 /// Of so many seeds, how often a site is named: at any of these times, and at the last one.
 fn rates(works: &[Work], site: usize) -> (f64, f64) {
     let (mut ever, mut last) = (0, 0);
-    for seed in 1..=seeds() {
+    for seed in seeds() {
         let told = named(works, seed);
         let is_named =
             |suspects: &Vec<Suspect>| suspects.iter().any(|suspect| suspect.stack.frames == [site as u64]);
         ever += u64::from(told.iter().any(|(_, suspects)| is_named(suspects)));
         last += u64::from(told.last().is_some_and(|(_, suspects)| is_named(suspects)));
     }
-    (ever as f64 / seeds() as f64, last as f64 / seeds() as f64)
+    (ever as f64 / count() as f64, last as f64 / count() as f64)
 }
 
 #[test]
@@ -196,7 +209,7 @@ fn a_faster_leak_is_named_always_and_its_pace_is_right() {
     let mut works = service();
     works.push(Work::new(1024, 4.0, Life::Ever));
     let mut paces = Vec::new();
-    for seed in 1..=seeds() {
+    for seed in seeds() {
         let told = named(&works, seed);
         let found = told
             .iter()
@@ -205,7 +218,7 @@ fn a_faster_leak_is_named_always_and_its_pace_is_right() {
         paces.extend(found.map(|suspect| suspect.bytes_per_minute / MIB));
     }
     let mean = paces.iter().sum::<f64>() / paces.len() as f64;
-    let (found, of) = (paces.len() as u64, seeds());
+    let (found, of) = (paces.len() as u64, count());
     println!("a leak of 4 MiB a minute: named in {found} of {of}, at {mean:.2} MiB a minute on average");
     assert!(found * 100 >= of * 99 && (3.6..4.6).contains(&mean), "{mean}");
 }
@@ -214,7 +227,7 @@ fn a_faster_leak_is_named_always_and_its_pace_is_right() {
 fn a_service_that_does_not_grow_has_no_suspect() {
     let works = service();
     let (mut any, mut times) = (0, 0);
-    for seed in 1..=seeds() {
+    for seed in seeds() {
         for (_, suspects) in named(&works, seed) {
             times += 1;
             any += usize::from(!suspects.is_empty());
