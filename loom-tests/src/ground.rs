@@ -9,7 +9,7 @@ use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead};
 use strata_core::block::BlockPtr;
 use strata_core::layout::ARENA_BYTES;
-use strata_core::pool::{Format, Memory, OwnedPool, Pool};
+use strata_core::pool::{Format, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 
 /// An arena for one execution.

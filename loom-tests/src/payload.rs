@@ -55,7 +55,7 @@ fn put(cell: &UnsafeCell<u64>, value: u64) {
     cell.with_mut(|value_place| unsafe { *value_place = value });
 }
 
-fn read(cell: &UnsafeCell<u64>) -> u64 {
+fn get(cell: &UnsafeCell<u64>) -> u64 {
     // SAFETY: loom reports a write that is not ordered with this read.
     cell.with(|value_place| unsafe { *value_place })
 }
@@ -67,7 +67,7 @@ pub fn write(place: NonNull<u8>, mark: u64) {
 
 /// The program reads its memory.
 pub fn read(place: NonNull<u8>) -> u64 {
-    read(&cell(place))
+    get(&cell(place))
 }
 
 /// The program's memory must hold its mark.
