@@ -1,6 +1,6 @@
 //! How much of what a limit leaves can be had: by kinds of limits, mixes of sizes and threads, beside the C library's allocator.
 //!
-//! Each case fills all that there is, checks that contents are intact, frees all, and does so again. A few run with every test;
+//! Each case fills all that there is, checks that contents are intact, frees all, and does so twice again. A few run with every test;
 //! all, with a table: `cargo test --profile checked -p stratalloc --test matrix -- --ignored --nocapture`. The machine's own limits are the
 //! simulated OS's to set: the same with `RUSTFLAGS="--cfg strata_simulated"`.
 
@@ -207,13 +207,15 @@ fn take_mappings() -> bool {
     })
 }
 
-/// Bytes that threads together got, twice; `None`: the limit cannot be set here.
+/// Bytes that threads together got, and the most that they got when they tried again, twice: the last refusals of several threads are a
+/// matter of luck. `None`: the limit cannot be set here.
 fn obtain(kind: &str, mix: usize, threads: usize, peer: Peer) -> Option<[usize; 2]> {
     let barrier = &Barrier::new(threads + 1);
     std::thread::scope(|scope| {
         let fill = |thread| {
             move || {
-                [(); 2].map(|()| {
+                barrier.wait();
+                [(); 3].map(|()| {
                     barrier.wait();
                     let blocks = Blocks::all_of(mix, thread as u64, peer);
                     let bytes = blocks.bytes;
@@ -226,14 +228,17 @@ fn obtain(kind: &str, mix: usize, threads: usize, peer: Peer) -> Option<[usize; 
         let small = || std::thread::Builder::new().stack_size(64 * KIB);
         let fills: Vec<_> =
             (0..threads).map(|thread| small().spawn_scoped(scope, fill(thread)).unwrap()).collect();
+        // What a thread takes to start is no part of what is left.
+        barrier.wait();
         let is_limited = restrict(kind);
-        (0..4).for_each(|_| _ = barrier.wait());
-        let mut sums = [0; 2];
+        (0..6).for_each(|_| _ = barrier.wait());
+        let mut sums = [0; 3];
         for fill in fills {
-            let [first, second] = fill.join().unwrap();
-            sums = [sums[0] + first, sums[1] + second];
+            let got = fill.join().unwrap();
+            sums.iter_mut().zip(got).for_each(|(sum, bytes)| *sum += bytes);
         }
-        is_limited.then_some(sums)
+        let [first, second, third] = sums;
+        is_limited.then_some([first, second.max(third)])
     })
 }
 
@@ -279,8 +284,8 @@ fn what_a_limit_leaves_can_be_had_and_again_after_it_was_freed() {
             continue;
         };
         let name = MIXES[mix].0;
-        assert!(first >= ROOM / 100 * 70, "{kind}, {name}, {threads}: {} MiB", first / MIB);
-        assert!(second >= first / 100 * 95, "{kind}, {name}, {threads}: {first} and {second} bytes");
+        assert!(first * 100 >= ROOM * 70, "{kind}, {name}, {threads}: {} MiB", first / MIB);
+        assert!(second * 100 >= first * 95, "{kind}, {name}, {threads}: {first} and {second} bytes");
     }
 }
 
@@ -305,7 +310,7 @@ fn all_limits_mixes_and_threads() {
                 println!(
                     "  {kind:<16} {name:<13} {threads:>7} {first:>12} {second:>7} {theirs:>17} {part:>6.2}"
                 );
-                assert!(second >= first / 100 * 95, "not all can be had again");
+                assert!(second * 100 >= first * 95, "not all can be had again");
             }
         }
     }
