@@ -19,7 +19,7 @@ const UNKNOWN_REQUESTS: &str =
 
 impl Facts<'_> {
     /// Writes one JSON object: `version`, `pid`, `rss_bytes`, `requested_error_bytes` (null: nothing is sampled, so the lines are missing that
-    /// say what was requested), `page_table_bytes`, `committed_bytes` and `not_in_memory_bytes` if they are known, `lines` and
+    /// say what was requested), `page_table_bytes`, `committed_bytes` and `not_in_memory_bytes` if they are known, `in_huge_pages_bytes`, `lines` and
     /// `causes`. The lines without a parent add up to `rss_bytes`, those of one parent to that.
     ///
     /// # Errors
@@ -40,6 +40,7 @@ impl Facts<'_> {
             object.plain("committed_bytes", self.committed_bytes)?;
             object.plain("not_in_memory_bytes", bytes)?;
         }
+        object.plain("in_huge_pages_bytes", self.footprint.in_huge_pages)?;
         self.write_lines(object.name("lines")?)?;
         self.write_causes(object.name("causes")?)?;
         object.end()

@@ -47,7 +47,7 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 #[test]
-#[ignore = "a minute, on a quiet machine: cargo test --release -p strata-stories --test cost -- --ignored --nocapture"]
+#[ignore = "two minutes, on a quiet machine: cargo test --release -p strata-stories --test cost -- --ignored --nocapture"]
 fn explained_once_a_second() {
     let mut story = Story::play("rounds", "");
     round(&mut story);

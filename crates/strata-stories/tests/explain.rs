@@ -172,6 +172,7 @@ fn huge_pages_on_a_sparse_table_are_named_and_go_with_the_fix() {
         return;
     }
     assert_eq!(causes(&faulty), ["huge-pages"], "{faulty}");
+    assert!(faulty["in_huge_pages_bytes"].as_u64() > Some(400 << 20), "{faulty}");
     assert!(faulty["causes"][0]["bytes"].as_u64() > Some(300 << 20), "{faulty}");
     let story = Story::play("sparse-table", "fixed");
     let fixed = explained(&story, &[]);
