@@ -54,7 +54,9 @@ impl fmt::Display for Machine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gibibytes = self.memory_bytes as f64 / f64::from(1 << 30);
         write!(formatter, "{}, {} cores, {gibibytes:.0} GiB", self.cpu, self.cores)?;
-        write!(formatter, "; Linux {}; transparent huge pages: {}", self.kernel, self.huge_pages)?;
+        // What follows the version is a name that somebody gave to this build.
+        let kernel = self.kernel.split('-').next().unwrap_or_default();
+        write!(formatter, "; Linux {kernel}; transparent huge pages: {}", self.huge_pages)?;
         write!(formatter, "; load {:.2}", self.load)?;
         self.environment.iter().try_for_each(|variable| write!(formatter, "; {variable}"))
     }
@@ -107,6 +109,12 @@ mod tests {
     fn a_value_is_found_by_its_whole_name() {
         let text = "model\t\t: 17\nmodel name\t: Example CPU @ 3 GHz\n";
         assert_eq!(value(text, "model name").as_deref(), Some("Example CPU @ 3 GHz"));
+    }
+
+    #[test]
+    fn a_kernel_is_told_by_its_version() {
+        let machine = Machine { kernel: "6.18.44-of-somebody".to_owned(), ..Machine::read() };
+        assert!(machine.to_string().contains("; Linux 6.18.44; "), "{machine}");
     }
 
     #[test]
