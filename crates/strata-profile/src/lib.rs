@@ -25,4 +25,6 @@ pub use names::DebugInfo;
 pub use pprof::Shown;
 pub use profile::{Addresses, Frame, Names, Profile, Site, Stack};
 pub use read::ReadError;
-pub use strata_recorder::{Requested, control, labels::by_thread, log, recorder, stack, start_as_asked};
+pub use strata_recorder::{
+    Requested, control, labels::by_thread, log, recorder, requests, stack, start_as_asked,
+};

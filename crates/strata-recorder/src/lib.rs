@@ -23,6 +23,7 @@ pub mod peak;
 pub mod recorder;
 #[cfg(not(strata_loom))]
 mod requested;
+pub mod requests;
 #[doc(hidden)]
 pub mod sampled;
 #[cfg(not(strata_loom))]

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use strata_inspect::Target;
 use strata_profile::Profile;
-use strata_profile::control::{ALIGN, Control, MAGIC, Request, VERSION, answer};
+use strata_profile::control::{ALIGN, Control, MAGIC, VERSION, answer};
+use strata_profile::requests::{Requests, next_number};
 
 use super::process::Process;
 
@@ -21,6 +22,11 @@ const PAGE_BYTES: u64 = 4096;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two searches for it.
 const BETWEEN: Duration = Duration::from_millis(20);
+
+/// Where the words of a request are.
+const REQUESTS: usize = offset_of!(Control, requests);
+const NUMBER: usize = REQUESTS + offset_of!(Requests, number);
+const ANSWERED: usize = REQUESTS + offset_of!(Requests, answered);
 
 /// One that can be asked.
 #[derive(Debug)]
@@ -73,13 +79,9 @@ impl<'process> Recorder<'process> {
 
     /// Has it record for so long, if it does not already.
     pub(crate) fn record(&self, mean: u64, length: Duration) -> Result<Answer> {
-        const REQUEST: usize = offset_of!(Control, request);
-        let number = self.word(REQUEST + offset_of!(Request, number)) + 1;
-        self.set(REQUEST + offset_of!(Request, mean), mean)?;
-        self.set(REQUEST + offset_of!(Request, milliseconds), length.as_millis() as u64)?;
-        self.set(REQUEST + offset_of!(Request, number), number)?;
+        let mut number = self.ask(mean, length)?;
         let start = Instant::now();
-        while self.word(offset_of!(Control, answered)) != number {
+        while self.word(ANSWERED) != number {
             if start.elapsed() > PATIENCE {
                 bail!(
                     "process {} did not answer within {} s: none of its threads came to where the allocator asks for more memory (it \
@@ -91,13 +93,26 @@ impl<'process> Recorder<'process> {
             }
             self.have_threads_come_by()?;
             thread::sleep(BETWEEN);
+            // Another one asked meanwhile (Q3 of `strata_recorder::requests`).
+            if self.word(NUMBER) != number && self.word(ANSWERED) != number {
+                number = self.ask(mean, length)?;
+            }
         }
-        match self.word(offset_of!(Control, answer)) {
+        match self.word(REQUESTS + offset_of!(Requests, answer)) {
             answer::TABLES => Ok(Answer::Tables),
             answer::FRAMES => Ok(Answer::Frames),
             answer::ON_ALREADY => Ok(Answer::OnAlready),
             _ => bail!("process {} has no memory for a profile (12 MiB of addresses)", self.process.pid()),
         }
+    }
+
+    /// Asks; the number of the request.
+    fn ask(&self, mean: u64, length: Duration) -> Result<u64> {
+        let number = next_number(self.word(NUMBER), std::process::id());
+        self.set(REQUESTS + offset_of!(Requests, mean), mean)?;
+        self.set(REQUESTS + offset_of!(Requests, milliseconds), length.as_millis() as u64)?;
+        self.set(NUMBER, number)?;
+        Ok(number)
     }
 
     /// What it recorded so far; `None`: the process ended.

@@ -138,6 +138,10 @@ sites! {
     SITE_PUBLISH: Ordering = Ordering::Release, mutant "site_publish_relaxed" = Ordering::Relaxed;
     /// `recorder/sites.rs::publish`: takes a place only if it is empty.
     SITE_EXCHANGES: bool = true, mutant "site_added_unseen" = false;
+    /// `recorder/requests.rs::take`: takes a request only if no other thread has.
+    REQUEST_EXCHANGES: bool = true, mutant "request_taken_twice" = false;
+    /// `recorder/requests.rs::answer`: carries the answer, and what was done.
+    REQUEST_ANSWERED: Ordering = Ordering::Release, mutant "request_answered_relaxed" = Ordering::Relaxed;
     /// `segment/segments/index.rs::publish_at`: carries the complete segment.
     PUBLISH: Ordering = Ordering::Release, mutant "publish_relaxed" = Ordering::Relaxed;
     /// `segment/segments/index.rs::segments`: sees the complete segment.
