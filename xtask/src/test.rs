@@ -120,6 +120,7 @@ pub(crate) fn simulated(root: &Path) -> Result<()> {
 fn features(root: &Path) -> Result<()> {
     for arguments in [
         "test --package stratalloc --profile checked --features std,serde --test=watch_panic --test=serialized",
+        "test --package strata-profile --profile checked --features tokio --test=tasks",
         "clippy --quiet --package strata-metrics --all-features --all-targets -- -D warnings",
         "test --package strata-metrics --profile checked --all-features",
     ] {

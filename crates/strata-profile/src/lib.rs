@@ -13,6 +13,8 @@ mod ours;
 mod pprof;
 mod profile;
 mod read;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod text;
 
 pub use estimate::Values;
@@ -28,3 +30,5 @@ pub use read::ReadError;
 pub use strata_recorder::{
     Requested, control, labels::by_thread, log, recorder, requests, stack, start_as_asked,
 };
+#[cfg(feature = "tokio")]
+pub use tasks::spawn;

@@ -1,7 +1,8 @@
 //! What a program says of its work: the tenant, the request or the task that a thread serves. A sample belongs to its thread's label.
 //!
-//! A label is a name and a value, perhaps within another label. Its place is in the table of sites, with its text as the stack: so it is
-//! found without a lock, and has the same number in every thread (T1, T2 of `sites`). Labels are never given back, so [`MOST`] of them are made: a
+//! A label is a name and a value, perhaps within another label of another name: of one name the innermost counts. Its place is in the table of
+//! sites, with its text as the stack: so it is found without a lock, and has the same number in every thread (T1, T2 of `sites`). Labels are
+//! never given back, so [`MOST`] of them are made: a
 //! label beyond that is the one that it is within, and is counted.
 //!
 //! Does not know: which label a thread has. The program's part of the profiler keeps that in thread-local storage, and is asked.
@@ -70,6 +71,7 @@ impl Recorded {
     }
 
     fn label(&self, within: u32, name: &str, value: &str) -> u32 {
+        let within = self.without(within, name);
         let text = Text::of(name, value);
         let key = Key { bytes: 0, mean: 0, label: within, frames: text.words() };
         if let Some(known) = self.sites.find(key) {
@@ -82,6 +84,22 @@ impl Recorded {
         }
         self.labels.fetch_add(1, Relaxed);
         self.sites.find_or_add(key).map_or(within, |label| label.number())
+    }
+}
+
+impl Recorded {
+    /// The same label without one of this name: so that tasks that spawn tasks need no more labels than there are places.
+    fn without(&self, label: u32, name: &str) -> u32 {
+        let Some(site) = self.sites.site(label) else { return label };
+        let (outer, text) = (site.label(), site.text());
+        let mut parts =
+            text.split(|byte| *byte == 0).map(|part| core::str::from_utf8(part).unwrap_or_default());
+        let (Some(own), Some(value)) = (parts.next(), parts.next()) else { return label };
+        if own == cut(name, NAME_BYTES) {
+            return outer;
+        }
+        let rest = self.without(outer, name);
+        if rest == outer { label } else { self.label(rest, own, value) }
     }
 }
 
