@@ -17,7 +17,7 @@ const WHOLE: [(&str, f64); 6] = [
     ("box_pair", 32.0),
     // Thirty-two boxes, then as many drops.
     ("batch", 32.0 * 32.0),
-    ("replaced", 48.0),
+    ("replaced", 58.0),
     ("string", 50.0),
     ("vec_growth", 210.0),
     ("map", 75.0),
