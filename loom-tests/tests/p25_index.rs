@@ -2,11 +2,13 @@
 //! while two need it to.
 #![cfg(strata_loom)]
 
-use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOLS_PER_ARENA};
+use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, LARGEST_RUN_POOLS, POOLS_PER_ARENA};
 use strata_loom_tests::{HALF, World, alone, join, model, spawn};
 use strata_os::machine::HugetlbPage;
 use strata_os::simulated::set_hugetlb_pages;
 
+/// Of an arena's three pools two.
+const RUN: u32 = LARGEST_RUN_POOLS as u32;
 const POOLS_PER_SEGMENT: usize = ARENAS_PER_SEGMENT * (POOLS_PER_ARENA - 1);
 
 #[test]
@@ -24,6 +26,36 @@ fn a_pool_that_comes_back_while_the_last_is_taken_is_found() {
         let found = take();
         assert_eq!(page_heap.snapshot().segments, 1, "a free pool is missed");
         held[1..].iter().chain([&last, &found]).for_each(|run| page_heap.release_pool(run.open(HALF, 0)));
+        world.end([]);
+    });
+}
+
+#[test]
+fn a_run_that_comes_back_while_a_search_finds_none_is_found() {
+    model("a_run_that_comes_back_while_a_search_finds_none_is_found", Some(2), || {
+        let world = World::new();
+        let page_heap = &world.runtime().page_heap;
+        let take = || {
+            let run = page_heap.claim(RUN, 1).expect("the simulated OS has memory");
+            run.first.open_run(RUN);
+            run.first
+        };
+        let free = |first| {
+            // SAFETY: the run of this model, given back once.
+            unsafe { page_heap.free_large(first) };
+        };
+        // One in each arena.
+        let held: Vec<_> = (0..ARENAS_PER_SEGMENT).map(|_| take()).collect();
+        let back = held[0];
+        let other = spawn(move || free(back));
+        let found = take();
+        join(other);
+        alone();
+        let segments = page_heap.snapshot().segments;
+        let left = segments as usize * ARENAS_PER_SEGMENT - held.len();
+        let more: Vec<_> = (0..left).map(|_| take()).collect();
+        assert_eq!(page_heap.snapshot().segments, segments, "a free run is missed");
+        held[1..].iter().chain([&found]).chain(&more).for_each(|first| free(*first));
         world.end([]);
     });
 }

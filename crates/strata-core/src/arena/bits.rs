@@ -56,6 +56,20 @@ impl PoolBits {
         lowest_run(free, length, step) != 0
     }
 
+    /// The lengths, of 2 to `longest`, of which the word `free` holds a run, shorter ones within longer ones included: a bit for each.
+    pub const fn run_lengths(free: u64, longest: u32) -> u64 {
+        let (mut starts, mut lengths, mut length) = (free, 0, 1);
+        while length < longest {
+            starts &= free >> length;
+            if starts == 0 {
+                break;
+            }
+            length += 1;
+            lengths |= 1 << length;
+        }
+        lengths
+    }
+
     /// Claims exactly these bits, or none.
     pub fn claim_exactly(&self, mask: u64) -> bool {
         self.claim_where(|free| if free & mask == mask { mask } else { 0 }).is_some()
@@ -134,6 +148,28 @@ mod tests {
             .map(|start| (u64::MAX >> (64 - length)) << start)
             .find(|mask| free & mask == *mask)
             .unwrap_or(0)
+    }
+
+    #[test]
+    fn a_word_holds_runs_of_the_lengths_that_a_search_finds() {
+        let words = [
+            0,
+            1,
+            0b11,
+            0b1011_0111,
+            0xffff_fffe,
+            0xf0f0_ff00_0000_00ff,
+            u64::MAX,
+            u64::MAX & !1 & !(1 << 40),
+        ];
+        for free in words {
+            let found = (2..=32).filter(|length| PoolBits::has_run(free, *length, 1));
+            assert_eq!(
+                PoolBits::run_lengths(free, 32),
+                found.fold(0, |lengths, length| lengths | 1 << length),
+                "{free:x}"
+            );
+        }
     }
 
     #[test]

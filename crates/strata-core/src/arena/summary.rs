@@ -24,22 +24,35 @@ impl Summary {
     crate::const_unless_loom! {
         /// Nothing is set below.
         pub fn none() -> Self {
-            Self(AtomicU64::new(0))
+            Self::with(0)
+        }
+    }
+
+    crate::const_unless_loom! {
+        /// Something is, or will be before others know of it, below each of these bits.
+        pub fn with(bits: u64) -> Self {
+            Self(AtomicU64::new(bits))
         }
     }
 
     /// The hints.
     #[inline]
     pub fn hints(&self) -> u64 {
-        // Acquire: who follows a hint sees what was set below; pairs with Release in summary.rs::raise.
+        // Acquire: who follows a hint sees what was set below; pairs with Release in summary.rs::raise_all.
         self.0.load(Acquire)
     }
 
     /// Something was set below bit `index`; the hints before.
     #[inline]
     pub fn raise(&self, index: u32) -> u64 {
+        self.raise_all(1 << index)
+    }
+
+    /// The same for each bit of a mask.
+    #[inline]
+    pub fn raise_all(&self, bits: u64) -> u64 {
         // AcqRel (SUMMARY_RAISE): carries what was set below; pairs with Acquire in summary.rs::clear_if.
-        self.0.fetch_or(1 << index, SUMMARY_RAISE)
+        self.0.fetch_or(bits, SUMMARY_RAISE)
     }
 
     /// Clears bit `index`, unless `is_empty` (which reads below) turns out false afterwards.
@@ -48,7 +61,7 @@ impl Summary {
         if !is_empty() {
             return;
         }
-        // AcqRel (SUMMARY_CLEAR): sees what a raise before it set below (I1); pairs with Release in summary.rs::raise.
+        // AcqRel (SUMMARY_CLEAR): sees what a raise before it set below (I1); pairs with Release in summary.rs::raise_all.
         self.0.fetch_and(!(1 << index), SUMMARY_CLEAR);
         if SUMMARY_RECHECK && !is_empty() {
             self.raise(index);

@@ -72,6 +72,8 @@ sites! {
     SLOTS_ARE_HINTED: bool = true, mutant "slot_without_its_hint" = false;
     /// `cache/slabs.rs::raise_above`: raises the bits up to slab 0.
     SLOT_HINTS_REACH_THE_ROOT: bool = true, mutant "slot_hint_without_its_word" = false;
+    /// `segment/segments/findable.rs::free_pools`: raises the hints to runs.
+    RUNS_ARE_HINTED: bool = true, mutant "run_without_its_hint" = false;
     /// `segment/segments/asking.rs::begin`: one thread asks for memory at a time.
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
     /// `segment/segments/asking.rs::drop`: publishes what the asker was given.

@@ -87,19 +87,22 @@ impl ClaimedRun {
 impl Pools<'_> {
     /// Claims neighbouring pools of one arena, where the calling thread wants its memory.
     pub(crate) fn claim(&self, wanted: Wanted) -> Option<ClaimedRun> {
-        self.segments.find(Kind::Open, |segment| self.claim_in(segment, wanted))
+        self.segments.find(Kind::pools(wanted.pools()), |segment| self.claim_in(segment, wanted, along_hints))
     }
 
     /// Local memory was refused: claims what there is elsewhere. `None` where nothing is remote: everything was searched.
     pub(crate) fn claim_remote(&self, wanted: Wanted) -> Option<ClaimedRun> {
-        self.segments.find_remote(Kind::Open, |segment| self.claim_in(segment, wanted))
+        self.segments
+            .find_remote(Kind::pools(wanted.pools()), |segment| self.claim_in(segment, wanted, along_hints))
     }
 
-    /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them.
+    /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them. A thread that has
+    /// just freed a run may not have raised the hints to it, so these are not asked.
     #[cold]
     pub(crate) fn claim_late(&self, wanted: Wanted) -> Option<ClaimedRun> {
         (0..LAST_TRIES).find_map(|_| {
-            let run = self.segments.find_anywhere(Kind::Open, |segment| self.claim_in(segment, wanted));
+            let run =
+                self.segments.find_anywhere(Kind::Open, |segment| self.claim_in(segment, wanted, search));
             if run.is_none() {
                 spin_hint();
             }
@@ -132,14 +135,16 @@ impl Pools<'_> {
         true
     }
 
-    fn claim_in(&self, segment: &Segment, wanted: Wanted) -> Option<ClaimedRun> {
+    /// Claims pools of the arena that `choose` finds in a segment.
+    fn claim_in(
+        &self,
+        segment: &Segment,
+        wanted: Wanted,
+        choose: fn(&Segment, u32, u32) -> Option<u32>,
+    ) -> Option<ClaimedRun> {
         let (pools, step) = (wanted.pools(), wanted.step());
         loop {
-            let arena = if pools == 1 && step == 1 {
-                fullest_open(segment)
-            } else {
-                first_with(segment, pools, step)
-            }?;
+            let arena = choose(segment, pools, step)?;
             let bits = &segment.pools[arena as usize];
             let dirty_before = if DIRTY_READ_AFTER_CLAIM { 0 } else { segment.dirty(arena) };
             if let Some(start) = bits.claim_run(pools, step, segment.free_with_memory(arena)) {
@@ -157,6 +162,11 @@ impl Pools<'_> {
     }
 }
 
+/// The arena to claim so many neighbouring pools from, if hints say that there may be some.
+fn along_hints(segment: &Segment, pools: u32, step: u32) -> Option<u32> {
+    if pools == 1 && step == 1 { fullest_open(segment) } else { first_with(segment, pools, step) }
+}
+
 /// The arena with the fewest free pools, among those that have one with memory if there are any.
 fn fullest_open(segment: &Segment) -> Option<u32> {
     let rank = |arena| {
@@ -167,9 +177,20 @@ fn fullest_open(segment: &Segment) -> Option<u32> {
     Some(arena)
 }
 
-/// The first arena that has such a run, one with memory if there is any: to search all of them for the fullest took
-/// four times as long.
+/// The first arena that has such a run. Once none has, the segment is passed over until one comes back.
 fn first_with(segment: &Segment, pools: u32, step: u32) -> Option<u32> {
+    if pools > 1 && segment.lacks(Kind::Run(pools)) {
+        return None;
+    }
+    let found = search(segment, pools, step);
+    if pools > 1 && found.is_none() {
+        segment.forget_runs(pools);
+    }
+    found
+}
+
+/// The same by a search, first for memory: to search all of them for the fullest took four times as long.
+fn search(segment: &Segment, pools: u32, step: u32) -> Option<u32> {
     let first = |free: &dyn Fn(u32) -> u64| {
         bits_of(segment.open.hints()).find(|arena| PoolBits::has_run(free(*arena), pools, step))
     };

@@ -92,9 +92,7 @@ impl Pools<'_> {
         if DIRTY_BEFORE_RELEASE {
             segment.mark_dirty(arena, used);
         }
-        if segment.pools[arena as usize].release(if RELEASE_FREES_SPAN { mask } else { used }) == 0 {
-            segment.set_open(arena);
-        }
+        segment.free_pools(arena, if RELEASE_FREES_SPAN { mask } else { used });
         if !DIRTY_BEFORE_RELEASE {
             segment.mark_dirty(arena, used);
         }

@@ -153,8 +153,8 @@ impl Purge<'_> {
         } else {
             segment.mark_lazy(arena, purged);
         }
-        if PURGE_CLEANS_FIRST && PURGE_CLAIMS && bits.release(claimed) == 0 {
-            segment.set_open(arena);
+        if PURGE_CLEANS_FIRST && PURGE_CLAIMS {
+            segment.free_pools(arena, claimed);
         }
         purged
     }

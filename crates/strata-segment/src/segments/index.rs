@@ -19,10 +19,12 @@
 //!
 //! Does not know: pools. Models: `loom-tests/tests/p10_publication.rs`, `loom-tests/tests/p25_index.rs`.
 
+use crate::masks::bits_of;
 use crate::segments::hints::{FAN, FAN_SHIFT, Hints, words_of};
 use crate::segments::segment::Segment;
 use core::ptr::NonNull;
 use strata_core::arena::Summary;
+use strata_core::layout::LARGEST_RUN_POOLS;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ};
 use strata_core::sync::{
@@ -37,20 +39,31 @@ pub(crate) const CHUNKS: usize = if cfg!(strata_loom) { 2 } else { 4 };
 pub(crate) enum Kind {
     /// Arenas with free pools.
     Open,
+    /// Arenas with so many free pools side by side, 2 to [`LARGEST_RUN_POOLS`].
+    Run(u32),
     /// Arenas that are reserved, or whose addresses were given back.
     Roomy,
     /// Arenas in which pools of a class were published.
     Abandoned(SizeClass),
 }
 
-const KINDS: usize = 2 + CLASS_COUNT;
+/// Kinds of which each chunk has a tree.
+const COMMON_KINDS: usize = 2 + CLASS_COUNT;
+/// The same for chunks but the first, which is small, and on the page that each start touches (decision 0016).
+const KINDS: usize = COMMON_KINDS + LARGEST_RUN_POOLS - 1;
 
 impl Kind {
+    /// Neighbouring free pools.
+    pub(crate) const fn pools(pools: u32) -> Self {
+        if pools == 1 { Self::Open } else { Self::Run(pools) }
+    }
+
     fn number(self) -> usize {
         match self {
             Self::Open => 0,
             Self::Roomy => 1,
             Self::Abandoned(class) => 2 + class.index(),
+            Self::Run(pools) => COMMON_KINDS + pools as usize - 2,
         }
     }
 }
@@ -64,7 +77,7 @@ pub(crate) struct Index {
     /// The number of published segments, or a few more.
     published: AtomicU64,
     pub(crate) more: [AtomicPtr<Slot>; CHUNKS - 1],
-    hints: [Summary; KINDS],
+    hints: [Summary; COMMON_KINDS],
     pub(crate) slots: [Slot; FAN],
 }
 
@@ -115,7 +128,13 @@ impl Chunk {
         (0..Self::slot_count(self.depth)).map(move |index| self.slot(index))
     }
 
+    /// The kind whose tree leads to what is wanted: in the first chunk, runs are looked for wherever there are free pools.
+    fn nearest(&self, kind: Kind) -> Kind {
+        if self.depth == 1 && matches!(kind, Kind::Run(_)) { Kind::Open } else { kind }
+    }
+
     fn hints(&self, kind: Kind) -> Hints {
+        debug_assert!(self.depth > 1 || kind.number() < COMMON_KINDS);
         // SAFETY: a tree for each kind, one behind the other.
         let words = unsafe { self.trees.add(kind.number() * words_of(self.depth)) };
         // SAFETY: initialised, and never unmapped (I2).
@@ -149,7 +168,7 @@ impl Index {
             Self {
                 published: AtomicU64::new(0),
                 more: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); { CHUNKS - 1 }),
-                hints: strata_core::each_slot!(Summary::none(); KINDS),
+                hints: strata_core::each_slot!(Summary::none(); COMMON_KINDS),
                 slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); FAN),
             }
         }
@@ -253,13 +272,18 @@ impl Index {
         // Release: publishes that all numbers up to this one are taken; pairs with Acquire in index.rs::next_number.
         self.published.store(number as u64 + 1, Release);
         [Kind::Open, Kind::Roomy].into_iter().for_each(|kind| self.raise(kind, number));
+        if depth > 1 {
+            bits_of(segment.runs.hints()).for_each(|pools| self.raise(Kind::Run(pools), number));
+        }
         true
     }
 
     /// The segment of this number has something of this kind now.
     pub(super) fn raise(&self, kind: Kind, number: usize) {
         let (depth, slot) = Self::place_of(number);
-        if let Some(chunk) = self.chunk(depth) {
+        if let Some(chunk) = self.chunk(depth)
+            && (depth > 1 || kind.number() < COMMON_KINDS)
+        {
             chunk.hints(kind).raise(slot);
         }
     }
@@ -280,7 +304,7 @@ impl Index {
 
     fn find_where(&self, kind: Kind, ask: &mut dyn FnMut(&'static Segment) -> bool) {
         self.chunks().any(|chunk| {
-            let first = Chunk::first_number(chunk.depth);
+            let (first, kind) = (Chunk::first_number(chunk.depth), chunk.nearest(kind));
             let is_empty = |slot: usize| self.get(first + slot).is_none_or(|segment| segment.lacks(kind));
             chunk.hints(kind).find(&mut |slot| self.get(first + slot).is_some_and(&mut *ask), &is_empty)
         });
@@ -288,7 +312,7 @@ impl Index {
 
     /// Whether some segment seems to have something of this kind: a racy read of one word a chunk.
     pub(super) fn may_have(&self, kind: Kind) -> bool {
-        self.chunks().any(|chunk| chunk.hints(kind).are_any())
+        self.chunks().any(|chunk| chunk.hints(chunk.nearest(kind)).are_any())
     }
 
     /// Gives all chunks back, for models.
@@ -300,46 +324,6 @@ impl Index {
         for chunk in self.chunks().skip(1) {
             // SAFETY: mapped by `chunk_or_new`.
             unsafe { memory::release(chunk.slots.cast(), Chunk::bytes(chunk.depth)) };
-        }
-    }
-}
-
-impl Segment {
-    /// An arena that had no free pool has one.
-    pub(crate) fn set_open(&self, arena: u32) {
-        if self.open.raise(arena) == 0 {
-            self.tell(Kind::Open);
-        }
-    }
-
-    /// A pool of an arena was published.
-    pub(crate) fn set_published(&self, class: SizeClass, arena: u32) {
-        if self.abandoned_summary(class).raise(arena) == 0 {
-            self.tell(Kind::Abandoned(class));
-        }
-    }
-
-    /// It is about to be published, under this number of an index.
-    pub(super) fn set_number(&self, index: &Index, number: usize) {
-        self.number.set(number as u64);
-        // Relaxed, here and below: published with the segment.
-        self.index.store(core::ptr::from_ref(index).cast_mut(), Relaxed);
-    }
-
-    /// Makes the segment found by searches for this kind.
-    pub(super) fn tell(&self, kind: Kind) {
-        // SAFETY: an index lives as long as its segments.
-        if let Some(index) = unsafe { self.index.load(Relaxed).as_ref() } {
-            index.raise(kind, self.number.get() as usize);
-        }
-    }
-
-    /// Whether there is nothing of this kind at the moment.
-    pub(super) fn lacks(&self, kind: Kind) -> bool {
-        match kind {
-            Kind::Open => self.open.hints() == 0,
-            Kind::Roomy => (self.arenas.glance() | self.vacant.glance()) == 0,
-            Kind::Abandoned(class) => self.abandoned_summary(class).hints() == 0,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |-----------|------------------------------------------------------------------------|
 //! | `segment` | up to 64 arenas side by side, and the words that hand out their pools  |
 //! | `index`   | all segments by number; `hints`: which of them may have what is wanted |
+//! | `findable`| what a segment has, and how searches come to know                      |
 //! | `growth`  | more memory from the system; `asking`: one thread at a time asks       |
 //! | `numa`    | which segments a thread searches first                                 |
 //! | `advised` | arenas that may get huge pages                                         |
@@ -14,6 +15,7 @@
 
 pub(crate) mod advised;
 pub(crate) mod asking;
+mod findable;
 mod growth;
 pub(crate) mod hints;
 pub(crate) mod hugetlb;

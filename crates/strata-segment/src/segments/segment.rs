@@ -11,6 +11,7 @@
 //! | `arenas`        | the arena was never claimed: only reserved                         | `claim`                     |
 //! | `ready`         | the arena is committed and its headers are initialised             | `init_arena`                |
 //! | `open`          | (hint) the arena has free pools                                    | `claim`, `release`          |
+//! | `runs`          | (hint) some arena has so many free pools side by side              | `claim`, `release`, `purge` |
 //! | `pools[a]`      | the pool is free                                                   | `claim`, `release`, `purge` |
 //! | `dirty[a]`      | the pool's memory may hold something                               | `release`, `purge`          |
 //! | `lazy[a]`       | it was purged with `MADV_FREE`: resident until the kernel takes it | `release`, `purge`          |
@@ -30,6 +31,7 @@
 //!
 //! Does not know: other segments.
 
+use super::findable::ALL_RUNS;
 use crate::masks::{bits_of, runs_of};
 use crate::segments::index::{Index, Kind};
 use crate::segments::numa::Locality;
@@ -71,6 +73,7 @@ pub(crate) struct Segment {
     pub(super) born: AtomicU64,
     pub(crate) ready: Summary,
     pub(crate) open: Summary,
+    pub(super) runs: Summary,
     pub(crate) advised: AtomicU64,
     pub(crate) pools: [PoolBits; ARENAS_PER_SEGMENT],
     pub(crate) dirty: [AtomicU64; ARENAS_PER_SEGMENT],
@@ -167,6 +170,8 @@ impl Segment {
             born: AtomicU64::new(0),
             ready: Summary::none(),
             open: Summary::none(),
+            // The first arena is ready before the segment is published.
+            runs: Summary::with(ALL_RUNS),
             advised: AtomicU64::new(0),
             pools: core::array::from_fn(|_| PoolBits::none()),
             dirty: core::array::from_fn(|_| AtomicU64::new(0)),
@@ -203,6 +208,7 @@ impl Segment {
         }
         // SAFETY: committed and zero; the claim of its bit makes it ours.
         unsafe { self.init_arena(index) };
+        self.show_runs(ALL_RUNS);
         true
     }
 
@@ -223,7 +229,7 @@ impl Segment {
         }
     }
 
-    /// Makes the pools of an arena claimable, all of which the caller holds.
+    /// Makes the pools of an arena claimable, all of which the caller holds; of a published segment, `show_runs` is to follow.
     pub(super) fn show(&self, arena: u32) {
         self.ready.raise(arena);
         self.pools[arena as usize].release(USABLE_POOLS);

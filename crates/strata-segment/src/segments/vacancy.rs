@@ -23,6 +23,7 @@
 
 use super::Segments;
 use super::asking::Asker;
+use super::findable::ALL_RUNS;
 use super::index::Kind;
 use super::segment::Segment;
 use crate::masks::{run_mask, runs_of};
@@ -178,6 +179,7 @@ impl Segment {
         } else {
             // SAFETY: mapped just now, zero, and ours by the claim of its bit.
             unsafe { self.init_arena(arena) };
+            self.show_runs(ALL_RUNS);
         }
         Ok(bytes)
     }
@@ -229,6 +231,7 @@ impl Segment {
     fn set_ready(&self, arena: u32) {
         self.set_present(1 << arena);
         self.show(arena);
+        self.show_runs(ALL_RUNS);
     }
 }
 
