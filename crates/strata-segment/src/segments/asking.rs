@@ -205,24 +205,32 @@ mod tests {
 
     #[test]
     fn a_thread_that_waits_for_long_sleeps() {
-        let sleeps = || -> u64 {
-            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let sleeps = |status: &std::path::Path| -> u64 {
+            let status = std::fs::read_to_string(status).unwrap();
             let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
             line.unwrap().trim().parse().unwrap()
         };
         let asking = Asking::new();
         let turn = asking.begin(asking.ticket()).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let during = asking.ticket();
             let asking = &asking;
             let waiter = scope.spawn(move || {
-                let before = sleeps();
+                let own = std::fs::read_link("/proc/thread-self").unwrap();
+                let status = std::path::Path::new("/proc").join(own).join("status");
+                tell.send((sleeps(&status), status)).unwrap();
                 let _ = asking.begin(during);
-                sleeps() - before
             });
-            std::thread::sleep(core::time::Duration::from_millis(100));
+            let (before, status) = told.recv().unwrap();
+            let deadline = std::time::Instant::now() + core::time::Duration::from_secs(60);
+            while sleeps(&status) == before && std::time::Instant::now() < deadline {
+                std::thread::sleep(core::time::Duration::from_millis(10));
+            }
+            let slept = sleeps(&status) > before;
             drop(turn);
-            assert!(waiter.join().unwrap() > 0, "it never slept");
+            waiter.join().unwrap();
+            assert!(slept, "it never slept");
         });
     }
 
