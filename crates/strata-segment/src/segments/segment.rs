@@ -42,7 +42,7 @@ use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_PO
 use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{COMMIT_ROLLS_BACK, HEADERS_BEFORE_BITS};
-use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
+use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed, init_fresh};
 use strata_os::machine::Node;
 use strata_os::memory;
 
@@ -56,7 +56,8 @@ pub(crate) enum Backing {
     Hugetlb,
 }
 
-/// The shared words of one segment.
+/// The shared words of one segment; last what a start does not touch.
+#[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) base: ArenaPtr,
@@ -150,8 +151,16 @@ impl Segment {
         // SAFETY: the first arena is committed and zero, by this function's contract.
         let base = unsafe { ArenaPtr::new(start) };
         let place = base.metadata_place(METADATA_BYTES).cast::<Self>();
-        // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not published.
-        unsafe { place.write(Self::new(base, arena_count, backing)) };
+        // All words begin as zero, as which fresh memory reads: so the page with the last of them is not touched at a start.
+        // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not published; what is not zero is written below.
+        unsafe { init_fresh(place, || Self::new(base, arena_count, backing)) };
+        let fields = place.as_ptr();
+        // SAFETY: as above.
+        unsafe { (&raw mut (*fields).base).write(base) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*fields).arena_count).write(arena_count) };
+        // SAFETY: as above.
+        unsafe { (&raw mut (*fields).backing).write(backing) };
         // SAFETY: written just now, never unmapped once published; `discard` drops an unpublished one.
         unsafe { place.as_ref() }
     }
