@@ -51,8 +51,8 @@ pub struct BlockPool {
     pub live: u32,
     /// The sixteenths of it that were given back.
     pub holes: u16,
-    /// Purge passes for which it was idle; three: its free pages went. Only of pools that no thread owns.
-    pub idle_passes: u8,
+    /// Whether it lay idle, so that a purge pass gave its free pages back. Only of pools that no thread owns.
+    pub is_decommitted: bool,
     /// Who owns it.
     pub tenure: Tenure,
     /// The cache that last took blocks of it, as [`Heap::each_cache`] has them; 0: none did.
@@ -154,7 +154,8 @@ fn pool_use(arena: &Arena, pool: u32, purges: bool, offsets: &Offsets) -> PoolUs
         Content::Behind(_) => PoolUse::RunGoesOn,
         Content::Run(pools) => PoolUse::Run(pools.clamp(1, POOLS as u32 - pool)),
         Content::Blocks(blocks) => {
-            let Keeping { holes, idle_passes, holder, tenure } = keeping(arena.headers_from(pool), offsets);
+            let Keeping { holes, is_decommitted, holder, tenure } =
+                keeping(arena.headers_from(pool), offsets);
             PoolUse::Blocks(BlockPool {
                 class: blocks.class.index() as u8,
                 block_bytes: blocks.class.block_bytes() as u32,
@@ -162,7 +163,7 @@ fn pool_use(arena: &Arena, pool: u32, purges: bool, offsets: &Offsets) -> PoolUs
                 carved: blocks.carved,
                 live: blocks.live,
                 holes,
-                idle_passes,
+                is_decommitted,
                 tenure,
                 holder,
             })

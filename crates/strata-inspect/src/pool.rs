@@ -46,8 +46,8 @@ pub(crate) struct Blocks {
 pub(crate) struct Keeping {
     /// The sixteenths of the pool whose pages were given back.
     pub(crate) holes: u16,
-    /// Purge passes for which it was idle; three: its pages went.
-    pub(crate) idle_passes: u8,
+    /// Whether it lay idle, so that a purge pass gave its free pages back.
+    pub(crate) is_decommitted: bool,
     /// The cache that last took blocks of it; 0: none did.
     pub(crate) holder: u64,
     pub(crate) tenure: Tenure,
@@ -65,8 +65,8 @@ pub enum Tenure {
 }
 
 const RUN_BIT: u32 = 1 << 31;
-/// Of a pool's residency: where its idle passes are.
-const IDLE_SHIFT: u32 = 29;
+/// Of a pool's residency: its free pages went.
+const DECOMMITTED_BIT: u32 = 1 << 29;
 /// Of a remote word: where its state is.
 const STATE_SHIFT: u32 = 48;
 
@@ -93,7 +93,7 @@ pub(crate) fn keeping(header: &[u8], offsets: &Offsets) -> Keeping {
     let residency = half(header, offsets.pool_residency);
     Keeping {
         holes: (residency & ((1 << SUBPAGES) - 1)) as u16,
-        idle_passes: (residency >> IDLE_SHIFT & 3) as u8,
+        is_decommitted: residency & DECOMMITTED_BIT != 0,
         holder: word(header, offsets.pool_holder),
         tenure: match word(header, offsets.pool_remote) >> STATE_SHIFT {
             0 | 1 => Tenure::Owned,

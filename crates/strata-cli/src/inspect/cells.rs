@@ -98,7 +98,7 @@ pub(crate) struct Cells {
     holes: Vec<u16>,
     /// Which of the holders last took blocks, counted from 1; 0: unknown.
     takers: Vec<u16>,
-    /// Bits 0 and 1: 1 owned, 2 unowned, 3 unowned with room; 2 and 3: idle passes; 4: in transparent huge pages.
+    /// Bits 0 and 1: 1 owned, 2 unowned, 3 unowned with room; 2: idle, its free pages went; 4: in transparent huge pages.
     keeping: Vec<u8>,
     /// Of each 64 KiB of each range: pages in memory, and whether in transparent huge pages.
     huge: Vec<u8>,
@@ -150,7 +150,7 @@ impl Cells {
                 (class, holes) = (blocks.class, blocks.holes);
                 (live, carved) = (narrow(blocks.live), narrow(blocks.carved));
                 taker = numbers.get(&blocks.holder).copied().unwrap_or(0);
-                keeping |= tenure(&blocks) | blocks.idle_passes << 2;
+                keeping |= tenure(&blocks) | u8::from(blocks.is_decommitted) << 2;
             }
             PoolUse::Run(pools) => live = narrow(pools),
             PoolUse::Metadata | PoolUse::Free(_) | PoolUse::Claimed | PoolUse::RunGoesOn => {}

@@ -15,8 +15,8 @@
 //! I5  Each pool of a span keeps its own holes, as a pool alone does. Of one that had no memory when the span was opened, all
 //!     subpages are: so a span counts as resident as far as its blocks reach.
 //!
-//! Beside the holes, a pool remembers in the same word for how many purge passes it was idle, and how much was free at the
-//! last: memory that cycles is left alone, and a pool is tried again only after some more of its blocks died.
+//! Beside the holes, a pool remembers in the same word how much was free at the last purge pass, and whether its free pages went: memory
+//! that cycles is left alone, and a pool is tried again only after some more of its blocks died.
 //!
 //! Does not know: the OS, which takes the pages back; when a pass comes. Decision 0010.
 
@@ -32,8 +32,7 @@ use crate::size_class::SizeClass;
 const HOLES: u32 = (1 << SUBPAGES) - 1;
 const ROOM_SHIFT: u32 = SUBPAGES;
 const ROOM_FIELD: u32 = (1 << 13) - 1;
-const IDLE_SHIFT: u32 = 29;
-const IDLE_FIELD: u32 = 3;
+const DECOMMITTED_BIT: u32 = 1 << 29;
 const ZERO_BIT: u32 = 1 << 31;
 
 const _: () = assert!(POOL_BYTES >> GRANULE_SHIFT <= ROOM_FIELD as usize, "a count of blocks fits its field");
@@ -81,23 +80,27 @@ impl Residency {
         Self(self.0 & !(ROOM_FIELD << ROOM_SHIFT) | (room << ROOM_SHIFT))
     }
 
-    /// Passes since blocks were last taken from the pool or died in it; three: its pages went.
-    const fn idle_passes(self) -> u32 {
-        (self.0 >> IDLE_SHIFT) & IDLE_FIELD
+    /// Whether its free pages went since blocks were last taken from the pool, or many died in it.
+    const fn is_decommitted(self) -> bool {
+        self.0 & DECOMMITTED_BIT != 0
     }
 
-    const fn with_idle_passes(self, passes: u32) -> Self {
-        Self(self.0 & !(IDLE_FIELD << IDLE_SHIFT) | (passes << IDLE_SHIFT))
+    const fn decommitted(self) -> Self {
+        Self(self.0 | DECOMMITTED_BIT)
+    }
+
+    const fn not_decommitted(self) -> Self {
+        Self(self.0 & !DECOMMITTED_BIT)
     }
 
     /// Blocks are taken from the pool again: it is not idle.
     pub(super) const fn in_use(self) -> Self {
-        self.with_idle_passes(0).with_room_when_inspected(0)
+        self.not_decommitted().with_room_when_inspected(0)
     }
 
     /// Whether enough of the `capacity` is free for pages to have come free, and they did not go already.
     const fn is_worth_decommitting(self, capacity: u32, room: u32) -> bool {
-        room >= capacity / 8 && (self.idle_passes() != IDLE_FIELD || self.has_grown(capacity, room))
+        room >= capacity / 8 && (!self.is_decommitted() || self.has_grown(capacity, room))
     }
 
     /// Whether blocks died since the last inspection.
@@ -141,7 +144,7 @@ impl OwnedPool {
             return Inspected::Leave;
         }
         if residency.has_grown(capacity, room) {
-            self.set_residency(residency.with_idle_passes(0).with_room_when_inspected(room));
+            self.set_residency(residency.not_decommitted().with_room_when_inspected(room));
             return Inspected::Again;
         }
         Inspected::Decommit
@@ -154,7 +157,7 @@ impl OwnedPool {
         let gone = whole_pages(free | holes, page_bytes) & !holes;
         self.set_span_holes(class, holes | gone);
         let residency = self.residency().with_room_when_inspected(self.room(class));
-        self.set_residency(residency.with_idle_passes(IDLE_FIELD));
+        self.set_residency(residency.decommitted());
         if gone != 0 {
             self.take_off_the_list(class, gone);
         }

@@ -134,17 +134,17 @@ const AGES = [
   ["#d8432a", "#f2583b"], ["#ee9a45", "#e38d3d"], ["#efd27f", "#cdae55"], ["#b9d4a0", "#93a873"], ["#8fc1cf", "#5fa6b0"],
   ["#4f8ec2", "#3f83b4"], ["#2c5fa8", "#2f62a8"],
 ];
-const IDLE = ["in use, or few of its blocks free", "idle for one purge pass", "idle for two purge passes", "idle, its free pages went"];
+const IDLE = ["in use, or few of its blocks free", "idle, its free pages went"];
 
-/// By how long a pool is seen in its present use, where there are several moments; else by purge passes that found it idle.
+/// By how long a pool is seen in its present use, where there are several moments; else by whether it lay idle.
 function byAge(moment, moments) {
   const others = [{ name: "large blocks: runs of pools", ...LARGE }, { name: "huge blocks", ...HUGE }];
   if (moments.length === 1) {
-    const own = IDLE.map((name, idle) => ({ name, light: AGES[idle * 2][0], dark: AGES[idle * 2][1] })).concat(others);
+    const own = IDLE.map((name, idle) => ({ name, light: AGES[idle * 6][0], dark: AGES[idle * 6][1] })).concat(others);
     return sorted(moment, own, (cell) => {
       const head = headOf(moment, cell), kind = moment.kind[head];
       if (kind !== Kind.Blocks) return own.length - (kind === Kind.Huge ? 1 : 2);
-      return (moment.keeping[head] >> 2) & 3;
+      return (moment.keeping[head] >> 2) & 1;
     });
   }
   const number = moments.indexOf(moment), buckets = Math.min(AGES.length, number + 1);
@@ -169,6 +169,6 @@ const MODES = [
   { name: "Age", says: "", sort: byAge },
 ];
 const AGE_SAYS = {
-  one: "For how many purge passes a pool lay idle. With several snapshots: how long it is in its present use.",
+  one: "Whether a pool lay idle, so that its free pages went. With several snapshots: how long it is in its present use.",
   many: "How long a pool is seen in its present use, over the snapshots of this page.",
 };

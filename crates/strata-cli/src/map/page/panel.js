@@ -95,7 +95,7 @@ function told(state, { place, index }) {
     const keeping = moment.keeping[head], taker = moment.taker[head];
     const whose = ["", "owned by a thread at this moment", "owned by no thread, little room", "owned by no thread, any may adopt it"][keeping & 3];
     pairs.push(["owner", `${whose}${taker ? `; last taken by ${holderName(moment.holders[taker])}` : ""}`]);
-    if ((keeping >> 2) & 3) pairs.push(["idle", IDLE[(keeping >> 2) & 3]]);
+    if ((keeping >> 2) & 1) pairs.push(["idle", IDLE[1]]);
   }
   if (moment.kind[head] === Kind.Run) title = `large block of ${bytesText(moment.live[head] * POOL_BYTES)}`;
   if (tile.range) pairs.push(["block", `${bytesText(tile.range.bytes)} at ${addressText(tile.range.start)}`]);
