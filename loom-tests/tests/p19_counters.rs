@@ -8,7 +8,7 @@ use strata_loom_tests::{HALF, World, join, model, spawn};
 #[test]
 fn two_count_while_one_reads() {
     model("two_count_while_one_reads", None, || {
-        let counter = Arc::new(Counter::zero());
+        let counter = Arc::new(Counter::explored());
         let threads = [1, 2].map(|amount| {
             let there = Arc::clone(&counter);
             spawn(move || {
@@ -25,7 +25,7 @@ fn two_count_while_one_reads() {
 #[test]
 fn what_was_counted_elsewhere_may_be_taken_off_first() {
     model("what_was_counted_elsewhere_may_be_taken_off_first", None, || {
-        let counter = Arc::new(Counter::zero());
+        let counter = Arc::new(Counter::explored());
         let there = Arc::clone(&counter);
         let other = spawn(move || there.add(5));
         let here = Arc::clone(&counter);
@@ -40,7 +40,7 @@ fn what_was_counted_elsewhere_may_be_taken_off_first() {
 #[test]
 fn a_peak_that_two_make_is_never_lost() {
     model("a_peak_that_two_make_is_never_lost", None, || {
-        let flow = Arc::new(Flow::zero());
+        let flow = Arc::new(Flow::explored());
         let threads = [1, 2].map(|amount| {
             let there = Arc::clone(&flow);
             spawn(move || there.add(amount))
@@ -55,7 +55,7 @@ fn a_peak_that_two_make_is_never_lost() {
 #[test]
 fn a_compact_flow_loses_nothing_and_its_peak_is_exact() {
     model("a_compact_flow_loses_nothing_and_its_peak_is_exact", Some(2), || {
-        let flow = Arc::new(CompactFlow::zero());
+        let flow = Arc::new(CompactFlow::explored());
         flow.add(1);
         let threads = [true, false].map(|stays| {
             let there = Arc::clone(&flow);

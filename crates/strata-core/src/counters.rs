@@ -3,21 +3,21 @@
 //! Each counter is one word, so no reading is torn; a reader that adds several may see one before and one after an event
 //! that touches both. Quiet counters are exact.
 //!
-//! Does not know: what is counted. Model: `loom-tests/tests/p19_counters.rs`.
+//! Does not know: what is counted. Model: `loom-tests/tests/p19_counters.rs`; no other explores them.
 
 use crate::sync::mutation::{COUNTER_EXCHANGES, FLOW_RAISES};
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{Ordering::Relaxed, StatisticWord};
 
 /// A count of events or bytes that may also shrink.
 #[repr(transparent)]
 #[derive(Debug)]
-pub struct Counter(AtomicU64);
+pub struct Counter(StatisticWord);
 
 impl Counter {
     crate::const_unless_loom! {
         /// Zero.
         pub fn zero() -> Self {
-            Self(AtomicU64::new(0))
+            Self(StatisticWord::new(0))
         }
     }
 
@@ -64,7 +64,7 @@ impl Counter {
 pub struct Flow {
     came: Counter,
     gone: Counter,
-    peak: AtomicU64,
+    peak: StatisticWord,
 }
 
 /// A [`Flow`] at one moment.
@@ -84,7 +84,7 @@ impl Flow {
     crate::const_unless_loom! {
         /// Nothing yet.
         pub fn zero() -> Self {
-            Self { came: Counter::zero(), gone: Counter::zero(), peak: AtomicU64::new(0) }
+            Self { came: Counter::zero(), gone: Counter::zero(), peak: StatisticWord::new(0) }
         }
     }
 
@@ -159,7 +159,7 @@ impl Flow {
 #[derive(Debug)]
 pub struct CompactFlow {
     came: Counter,
-    held: AtomicU64,
+    held: StatisticWord,
 }
 
 /// The word of a [`CompactFlow`].
@@ -201,7 +201,7 @@ impl CompactFlow {
     crate::const_unless_loom! {
         /// Nothing yet.
         pub fn zero() -> Self {
-            Self { came: Counter::zero(), held: AtomicU64::new(0) }
+            Self { came: Counter::zero(), held: StatisticWord::new(0) }
         }
     }
 
@@ -251,6 +251,34 @@ impl Flowed {
         // Below zero for a moment: nothing.
         let current = if held.current > u32::MAX / 2 { 0 } else { u64::from(held.current) };
         Self { current, peak: held.peak.into(), came, gone: came.saturating_sub(current) }
+    }
+}
+
+/// Such as are explored: for the model.
+#[cfg(strata_loom)]
+mod explored {
+    use super::{CompactFlow, Counter, Flow, StatisticWord};
+
+    impl Counter {
+        /// Zero, and explored.
+        pub fn explored() -> Self {
+            Self(StatisticWord::explored(0))
+        }
+    }
+
+    impl Flow {
+        /// Nothing yet, and explored.
+        pub fn explored() -> Self {
+            let (came, gone) = (Counter::explored(), Counter::explored());
+            Self { came, gone, peak: StatisticWord::explored(0) }
+        }
+    }
+
+    impl CompactFlow {
+        /// Nothing yet, and explored.
+        pub fn explored() -> Self {
+            Self { came: Counter::explored(), held: StatisticWord::explored(0) }
+        }
     }
 }
 

@@ -6,10 +6,6 @@ use strata_core::counters::{CompactFlow, Counter, Flow, Flowed};
 use strata_core::layout::POOL_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
-/// Whether pools and runs are counted as they come and go. In models only `p19_counters` counts: all others would have too many
-/// executions.
-const IS_COUNTED: bool = !cfg!(strata_loom);
-
 /// What the layer counts about itself.
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -54,39 +50,29 @@ impl Counters {
 
     /// Pools were claimed for blocks or a run.
     pub(crate) fn count_claimed(&self, pools: u32) {
-        if IS_COUNTED {
-            self.pools.add(pools.into());
-        }
+        self.pools.add(pools.into());
     }
 
     /// Pools of blocks or of a run were released.
     pub(crate) fn count_released(&self, pools: u32) {
-        if IS_COUNTED {
-            self.pools.subtract(pools.into());
-        }
+        self.pools.subtract(pools.into());
     }
 
     /// A run of so many pools serves a large block from now on.
     pub(crate) fn count_large(&self, pools: u32) {
-        if IS_COUNTED {
-            self.large_blocks.add(1);
-            self.large_bytes.add(bytes_of(pools));
-        }
+        self.large_blocks.add(1);
+        self.large_bytes.add(bytes_of(pools));
     }
 
     /// A large block has another length from now on.
     pub(crate) fn count_resized(&self, from: u32, to: u32) {
-        if IS_COUNTED {
-            self.large_bytes.change(bytes_of(from), bytes_of(to));
-        }
+        self.large_bytes.change(bytes_of(from), bytes_of(to));
     }
 
     /// A run of so many pools serves no large block any more.
     pub(crate) fn count_large_gone(&self, pools: u32) {
-        if IS_COUNTED {
-            self.large_blocks.subtract(1);
-            self.large_bytes.subtract(bytes_of(pools));
-        }
+        self.large_blocks.subtract(1);
+        self.large_bytes.subtract(bytes_of(pools));
     }
 
     /// From now on the peaks are what there is now.
@@ -111,8 +97,8 @@ pub(crate) struct ClassPools {
     classes: [CompactFlow; KEPT_CLASSES],
 }
 
-/// Classes that are counted.
-const KEPT_CLASSES: usize = if IS_COUNTED { CLASS_COUNT } else { 0 };
+/// Classes that are counted; in models none, each execution of which has words of its own.
+const KEPT_CLASSES: usize = if cfg!(strata_loom) { 0 } else { CLASS_COUNT };
 
 impl ClassPools {
     strata_core::const_unless_loom! {
@@ -172,13 +158,12 @@ pub struct Flows {
 
 impl Flows {
     pub(crate) fn of(counters: &Counters) -> Self {
-        let read = |flow: &Flow| if IS_COUNTED { flow.read() } else { Flowed::default() };
         Self {
             reserved_bytes: counters.reserved_bytes.read(),
             committed_bytes: counters.committed_bytes.read(),
-            pools: read(&counters.pools),
-            large_blocks: read(&counters.large_blocks),
-            large_bytes: read(&counters.large_bytes),
+            pools: counters.pools.read(),
+            large_blocks: counters.large_blocks.read(),
+            large_bytes: counters.large_bytes.read(),
             huge_blocks: counters.huge_blocks.read(),
             huge_bytes: counters.huge_bytes.read(),
         }

@@ -16,6 +16,9 @@ use core::sync::atomic::{
 #[cfg(not(strata_counted))]
 pub use core::sync::atomic::{AtomicPtr, AtomicU64};
 
+/// A number that statistics are counted in.
+pub type StatisticWord = AtomicU64;
+
 /// A pointer that has one owner at a time.
 #[repr(transparent)]
 #[derive(Debug)]

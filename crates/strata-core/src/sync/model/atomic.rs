@@ -38,6 +38,48 @@ macro_rules! operations {
     };
 }
 
+/// A number that statistics are counted in. Nothing is inferred from it about other memory, so loom explores the orders in which
+/// threads count only where a model asks for it: elsewhere they would only make the model larger.
+#[derive(Debug)]
+pub enum StatisticWord {
+    /// Exact, and no part of the model.
+    Apart(core::sync::atomic::AtomicU64),
+    /// Explored.
+    Explored(AtomicU64),
+}
+
+macro_rules! either {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
+        #[doc = concat!("As in `core`: ", stringify!($name), ".")]
+        pub fn $name(&self, $($argument: $type),*) -> $result {
+            match self {
+                Self::Apart(word) => word.$name($($argument),*),
+                Self::Explored(word) => word.$name($($argument),*),
+            }
+        }
+    )*};
+}
+
+impl StatisticWord {
+    /// A word with this value, which is not explored.
+    pub fn new(value: u64) -> Self {
+        Self::Apart(core::sync::atomic::AtomicU64::new(value))
+    }
+
+    /// A word with this value, which is.
+    pub fn explored(value: u64) -> Self {
+        Self::Explored(AtomicU64::new(value))
+    }
+
+    either! {
+        load(order: Ordering) -> u64;
+        store(value: u64, order: Ordering) -> ();
+        compare_exchange(seen: u64, new: u64, success: Ordering, failure: Ordering) -> Result<u64, u64>;
+        fetch_add(value: u64, order: Ordering) -> u64;
+        fetch_sub(value: u64, order: Ordering) -> u64;
+    }
+}
+
 impl<T> AtomicPtr<T> {
     /// A word with this value.
     pub fn new(value: *mut T) -> Self {
