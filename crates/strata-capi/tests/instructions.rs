@@ -5,6 +5,7 @@
 mod finished;
 
 use std::process::Command;
+use std::sync::LazyLock;
 
 use finished::{Finished, Way, finish, runs, said};
 
@@ -20,10 +21,13 @@ fn names(function: &str) -> Vec<&str> {
     }
 }
 
+/// What is counted, built once for both tests.
+static PROGRAM: LazyLock<Command> =
+    LazyLock::new(|| Finished::get().program("c/instructions.c", Way::Linked).expect("a C compiler"));
+
 /// Instructions in all calls of `function`.
 fn total(function: &str, size: usize, turns: u64) -> u64 {
-    let finished = Finished::get();
-    let program = finished.program("c/instructions.c", Way::Linked).expect("a C compiler");
+    let program = &*PROGRAM;
     let mut count = Command::new("valgrind");
     count
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--demangle=no"])

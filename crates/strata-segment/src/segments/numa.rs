@@ -23,8 +23,12 @@
 use super::Segments;
 use super::index::Kind;
 use super::segment::{Backing, Segment};
+use crate::masks::runs_of;
+use core::ptr::NonNull;
+use strata_core::layout::ARENA_BYTES;
 use strata_core::sync::Hint;
 use strata_os::machine::{self, Node};
+use strata_os::memory;
 
 /// The number of nodes before it was asked for. Models have one, and know it.
 const UNASKED: u64 = if cfg!(strata_loom) { 1 } else { 0 };
@@ -72,6 +76,47 @@ impl Placement {
     pub(super) fn locality(&self) -> Locality {
         if self.nodes.get() <= 1 { Locality::Anywhere } else { Locality::Node(machine::running_node()) }
     }
+}
+
+impl Segment {
+    /// Asks for local memory for fresh addresses of the segment, as all of it is.
+    pub(super) fn keep_local(&self, start: NonNull<u8>, bytes: usize) {
+        if let Some(number) = self.node.get().checked_sub(1) {
+            // SAFETY: the caller's. If the kernel refuses, the first touch decides.
+            unsafe { memory::prefer_node(start, bytes, Node::new(number as u32)) };
+        }
+    }
+
+    /// Whether its memory is where it should be: memory of no particular node is local to all.
+    pub(super) fn serves(&self, locality: Locality) -> bool {
+        match locality {
+            Locality::Anywhere => true,
+            Locality::Node(node) => [0, place_of(node)].contains(&self.node.get()),
+        }
+    }
+
+    pub(super) fn set_node(&self, node: Node) {
+        self.node.set(place_of(node));
+    }
+
+    /// Belongs to this node from now on, unless it belongs to one already.
+    pub(super) fn assign_to(&self, node: Node) {
+        if self.node.get() == 0 && !self.is_pinned() {
+            self.set_node(node);
+            for present in runs_of(self.present()) {
+                let bytes = present.count_ones() as usize * ARENA_BYTES;
+                // SAFETY: ours; what is touched already stays where it is.
+                unsafe {
+                    memory::prefer_node(self.arena(present.trailing_zeros()).as_non_null(), bytes, node)
+                };
+            }
+        }
+    }
+}
+
+/// A node as a segment notes it.
+fn place_of(node: Node) -> u64 {
+    u64::from(node.number()) + 1
 }
 
 impl Segments<'_> {

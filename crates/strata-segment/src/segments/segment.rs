@@ -32,9 +32,10 @@
 //! Does not know: other segments.
 
 use super::findable::ALL_RUNS;
-use crate::masks::{bits_of, runs_of};
+use crate::masks::bits_of;
 use crate::segments::index::{Index, Kind};
 use crate::segments::numa::Locality;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
@@ -64,7 +65,7 @@ pub(crate) struct Segment {
     pub(crate) arena_count: u32,
     pub(crate) backing: Backing,
     /// The node that it belongs to, plus one; 0: none in particular.
-    node: Hint,
+    pub(super) node: Hint,
     /// The index that has it, from its publication on; null before.
     pub(super) index: AtomicPtr<Index>,
     pub(super) number: Hint,
@@ -154,13 +155,19 @@ impl Segment {
         // All words begin as zero, as which fresh memory reads: so the page with the last of them is not touched at a start.
         // SAFETY: within the metadata pool of the first arena (asserted above), zero, and not published; what is not zero is written below.
         unsafe { init_fresh(place, || Self::new(base, arena_count, backing)) };
-        let fields = place.as_ptr();
-        // SAFETY: as above.
-        unsafe { (&raw mut (*fields).base).write(base) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*fields).arena_count).write(arena_count) };
-        // SAFETY: as above.
-        unsafe { (&raw mut (*fields).backing).write(backing) };
+        let field = |offset: usize| {
+            // SAFETY: within the description.
+            unsafe { place.byte_add(offset) }
+        };
+        // SAFETY: a field of this type, not published.
+        unsafe { field(offset_of!(Self, base)).cast().write(base) };
+        // SAFETY: a field of this type, not published.
+        unsafe { field(offset_of!(Self, arena_count)).cast().write(arena_count) };
+        // SAFETY: a field of this type, not published.
+        unsafe { field(offset_of!(Self, backing)).cast().write(backing) };
+        // The first arena is ready before the segment is published.
+        // SAFETY: a field of this type, not published.
+        unsafe { field(offset_of!(Self, runs)).cast().write(Summary::with(ALL_RUNS)) };
         // SAFETY: written just now, never unmapped once published; `discard` drops an unpublished one.
         unsafe { place.as_ref() }
     }
@@ -179,8 +186,7 @@ impl Segment {
             born: AtomicU64::new(0),
             ready: Summary::none(),
             open: Summary::none(),
-            // The first arena is ready before the segment is published.
-            runs: Summary::with(ALL_RUNS),
+            runs: Summary::none(),
             advised: AtomicU64::new(0),
             pools: core::array::from_fn(|_| PoolBits::none()),
             dirty: core::array::from_fn(|_| AtomicU64::new(0)),
@@ -243,14 +249,6 @@ impl Segment {
         self.ready.raise(arena);
         self.pools[arena as usize].release(USABLE_POOLS);
         self.set_open(arena);
-    }
-
-    /// Asks for local memory for fresh addresses of the segment, as all of it is.
-    pub(super) fn keep_local(&self, start: NonNull<u8>, bytes: usize) {
-        if let Some(number) = self.node.get().checked_sub(1) {
-            // SAFETY: the caller's. If the kernel refuses, the first touch decides.
-            unsafe { memory::prefer_node(start, bytes, Node::new(number as u32)) };
-        }
     }
 
     /// The segment that a pool lies in.
@@ -331,32 +329,6 @@ impl Segment {
         self.backing == Backing::Hugetlb
     }
 
-    /// Whether its memory is where it should be: memory of no particular node is local to all.
-    pub(super) fn serves(&self, locality: Locality) -> bool {
-        match locality {
-            Locality::Anywhere => true,
-            Locality::Node(node) => [0, place_of(node)].contains(&self.node.get()),
-        }
-    }
-
-    fn set_node(&self, node: Node) {
-        self.node.set(place_of(node));
-    }
-
-    /// Belongs to this node from now on, unless it belongs to one already.
-    pub(super) fn assign_to(&self, node: Node) {
-        if self.node.get() == 0 && !self.is_pinned() {
-            self.set_node(node);
-            for present in runs_of(self.present()) {
-                let bytes = present.count_ones() as usize * ARENA_BYTES;
-                // SAFETY: ours; what is touched already stays where it is.
-                unsafe {
-                    memory::prefer_node(self.arena(present.trailing_zeros()).as_non_null(), bytes, node)
-                };
-            }
-        }
-    }
-
     /// Bytes of an arena's first pool that are in use: the segment itself lies in the first arena's.
     pub(super) fn metadata_bytes(&self, arena: u32) -> usize {
         METADATA_BYTES + if arena == 0 { size_of::<Self>() } else { 0 }
@@ -383,11 +355,6 @@ impl Segment {
         // Relaxed: see `vacancy`.
         offset < self.bytes() && self.absent.load(Relaxed) >> (offset / ARENA_BYTES) & 1 == 0
     }
-}
-
-/// A node as a segment notes it.
-fn place_of(node: Node) -> u64 {
-    u64::from(node.number()) + 1
 }
 
 /// Sets bits of pools that the caller holds.
