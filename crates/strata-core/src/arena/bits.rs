@@ -160,7 +160,7 @@ mod tests {
             0xffff_fffe,
             0xf0f0_ff00_0000_00ff,
             u64::MAX,
-            u64::MAX & !1 & !(1 << 40),
+            !1 & !(1 << 40),
         ];
         for free in words {
             let found = (2..=32).filter(|length| PoolBits::has_run(free, *length, 1));
