@@ -56,6 +56,9 @@ pub const LARGEST_SINGLE_BYTES: usize = if cfg!(strata_loom) { POOL_BYTES / 2 } 
 pub const MOST_SPAN_POOLS: usize = if cfg!(strata_loom) { POOLS_PER_ARENA - 1 } else { 8 };
 /// Largest run of pools that serves one *large* allocation: half an arena, 2 MiB.
 pub const LARGEST_RUN_POOLS: usize = POOLS_PER_ARENA / 2;
+/// Most neighbouring pools that are claimed at once, for a span or a run.
+pub const MOST_CLAIMED_POOLS: usize =
+    if MOST_SPAN_POOLS > LARGEST_RUN_POOLS { MOST_SPAN_POOLS } else { LARGEST_RUN_POOLS };
 /// Largest *large* allocation; anything above is *huge*, a mapping of its own.
 pub const LARGEST_RUN_BYTES: usize = LARGEST_RUN_POOLS * POOL_BYTES;
 

@@ -152,16 +152,7 @@ mod tests {
 
     #[test]
     fn a_word_holds_runs_of_the_lengths_that_a_search_finds() {
-        let words = [
-            0,
-            1,
-            0b11,
-            0b1011_0111,
-            0xffff_fffe,
-            0xf0f0_ff00_0000_00ff,
-            u64::MAX,
-            !1 & !(1 << 40),
-        ];
+        let words = [0, 1, 0b11, 0b1011_0111, 0xffff_fffe, 0xf0f0_ff00_0000_00ff, u64::MAX, !1 & !(1 << 40)];
         for free in words {
             let found = (2..=32).filter(|length| PoolBits::has_run(free, *length, 1));
             assert_eq!(

@@ -10,7 +10,7 @@ use super::index::{Index, Kind};
 use super::segment::Segment;
 use crate::masks::bits_of;
 use strata_core::arena::PoolBits;
-use strata_core::layout::{LARGEST_RUN_POOLS, USABLE_POOLS};
+use strata_core::layout::{MOST_CLAIMED_POOLS, USABLE_POOLS};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::RUNS_ARE_HINTED;
@@ -33,7 +33,7 @@ impl Segment {
             self.set_open(arena);
         }
         // An arena that had a run of the greatest length had all.
-        if RUNS_ARE_HINTED && !PoolBits::has_run(before, LARGEST_RUN_POOLS as u32, 1) {
+        if RUNS_ARE_HINTED && !PoolBits::has_run(before, MOST_CLAIMED_POOLS as u32, 1) {
             self.show_runs(lengths_in(before | pools) & !lengths_in(before));
         }
     }
@@ -87,7 +87,7 @@ impl Segment {
 
 /// The lengths of the runs in a word of free pools.
 const fn lengths_in(free: u64) -> u64 {
-    PoolBits::run_lengths(free, LARGEST_RUN_POOLS as u32)
+    PoolBits::run_lengths(free, MOST_CLAIMED_POOLS as u32)
 }
 
 #[cfg(all(test, not(strata_loom)))]
@@ -137,6 +137,6 @@ mod tests {
 
     #[test]
     fn a_fresh_arena_has_runs_of_all_lengths() {
-        assert_eq!(ALL_RUNS, (u64::MAX >> (63 - LARGEST_RUN_POOLS)) & !0b11);
+        assert_eq!(ALL_RUNS, (u64::MAX >> (63 - MOST_CLAIMED_POOLS)) & !0b11);
     }
 }

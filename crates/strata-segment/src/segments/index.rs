@@ -24,7 +24,7 @@ use crate::segments::hints::{FAN, FAN_SHIFT, Hints, words_of};
 use crate::segments::segment::Segment;
 use core::ptr::NonNull;
 use strata_core::arena::Summary;
-use strata_core::layout::LARGEST_RUN_POOLS;
+use strata_core::layout::MOST_CLAIMED_POOLS;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ};
 use strata_core::sync::{
@@ -39,7 +39,7 @@ pub(crate) const CHUNKS: usize = if cfg!(strata_loom) { 2 } else { 4 };
 pub(crate) enum Kind {
     /// Arenas with free pools.
     Open,
-    /// Arenas with so many free pools side by side, 2 to [`LARGEST_RUN_POOLS`].
+    /// Arenas with so many free pools side by side, 2 to [`MOST_CLAIMED_POOLS`].
     Run(u32),
     /// Arenas that are reserved, or whose addresses were given back.
     Roomy,
@@ -50,7 +50,7 @@ pub(crate) enum Kind {
 /// Kinds of which each chunk has a tree.
 const COMMON_KINDS: usize = 2 + CLASS_COUNT;
 /// The same for chunks but the first, which is small, and on the page that each start touches (decision 0016).
-const KINDS: usize = COMMON_KINDS + LARGEST_RUN_POOLS - 1;
+const KINDS: usize = COMMON_KINDS + MOST_CLAIMED_POOLS - 1;
 
 impl Kind {
     /// Neighbouring free pools.
