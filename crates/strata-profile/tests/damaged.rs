@@ -2,20 +2,13 @@
 //!
 //! What is behind a right checksum is damaged here, too: chunks of all kinds with any words in them. `STRATA_TEST_SEEDS` says how many files.
 
+mod random;
+
+use random::Random;
 use strata_profile::log::{MAGIC, VERSION, checksum, kind};
 use strata_profile::{Addresses, Grouping, Profile, Series};
 
-/// A generator of random numbers (splitmix64).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
     fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }

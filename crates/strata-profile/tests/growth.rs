@@ -2,8 +2,11 @@
 //!
 //! What is simulated are the samples alone: after each, `blocks_before_sample` says which block of the site is the next one.
 
+mod random;
+
 use std::ops::Range;
 
+use random::Random;
 use strata_profile::{Profile, Series, Site, Suspect};
 use strata_recorder::distance::blocks_before_sample;
 
@@ -32,17 +35,7 @@ fn count() -> u64 {
     seeds().end - seeds().start
 }
 
-struct Random(u64);
-
 impl Random {
-    /// splitmix64.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
     fn uniform(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
