@@ -2,6 +2,7 @@
 //!
 //! Does not know: where names come from.
 
+use crate::modules::call_of;
 use crate::{Frame, Names, Profile, Site, Values};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -68,7 +69,7 @@ impl Profile {
     /// The module of the first address that has a function which is not the allocator's.
     fn module_of(&self, site: &Site, names: &mut dyn Names) -> String {
         let addresses = self.addresses(site, names);
-        let mapping = addresses.first().and_then(|address| self.mapping(address.wrapping_sub(1)));
+        let mapping = addresses.first().and_then(|address| self.mapping(call_of(*address)));
         mapping.map_or("?".to_owned(), |mapping| mapping.name().to_owned())
     }
 

@@ -39,6 +39,11 @@ impl Mapping {
     }
 }
 
+/// Where the call lies, which begins before the address that it returns to. Nothing returns to address 0, but a damaged file may say so.
+pub(crate) const fn call_of(return_address: u64) -> u64 {
+    return_address.wrapping_sub(1)
+}
+
 /// What the kernel says of a process's mappings: those that may be executed.
 pub(crate) fn parse(maps: &str) -> Vec<Mapping> {
     maps.lines().filter_map(parse_line).collect()

@@ -2,7 +2,7 @@
 //!
 //! Does not know: stacks.
 
-use crate::modules::Module;
+use crate::modules::{Module, call_of};
 use crate::{Frame, Mapping, Names};
 use addr2line::Loader;
 use std::collections::HashMap;
@@ -40,8 +40,7 @@ impl DebugInfo {
             Some((Module::open(&mapping.path), loader))
         });
         let (module, loader) = file.as_ref()?;
-        // The call, not where it returns to.
-        let address = module.address(mapping.file_offset(address - 1));
+        let address = module.address(mapping.file_offset(call_of(address)));
         let mut frames = Vec::new();
         if let Ok(mut found) = loader.find_frames(address) {
             while let Ok(Some(frame)) = found.next() {

@@ -5,7 +5,7 @@
 //!
 //! Does not know: who reads it.
 
-use crate::modules::Module;
+use crate::modules::{Module, call_of};
 use crate::{Frame, Names, Profile, ours};
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
@@ -218,8 +218,8 @@ impl<'profile> Builder<'profile> {
         self.out.period_type = Some(self.value_type("space", "bytes"));
         self.out.period =
             self.profile.sites.iter().map(|site| site.mean.cast_signed()).max().unwrap_or_default();
-        self.out.time_nanos = self.profile.begun.cast_signed() * 1_000_000;
-        self.out.duration_nanos = self.profile.milliseconds.cast_signed() * 1_000_000;
+        self.out.time_nanos = self.profile.begun.cast_signed().saturating_mul(1_000_000);
+        self.out.duration_nanos = self.profile.milliseconds.cast_signed().saturating_mul(1_000_000);
         // The first mapping is the program's own file, by convention: it lies lowest.
         if let Some(program) = self.profile.mappings.first() {
             self.in_module(&program.path, 0);
@@ -270,14 +270,14 @@ impl<'profile> Builder<'profile> {
         if let Some(known) = self.locations.get(&address) {
             return *known;
         }
-        let mapping = self.profile.mapping(address - 1);
+        let call = call_of(address);
+        let mapping = self.profile.mapping(call);
         let frames = self.names.as_mut().map(|names| names.frames(mapping, address)).unwrap_or_default();
         let is_ours =
             mapping.is_some_and(crate::Mapping::is_ours) || frames.last().is_some_and(ours::is_ours);
-        // The call, not where it returns to.
         let (mapping_id, file_address) = match mapping {
-            Some(mapping) => self.in_module(&mapping.path, mapping.file_offset(address - 1)),
-            None => (0, address - 1),
+            Some(mapping) => self.in_module(&mapping.path, mapping.file_offset(call)),
+            None => (0, call),
         };
         // What the allocator's functions were inlined into is not theirs.
         let shown = frames.iter().filter(|frame| !ours::is_ours(frame) || is_ours);

@@ -13,7 +13,7 @@
 //!
 //! Does not know: how samples are taken.
 
-use crate::{estimate::Values, label_table::Labels, modules, modules::Mapping, ours};
+use crate::{estimate::Values, label_table::Labels, modules, modules::Mapping, modules::call_of, ours};
 use std::collections::HashMap;
 use strata_recorder::Requested;
 use strata_recorder::recorder::{self, Recorded};
@@ -173,7 +173,7 @@ impl Profile {
         Self {
             sites: changed.collect(),
             milliseconds: self.milliseconds.saturating_sub(old.milliseconds),
-            begun: self.begun + old.milliseconds,
+            begun: self.begun.saturating_add(old.milliseconds),
             ..self.clone()
         }
     }
@@ -223,7 +223,7 @@ impl Profile {
         // Behind the last one of the allocator's.
         let mut start = 0;
         for address in addresses {
-            let mapping = self.mapping(address.wrapping_sub(1));
+            let mapping = self.mapping(call_of(*address));
             let in_ours = mapping.is_some_and(Mapping::is_ours);
             for frame in names.frames(mapping, *address) {
                 let is_ours = in_ours || ours::is_ours(&frame);
