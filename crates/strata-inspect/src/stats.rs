@@ -20,7 +20,7 @@ use strata_core::size_class::{CLASS_COUNT, SizeClass};
 pub use strata_os::CallCounts;
 
 /// The version of [`Stats`]: of its fields and what they mean.
-pub const STATS_VERSION: u32 = 2;
+pub const STATS_VERSION: u32 = 3;
 
 /// One size class, with the blocks that serve smaller classes (a class's first few).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
