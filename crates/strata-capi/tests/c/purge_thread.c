@@ -1,31 +1,18 @@
 /* The thread that gives memory back, as a program of one thread can see it: docs/purge-thread.md, line by line. */
 #define _GNU_SOURCE
-#include "check.h"
-#include <dirent.h>
-#include <dlfcn.h>
+#include "thread_of_ours.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 
 enum { MIB = 1 << 20, SLACK = 8 * MIB, PATIENCE_MS = 10000 };
 extern char __libc_single_threaded __attribute__((weak));
 
-static void nap(int ms) {
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&time, NULL);
-}
-
 static long resident(void) {
-    char text[128] = "";
-    int file = open("/proc/self/statm", O_RDONLY);
-    CHECK(read(file, text, sizeof text - 1) > 0);
-    close(file);
+    char text[128];
+    CHECK(text_of("/proc/self/statm", text, sizeof text) > 0);
     return strtol(strchr(text, ' '), NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
@@ -39,19 +26,7 @@ static void burst(size_t bytes, size_t size) {
 }
 
 /* The number of the thread among the tasks, or 0. */
-static int thread(void) {
-    DIR *tasks = opendir("/proc/self/task");
-    int found = 0;
-    for (struct dirent *entry; (entry = readdir(tasks));) {
-        char path[300], name[32] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-        int file = open(path, O_RDONLY);
-        if (file >= 0 && read(file, name, sizeof name - 1) > 0 && !strcmp(name, "strata-janitor\n")) found = atoi(entry->d_name);
-        if (file >= 0) close(file);
-    }
-    closedir(tasks);
-    return found;
-}
+static int thread(void) { return thread_named("strata-janitor"); }
 
 /* A burst, after which the thread is there. */
 static int called(void) {
@@ -64,51 +39,15 @@ static int called(void) {
 
 /* Threads of this process, counted without a call of the allocator: one that calls goes on, and may miss what went. */
 static int threads(void) {
-    char text[4096] = "";
-    int file = open("/proc/self/status", O_RDONLY);
-    CHECK(read(file, text, sizeof text - 1) > 0);
-    close(file);
-    return atoi(strstr(text, "\nThreads:") + 9);
+    int count = (int)status_of(getpid(), "Threads", 10);
+    CHECK(count > 0);
+    return count;
 }
 
 static void wait_until_it_has_gone(void) {
     for (int ms = 0; threads() > 1; ms += 10, nap(10)) CHECK(ms < PATIENCE_MS);
     CHECK(!thread());
 }
-
-/* Runs in a child of fork, which is to answer 0. */
-static pid_t begin(void (*body)(void)) {
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        alarm(300);
-        body();
-        _exit(0);
-    }
-    return child;
-}
-static void end(pid_t child) {
-    int status;
-    CHECK(waitpid(child, &status, 0) == child && status == 0);
-}
-static void in_a_child(void (*body)(void)) {
-    end(begin(body));
-}
-
-/* A tracer's: it allocates under a lock of its own, around each thread that is made. */
-static pthread_mutex_t tracers = PTHREAD_MUTEX_INITIALIZER;
-static int made;
-#ifndef LINKED_STATICALLY
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
-    int (*theirs)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
-    pthread_mutex_lock(&tracers);
-    free(opaque(malloc(300)));
-    made++;
-    pthread_mutex_unlock(&tracers);
-    return theirs(thread, attributes, body, argument);
-}
-#endif
 
 static void memory_comes_back(void) {
     static const size_t sizes[] = {64, 1000, 20000, MIB, 5 * MIB, 256 * MIB};
@@ -163,24 +102,15 @@ static void namespaces_are_for_programs_of_one_thread(void) {
     CHECK(unshare(CLONE_NEWUSER) == 0 || errno != EINVAL);
 }
 
-static int uid_of(int number) {
-    char path[64], text[4096] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", number);
-    int file = open(path, O_RDONLY);
-    if (file < 0) return -1;
-    CHECK(read(file, text, sizeof text - 1) > 0);
-    close(file);
-    return atoi(strstr(text, "\nUid:") + 5);
-}
 static void rights_that_are_dropped_stay_with_it_until_it_goes(void) {
     int number = called();
     if (getuid() != 0) return;
     CHECK(setuid(65534) == 0 && getuid() == 65534);
-    CHECK(uid_of(number) <= 0);
+    CHECK(status_of(number, "Uid", 10) <= 0);
     wait_until_it_has_gone();
     burst(64 * MIB, 3000);
     int next = thread();
-    CHECK(next == 0 || uid_of(next) == 65534);
+    CHECK(next == 0 || status_of(next, "Uid", 10) == 65534);
 }
 
 static void a_wrapper_of_pthread_create_is_not_called(void) {
@@ -221,40 +151,19 @@ static void its_time_is_the_processs(void) {
     CHECK(nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - nanoseconds(CLOCK_THREAD_CPUTIME_ID) > others);
 }
 
-static void text_of(const char *path, char *text, size_t size) {
-    memset(text, 0, size);
-    int file = open(path, O_RDONLY);
-    if (file < 0) return;
-    CHECK(read(file, text, size - 1) >= 0);
-    close(file);
-}
 static void its_groups_are_its_starters(void) {
     char path[64], own[4096], its[4096];
     snprintf(path, sizeof path, "/proc/self/task/%d/cgroup", called());
-    text_of("/proc/thread-self/cgroup", own, sizeof own);
-    text_of(path, its, sizeof its);
+    CHECK(text_of("/proc/thread-self/cgroup", own, sizeof own) >= 0);
+    CHECK(text_of(path, its, sizeof its) >= 0);
     CHECK(!*its || !strcmp(own, its));
 }
 
-static void a_daemon_gets_its_own(void) {
-    int ends[2];
-    char byte = 0;
-    CHECK(pipe(ends) == 0);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        called();
-        CHECK(daemon(1, 1) == 0);
-        alarm(300);
-        called();
-        wait_until_it_has_gone();
-        CHECK(write(ends[1], "y", 1) == 1);
-        _exit(0);
-    }
-    close(ends[1]);
-    CHECK(read(ends[0], &byte, 1) == 1 && byte == 'y');
-    CHECK(waitpid(child, NULL, 0) == child);
+static void burst_and_silence(void) {
+    called();
+    wait_until_it_has_gone();
 }
+static void a_daemon_gets_its_own(void) { in_a_daemon(called, burst_and_silence); }
 
 /* The first thread of a program ends, and others live on: `/proc/self/statm` reads zeros from then on. */
 static pthread_t first;
@@ -334,11 +243,6 @@ int main(int count, char **arguments) {
         it_stays_away_where_it_is_not_wanted,
     };
     /* They mostly wait: a few at a time. */
-    enum { ALL = sizeof bodies / sizeof *bodies, AT_ONCE = 5 };
-    pid_t children[ALL];
-    for (int i = 0; i < ALL + AT_ONCE; i++) {
-        if (i >= AT_ONCE) end(children[i - AT_ONCE]);
-        if (i < ALL) children[i] = begin(bodies[i]);
-    }
+    in_children(bodies, sizeof bodies / sizeof *bodies, 5);
     return 0;
 }

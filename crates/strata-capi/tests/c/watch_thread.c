@@ -2,47 +2,15 @@
 #define _GNU_SOURCE
 #include "strata.h"
 
-#include "check.h"
+#include "thread_of_ours.h"
 
-#include <dirent.h>
-#include <dlfcn.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
 
 enum { MIB = 1 << 20, PATIENCE_MS = 20000, STACK = 2 * MIB };
 
-static void nap(int ms) { nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL); }
-
 /* The number of the thread among the tasks, or 0. */
-static int thread(void) {
-    DIR *tasks = opendir("/proc/self/task");
-    int found = 0;
-    for (struct dirent *entry; (entry = readdir(tasks));) {
-        char path[300], name[32] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-        FILE *file = fopen(path, "r");
-        if (file && fgets(name, sizeof name, file) && !strcmp(name, "strata-watch\n")) found = atoi(entry->d_name);
-        if (file) fclose(file);
-    }
-    closedir(tasks);
-    return found;
-}
-
-/* What a line of a thread's status says, as a number. */
-static long long status(int number, const char *name, int base) {
-    char path[64], line[256];
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", number);
-    FILE *file = fopen(path, "r");
-    CHECK(file);
-    long long value = -1;
-    while (fgets(line, sizeof line, file))
-        if (!strncmp(line, name, strlen(name))) value = strtoull(line + strlen(name) + 1, NULL, base);
-    fclose(file);
-    return value;
-}
+static int thread(void) { return thread_named("strata-watch"); }
 
 static volatile int told;
 static volatile size_t stack_bytes;
@@ -81,20 +49,6 @@ static int watched(void) {
     return number;
 }
 
-/* A tracer's: it allocates under a lock of its own, around each thread that is made. */
-static int made;
-#ifndef LINKED_STATICALLY
-static pthread_mutex_t tracers = PTHREAD_MUTEX_INITIALIZER;
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
-    int (*theirs)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
-    pthread_mutex_lock(&tracers);
-    free(opaque(malloc(300)));
-    made++;
-    pthread_mutex_unlock(&tracers);
-    return theirs(thread, attributes, body, argument);
-}
-#endif
-
 static void there_is_none_without_a_watch(void) {
     free(opaque(malloc(64 * MIB)));
     CHECK(!thread() && made == 0);
@@ -115,7 +69,7 @@ static void it_blocks_signals_and_has_a_stack_of_its_size(void) {
     pthread_sigmask(SIG_BLOCK, NULL, &after);
     CHECK(!memcmp(&before, &after, 64 / 8));
     /* All but SIGKILL and SIGSTOP, and the two that the C library keeps for itself. */
-    CHECK((status(number, "SigBlk", 16) | 3LL << 31) == (long long)0xfffffffffffbfeff);
+    CHECK((status_of(number, "SigBlk", 16) | 3LL << 31) == (long long)0xfffffffffffbfeff);
     CHECK(stack_bytes <= STACK && stack_bytes >= STACK - 64 * 1024);
 }
 static void its_descriptors_are_the_programs_and_none_stays_open(void) {
@@ -138,33 +92,20 @@ static void policy_and_processors_are_its_starters(void) {
 static void rights_that_are_dropped_it_loses_too(void) {
     int number = watched();
     if (getuid() != 0) return;
-    CHECK(setuid(65534) == 0 && status(number, "Uid", 10) == 65534);
+    CHECK(setuid(65534) == 0 && status_of(number, "Uid", 10) == 65534);
 }
 static void namespaces_are_for_programs_without(void) {
     watched();
     CHECK(unshare(CLONE_NEWUSER) == -1 && (errno == EINVAL || errno == EPERM || errno == ENOSYS));
 }
-static void a_daemon_has_none_until_it_asks(void) {
-    int ends[2];
-    char byte = 0;
-    CHECK(pipe(ends) == 0);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        watched();
-        CHECK(daemon(1, 1) == 0);
-        alarm(300);
-        CHECK(!thread() && strata_watch_resume() == 0);
-        told = 0;
-        CHECK(strata_watch_bytes(STRATA_RESIDENT, 1, hear, NULL) > 0);
-        wait_until_told(1);
-        CHECK(thread() && write(ends[1], "y", 1) == 1);
-        _exit(0);
-    }
-    close(ends[1]);
-    CHECK(read(ends[0], &byte, 1) == 1 && byte == 'y');
-    CHECK(waitpid(child, NULL, 0) == child);
+static void none_until_it_asks(void) {
+    CHECK(!thread() && strata_watch_resume() == 0);
+    told = 0;
+    CHECK(strata_watch_bytes(STRATA_RESIDENT, 1, hear, NULL) > 0);
+    wait_until_told(1);
+    CHECK(thread());
 }
+static void a_daemon_has_none_until_it_asks(void) { in_a_daemon(watched, none_until_it_asks); }
 
 /* `/proc/self/statm` reads zeros once the first thread has ended; the watch sees what is there. */
 static pthread_t first;
@@ -199,18 +140,6 @@ static void another_program_takes_its_place(void) {
     _exit(1);
 }
 
-static pid_t begin(void (*body)(void)) {
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        alarm(300);
-        body();
-        _exit(0);
-    }
-    return child;
-}
-
 int main(void) {
     static void (*const bodies[])(void) = {
         there_is_none_without_a_watch,
@@ -226,11 +155,6 @@ int main(void) {
         another_program_takes_its_place,
     };
     enum { ALL = sizeof bodies / sizeof *bodies };
-    pid_t children[ALL];
-    for (int i = 0; i < ALL; i++) children[i] = begin(bodies[i]);
-    for (int i = 0; i < ALL; i++) {
-        int status;
-        CHECK(waitpid(children[i], &status, 0) == children[i] && status == 0);
-    }
+    in_children(bodies, ALL, ALL);
     return 0;
 }
