@@ -31,7 +31,7 @@ pub struct ClaimedRun {
     pub dirty: u64,
 }
 
-/// Neighbouring pools of an arena, as somebody wants them.
+/// Neighbouring pools of an arena that are wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wanted {
     /// So many, all for one large block, the first at a multiple of `step` pools.

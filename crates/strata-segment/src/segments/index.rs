@@ -128,13 +128,18 @@ impl Chunk {
         (0..Self::slot_count(self.depth)).map(move |index| self.slot(index))
     }
 
-    /// The kind whose tree leads to what is wanted: in the first chunk, runs are looked for wherever there are free pools.
+    /// Whether there is a tree of this kind: of runs, in all chunks but the first.
+    fn has_tree(&self, kind: Kind) -> bool {
+        self.depth > 1 || kind.number() < COMMON_KINDS
+    }
+
+    /// The kind whose tree leads to what is wanted: without one of runs, these are searched for wherever there are free pools.
     fn nearest(&self, kind: Kind) -> Kind {
-        if self.depth == 1 && matches!(kind, Kind::Run(_)) { Kind::Open } else { kind }
+        if self.has_tree(kind) { kind } else { Kind::Open }
     }
 
     fn hints(&self, kind: Kind) -> Hints {
-        debug_assert!(self.depth > 1 || kind.number() < COMMON_KINDS);
+        debug_assert!(self.has_tree(kind));
         // SAFETY: a tree for each kind, one behind the other.
         let words = unsafe { self.trees.add(kind.number() * words_of(self.depth)) };
         // SAFETY: initialised, and never unmapped (I2).
@@ -272,18 +277,14 @@ impl Index {
         // Release: publishes that all numbers up to this one are taken; pairs with Acquire in index.rs::next_number.
         self.published.store(number as u64 + 1, Release);
         [Kind::Open, Kind::Roomy].into_iter().for_each(|kind| self.raise(kind, number));
-        if depth > 1 {
-            bits_of(segment.runs.hints()).for_each(|pools| self.raise(Kind::Run(pools), number));
-        }
+        bits_of(segment.runs.hints()).for_each(|pools| self.raise(Kind::Run(pools), number));
         true
     }
 
     /// The segment of this number has something of this kind now.
     pub(super) fn raise(&self, kind: Kind, number: usize) {
         let (depth, slot) = Self::place_of(number);
-        if let Some(chunk) = self.chunk(depth)
-            && (depth > 1 || kind.number() < COMMON_KINDS)
-        {
+        if let Some(chunk) = self.chunk(depth).filter(|chunk| chunk.has_tree(kind)) {
             chunk.hints(kind).raise(slot);
         }
     }
