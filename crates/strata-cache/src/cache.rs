@@ -218,7 +218,7 @@ impl Cache {
 
     /// Joins an empty cache to the runtime that it draws from.
     pub(crate) fn join(&self, runtime: &'static Runtime) {
-        self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
+        self.lead_to(runtime);
         self.exit_rounds.set(0);
         self.counting.is_closed.set(0);
         self.thread.set(0);
@@ -226,10 +226,15 @@ impl Cache {
         self.kind.set(THREADS);
         self.refills.set(0);
         self.flushes.set(0);
-        self.requests.set(runtime.page_heap.flush_requests());
-        self.passes.set(runtime.page_heap.passes() as u32);
         // The first starts at the lowest pool; the others are spread over the arena.
         self.start.set(self.slot.get().wrapping_mul(37) % u64::BITS);
+    }
+
+    /// What was asked for before concerns it no more.
+    fn lead_to(&self, runtime: &'static Runtime) {
+        self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
+        self.requests.set(runtime.page_heap.flush_requests());
+        self.passes.set(runtime.page_heap.passes() as u32);
     }
 
     /// Makes a cache that was joined just now a heap's.
@@ -268,9 +273,7 @@ impl Cache {
     pub(crate) fn rejoin(&self, runtime: &'static Runtime) {
         self.count_no_more();
         self.set_behind(None);
-        self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
-        self.requests.set(runtime.page_heap.flush_requests());
-        self.passes.set(runtime.page_heap.passes() as u32);
+        self.lead_to(runtime);
     }
 
     /// A counting cache counts no more.

@@ -75,8 +75,7 @@ impl Runtime {
     pub(crate) fn enter_in_front(&'static self) -> Option<&'static Cache> {
         let _held_off = self.hold_off_forks();
         let cache = self.registry.claim()?;
-        self.registry.live.subtract(1);
-        self.registry.ever.subtract(1);
+        self.registry.leave_out_one();
         cache.join_none();
         Some(cache)
     }
@@ -88,7 +87,7 @@ impl Runtime {
     #[cfg(not(strata_loom))]
     pub(crate) unsafe fn leave_in_front(&'static self, cache: &'static Cache) {
         let _held_off = self.hold_off_forks();
-        self.registry.live.add(1);
+        self.registry.count_one_again();
         self.registry.release(cache);
     }
 
@@ -97,8 +96,7 @@ impl Runtime {
     pub(crate) fn enter_behind(&'static self) -> Option<&'static Cache> {
         let cache = self.enter()?;
         cache.make_behind_heap();
-        self.registry.live.subtract(1);
-        self.registry.ever.subtract(1);
+        self.registry.leave_out_one();
         Some(cache)
     }
 
@@ -108,7 +106,7 @@ impl Runtime {
     /// - `cache` came from [`enter_behind`](Self::enter_behind), and is no longer used.
     #[cfg(not(strata_loom))]
     pub(crate) unsafe fn leave_behind(&'static self, cache: &'static Cache) {
-        self.registry.live.add(1);
+        self.registry.count_one_again();
         // SAFETY: the same contract.
         unsafe { self.leave(cache) };
     }
@@ -126,7 +124,7 @@ impl Runtime {
         let Some(cache) = self.registry.take_orphan() else { return false };
         if cache.runtime().is_none() {
             // A counting one (`profile`), which was not counted.
-            self.registry.live.add(1);
+            self.registry.count_one_again();
             #[cfg(not(strata_loom))]
             cache.rejoin(self);
         }
@@ -234,6 +232,18 @@ impl Registry {
         self.live.add(1);
         self.ever.add(1);
         Some(cache)
+    }
+
+    /// One that was claimed just now serves a cache that is counted already.
+    #[cfg(not(strata_loom))]
+    fn leave_out_one(&self) {
+        self.live.subtract(1);
+        self.ever.subtract(1);
+    }
+
+    /// One that was left out is about to be released, which takes it off.
+    fn count_one_again(&self) {
+        self.live.add(1);
     }
 
     fn release(&self, cache: &'static Cache) {
