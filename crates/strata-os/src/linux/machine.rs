@@ -145,10 +145,11 @@ pub(crate) fn thread_number() -> u32 {
     answer.map_or(0, |number| number as u32)
 }
 
-/// The number of this process.
+/// The number of this process; where it is refused, one that none has. The C library's `getpid` lies apart from what a start runs.
 pub fn process() -> u64 {
-    // SAFETY: asks nothing of the caller.
-    quietly(|| unsafe { libc::getpid() as u64 })
+    // SAFETY: asks for a number.
+    let answer = unsafe { super::raw::call(libc::SYS_getpid, []) };
+    answer.map_or(u64::MAX, |number| number as u64)
 }
 
 pub(crate) fn name_thread(name: &'static core::ffi::CStr) {

@@ -70,13 +70,10 @@ impl Thp<'_> {
     }
 
     fn pages_for_arena(&self) -> Pages {
-        let pages = self.pages(|| self.pays_for_arena());
-        // For the first one the system's policy is not read: most programs have no other.
-        if pages == Pages::Any && self.segments.committed_pools() != 0 {
-            self.unless_for_everybody()
-        } else {
-            pages
-        }
+        // For the first one neither a clock nor the system's policy is read: most programs have no other.
+        let is_first = self.segments.committed_pools() == 0;
+        let pages = self.pages(|| !is_first && self.pays_for_arena());
+        if pages == Pages::Any && !is_first { self.unless_for_everybody() } else { pages }
     }
 
     /// The pools of all arenas: an upper bound of those in use, and cheaper to know.
