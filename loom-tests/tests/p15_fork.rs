@@ -57,6 +57,17 @@ fn a_fork_where_the_forking_thread_fences_for_all() {
     });
 }
 
+#[test]
+fn a_fork_while_a_library_is_loaded() {
+    model("a_fork_while_a_library_is_loaded", Some(3), || {
+        let process = Process::new();
+        let there = Arc::clone(&process);
+        let loader = spawn(move || there.gate.fence_by_forker());
+        fork_beside_a_thread(&process);
+        join(loader);
+    });
+}
+
 fn fork_beside_a_thread(process: &Arc<Process>) {
     let there = Arc::clone(process);
     let other = spawn(move || {

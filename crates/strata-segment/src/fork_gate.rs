@@ -24,23 +24,29 @@
 //! A thread announces itself by plain stores to a word of its own (`Presence`). Threads without such a word (the purge thread, those that
 //! have no cache) share one count. Who fences:
 //!
-//! | fences by       | when                                                     | a thread that enters | the forking thread                       |
-//! |-----------------|----------------------------------------------------------|----------------------|------------------------------------------|
-//! | each thread     | until the library is loaded; where there is no other way | `fence`              | `fence`                                  |
-//! | the forking one | the kernel has granted `strata_os::barrier`              | `light_fence`        | `fence`, and raises a barrier in all others |
+//! | fences by       | when                                                     | a thread that enters | the forking thread                          |
+//! |-----------------|----------------------------------------------------------|----------------------|---------------------------------------------|
+//! | each thread     | until the library is loaded; where there is no other way | a whole fence        | a whole fence                               |
+//! | both            | in between                                               | a whole fence        | the same, and raises a barrier in all others |
+//! | the forking one | the kernel has granted `strata_os::barrier`              | the light fence      | the same                                    |
 //!
-//! The first turns into the second once, when the library is loaded; and back if a filter of system calls that came later refuses the barrier.
+//! I4  A fork that raises no barrier because it found that each thread fences is seen by every thread that relies on barriers: between the two
+//!     changes of the word is a fence, which comes after the fork's, and whose thread the other one has heard of (Acquire).
+//!
+//! The word changes when the library is loaded; and back if a filter of system calls that came later refuses the barrier.
 //! Only the fork that learns of that has no proof: it sleeps for a millisecond, by when a processor has made its stores visible.
 //!
-//! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`, in which a whole fence stands for the barrier;
-//! mutants `gate_unfenced`, `gate_not_raised`, `gate_left_relaxed`, `gate_opened_relaxed`.
+//! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`; mutants `gate_unfenced`, `gate_not_raised`,
+//! `gate_relied_on_early`, `gate_relied_on_relaxed`, `gate_left_relaxed`, `gate_opened_relaxed`.
 
 use crate::pause::pause;
-use strata_core::sync::mutation::{GATE_FENCES, GATE_LEFT, GATE_OPENED, GATE_RAISES};
-use strata_core::sync::{
-    AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
+use strata_core::sync::mutation::{
+    GATE_FENCES, GATE_LEFT, GATE_OPENED, GATE_RAISES, GATE_RAISES_FIRST, GATE_RELIES,
 };
-use strata_core::sync::{fence, light_fence};
+use strata_core::sync::{
+    AsymmetricFence, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
+    fence,
+};
 use strata_os::{barrier, thread};
 
 /// How often a waiting thread lets others run before it sleeps.
@@ -80,12 +86,14 @@ pub struct ForkGate {
     /// 0: open; else the thread that forks.
     closed_by: AtomicU64,
     strangers: AtomicU64,
-    /// Who fences: [`BY_EACH`] or [`BY_FORKER`].
+    /// Who fences: [`BY_EACH`], [`BY_BOTH`] or [`BY_FORKER`].
     fenced: AtomicU64,
+    barrier: AsymmetricFence,
 }
 
 const BY_EACH: u64 = 0;
-const BY_FORKER: u64 = 1;
+const BY_BOTH: u64 = 1;
+const BY_FORKER: u64 = 2;
 
 /// Forks wait until this is dropped.
 #[derive(Debug)]
@@ -113,24 +121,33 @@ impl ForkGate {
     strata_core::const_unless_loom! {
         /// An open one.
         pub fn new() -> Self {
-            Self { closed_by: AtomicU64::new(0), strangers: AtomicU64::new(0), fenced: AtomicU64::new(BY_EACH) }
+            Self {
+                closed_by: AtomicU64::new(0),
+                strangers: AtomicU64::new(0),
+                fenced: AtomicU64::new(BY_EACH),
+                barrier: AsymmetricFence::new(),
+            }
         }
     }
 
     /// From now on the forking thread fences for all: the kernel has granted `strata_os::barrier`.
     pub fn fence_by_forker(&self) {
-        // Release: the grant comes first; pairs with Acquire in fork_gate.rs::fence_for_all.
+        if GATE_RAISES_FIRST {
+            // Release: the grant comes first; pairs with Acquire in fork_gate.rs::fence_for_all.
+            self.fenced.store(BY_BOTH, Release);
+            // SeqCst: here "both fence | the forking one fences" against fork "closes the gate | asks who fences" (I4).
+            fence(SeqCst);
+        }
+        // Release: the fence; pairs with Acquire in fork_gate.rs::fence_between.
         self.fenced.store(BY_FORKER, Release);
     }
 
     /// Between an announcement and the read of the gate (I1).
     #[inline]
     fn fence_between(&self) {
-        // Relaxed: each value is right at any time; the forking thread's barrier comes later than the grant.
-        if self.fenced.load(Relaxed) == BY_FORKER {
-            if GATE_RAISES {
-                light_fence();
-            }
+        // Acquire (GATE_RELIES): the closing of forks that raise no barrier (I4); pairs with Release in fork_gate.rs::fence_by_forker.
+        if self.fenced.load(GATE_RELIES) == BY_FORKER {
+            self.barrier.light();
         } else if GATE_FENCES {
             // SeqCst: thread "enters | reads the gate" against fork "closes the gate | reads the words" (I1).
             fence(SeqCst);
@@ -140,11 +157,12 @@ impl ForkGate {
     /// Between the closing of the gate and the read of the words (I1).
     fn fence_for_all(&self) {
         if GATE_FENCES {
-            // SeqCst: fork "closes the gate | reads the words" against thread "enters | reads the gate" (I1).
+            // SeqCst: fork "closes the gate | reads the words" against thread "enters | reads the gate" (I1); and "closes the gate | asks who
+            // fences" against `fence_by_forker` (I4).
             fence(SeqCst);
         }
         // Acquire: the grant; pairs with Release in fork_gate.rs::fence_by_forker.
-        if self.fenced.load(Acquire) != BY_FORKER || cfg!(strata_loom) || raise() {
+        if self.fenced.load(Acquire) == BY_EACH || !GATE_RAISES || self.barrier.heavy(raise) {
             return;
         }
         // Relaxed: right at any time.

@@ -11,12 +11,32 @@ pub use readers::{alone, one_more_thread};
 
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
-
-/// The light side of a pair of fences: a whole one here.
-pub fn light_fence() {
-    fence(Ordering::SeqCst);
-}
 use loom::cell::UnsafeCell;
+
+/// A pair of fences, one of which has the system raise a barrier in all threads. The barrier comes before the light side of another thread,
+/// or behind it: exchanges of one word are ordered in the same way. Where no barrier is raised, a light side is nothing.
+#[derive(Debug)]
+pub struct AsymmetricFence(AtomicU64);
+
+impl AsymmetricFence {
+    /// One pair.
+    pub fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// The side of those who come often.
+    pub fn light(&self) {
+        // AcqRel: what was before a barrier is seen behind it; pairs with AcqRel in model.rs::heavy.
+        self.0.fetch_or(0, Ordering::AcqRel);
+    }
+
+    /// The side of those who come rarely; the model's system always does what it is asked for.
+    pub fn heavy(&self, _raise: impl FnOnce() -> bool) -> bool {
+        // AcqRel: as above; pairs with AcqRel in model.rs::light.
+        self.0.fetch_or(0, Ordering::AcqRel);
+        true
+    }
+}
 
 /// A pointer that has one owner at a time; loom reports a second one.
 #[derive(Debug)]

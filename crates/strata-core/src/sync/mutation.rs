@@ -82,6 +82,10 @@ sites! {
     GATE_FENCES: bool = true, mutant "gate_unfenced" = false;
     /// `segment/fork_gate.rs::fence_for_all`: the one who forks raises a barrier in all threads; without it their light fences are none.
     GATE_RAISES: bool = true, mutant "gate_not_raised" = false;
+    /// `segment/fork_gate.rs::fence_by_forker`: who forks raises barriers before others rely on it.
+    GATE_RAISES_FIRST: bool = true, mutant "gate_relied_on_early" = false;
+    /// `segment/fork_gate.rs::fence_between`: a thread that relies on barriers sees the closing of each fork that raises none.
+    GATE_RELIES: Ordering = Ordering::Acquire, mutant "gate_relied_on_relaxed" = Ordering::Relaxed;
     /// `segment/fork_gate.rs::drop`: the one who forks sees what was done.
     GATE_LEFT: Ordering = Ordering::Release, mutant "gate_left_relaxed" = Ordering::Relaxed;
     /// `segment/fork_gate.rs::open`: others write after the fork has read.

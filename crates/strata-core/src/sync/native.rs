@@ -219,11 +219,28 @@ pub fn spin_hint() {
     core::hint::spin_loop();
 }
 
-/// The light side of a pair of fences: no instruction. It keeps the compiler from moving a read in front of a write; the other side raises
-/// a barrier in all threads (`strata_os::barrier`), which keeps the processor from it.
-#[inline(always)]
-pub fn light_fence() {
-    core::sync::atomic::compiler_fence(SeqCst);
+/// A pair of fences, one of which costs no instruction: the other has the system raise a barrier in all threads.
+///
+/// Idea: asymmetric fences (folly; P1202 of the C++ committee).
+#[derive(Debug)]
+pub struct AsymmetricFence;
+
+impl AsymmetricFence {
+    /// One pair.
+    pub const fn new() -> Self {
+        Self
+    }
+
+    /// The side of those who come often: keeps the compiler from moving a read in front of a write, as the barrier does the processor.
+    #[inline(always)]
+    pub fn light(&self) {
+        core::sync::atomic::compiler_fence(SeqCst);
+    }
+
+    /// The side of those who come rarely: `raise` has the system raise a barrier in all threads. Returns what it says.
+    pub fn heavy(&self, raise: impl FnOnce() -> bool) -> bool {
+        raise()
+    }
 }
 
 /// Makes zeroed memory a value whose initial state is all-zero bytes: nothing to do.
