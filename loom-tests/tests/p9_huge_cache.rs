@@ -2,7 +2,9 @@
 //! what its last user did.
 #![cfg(strata_loom)]
 
+use std::sync::Arc;
 use strata_core::address::UserPtr;
+use strata_core::arena::ArenaHead;
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
 use strata_loom_tests::{World, join, model, payload, spawn};
 use strata_segment::Resized;
@@ -115,5 +117,17 @@ fn a_reuse_against_the_purge() {
         cycle(world);
         join(other);
         end(world);
+    });
+}
+
+/// A mistake of the program, which must not make two owners of one mapping: the thread that comes second ends the process.
+#[test]
+fn two_threads_free_one_block() {
+    model("two_threads_free_one_block", None, || {
+        let head = Arc::new(ArenaHead::of_huge(ARENA_BYTES, HEADER_TABLE_BYTES, 0));
+        let there = Arc::clone(&head);
+        let other = spawn(move || there.end_payload(HEADER_TABLE_BYTES));
+        let ours = head.end_payload(HEADER_TABLE_BYTES);
+        assert!(ours != join(other), "both free it, or neither");
     });
 }

@@ -13,7 +13,6 @@ use strata_core::arena::{ArenaHead, ArenaKind};
 use strata_core::layout::LARGEST_RUN_BYTES;
 #[cfg(not(strata_loom))]
 use strata_core::layout::POOL_BYTES;
-use strata_core::pool::Format;
 use strata_segment::{PageHeap, misuse};
 
 /// Whether a run of pools serves the request; otherwise it is huge.
@@ -110,11 +109,8 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
         Some(ArenaKind::Pools) => {
             // SAFETY: a run's first pool, in an arena of ours.
             let first = unsafe { pointer.pool() };
-            // What was freed before is no run any more.
-            if matches!(first.format(), Format::Run(_)) {
-                // SAFETY: the same contract.
-                unsafe { page_heap.free_large(first) };
-            }
+            // SAFETY: the same contract; what was freed before is no run any more.
+            unsafe { page_heap.free_large(first) };
         }
         None => misuse::no_huge_block(pointer),
     }

@@ -9,7 +9,7 @@ use crate::global::Strata;
 use core::mem::offset_of;
 use strata_cache::thread::RUNTIME;
 use strata_core::address::ARENA_MASK;
-use strata_core::arena::{ArenaHead, ArenaKind};
+use strata_core::arena::{ArenaHead, ArenaKind, PAYLOAD_AT};
 use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
 use strata_os::machine;
 
@@ -58,7 +58,7 @@ fn says_huge(head: *const u8, offset: usize) -> bool {
     word(0) == 0
         && word(offset_of!(ArenaHead, segment)) == 0
         && word(offset_of!(ArenaHead, index)) == kind
-        && word(offset_of!(ArenaHead, payload_offset)) == offset as u64
+        && word(PAYLOAD_AT) == offset as u64
         && word(offset_of!(ArenaHead, mapped_bytes)) > offset as u64
 }
 

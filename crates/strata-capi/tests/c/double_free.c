@@ -137,17 +137,24 @@ static void start_threads(void) {
         CHECK(!pthread_create(&helper->thread, NULL, help, helper));
     }
 }
-/* By the next thread, which then ends. */
-static void in_a_thread(void *(*body)(void *), void *argument) {
+/* By the next thread. */
+static struct helper *begin_in_a_thread(void *(*body)(void *), void *argument) {
     CHECK(ended < THREADS);
     struct helper *helper = &helpers[ended++];
     helper->body = body;
     helper->argument = argument;
     sem_post(&helper->asked);
+    return helper;
+}
+/* Until it is done, and the thread has ended. */
+static void end_in_a_thread(struct helper *helper) {
     while (sem_wait(&helper->done)) {}
     helper->body = NULL;
     sem_post(&helper->asked);
     CHECK(!pthread_join(helper->thread, NULL));
+}
+static void in_a_thread(void *(*body)(void *), void *argument) {
+    end_in_a_thread(begin_in_a_thread(body, argument));
 }
 static void *free_it(void *block) {
     free(block);
@@ -199,6 +206,19 @@ static void from_two_other_threads(void) {
     victim = take();
     in_a_thread(free_it, victim);
     in_a_thread(free_it, victim);
+}
+static int ready;
+static void *free_it_when_both_are_ready(void *block) {
+    __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < 2) {}
+    return free_it(block);
+}
+static void by_two_threads_at_once(void) {
+    victim = take();
+    struct helper *one = begin_in_a_thread(free_it_when_both_are_ready, victim);
+    struct helper *other = begin_in_a_thread(free_it_when_both_are_ready, victim);
+    end_in_a_thread(one);
+    end_in_a_thread(other);
 }
 static void after_its_thread_ended(void) {
     in_a_thread(take_it, &victim);
@@ -288,6 +308,7 @@ static const struct way {
     WAY(after_the_pool_emptied),
     WAY(from_another_thread),
     WAY(from_two_other_threads),
+    WAY(by_two_threads_at_once),
     WAY(after_its_thread_ended),
     WAY(after_it_was_handed_out_again),
     WAY(after_it_was_written_to),

@@ -23,9 +23,15 @@ use crate::address::{ArenaPtr, PoolIndex};
 use crate::layout::{HEADER_BYTES, HEADER_TABLE_BYTES, POOLS_PER_ARENA};
 use crate::offsets::Offsets;
 use crate::pool::Pool;
-use crate::sync::Witness;
+use crate::sync::mutation::HUGE_FREE_EXCHANGES;
+use crate::sync::{AtomicU64, Ordering::Relaxed, Witness};
 use core::mem::offset_of;
 use core::ptr::NonNull;
+
+/// Where the payload of a huge block begins that was freed: nowhere, so that it is not freed again.
+const NO_PAYLOAD: usize = 0;
+/// Where a huge block's head says where its payload begins, in bytes from its start: an aligned word of 64 bits.
+pub const PAYLOAD_AT: usize = offset_of!(ArenaHead, payload_offset);
 
 /// What starts at an arena boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +59,8 @@ pub struct ArenaHead {
     pub kind: ArenaKind,
     /// Huge: bytes from the boundary (or header page) on.
     pub mapped_bytes: usize,
-    /// Huge: bytes from the start of the mapping to the payload.
-    pub payload_offset: usize,
+    /// Huge: bytes from the start of the mapping to the payload; [`NO_PAYLOAD`] once the block was freed.
+    payload_offset: AtomicU64,
     /// Huge: tells the mapping that this lies in from others.
     pub mapping: u64,
     /// Models see a head that is read before it is written.
@@ -76,7 +82,7 @@ impl ArenaHead {
                 index,
                 kind: ArenaKind::Pools,
                 mapped_bytes: 0,
-                payload_offset: 0,
+                payload_offset: AtomicU64::new(NO_PAYLOAD as u64),
                 mapping: 0,
                 written: Witness::new(),
             }
@@ -92,7 +98,7 @@ impl ArenaHead {
                 index: 0,
                 kind: ArenaKind::Huge,
                 mapped_bytes,
-                payload_offset,
+                payload_offset: AtomicU64::new(payload_offset as u64),
                 mapping,
                 written: Witness::new(),
             }
@@ -113,6 +119,27 @@ impl ArenaHead {
             kind if kind == ArenaKind::Pools as u32 => Some(ArenaKind::Pools),
             kind if kind == ArenaKind::Huge as u32 => Some(ArenaKind::Huge),
             _ => None,
+        }
+    }
+
+    /// Bytes from the start of the mapping to the payload.
+    #[inline]
+    pub fn payload_offset(&self) -> usize {
+        // Relaxed: the holder of the block knows it; any other thread has made a mistake, and whatever it reads is right or wrong by chance.
+        self.payload_offset.load(Relaxed) as usize
+    }
+
+    /// Notes that the block is freed whose payload begins at `offset`. `false`: it was freed before, or is just now, by another thread.
+    pub fn end_payload(&self, offset: usize) -> bool {
+        let (here, nowhere) = (offset as u64, NO_PAYLOAD as u64);
+        if HUGE_FREE_EXCHANGES {
+            // Relaxed: two threads that free one block have nothing to tell each other.
+            self.payload_offset.compare_exchange(here, nowhere, Relaxed, Relaxed).is_ok()
+        } else {
+            // Relaxed: a mutant.
+            let is_here = self.payload_offset.load(Relaxed) == here;
+            self.payload_offset.store(nowhere, Relaxed);
+            is_here
         }
     }
 }

@@ -244,9 +244,13 @@ impl Pool {
         self.format.set(Format::Run(pools).pack());
     }
 
-    /// Marks a run as idle again, before its bits are released.
-    pub fn close_run(&self) {
-        self.format.set(Format::Idle.pack());
+    /// Marks a run as idle again, before its bits are released: how many pools it had. `None`: it is none, or not any more.
+    ///
+    /// By an exchange, so that of two threads that free it at the same time one gets it.
+    pub fn close_run(&self) -> Option<u32> {
+        let before = self.format();
+        let Format::Run(pools) = before else { return None };
+        self.format.exchange(before.pack(), Format::Idle.pack()).then_some(pools)
     }
 }
 

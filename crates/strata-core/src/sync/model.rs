@@ -97,6 +97,15 @@ impl OwnedU32 {
         self.0.with_mut(|cell| unsafe { *cell = value });
     }
 
+    /// The owner writes `new`, if it finds `seen`; whether it did. Two owners are reported, as everywhere.
+    pub fn exchange(&self, seen: u32, new: u32) -> bool {
+        let is_seen = self.get() == seen;
+        if is_seen {
+            self.set(new);
+        }
+        is_seen
+    }
+
     /// Statistics are not modelled.
     pub fn glance(&self) -> u32 {
         0

@@ -116,6 +116,8 @@ sites! {
     HUGE_INSERT: Ordering = Ordering::Release, mutant "huge_insert_relaxed" = Ordering::Relaxed;
     /// `segment/huge/cache.rs::remove`: sees the extent, and what its last user did.
     HUGE_REMOVE: Ordering = Ordering::Acquire, mutant "huge_remove_relaxed" = Ordering::Relaxed;
+    /// `core/arena/mod.rs::end_payload`: of two threads that free one huge block one gets it.
+    HUGE_FREE_EXCHANGES: bool = true, mutant "huge_freed_twice" = false;
     /// `segment/huge/cache.rs::take_behind`: checks whether the extent is still the one that lies there.
     BEHIND_CHECKS: bool = true, mutant "behind_trusts_the_slot" = false;
     /// `cache/registry.rs::leave`: the cache is empty before its slot is free.

@@ -86,6 +86,13 @@ impl OwnedU32 {
         self.0.store(value, Relaxed);
     }
 
+    /// The owner writes `new`, if it finds `seen`: for where a mistake of the program may have made two of it. Whether it did.
+    #[inline]
+    pub fn exchange(&self, seen: u32, new: u32) -> bool {
+        // Relaxed: as in `get`.
+        self.0.compare_exchange(seen, new, Relaxed, Relaxed).is_ok()
+    }
+
     /// A racy read: the value may not be current.
     #[inline]
     pub fn glance(&self) -> u32 {
@@ -222,7 +229,7 @@ pub fn spin_hint() {
 /// A pair of fences, one of which costs no instruction: the other has the system raise a barrier in all threads.
 ///
 /// Idea: asymmetric fences (folly; P1202 of the C++ committee).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AsymmetricFence;
 
 impl AsymmetricFence {

@@ -14,9 +14,7 @@
 
 use super::Huge;
 use super::extent::{Extent, MappingNumber};
-use super::head::{
-    NO_PAYLOAD, extent_of, huge_head, is_live, mapped_bytes, mapping_offset, mapping_start, payload,
-};
+use super::head::{extent_of, huge_head, is_live, mapped_bytes, mapping_offset, mapping_start, payload};
 use crate::purge::policy::{Returned, Taken};
 use crate::thp::pages::Pages;
 use core::ptr::NonNull;
@@ -238,9 +236,11 @@ impl Huge<'_> {
     pub(crate) unsafe fn free(&self, pointer: UserPtr) {
         // SAFETY: the start of a huge allocation, by this function's contract.
         let head = unsafe { self.live_head(pointer) };
+        // SAFETY: a head, as `live_head` found.
+        if !unsafe { head.as_ref() }.end_payload(mapping_offset(head)) {
+            self.above.no_huge_block(pointer);
+        }
         let extent = extent_of(head);
-        // SAFETY: ours, mapped; the block is not used again.
-        unsafe { head.write(ArenaHead::of_huge(extent.bytes, NO_PAYLOAD, extent.mapping.0)) };
         self.counters.huge_blocks.subtract(1);
         self.counters.huge_bytes.subtract(extent.bytes as u64);
         let now = clock::milliseconds();

@@ -11,9 +11,6 @@ use strata_core::arena::{ArenaHead, ArenaKind};
 use strata_core::layout::HEADER_TABLE_BYTES;
 use strata_os::machine;
 
-/// Where the payload of a block begins that was freed: nowhere, so that it is not freed again.
-pub(super) const NO_PAYLOAD: usize = 0;
-
 /// The head of the block with this payload.
 ///
 /// # Safety
@@ -47,7 +44,7 @@ pub(super) fn mapped_bytes(head: NonNull<ArenaHead>) -> usize {
 
 pub(super) fn mapping_offset(head: NonNull<ArenaHead>) -> usize {
     // SAFETY: initialised by `map_huge`.
-    unsafe { head.as_ref() }.payload_offset
+    unsafe { head.as_ref() }.payload_offset()
 }
 
 /// The whole of a block, to be kept when it is freed.

@@ -37,17 +37,13 @@ impl Pools<'_> {
         }
     }
 
-    /// Gives a large allocation back.
+    /// Gives a large allocation back; nothing, if it is none, or not any more.
     ///
     /// # Safety
     /// - `first` is the first pool of the caller's run, which is not used again.
     pub(crate) unsafe fn free_large(&self, first: &Pool) {
-        let Format::Run(pools) = first.format() else {
-            debug_assert!(false, "not a large allocation");
-            return;
-        };
+        let Some(pools) = first.close_run() else { return };
         self.segments.counters().count_large_gone(pools);
-        first.close_run();
         // SAFETY: closed; not used again, by this function's contract.
         unsafe { self.release_run(first, pools) };
     }
