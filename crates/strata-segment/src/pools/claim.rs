@@ -127,6 +127,7 @@ impl Pools<'_> {
             return false;
         }
         first.open_run(new);
+        self.policy.took(taken(new - old, segment.dirty(arena) & more));
         self.segments.counters().count_claimed(new - old);
         self.segments.counters().count_resized(old, new);
         // The end of the old run may have been given back (`run_tail`).
@@ -151,8 +152,7 @@ impl Pools<'_> {
                 segment.open.clear_if(arena, || bits.glance() == 0);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { segment.dirty(arena) } else { dirty_before };
                 let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
-                let (used, dirty_pools) = (wanted.used(dirty), dirty.count_ones());
-                self.policy.took(Taken::Pools { bytes: bytes_of(used), clean: bytes_of(used - dirty_pools) });
+                self.policy.took(taken(wanted.used(dirty), dirty));
                 self.segments.counters().count_claimed(pools);
                 // SAFETY: the arena was initialised before its bits could be claimed.
                 let first = unsafe { segment.arena(arena).pool(pool_index(start)) };
@@ -160,6 +160,11 @@ impl Pools<'_> {
             }
         }
     }
+}
+
+/// What the policy is told of so many pools, of which those in `dirty` hold something.
+fn taken(pools: u32, dirty: u64) -> Taken {
+    Taken::Pools { bytes: bytes_of(pools), clean: bytes_of(pools - dirty.count_ones()) }
 }
 
 /// The arena to claim so many neighbouring pools from, if hints say that there may be some.
@@ -278,6 +283,17 @@ mod tests {
         assert_eq!(first.format(), Format::Run(3));
         assert!(grow(LARGEST_RUN_POOLS));
         assert!(!grow(LARGEST_RUN_POOLS + 1));
+    }
+
+    #[test]
+    fn what_a_run_grows_over_lies_free_no_more() {
+        static HEAP: PageHeap = PageHeap::new();
+        free(&HEAP, claim(&HEAP, 5, 1));
+        let first = claim(&HEAP, 2, 1);
+        assert_eq!(HEAP.policy.idle_bytes(), bytes_of(3));
+        // SAFETY: the runs of a test have one user.
+        assert!(unsafe { HEAP.grow_large(first, 4 * POOL_BYTES) });
+        assert_eq!(HEAP.policy.idle_bytes(), bytes_of(1));
     }
 
     #[test]

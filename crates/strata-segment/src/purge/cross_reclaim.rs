@@ -131,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_back_for_a_block_or_at_once_lies_free_no_more() {
+        static HEAP: PageHeap = PageHeap::new();
+        free_pools(&HEAP, take_pools(&HEAP, 3 * POOLS));
+        let (pool, lies_free) = (POOL_BYTES as u64, || HEAP.policy.idle_bytes());
+        assert_eq!(lies_free(), 3 * POOLS as u64 * pool);
+        take_huge(&HEAP, 1);
+        assert_eq!(lies_free(), dirty_pools(&HEAP) as u64 * pool);
+        HEAP.purge_all();
+        assert_eq!(lies_free(), 0);
+    }
+
+    #[test]
     fn a_block_that_has_what_another_left_costs_no_pools() {
         static HEAP: PageHeap = PageHeap::new();
         let pools = take_pools(&HEAP, POOLS);

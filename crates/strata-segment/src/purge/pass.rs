@@ -18,8 +18,9 @@
 
 use super::Purge;
 use super::policy::Scope;
+use crate::counters::bytes_of;
 use crate::fork_gate::Forks;
-use crate::masks::{bits_of, run_mask};
+use crate::masks::runs_of;
 use crate::segments::segment::{Segment, pool_index};
 use crate::tuning::PurgeWay;
 use core::cell::Cell;
@@ -160,21 +161,18 @@ impl Purge<'_> {
     }
 
     /// Purges the claimed pools, each run of neighbours by one call. Returns those that were purged.
-    fn purge_pools(&self, segment: &Segment, arena: u32, mut claimed: u64, way: PurgeWay) -> u64 {
+    fn purge_pools(&self, segment: &Segment, arena: u32, claimed: u64, way: PurgeWay) -> u64 {
         let mut purged = 0;
         segment.shun_huge_pages(arena);
-        while let Some(start) = bits_of(claimed).next() {
-            let length = (!(claimed >> start)).trailing_zeros();
-            let run = run_mask(start, length);
-            let (base, bytes) =
-                (segment.arena(arena).pool_base(pool_index(start)), length as usize * POOL_BYTES);
+        for run in runs_of(claimed) {
+            let base = segment.arena(arena).pool_base(pool_index(run.trailing_zeros()));
+            let bytes = run.count_ones() as usize * POOL_BYTES;
             // SAFETY: committed, and claimed by the caller (I1); a free pool's contents are in no use.
             if unsafe { purge(base, bytes, way) } {
                 purged |= run;
                 self.note_purged(segment, arena, run, way);
             }
             self.counters.purge_calls.add(1);
-            claimed &= !run;
         }
         purged
     }
@@ -185,6 +183,7 @@ impl Purge<'_> {
         if way == PurgeWay::Now {
             segment.forget_contents(arena, run);
             self.counters.count_purged_pools(run);
+            self.policy.gave_pools(bytes_of(run.count_ones()));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |-----------------------------------|----------------------------------|---------------------------------------------------------------|
 //! | `took`                            | pools, huge blocks               | what was given back too early; what huge blocks ask for again |
 //! | `returned`                        | the same, passes, cross-reclaim  | what lies free, what the system got, and for what             |
+//! | `gave_pools`                      | passes, cross-reclaim            | what lies free                                                |
 //! | `refaulted`                       | runs                             | whether the ends of runs are worth giving back                |
 //! | `left_partial`, `inspected_partial` | pools, passes                  | how many pools in use may have free pages                     |
 //! | `passed_huge`, `nothing_is_free`  | passes                           | the end of a window                                           |
@@ -118,6 +119,11 @@ impl Policy {
             Returned::ByPass { bytes, now } => self.refaults.note_purge(bytes, now),
             Returned::ForGrowth { bytes } => self.reclaim.note(bytes),
         }
+    }
+
+    /// `bytes` of free pools went to the system, whatever for.
+    pub(crate) fn gave_pools(&self, bytes: u64) {
+        self.refaults.note_gone(bytes);
     }
 
     /// `bytes` that had been given back behind an allocation were taken again at `now`.

@@ -129,11 +129,15 @@ impl Refaults {
         self.idle.get()
     }
 
+    /// `bytes` of free pools went to the system, whatever for.
+    pub(super) fn note_gone(&self, bytes: u64) {
+        self.idle.set(self.idle.get().saturating_sub(bytes));
+    }
+
     /// `bytes` went by a pass at `now`.
     pub(super) fn note_purge(&self, bytes: u64, now: u64) {
         if bytes != 0 {
             self.purged.add(bytes);
-            self.idle.set(self.idle.get().saturating_sub(bytes));
             self.purged_at.set(now);
             self.was_silent.set((self.silence.get() != 0).into());
         }
@@ -320,7 +324,7 @@ mod tests {
         let refaults = Refaults::new();
         refaults.note_freed(100);
         refaults.note_taken(30, 10);
-        refaults.note_purge(50, 0);
+        refaults.note_gone(50);
         assert_eq!(refaults.idle_bytes(), 30);
         refaults.note_taken(1000, 0);
         assert_eq!(refaults.idle_bytes(), 0, "counts may be lost, and are never below zero");
