@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::slabs::CACHES_PER_SLAB;
+use core::iter;
+use core::time::Duration;
+use std::time::Instant;
 use std::vec::Vec;
 use strata_core::address::UserPtr;
+use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 
 #[test]
 fn threads_one_after_the_other_use_the_same_slot() {
@@ -49,4 +53,41 @@ fn a_block_without_a_cache_comes_from_a_pool_and_leaves_it_unowned() {
     // SAFETY: the cache of a test has one user.
     unsafe { cache.collect() };
     assert_eq!(page_heap.snapshot().used_pools, 0);
+}
+
+/// A pass that holds forks off while it waits for one would keep both waiting for half a second.
+#[test]
+fn no_fork_waits_for_the_passes_of_a_thread_without_a_cache() {
+    static RUNTIME: Runtime = Runtime::new();
+    static IS_OVER: AtomicU64 = AtomicU64::new(0);
+    const FORKS: usize = 20;
+    RUNTIME.page_heap.set_purge_delay(0);
+    let (cache, class) = (RUNTIME.enter().unwrap(), SizeClass::of(200 << 10));
+    let use_pools = || {
+        while IS_OVER.load(Relaxed) == 0 {
+            let block = RUNTIME.alloc_past_caches(class).unwrap();
+            // A pass is due.
+            // SAFETY: a block of this runtime; the cache has one user.
+            unsafe { cache.free_unsized(UserPtr::new(block.as_non_null())) };
+        }
+    };
+    let fork_gate = &RUNTIME.page_heap.fork_gate;
+    let close = |_: &usize| {
+        // So that the other thread is in the middle of something.
+        std::thread::sleep(Duration::from_millis(2));
+        let begin = Instant::now();
+        fork_gate.close(iter::empty);
+        let waited = begin.elapsed();
+        fork_gate.open();
+        waited > Duration::from_millis(300)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(use_pools);
+        while RUNTIME.page_heap.passes() == 0 {
+            std::thread::yield_now();
+        }
+        let long = (0..FORKS).filter(close).count();
+        IS_OVER.store(1, Relaxed);
+        assert!(long < FORKS / 4, "{long} of {FORKS} forks waited");
+    });
 }
