@@ -144,10 +144,14 @@ impl<'front> Counting<'front> {
         }
     }
 
-    /// Counts at the current rate from now on: what was drawn before is forgotten, which changes no chance.
-    fn begin(self) {
+    /// Counts at the rate of `mean` from now on: what was drawn before is forgotten, which changes no chance.
+    ///
+    /// The caller has seen that it is not 0. If profiling ends at this moment, the next block counted is found to be of an older rate; a
+    /// cache that counted at the rate 0 would be taken to be up to date for ever.
+    fn begin(self, mean: u64) {
         let counting = &self.front.counting;
-        counting.mean.set(mean_bytes() as usize);
+        debug_assert_ne!(mean, 0);
+        counting.mean.set(mean as usize);
         counting.until_large.set(0);
         counting
             .filter
@@ -162,8 +166,9 @@ impl<'front> Counting<'front> {
     /// Learns of another rate, on no slow path of the cache behind. `None`: that profiling ended, and there is no counting cache any more.
     fn learn(self) -> Option<Self> {
         self.take_back();
-        if mean_bytes() != 0 {
-            self.begin();
+        let mean = mean_bytes();
+        if mean != 0 {
+            self.begin(mean);
             return Some(self);
         }
         if self.is_of_heap() {
@@ -281,19 +286,21 @@ pub(crate) fn heed(cache: &Cache) {
         return;
     }
     super::pass_by();
+    let mean = mean_bytes();
     match Counting::current() {
         Some(counting) => {
             counting.take_back();
-            if mean_bytes() == 0 { leave() } else { counting.begin() }
+            if mean == 0 { leave() } else { counting.begin(mean) }
         }
-        None if mean_bytes() != 0 => enter(own),
+        None if mean != 0 => enter(own, mean),
         None => {}
     }
 }
 
 /// The same of a heap's. One that is behind a heap's stays there until that learns of it, since its own slow path is not at its end.
 pub(crate) fn heed_as_heap(cache: &Cache) {
-    if !cache.is_heap() || mean_bytes() == 0 || filter().is_none() || cache.is_behind() {
+    let mean = mean_bytes();
+    if !cache.is_heap() || mean == 0 || filter().is_none() || cache.is_behind() {
         return;
     }
     let Some(runtime) = cache.runtime() else { return };
@@ -301,7 +308,7 @@ pub(crate) fn heed_as_heap(cache: &Cache) {
     cache.join_none();
     cache.counting.random.set(fresh_state(cache));
     cache.set_behind(Some(own));
-    Counting { front: cache, own }.begin();
+    Counting { front: cache, own }.begin(mean);
 }
 
 /// The calling thread puts a counting cache in front of its own, if it has one and profiling is on: also in a signal handler, whatever it
@@ -310,23 +317,23 @@ pub(crate) fn heed_as_heap(cache: &Cache) {
 /// An operation that was interrupted goes on with the cache whose address it has read. Nothing in that cache is
 /// changed here, so the point of interruption does not matter.
 pub(crate) fn heed_in_handler() {
-    let own = thread::cache();
-    if own.runtime().is_some() && own.behind().is_none() && mean_bytes() != 0 {
-        enter(own);
+    let (own, mean) = (thread::cache(), mean_bytes());
+    if own.runtime().is_some() && own.behind().is_none() && mean != 0 {
+        enter(own, mean);
     }
 }
 
-fn enter(own: &'static Cache) {
+fn enter(own: &'static Cache, mean: u64) {
     // A handler may interrupt the lines below, and run this function itself.
     if own.counting.is_closed.get() != 0 {
         return;
     }
     own.counting.is_closed.set(1);
-    enter_alone(own);
+    enter_alone(own, mean);
     own.counting.is_closed.set(0);
 }
 
-fn enter_alone(own: &'static Cache) {
+fn enter_alone(own: &'static Cache, mean: u64) {
     if filter().is_none() {
         return;
     }
@@ -335,7 +342,7 @@ fn enter_alone(own: &'static Cache) {
     SizeClass::all().for_each(|class| own.magazine(class).glance(depth_of(class)).for_each(note_freed));
     front.counting.random.set(fresh_state(front));
     front.set_behind(Some(own));
-    Counting { front, own }.begin();
+    Counting { front, own }.begin(mean);
     thread::lead_to(front);
 }
 
