@@ -3,7 +3,7 @@
 #![cfg(strata_loom)]
 
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT};
-use strata_loom_tests::{Block, HALF, World, join, model, spawn};
+use strata_loom_tests::{Block, HALF, World, alone, join, model, spawn};
 use strata_os::machine::HugetlbPage;
 use strata_os::simulated::set_hugetlb_pages;
 
@@ -83,9 +83,10 @@ fn a_pool_is_claimed_of_an_arena_that_another_thread_adds() {
         let claim = || page_heap.claim_pool().expect("the simulated OS has memory").open(HALF, 0);
         let held = [(); 3].map(|()| claim());
         let other = spawn(move || page_heap.release_pool(claim()));
-        page_heap.release_pool(claim());
+        let mine = claim();
         join(other);
-        held.into_iter().for_each(|pool| page_heap.release_pool(pool));
+        alone();
+        held.into_iter().chain([mine]).for_each(|pool| page_heap.release_pool(pool));
         world.end([]);
     });
 }

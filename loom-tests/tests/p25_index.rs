@@ -62,7 +62,7 @@ fn a_run_that_comes_back_while_a_search_finds_none_is_found() {
 
 #[test]
 fn two_need_the_second_chunk() {
-    model("two_need_the_second_chunk", Some(2), || {
+    model("two_need_the_second_chunk", Some(1), || {
         let world = World::new();
         let page_heap = &world.runtime().page_heap;
         let segment = (ARENA_BYTES * ARENAS_PER_SEGMENT) as u64;
