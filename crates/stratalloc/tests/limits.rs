@@ -174,6 +174,10 @@ fn reserved_beyond_twice_what_is_committed() -> usize {
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the sanitizer takes memory at run time, and ends the process where the limit refuses it"
+)]
 fn a_thousand_threads_that_start_at_once_are_refused_nothing_that_is_there() {
     alone("a_thousand_threads_that_start_at_once_are_refused_nothing_that_is_there", || {
         let threads = if is_slow() { THREADS / 10 } else { THREADS };
@@ -241,6 +245,10 @@ fn what_is_trimmed_is_there_for_mappings_of_the_programs_own() {
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the sanitizer takes memory at run time, and ends the process where the limit refuses it"
+)]
 fn most_of_a_small_limit_can_be_had_in_large_pieces() {
     cramped("most_of_a_small_limit_can_be_had_in_large_pieces", 300 * MIB, || {
         let mut blocks = Vec::with_capacity(100_000);

@@ -139,6 +139,10 @@ fn use_and_unload() {
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the library is not instrumented: the sanitizer does not see what its threads hand one another"
+)]
 fn threads_that_used_a_library_may_end_after_it_was_unloaded() {
     let _turn = turn();
     (0..20).for_each(|_| use_and_unload());
@@ -175,6 +179,10 @@ fn a_library_that_watches_takes_its_thread_with_it() {
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the library is not instrumented: the sanitizer does not see what its threads hand one another"
+)]
 fn blocks_of_two_allocators_in_one_process_do_not_mix() {
     let _turn = turn();
     let plugin = &Plugin::open();
