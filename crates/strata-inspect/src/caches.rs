@@ -59,9 +59,12 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         let offsets = &self.offsets;
         self.slabs(&mut |slab| {
             let free = self.word_at(slab + u64::from(offsets.slab_free));
-            for index in (0..offsets.slab_cache_count).filter(|index| free >> index & 1 == 0) {
-                each(slab + u64::from(offsets.slab_caches + index * offsets.cache_bytes));
-            }
+            let used = || {
+                let indices = (0..offsets.slab_cache_count).filter(move |index| free >> index & 1 == 0);
+                indices.map(|index| slab + u64::from(offsets.slab_caches + index * offsets.cache_bytes))
+            };
+            self.target.expect(&mut used().map(|cache| (cache, offsets.cache_bytes as usize)));
+            used().for_each(&mut *each);
         });
     }
 

@@ -21,6 +21,15 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         self.stats_and_threads(&mut |_| {})
     }
 
+    /// Bytes that may be touched.
+    pub fn committed_bytes(&self) -> u64 {
+        self.flow_at(self.counters() + u64::from(self.offsets.counter_committed)).current
+    }
+
+    fn counters(&self) -> u64 {
+        self.runtime + u64::from(self.offsets.runtime_counters)
+    }
+
     /// The same, and what each thread has ready.
     pub fn stats_and_threads(&self, thread: &mut dyn FnMut(ThreadStats)) -> Stats {
         let mut stats = self.counted();
@@ -87,7 +96,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
 
     fn flows(&self) -> Flows {
         let offsets = &self.offsets;
-        let of = |offset: u32| self.flow_at(self.runtime + u64::from(offsets.runtime_counters + offset));
+        let of = |offset: u32| self.flow_at(self.counters() + u64::from(offset));
         Flows {
             reserved_bytes: of(offsets.counter_reserved),
             committed_bytes: of(offsets.counter_committed),

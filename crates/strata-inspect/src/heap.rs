@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   writable data ──MAGIC──► Heap ── segments ──► arenas ──► pool headers
-//!                                 ├─ free huge pieces
+//!                                 ├─ huge blocks (`huge`)
 //!                                 └─ caches (`caches`)
 //! ```
 //!
@@ -13,7 +13,6 @@
 
 use crate::pool::{Content, content, half, word};
 use crate::target::{Mapping, Resident, Target};
-use strata_core::arena::ArenaKind;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES, POOLS_PER_ARENA, USABLE_POOLS};
 use strata_core::offsets::{MAGIC, Offsets, RUNTIME_ALIGN, SIGNATURE_BYTES, VERSION};
 use strata_core::size_class::CLASS_COUNT;
@@ -83,6 +82,13 @@ pub enum FreePool {
     Kept,
 }
 
+impl Segment {
+    /// Where an arena of it begins.
+    fn arena(&self, index: u32) -> u64 {
+        self.base + u64::from(index) * ARENA_BYTES as u64
+    }
+}
+
 impl Arena {
     /// What becomes of the free pool with this bit.
     pub(crate) fn free_pool(&self, bit: u64, purges: bool) -> FreePool {
@@ -106,15 +112,6 @@ impl Arena {
     pub(crate) fn headers_from(&self, pool: u32) -> &[u8] {
         self.headers.get(pool as usize * self.header_bytes..).unwrap_or_default()
     }
-}
-
-/// A range of addresses that serves one huge block, or waits to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Huge {
-    /// Where its mapping begins.
-    pub start: u64,
-    /// Bytes of it.
-    pub bytes: u64,
 }
 
 impl<'t, T: Target + ?Sized> Heap<'t, T> {
@@ -142,6 +139,7 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
     }
 
     fn find_in(target: &'t T, pages: Resident, each: &mut dyn FnMut(Found<'t, T>)) {
+        target.expect(&mut core::iter::once((pages.start, (pages.end - pages.start) as usize)));
         for page in (pages.start..pages.end).step_by(PAGE_BYTES as usize) {
             let mut bytes = [0; PAGE_BYTES as usize];
             if !target.read(page, &mut bytes) {
@@ -226,6 +224,11 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
 
     /// All segments, oldest first.
     pub(crate) fn segments(&self, each: &mut dyn FnMut(&Segment)) {
+        self.places_of_segments(&mut |place| self.segment(place).iter().for_each(&mut *each));
+    }
+
+    /// Where their descriptions are.
+    pub(crate) fn places_of_segments(&self, each: &mut dyn FnMut(u64)) {
         let mut slots = 64;
         let first = self.runtime + u64::from(self.offsets.runtime_segments);
         if !self.segments_in(first, slots, each) {
@@ -241,14 +244,14 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
     }
 
     /// Slots fill from the front; `false` at the first empty one.
-    fn segments_in(&self, first: u64, slots: u64, each: &mut dyn FnMut(&Segment)) -> bool {
-        (0..slots).all(|slot| match self.word_at(first + slot * 8) {
-            0 => false,
-            place => {
-                self.segment(place).iter().for_each(&mut *each);
-                true
-            }
-        })
+    fn segments_in(&self, first: u64, slots: u64, each: &mut dyn FnMut(u64)) -> bool {
+        let places = (0..slots).map(|slot| self.word_at(first + slot * 8));
+        let mut filled = 0;
+        places.take_while(|place| *place != 0).for_each(|place| {
+            filled += 1;
+            each(place);
+        });
+        filled == slots
     }
 
     fn segment(&self, place: u64) -> Option<Segment> {
@@ -268,8 +271,10 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
     /// The committed arenas of all segments.
     pub(crate) fn arenas(&self, each: &mut dyn FnMut(&Arena)) {
         self.segments(&mut |segment| {
-            let committed = (0..segment.arena_count).filter(|index| segment.ready >> index & 1 == 1);
-            committed.filter_map(|index| self.arena(segment, index)).for_each(|arena| each(&arena));
+            let committed = || (0..segment.arena_count).filter(|index| segment.ready >> index & 1 == 1);
+            let table_bytes = POOLS_PER_ARENA * self.offsets.header_bytes as usize;
+            self.target.expect(&mut committed().map(|index| (segment.arena(index), table_bytes)));
+            committed().filter_map(|index| self.arena(segment, index)).for_each(|arena| each(&arena));
         });
     }
 
@@ -279,7 +284,7 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
         let free = of(offsets.segment_free) & USABLE_POOLS;
         let dirty = if segment.is_pinned { free } else { of(offsets.segment_dirty) & free };
         let mut arena = Arena {
-            start: segment.base + u64::from(index) * ARENA_BYTES as u64,
+            start: segment.arena(index),
             is_pinned: segment.is_pinned,
             used: USABLE_POOLS & !free,
             free,
@@ -291,81 +296,6 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
         };
         let table = arena.headers.get_mut(..POOLS_PER_ARENA * arena.header_bytes)?;
         self.target.read(arena.start, table).then_some(arena)
-    }
-
-    /// What freed huge blocks left.
-    pub fn free_huge(&self, each: &mut dyn FnMut(Huge)) {
-        for slot in 0..self.offsets.runtime_huge_slot_count {
-            let start = self.word(self.offsets.runtime_huge_slots + slot * 8);
-            if start != 0 {
-                each(Huge { start, bytes: self.word_at(start + u64::from(self.offsets.piece_bytes)) });
-            }
-        }
-    }
-
-    /// The mappings of live huge blocks, in ascending order.
-    ///
-    /// No list has them; each says so itself, where an arena would begin. Only pages in memory are read. (A block may span several
-    /// mappings, if the program changed what the kernel knows of a part.) `false`: the process's
-    /// mappings could not be listed.
-    pub fn live_huge(&self, each: &mut dyn FnMut(Huge)) -> bool {
-        let mut behind = 0;
-        let most = self.counter(self.offsets.counter_huge_bytes);
-        self.target.mappings(&mut |mapping| {
-            if mapping.is_file || !mapping.is_writable || !mapping.is_private {
-                return;
-            }
-            let arena = ARENA_BYTES as u64;
-            let first = mapping.start.next_multiple_of(arena);
-            for boundary in (first..=mapping.end).step_by(ARENA_BYTES) {
-                if boundary >= behind
-                    && let Some(huge) = self.huge_at(boundary, mapping)
-                    && huge.bytes <= most
-                    && !self.is_free_piece(huge)
-                {
-                    behind = huge.start + huge.bytes;
-                    each(huge);
-                }
-            }
-        })
-    }
-
-    /// The huge block whose mapping, or whose payload, begins at a boundary.
-    fn huge_at(&self, boundary: u64, mapping: &Mapping<'_>) -> Option<Huge> {
-        let ordinary = (boundary < mapping.end).then(|| self.huge_head(boundary, boundary)).flatten();
-        ordinary.or_else(|| {
-            // A block of such an alignment has its header at the end of the page before.
-            let head = boundary.checked_sub(4096)?;
-            let page = boundary.checked_sub(PAGE_BYTES)?;
-            (page >= mapping.start).then(|| self.huge_head(head, page)).flatten()
-        })
-    }
-
-    fn huge_head(&self, head: u64, start: u64) -> Option<Huge> {
-        let mut is_there = false;
-        self.target.resident(start, start + PAGE_BYTES, &mut |_| is_there = true);
-        let mut bytes = [0; 64];
-        if !is_there || !self.target.read(head, &mut bytes) {
-            return None;
-        }
-        let offsets = &self.offsets;
-        let (mapped, payload) = (word(&bytes, offsets.head_mapped), word(&bytes, offsets.head_payload));
-        // An owner and a segment are what no huge block has; a free piece has its length there.
-        let is_huge = word(&bytes, 0) == 0
-            && word(&bytes, 8) == 0
-            && half(&bytes, offsets.head_kind) == ArenaKind::Huge as u32
-            && mapped.is_multiple_of(PAGE_BYTES)
-            && payload < mapped
-            && mapped > ARENA_BYTES as u64 / 2;
-        is_huge.then_some(Huge { start, bytes: mapped })
-    }
-
-    fn is_free_piece(&self, huge: Huge) -> bool {
-        let mut is_free = false;
-        self.free_huge(&mut |piece| {
-            is_free |= piece.start <= huge.start && huge.start < piece.start + piece.bytes;
-        });
-        is_free
     }
 
     /// Bytes of the runtime's metadata outside of arenas: each mapping of caches, and of slots for segments.

@@ -9,6 +9,11 @@
 
 use crate::target::{Mapping, Usage};
 
+/// The mappings that a text of the kernel's tells.
+pub fn mappings(text: &[u8]) -> impl Iterator<Item = Mapping<'_>> {
+    text.split(|byte| *byte == b'\n').filter_map(mapping)
+}
+
 /// A line that begins a mapping; `None`: it is another one.
 pub fn mapping(line: &[u8]) -> Option<Mapping<'_>> {
     let mut rest = line;

@@ -6,7 +6,8 @@
 //!
 //! Does not know: how a map is drawn or kept; sums over pools (`footprint`).
 
-use crate::heap::{Arena, FreePool, Heap, Huge};
+use crate::heap::{Arena, FreePool, Heap};
+use crate::huge::Huge;
 use crate::pool::{Content, Keeping, Tenure, keeping};
 use crate::target::{Resident, Target};
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};

@@ -68,12 +68,13 @@ impl<T: Target + ?Sized> Heap<'_, T> {
     /// Of some parts of a huge page, those that hold nothing.
     fn zero_parts(&self, page: u64) -> u64 {
         let stride = HUGE_PAGE_BYTES / PARTS;
-        let is_zero = |part: &u64| {
+        // Not the first of each stride: programs like to put something at round addresses.
+        let place = |part: u64| page + part * stride + (part * 7 + 1) % (stride / PAGE_BYTES) * PAGE_BYTES;
+        let is_zero = |place: &u64| {
             let mut bytes = [0; PAGE_BYTES as usize];
-            // Not the first of each stride: programs like to put something at round addresses.
-            let place = page + part * stride + (part * 7 + 1) % (stride / PAGE_BYTES) * PAGE_BYTES;
-            self.target.read(place, &mut bytes) && bytes.iter().all(|byte| *byte == 0)
+            self.target.read(*place, &mut bytes) && bytes.iter().all(|byte| *byte == 0)
         };
-        (0..PARTS).filter(is_zero).count() as u64
+        self.target.expect(&mut (0..PARTS).map(|part| (place(part), PAGE_BYTES as usize)));
+        (0..PARTS).map(place).filter(is_zero).count() as u64
     }
 }

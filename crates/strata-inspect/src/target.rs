@@ -7,6 +7,11 @@ pub trait Target {
     /// Copies what lies at `address`. `false`: not all of it could be read.
     fn read(&self, address: u64, into: &mut [u8]) -> bool;
 
+    /// Says which ranges are read next, by start and length: who has to ask for each copy may copy all of them at once.
+    fn expect(&self, ranges: &mut dyn Iterator<Item = (u64, usize)>) {
+        let _ = ranges;
+    }
+
     /// Tells which pages of `start .. end` are in memory, in ascending order: those of the process's own, not those of files. `false`:
     /// not known.
     fn resident(&self, start: u64, end: u64, each: &mut dyn FnMut(Resident)) -> bool;

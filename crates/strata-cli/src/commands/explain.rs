@@ -69,9 +69,9 @@ impl Watch {
         for step in 0..=STEPS {
             thread::sleep((length * step / STEPS).saturating_sub(start.elapsed()));
             if step.is_multiple_of(STEPS_OF_A_MOMENT) {
-                moments.push(largest(&process.heaps()?).1);
+                moments.push(largest(&process.reading().heaps()?).1);
             }
-            if let Some(profile) = recorder.as_ref().filter(|_| is_on).and_then(Recorder::profile) {
+            if let Some(profile) = recorder.as_ref().filter(|_| is_on).and_then(Recorder::recorded) {
                 series.push(start.elapsed().as_millis() as u64, &profile);
                 profiles.push(profile);
                 // The first and the last.
@@ -137,10 +137,12 @@ impl Who {
 
 /// A process at this moment.
 pub(crate) fn look(process: &Process) -> Result<Moment> {
-    let moment = Moment::of(process, &process.heaps()?);
+    let reading = process.reading();
+    let moment = Moment::of(&reading, &reading.heaps()?);
     let moment = moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))?;
-    let recorder = Recorder::find(process).ok().filter(|recorder| recorder.mean() != 0);
-    let moment = moment.with_profile(recorder.and_then(|recorder| recorder.profile()));
+    let recorder = Recorder::within(&reading).ok().filter(|recorder| recorder.mean() != 0);
+    let maps = process.maps().unwrap_or_default();
+    let moment = moment.with_profile(recorder.and_then(|recorder| recorder.profile(&maps)));
     Ok(Moment { page_table_bytes: process.page_table_bytes(), ..moment })
 }
 

@@ -124,7 +124,7 @@ fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<
         if recorder.mean() == 0 {
             bail!("process {pid} is not profiled: say for how long it is to be, such as --seconds 30");
         }
-        return Ok((recorder.profile().with_context(ended)?, Series::new()));
+        return Ok((recorder.recorded().with_context(ended)?, Series::new()));
     };
     // A moment more: this command looks when it wants to, and not after the recorder stopped.
     match recorder.record(mean, length + Duration::from_secs(1))? {
@@ -135,12 +135,12 @@ fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<
         ),
         Answer::OnAlready => eprintln!("process {pid} is profiled anyway, at its own rate"),
     }
-    let before = recorder.profile().with_context(ended)?;
+    let before = recorder.recorded().with_context(ended)?;
     let (start, mut last, mut series) = (Instant::now(), before.clone(), Series::new());
     let step = (length / STEPS).min(Duration::from_secs(1));
     while start.elapsed() < length {
         thread::sleep(step.min(length.saturating_sub(start.elapsed())));
-        match recorder.profile() {
+        match recorder.recorded() {
             Some(profile) => {
                 series.push(start.elapsed().as_millis() as u64, &profile);
                 last = profile;

@@ -11,6 +11,7 @@ use strata_inspect::Heap;
 use super::{explain, stats};
 use crate::inspect::cells::Cells;
 use crate::inspect::process::Process;
+use crate::inspect::reading::Reading;
 use crate::inspect::snapshot::{Site, Snapshot, VERSION, difference};
 
 /// Keep what a running process holds in a file, for `strata diff` and `strata map`
@@ -42,11 +43,11 @@ pub(super) fn take(process: &Process) -> Result<String> {
     let explanation = explain::json(&moment, None, pid)?;
     let sites = serde_json::to_string(&moment.profile.as_ref().map(Site::all))?;
     let threads = process.threads();
-    let heap = |heap: &Heap<'_, Process>| {
+    let heap = |heap: &Heap<'_, Reading<'_>>| {
         let map = serde_json::to_string(&Cells::of(heap, &threads).pack())?;
         stats::Moment::of(heap).json_with(pid, &[("map", &map)])
     };
-    let heaps: Vec<String> = process.heaps()?.iter().map(heap).collect::<Result<_>>()?;
+    let heaps: Vec<String> = process.reading().heaps()?.iter().map(heap).collect::<Result<_>>()?;
     let name = serde_json::to_string(&process.name())?;
     let (taken, heaps) = (Timestamp::now().as_millisecond(), heaps.join(","));
     Ok(format!(

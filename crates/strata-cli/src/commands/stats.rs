@@ -10,6 +10,7 @@ use clap::Args;
 use strata_inspect::{Bytes, Dialect, Heap, Stats, ThreadStats};
 
 use crate::inspect::process::Process;
+use crate::inspect::reading::Reading;
 
 /// Print what the allocator of a running process holds
 ///
@@ -44,7 +45,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub(super) fn of(heap: &Heap<'_, Process>) -> Self {
+    pub(super) fn of(heap: &Heap<'_, Reading<'_>>) -> Self {
         let mut threads = Vec::new();
         let stats = heap.stats_and_threads(&mut |thread| threads.push(thread));
         Self { address: heap.address(), stats, threads }
@@ -77,7 +78,7 @@ impl Moment {
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let process = Process::open(arguments.pid)?;
     loop {
-        let moments: Vec<Moment> = process.heaps()?.iter().map(Moment::of).collect();
+        let moments: Vec<Moment> = process.reading().heaps()?.iter().map(Moment::of).collect();
         print(arguments, &process, &moments)?;
         if arguments.check {
             check(&moments)?;

@@ -92,7 +92,8 @@ fn the_cells_of_a_process_add_up_to_its_statistics() {
         stays
     });
     let process = Process::open(std::process::id()).unwrap();
-    let heaps = process.heaps().unwrap();
+    let reading = process.reading();
+    let heaps = reading.heaps().unwrap();
     let (cells, stats) = (Cells::of(&heaps[0], &process.threads()), heaps[0].stats());
     let of = |kind: Kind| {
         (0..cells.kinds.len()).filter(|cell| cells.kinds[*cell] == kind as u8).collect::<Vec<_>>()

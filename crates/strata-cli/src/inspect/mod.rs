@@ -6,6 +6,7 @@ pub(crate) mod core_file;
 pub(crate) mod moment;
 pub(crate) mod pagemap;
 pub(crate) mod process;
+pub(crate) mod reading;
 pub(crate) mod recorder;
 pub(crate) mod refusal;
 pub(crate) mod snapshot;

@@ -42,7 +42,7 @@ impl Moment {
             purge_delay_ms: largest.and_then(Heap::purge_delay_ms),
             swapped: kernel.swapped,
             page_table_bytes: None,
-            committed_bytes: heaps.iter().map(|heap| heap.stats().committed_bytes).sum(),
+            committed_bytes: heaps.iter().map(Heap::committed_bytes).sum(),
             profile: None,
         })
     }

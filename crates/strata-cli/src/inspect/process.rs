@@ -17,11 +17,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use strata_inspect::kernel_text::{self, Smaps};
-use strata_inspect::{Heap, Mapping, Resident, Target, Usage};
+use strata_inspect::{Mapping, Resident, Target, Usage};
 
-use super::heaps_in;
 use super::pagemap::Pagemap;
+use super::reading::Reading;
 use super::refusal::Refusal;
+
+const PAGE_BYTES: usize = 4096;
 
 /// One that runs.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ impl Process {
         let refused = |error: io::Error| Refusal::of_file(pid, &error);
         let maps = fs::read(file(pid, "maps")).map_err(refused)?;
         let pagemap = Pagemap::open(&file(pid, "pagemap")).map_err(refused)?;
-        let first = maps.split(|byte| *byte == b'\n').find_map(kernel_text::mapping);
+        let first = kernel_text::mappings(&maps).next();
         let Some(first) = first else { return Err(Refusal::Empty(pid)) };
         let process = Self { pid, pagemap };
         process.copy(first.start, &mut [0; 8]).map_err(|error| Refusal::of_memory(pid, &error))?;
@@ -70,17 +72,14 @@ impl Process {
         threads.collect()
     }
 
-    /// The allocators in it, at least one.
-    pub(crate) fn heaps(&self) -> Result<Vec<Heap<'_, Self>>, Refusal> {
-        heaps_in(self).map_err(|other| match other {
-            Some(version) => Refusal::OtherVersion(self.pid, version),
-            None => Refusal::NoStrata(self.pid, self.name()),
-        })
+    /// Its memory from now on.
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        Reading::of(self)
     }
 
-    /// Whether it still runs.
-    pub(crate) fn is_there(&self) -> bool {
-        file(self.pid, "maps").exists()
+    /// Bytes of its own that are in memory, without a walk over page tables.
+    pub(crate) fn anonymous_bytes(&self) -> Option<u64> {
+        kernel_text::status_bytes(&fs::read(file(self.pid, "status")).ok()?, b"RssAnon")
     }
 
     /// What the kernel says of its mappings, with files by names that lead to them from here, also those of a container.
@@ -117,6 +116,29 @@ impl Process {
         }
     }
 
+    /// Copies pages from the first on, by one call; how many it copied.
+    pub(super) fn copy_pages(&self, pages: &[u64], into: &mut [u8]) -> usize {
+        let mut ranges: Vec<libc::iovec> = Vec::new();
+        for page in pages {
+            let place = std::ptr::without_provenance_mut(*page as usize);
+            match ranges.last_mut().filter(|range| range.iov_base.addr() + range.iov_len == *page as usize) {
+                Some(range) => range.iov_len += PAGE_BYTES,
+                None => ranges.push(libc::iovec { iov_base: place, iov_len: PAGE_BYTES }),
+            }
+        }
+        let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+        let (remote, count) = (ranges.as_ptr(), ranges.len() as libc::c_ulong);
+        // SAFETY: writes into our buffer, as much as it holds; the other addresses are another process's.
+        let copied =
+            unsafe { libc::process_vm_readv(self.pid as libc::pid_t, &raw const local, 1, remote, count, 0) };
+        usize::try_from(copied).map_or(0, |copied| copied / PAGE_BYTES)
+    }
+
+    /// What the kernel says of its mappings.
+    pub(super) fn maps_text(&self) -> Option<Vec<u8>> {
+        fs::read(file(self.pid, "maps")).ok()
+    }
+
     fn copy(&self, address: u64, into: &mut [u8]) -> io::Result<()> {
         let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
         let place = std::ptr::without_provenance_mut(address as usize);
@@ -143,8 +165,8 @@ impl Target for Process {
     }
 
     fn mappings(&self, each: &mut dyn FnMut(&Mapping<'_>)) -> bool {
-        let Ok(text) = fs::read(file(self.pid, "maps")) else { return false };
-        text.split(|byte| *byte == b'\n').filter_map(kernel_text::mapping).for_each(|mapping| each(&mapping));
+        let Some(text) = self.maps_text() else { return false };
+        kernel_text::mappings(&text).for_each(|mapping| each(&mapping));
         true
     }
 

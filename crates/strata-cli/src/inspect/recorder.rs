@@ -28,10 +28,10 @@ const REQUESTS: usize = offset_of!(Control, requests);
 const NUMBER: usize = REQUESTS + offset_of!(Requests, number);
 const ANSWERED: usize = REQUESTS + offset_of!(Requests, answered);
 
-/// One that can be asked.
+/// One that can be read, and in a process that runs be asked.
 #[derive(Debug)]
-pub(crate) struct Recorder<'process> {
-    process: &'process Process,
+pub(crate) struct Recorder<'target, T> {
+    target: &'target T,
     control: u64,
 }
 
@@ -43,38 +43,62 @@ pub(crate) enum Answer {
     OnAlready,
 }
 
-impl<'process> Recorder<'process> {
-    /// The recorder of a process that runs on Strata.
-    pub(crate) fn find(process: &'process Process) -> Result<Self> {
-        // The reason why there is none may be that there is no allocator of ours.
-        process.heaps()?;
+impl<'target, T: Target> Recorder<'target, T> {
+    /// The one in this memory. `Err`: there is none, or one of this other version.
+    pub(crate) fn within(target: &'target T) -> Result<Self, Option<u32>> {
         let (mut found, mut other) = (None, None);
-        process.mappings(&mut |mapping| {
+        target.mappings(&mut |mapping| {
             if mapping.is_file && mapping.is_writable && mapping.is_private {
-                process.resident(mapping.start, mapping.end, &mut |pages| {
+                target.resident(mapping.start, mapping.end, &mut |pages| {
                     for page in (pages.start..pages.end).step_by(PAGE_BYTES as usize) {
-                        look_in(process, page, &mut found, &mut other);
+                        look_in(target, page, &mut found, &mut other);
                     }
                 });
             }
         });
-        let (pid, name) = (process.pid(), process.name());
-        match (found, other) {
-            (Some(control), _) => Ok(Self { process, control }),
-            (None, Some(version)) => bail!(
-                "the recorder in process {pid} ({name}) has version {version}, and this command reads {VERSION}: use the command of \
-                 the same release"
-            ),
-            (None, None) => bail!(
-                "process {pid} ({name}) has Strata, but no recorder in it: a program in Rust needs the crate strata-profile (`use \
-                 strata_profile as _;` will do), any other one has it under `strata run`"
-            ),
-        }
+        found.map(|control| Self { target, control }).ok_or(other)
     }
 
     /// Bytes between samples; 0: it is off.
     pub(crate) fn mean(&self) -> u64 {
         self.word(offset_of!(Control, mean))
+    }
+
+    /// What it recorded so far, if it ever did; `maps` is what the kernel said of the mappings. `None`: it could not be read.
+    pub(crate) fn profile(&self, maps: &str) -> Option<Profile> {
+        let recorded = self.word(offset_of!(Control, recorded));
+        if recorded == 0 {
+            return Some(Profile::default());
+        }
+        Profile::copied(|offset, into| self.target.read(recorded + offset as u64, into), maps)
+    }
+
+    fn word(&self, offset: usize) -> u64 {
+        let mut bytes = [0; 8];
+        // A process that ended has zeros.
+        self.target.read(self.control + offset as u64, &mut bytes);
+        u64::from_ne_bytes(bytes)
+    }
+}
+
+impl<'process> Recorder<'process, Process> {
+    /// The recorder of a process that runs on Strata.
+    pub(crate) fn find(process: &'process Process) -> Result<Self> {
+        let reading = process.reading();
+        // The reason why there is none may be that there is no allocator of ours.
+        reading.heaps()?;
+        let (pid, name) = (process.pid(), process.name());
+        match Recorder::within(&reading).map(|found| found.control) {
+            Ok(control) => Ok(Self { target: process, control }),
+            Err(Some(version)) => bail!(
+                "the recorder in process {pid} ({name}) has version {version}, and this command reads {VERSION}: use the command of \
+                 the same release"
+            ),
+            Err(None) => bail!(
+                "process {pid} ({name}) has Strata, but no recorder in it: a program in Rust needs the crate strata-profile (`use \
+                 strata_profile as _;` will do), any other one has it under `strata run`"
+            ),
+        }
     }
 
     /// Has it record for so long, if it does not already.
@@ -87,7 +111,7 @@ impl<'process> Recorder<'process> {
                     "process {} did not answer within {} s: none of its threads came to where the allocator asks for more memory (it \
                      sleeps, or replaces blocks of one size only). Try again when it is busy; or start it with \
                      STRATA_PROFILE=FILE STRATA_PROFILE_SIGNAL=12 under `strata run`, and send it that signal",
-                    self.process.pid(),
+                    self.target.pid(),
                     PATIENCE.as_secs()
                 );
             }
@@ -102,7 +126,7 @@ impl<'process> Recorder<'process> {
             answer::TABLES => Ok(Answer::Tables),
             answer::FRAMES => Ok(Answer::Frames),
             answer::ON_ALREADY => Ok(Answer::OnAlready),
-            _ => bail!("process {} has no memory for a profile (12 MiB of addresses)", self.process.pid()),
+            _ => bail!("process {} has no memory for a profile (12 MiB of addresses)", self.target.pid()),
         }
     }
 
@@ -116,13 +140,8 @@ impl<'process> Recorder<'process> {
     }
 
     /// What it recorded so far; `None`: the process ended.
-    pub(crate) fn profile(&self) -> Option<Profile> {
-        let recorded = self.word(offset_of!(Control, recorded));
-        if recorded == 0 {
-            return self.process.is_there().then(Profile::default);
-        }
-        let copy = |offset: usize, into: &mut [u8]| self.process.read(recorded + offset as u64, into);
-        Profile::copied(copy, &self.process.maps().ok()?)
+    pub(crate) fn recorded(&self) -> Option<Profile> {
+        self.profile(&self.target.maps().ok()?)
     }
 
     /// Changes the count of requests to flush. One byte of it: so it does not matter what threads of the process add to it meanwhile, except
@@ -130,28 +149,21 @@ impl<'process> Recorder<'process> {
     fn have_threads_come_by(&self) -> Result<()> {
         let place = self.word(offset_of!(Control, flush_requests));
         let mut count = [0];
-        if self.process.read(place, &mut count) {
-            self.process.write(place, &[count[0].wrapping_add(1)])?;
+        if self.target.read(place, &mut count) {
+            self.target.write(place, &[count[0].wrapping_add(1)])?;
         }
         Ok(())
     }
 
-    fn word(&self, offset: usize) -> u64 {
-        let mut bytes = [0; 8];
-        // A process that ended has zeros.
-        self.process.read(self.control + offset as u64, &mut bytes);
-        u64::from_ne_bytes(bytes)
-    }
-
     fn set(&self, offset: usize, value: u64) -> Result<()> {
-        self.process.write(self.control + offset as u64, &value.to_ne_bytes())
+        self.target.write(self.control + offset as u64, &value.to_ne_bytes())
     }
 }
 
 /// Looks for a recorder that can be asked, and for one of another version.
-fn look_in(process: &Process, page: u64, found: &mut Option<u64>, other: &mut Option<u32>) {
+fn look_in<T: Target>(target: &T, page: u64, found: &mut Option<u64>, other: &mut Option<u32>) {
     let mut bytes = [0; PAGE_BYTES as usize];
-    if !process.read(page, &mut bytes) {
+    if !target.read(page, &mut bytes) {
         return;
     }
     for at in (0..bytes.len()).step_by(ALIGN).filter(|at| bytes[*at..].starts_with(&MAGIC)) {

@@ -145,7 +145,8 @@ fn processes() -> Vec<Found> {
 
 fn found(pid: u32) -> Option<Found> {
     let process = Process::open(pid).ok()?;
-    let heaps = process.heaps().ok()?;
+    let reading = process.reading();
+    let heaps = reading.heaps().ok()?;
     let largest = heaps.iter().map(Heap::stats).max_by_key(|stats| stats.committed_bytes)?;
     Some(Found {
         pid,

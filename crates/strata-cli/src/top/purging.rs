@@ -4,7 +4,7 @@
 
 use strata_inspect::{Bytes, Footprint, Heap, Stats};
 
-use crate::inspect::process::Process;
+use crate::inspect::reading::Reading;
 
 /// Milliseconds beyond which a clock cannot be the one that we read: another time namespace's.
 const LONG_MS: i64 = 3_600_000;
@@ -30,7 +30,7 @@ pub(crate) struct Purging {
 
 impl Purging {
     /// What a process's memory says.
-    pub(crate) fn of(heap: &Heap<'_, Process>, stats: &Stats, footprint: &Footprint) -> Self {
+    pub(crate) fn of(heap: &Heap<'_, Reading<'_>>, stats: &Stats, footprint: &Footprint) -> Self {
         Self {
             delay_ms: heap.purge_delay_ms(),
             due_in_ms: heap.purge_due_ms().map(|due| due.cast_signed() - now_ms()),

@@ -13,6 +13,7 @@ use strata_inspect::{Footprint, Heap, Kernel, Stats, ThreadStats, Waterfall};
 
 use super::purging::Purging;
 use crate::inspect::process::Process;
+use crate::inspect::reading::Reading;
 
 /// A thread, or a heap.
 #[derive(Clone, Debug)]
@@ -53,7 +54,8 @@ impl Looker {
     /// Takes one.
     pub(crate) fn look(&mut self) -> Result<Sample> {
         let process = &self.process;
-        let heaps = process.heaps()?;
+        let reading = process.reading();
+        let heaps = reading.heaps()?;
         let mut footprint = Footprint::default();
         let is_known = heaps.iter().all(|heap| heap.add_footprint(&mut footprint));
         let kernel = kernel(process.pid()).filter(|_| is_known);
@@ -81,9 +83,9 @@ pub(crate) fn kernel(pid: u32) -> Option<Kernel> {
 }
 
 fn of_heap<'a, 'p>(
-    heap: &'a Heap<'p, Process>,
+    heap: &'a Heap<'p, Reading<'p>>,
     names: &[(u32, String)],
-) -> (&'a Heap<'p, Process>, Stats, Vec<Thread>) {
+) -> (&'a Heap<'p, Reading<'p>>, Stats, Vec<Thread>) {
     let mut threads = Vec::new();
     let stats = heap.stats_and_threads(&mut |stats| {
         let name = names.iter().find(|(number, _)| *number == stats.thread);
