@@ -102,6 +102,21 @@ impl Requested {
     }
 }
 
+/// What goes back to the system while it is looked at, first to last; other lines do not, or hardly.
+const GOES_FIRST: [Line; 11] = [
+    Line::Due,
+    Line::FreePools,
+    Line::FreeHuge,
+    Line::Lazy,
+    Line::Returned,
+    Line::FreeBlocks,
+    Line::Uncarved,
+    Line::Ready,
+    Line::LiveHuge,
+    Line::LiveLarge,
+    Line::LiveSmall,
+];
+
 /// The lines of one process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waterfall {
@@ -112,8 +127,8 @@ pub struct Waterfall {
 impl Waterfall {
     /// Puts together what the allocator has and what the kernel counts.
     ///
-    /// A process at work changes between the two reads. If the allocator seems to have more than the kernel counts, the
-    /// difference is taken from what is live, and so on: the sum is the kernel's.
+    /// A process at work changes between the two reads. If the allocator seems to have more than the kernel counts, memory went back
+    /// meanwhile: the difference is taken from what is free, most likely to go first, and from what lives last. The sum is the kernel's.
     pub fn new(footprint: &Footprint, kernel: &Kernel) -> Self {
         let mut fall = Self { bytes: [0; COUNT], requested: None };
         for (line, bytes) in [
@@ -164,8 +179,7 @@ impl Waterfall {
 
     fn cut_to(&mut self, most: u64) {
         let mut excess = self.bytes.iter().sum::<u64>().saturating_sub(most);
-        let order = [Line::LiveHuge, Line::LiveLarge, Line::LiveSmall, Line::FreeBlocks, Line::Uncarved];
-        for line in order.into_iter().chain(Line::ALL) {
+        for line in GOES_FIRST.into_iter().chain(Line::ALL) {
             let cut = excess.min(self.bytes[line as usize]);
             self.bytes[line as usize] -= cut;
             excess -= cut;
@@ -235,6 +249,17 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_went_back_between_the_two_looks_was_free() {
+        let live = [Line::LiveHuge, Line::LiveLarge, Line::LiveSmall];
+        // All that is free went: 30 in pools, 40 in blocks.
+        for (anonymous, free) in [(853, 70), (813, 30), (783, 0)] {
+            let fall = Waterfall::new(&footprint(), &kernel(anonymous));
+            assert_eq!(live.map(|line| fall.bytes(line)), [500, 70, 200]);
+            assert_eq!(fall.bytes(Line::FreePools) + fall.bytes(Line::FreeBlocks), free);
         }
     }
 

@@ -218,6 +218,16 @@ fn the_lines_of_code_are_told_if_the_profiler_knows_them() {
     assert_eq!(code(&without["causes"][0]), "", "{without}");
 }
 
+#[test]
+fn what_lives_is_told_while_other_memory_goes_back() {
+    let story = Story::play("bursts", "");
+    for _ in 0..40 {
+        let explained = explained(&story, &[]);
+        assert_adds_up(&explained);
+        assert!(bytes(&explained, "live-small") >= 20 << 20, "{explained}");
+    }
+}
+
 /// What a process did so far: page faults, processor time in ticks, pauses, and its mappings.
 fn done(pid: u32) -> (Vec<String>, Vec<String>, String) {
     let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).expect(name);

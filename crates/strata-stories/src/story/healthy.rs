@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
+use stratalloc::Strata;
+
 use crate::Form;
 
 /// A small program that waits.
@@ -29,6 +31,20 @@ pub(super) fn busy(_: Form) {
         }
     });
     crate::ready();
+}
+
+/// Twenty MiB that stay, and bursts of three times as much, whose memory goes back at once.
+pub(super) fn bursts(_: Form) {
+    let kept: Vec<Vec<u8>> = (0..20_480).map(|_| vec![1; 1024]).collect();
+    thread::spawn(|| {
+        loop {
+            black_box((0..120_000).map(|_| vec![1_u8; 512]).collect::<Vec<_>>());
+            Strata::trim();
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    crate::ready();
+    black_box(kept);
 }
 
 fn value(key: u64) -> Vec<u8> {

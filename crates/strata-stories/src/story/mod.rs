@@ -23,6 +23,7 @@ pub(crate) const ALL: &[Named] = &[
     ("sparse-table", sparse::play),
     ("idle", healthy::idle),
     ("busy", healthy::busy),
+    ("bursts", healthy::bursts),
     ("threads", healthy::threads),
     ("huge-blocks", huge::play),
     ("fork", fork::play),
