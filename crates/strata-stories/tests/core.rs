@@ -25,6 +25,16 @@ fn line(explained: &str, name: &str) -> u64 {
     lines.iter().find(|line| line["name"] == name).and_then(|line| line["bytes"].as_u64()).expect("a line")
 }
 
+/// The core that gcore writes of a story; `None`: it cannot, and says so.
+fn gcore(story: &Story, folder: &Path) -> Option<PathBuf> {
+    let output = Command::new("gcore").arg("-o").arg(folder.join("core")).arg(story.number()).output();
+    let is_written = output.is_ok_and(|output| output.status.success());
+    if !is_written {
+        println!("skipped: there is no gcore (gdb), or it may not look at processes");
+    }
+    is_written.then(|| folder.join(format!("core.{}", story.pid)))
+}
+
 /// Compares what the living process says with what its core says.
 fn assert_tells_the_same(story: &Story, core: &Path) {
     let alive = answer(&["explain", &story.number(), "--json"]);
@@ -45,18 +55,7 @@ fn a_core_of_gcore_tells_the_same_and_has_no_reserved_addresses() {
     // What is due goes before the first of the two reads.
     sleep(Duration::from_secs(2));
     let folder = folder("gcore");
-    let mut gcore = Command::new("gcore");
-    if !gcore
-        .arg("-o")
-        .arg(folder.join("core"))
-        .arg(story.number())
-        .output()
-        .is_ok_and(|output| output.status.success())
-    {
-        println!("skipped: there is no gcore (gdb), or it may not look at processes");
-        return;
-    }
-    let core = folder.join(format!("core.{}", story.pid));
+    let Some(core) = gcore(&story, &folder) else { return };
     assert_tells_the_same(&story, &core);
     let bytes = std::fs::metadata(&core).expect("a core").len();
     assert!(bytes < 160 << 20, "{bytes} bytes, of which 256 MiB would be addresses without memory");
@@ -67,6 +66,24 @@ fn a_core_of_gcore_tells_the_same_and_has_no_reserved_addresses() {
     let cut = ask(&["core", STORY, cut.to_str().expect("a path")]);
     assert!(text(&cut.stderr).contains("cut short"), "{}", text(&cut.stderr));
     assert_eq!(text(&cut.stderr).lines().count(), 1);
+    std::fs::remove_dir_all(&folder).expect("it goes");
+}
+
+#[test]
+fn a_core_of_a_program_that_was_profiled_names_the_lines_of_code() {
+    let folder = folder("profiled");
+    let mut command = Command::new(STORY);
+    command.arg("fragmentation").env("STRATA_PROFILE", folder.join("profile.strata"));
+    let story = Story::start(command.env("STRATA_PROFILE_RATE", "16K"));
+    sleep(Duration::from_secs(2));
+    let Some(core) = gcore(&story, &folder) else { return };
+    let dead = answer(&["core", STORY, core.to_str().expect("a path"), "--json"]);
+    let dead: Value = serde_json::from_str(&dead).expect("JSON");
+    assert_eq!(dead["causes"][0]["cause"], "fragmentation", "{dead}");
+    let code = dead["causes"][0]["code"].to_string();
+    assert!(code.contains("story/fragmentation.rs:"), "{dead}");
+    let page = answer(&["core", STORY, core.to_str().expect("a path")]);
+    assert!(page.contains("\n  code  ") && page.contains("requested, by the profiler's estimate"), "{page}");
     std::fs::remove_dir_all(&folder).expect("it goes");
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use object::Endianness;
-use object::elf::{ET_CORE, FileHeader64, NT_PRPSINFO, PF_W, PT_LOAD, PT_NOTE};
+use object::elf::{ET_CORE, FileHeader64, NT_PRPSINFO, PF_W, PF_X, PT_LOAD, PT_NOTE};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
 use strata_inspect::{Heap, Mapping, Resident, Target, Usage};
@@ -34,6 +34,7 @@ struct Load {
     start: u64,
     end: u64,
     is_writable: bool,
+    is_executable: bool,
     /// Where its bytes are in the core, and how many of them.
     offset: u64,
     dumped: u64,
@@ -94,6 +95,7 @@ impl CoreFile {
                     start: program.p_vaddr(endian),
                     end: program.p_vaddr(endian) + program.p_memsz(endian),
                     is_writable: program.p_flags(endian) & PF_W != 0,
+                    is_executable: program.p_flags(endian) & PF_X != 0,
                     offset: program.p_offset(endian),
                     dumped: program.p_filesz(endian),
                 }),
@@ -121,11 +123,10 @@ impl CoreFile {
     /// The program is at `exe` now; libraries are where they were.
     fn open_files(&mut self, exe: &Path) -> Result<()> {
         let program = File::open(exe).with_context(|| format!("reading {}", exe.display()))?;
-        let is_program = |name: &str| Path::new(name).file_name() == exe.file_name();
         let mut names: Vec<&str> = self.mapped.iter().map(|mapped| &*mapped.name).collect();
         names.dedup();
         for name in names {
-            let file = if is_program(name) {
+            let file = if is_program(name, exe) {
                 Some(program.try_clone()?)
             } else {
                 File::open(PathBuf::from(name)).ok()
@@ -157,6 +158,19 @@ the command of the same release",
                 "the process did not run on Strata, or the core is of another program than the one given"
             ),
         })
+    }
+
+    /// The files that it had mapped, as the kernel would tell them: the program by where it is now.
+    pub(crate) fn maps(&self, exe: &Path) -> String {
+        let line = |mapped: &Mapped| {
+            let Mapped { start, end, offset, name } = mapped;
+            // gdb says nothing of what is a file's and was not written to, code among it.
+            let is_data = self.loads.iter().any(|load| load.start == *start && !load.is_executable);
+            let rights = if is_data { "r--p" } else { "r-xp" };
+            let name = if is_program(name, exe) { exe } else { Path::new(name) };
+            format!("{start:x}-{end:x} {rights} {offset:08x} 00:00 0 {}\n", name.display())
+        };
+        self.mapped.iter().map(line).collect()
     }
 
     fn mapped_at(&self, address: u64) -> Option<&Mapped> {
@@ -200,6 +214,10 @@ the command of the same release",
             page += length as u64;
         }
     }
+}
+
+fn is_program(name: &str, exe: &Path) -> bool {
+    Path::new(name).file_name() == exe.file_name()
 }
 
 fn ensure_fits(end: u64, length: u64) -> Option<()> {
