@@ -1,16 +1,17 @@
-//! `realloc`: vectors and strings that grow and shrink.
+//! `realloc`: vectors that grow and shrink.
 
 use std::hint::black_box;
 
-use super::case::Suite;
+use criterion::{BenchmarkId, Criterion};
 
 const ENDS: [usize; 4] = [256, 16 << 10, 1 << 20, 32 << 20];
 
-pub(crate) fn all(suite: &mut Suite) {
+pub(crate) fn all(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("growth");
     for end in ENDS {
-        suite.case(format!("growth/doubling/{end}"), 1, move || doubling(end));
-        suite.case(format!("growth/steps/{end}"), 1, move || steps(end));
-        suite.case(format!("growth/shrink/{end}"), 1, move || shrink(end));
+        group.bench_function(BenchmarkId::new("doubling", end), |bencher| bencher.iter(|| doubling(end)));
+        group.bench_function(BenchmarkId::new("steps", end), |bencher| bencher.iter(|| steps(end)));
+        group.bench_function(BenchmarkId::new("shrink", end), |bencher| bencher.iter(|| shrink(end)));
     }
 }
 

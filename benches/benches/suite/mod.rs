@@ -1,26 +1,34 @@
 //! The micro-benchmarks, the same generic code for every allocator: the binary around it sets the `#[global_allocator]`.
 //!
-//! `cargo bench -p strata-benches --bench strata` runs them on Strata in about a minute; a word behind `--` keeps those whose names contain it.
-//! Rounds, statistics, tables and warnings are those of `strata bench`; only a sample is another one: not a process, but so many turns of a
-//! case that they take a hundredth of a second.
+//! `cargo bench -p strata-benches --bench strata` runs them on Strata; criterion's options and a filter go behind `--`. Results are saved
+//! under the allocator's name unless one says otherwise, so the next run on it says what changed, and `-- --baseline mimalloc` compares
+//! with another allocator's last run.
+//!
+//! Does not know: rounds, tables and peers side by side; those are `strata bench`'s.
 
-mod case;
 mod growth;
-mod parallel;
 mod patterns;
-mod remote;
 mod sizes;
+mod workloads;
 
-use case::Suite;
+use std::time::Duration;
+
+use criterion::Criterion;
 
 /// Runs what the command line asks for.
 pub(crate) fn run() {
-    // `cargo bench` adds `--bench`.
-    let mut suite = Suite::of(std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect());
-    sizes::all(&mut suite);
-    patterns::all(&mut suite);
-    growth::all(&mut suite);
-    remote::all(&mut suite);
-    parallel::all(&mut suite);
-    suite.run();
+    // Half a second each: there are some hundred and eighty.
+    let mut criterion = Criterion::default()
+        .without_plots()
+        .sample_size(20)
+        .nresamples(10_000)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(400))
+        .save_baseline(env!("CARGO_CRATE_NAME").to_owned())
+        .configure_from_args();
+    sizes::all(&mut criterion);
+    patterns::all(&mut criterion);
+    growth::all(&mut criterion);
+    workloads::all(&mut criterion);
+    criterion.final_summary();
 }

@@ -2,48 +2,53 @@
 
 use std::hint::black_box;
 
+use criterion::{BenchmarkId, Criterion, Throughput};
 use rand::RngExt;
 use strata_benches::data::random;
 
-use super::case::Suite;
-
-/// Where classes in steps of an eighth end and whole runs of pages begin.
-const SMALL_MAX: usize = 32 << 10;
+/// Where classes in steps of an eighth end and whole runs of pools begin.
+const CLASSES_END: usize = 256 << 10;
 const LARGE: [usize; 5] = [64 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20];
 
-pub(crate) fn all(suite: &mut Suite) {
-    every_class(suite);
-    mixed(suite);
-    zeroed(suite);
-    aligned(suite);
-    large(suite);
+pub(crate) fn all(criterion: &mut Criterion) {
+    every_class(criterion);
+    mixed(criterion);
+    zeroed(criterion);
+    aligned(criterion);
+    large(criterion);
 }
 
 /// 16, 32, … 128, then eight steps to every doubling.
 fn classes() -> Vec<usize> {
     let fine = (1..=8).map(|step| step * 16);
     let doublings =
-        std::iter::successors(Some(128), |base| Some(base * 2)).take_while(|base| *base < SMALL_MAX);
+        std::iter::successors(Some(128), |base| Some(base * 2)).take_while(|base| *base < CLASSES_END);
     fine.chain(doublings.flat_map(|base| (1..=8).map(move |step| base + base / 8 * step))).collect()
 }
 
-fn every_class(suite: &mut Suite) {
+fn every_class(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("class");
     for bytes in classes() {
-        suite.case(format!("class/{bytes}"), 1, move || Vec::<u8>::with_capacity(black_box(bytes)));
+        group.bench_function(bytes.to_string(), |bencher| {
+            bencher.iter(|| Vec::<u8>::with_capacity(black_box(bytes)));
+        });
     }
 }
 
-fn mixed(suite: &mut Suite) {
+fn mixed(criterion: &mut Criterion) {
     let (classes, mut random) = (classes(), random(3));
     let sizes: Vec<usize> = (0..4_096).map(|_| classes[random.random_range(0..classes.len())]).collect();
-    suite.case("mixed/all classes", sizes.len(), move || {
-        sizes.iter().for_each(|bytes| drop(black_box(Vec::<u8>::with_capacity(*bytes))));
+    let mut group = criterion.benchmark_group("mixed");
+    group.throughput(Throughput::Elements(sizes.len() as u64));
+    group.bench_function("all classes", |bencher| {
+        bencher.iter(|| sizes.iter().for_each(|bytes| drop(black_box(Vec::<u8>::with_capacity(*bytes)))));
     });
 }
 
-fn zeroed(suite: &mut Suite) {
+fn zeroed(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("zeroed");
     for bytes in [64, 1 << 10, 16 << 10].into_iter().chain(LARGE) {
-        suite.case(format!("zeroed/{bytes}"), 1, move || vec![0_u8; black_box(bytes)]);
+        group.bench_function(bytes.to_string(), |bencher| bencher.iter(|| vec![0_u8; black_box(bytes)]));
     }
 }
 
@@ -53,15 +58,21 @@ struct CacheLine([u8; 64]);
 #[repr(align(4096))]
 struct Page([u8; 4096]);
 
-fn aligned(suite: &mut Suite) {
-    suite.case("aligned/64", 1, || black_box(Box::new(CacheLine([1; 64]))).0[0]);
-    suite.case("aligned/4096", 1, || black_box(Box::new(Page([1; 4096]))).0[0]);
+fn aligned(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("aligned");
+    group.bench_function("64", |bencher| bencher.iter(|| black_box(Box::new(CacheLine([1; 64]))).0[0]));
+    group.bench_function("4096", |bencher| bencher.iter(|| black_box(Box::new(Page([1; 4096]))).0[0]));
 }
 
 /// Without touching the memory, and with every byte written: the page faults belong to an allocator's price.
-fn large(suite: &mut Suite) {
+fn large(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("large");
     for bytes in LARGE {
-        suite.case(format!("large/untouched/{bytes}"), 1, move || Vec::<u8>::with_capacity(black_box(bytes)));
-        suite.case(format!("large/written/{bytes}"), 1, move || vec![1_u8; black_box(bytes)]);
+        group.bench_function(BenchmarkId::new("untouched", bytes), |bencher| {
+            bencher.iter(|| Vec::<u8>::with_capacity(black_box(bytes)));
+        });
+        group.bench_function(BenchmarkId::new("written", bytes), |bencher| {
+            bencher.iter(|| vec![1_u8; black_box(bytes)]);
+        });
     }
 }

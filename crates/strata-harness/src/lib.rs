@@ -1,4 +1,4 @@
-//! Measuring side by side: what `strata bench`, the programs that it runs, `strata-programs` and the micro-benchmarks have in common.
+//! Measuring side by side: what `strata bench`, the programs that it runs, and `strata-programs` have in common.
 //!
 //! | file         | what                                                                          |
 //! |--------------|-------------------------------------------------------------------------------|
