@@ -2,10 +2,11 @@
 //!
 //! Does not know: what is in memory; `footprint` does.
 
+use crate::calls::CallCounts;
 use crate::flow::{Flow, Flows};
 use crate::heap::{Arena, Heap};
 use crate::pool::{Blocks, Content};
-use crate::stats::{CallCounts, Stats, ThreadStats};
+use crate::stats::{Stats, ThreadStats};
 use crate::target::Target;
 use strata_core::counters::{Flowed, Held};
 use strata_core::layout::POOL_BYTES;
@@ -64,15 +65,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         stats.nodes = self.word(offsets.runtime_nodes).max(1);
         stats.purge_thread_is_running = self.word(offsets.runtime_purge_thread) & 7 == ON_DUTY;
         self.add_turnover_of_the_departed(&mut stats);
-        let call = |index: u64| self.word_at(self.calls + index * 8);
-        stats.calls = CallCounts {
-            map: call(0),
-            unmap: call(1),
-            protect: call(2),
-            advise: call(3),
-            remap: call(4),
-            failed: call(5),
-        };
+        stats.calls = CallCounts::of([0, 1, 2, 3, 4, 5].map(|index| self.word_at(self.calls + index * 8)));
         stats
     }
 }

@@ -7,6 +7,7 @@ extern crate std;
 
 mod bytes;
 mod caches;
+mod calls;
 mod cause;
 mod causes;
 mod census;
@@ -31,6 +32,7 @@ mod target;
 mod waterfall;
 
 pub use bytes::{Bytes, Fixed, Short};
+pub use calls::CallCounts;
 pub use cause::{Cause, CauseName, Text};
 pub use causes::Facts;
 pub use exposition::Dialect;
@@ -45,7 +47,7 @@ pub use map::{ArenaMap, BlockPool, MappedPool, PoolUse, block_bytes};
 pub use metrics::{Label, METRICS, Metric, MetricKind, Sample};
 pub use pool::Tenure;
 pub use sparse::Sparse;
-pub use stats::{CallCounts, ClassStats, STATS_VERSION, Stats, ThreadStats};
+pub use stats::{ClassStats, STATS_VERSION, Stats, ThreadStats};
 pub use strata_core::offsets::VERSION as OFFSETS_VERSION;
 pub use target::{Mapping, Resident, Target, Usage};
 pub use waterfall::{Kernel, Requested, Waterfall};

@@ -12,12 +12,11 @@
 //!
 //! Does not know: how anything is counted; the form of a table or of a text for machines.
 
+use crate::calls::CallCounts;
 use crate::flow::{Flow, Flows};
 use core::fmt;
 use strata_core::layout::POOL_BYTES;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
-
-pub use strata_os::CallCounts;
 
 /// The version of [`Stats`]: of its fields and what they mean.
 pub const STATS_VERSION: u32 = 3;
@@ -124,6 +123,7 @@ impl ThreadStats {
     }
 
     /// Blocks of a class came out of pools, and went back.
+    #[doc(hidden)]
     pub fn add_turnover(&mut self, class: SizeClass, taken: u64, returned: u64) {
         let bytes = class.block_bytes() as u64;
         self.taken_blocks += taken;
@@ -290,6 +290,7 @@ impl Stats {
     }
 
     /// Blocks of a class came out of pools, and went back.
+    #[doc(hidden)]
     pub fn add_turnover(&mut self, class: SizeClass, taken: u64, returned: u64) {
         if let Some(place) = self.classes.get_mut(class.index()) {
             place.taken_blocks += taken;
@@ -298,6 +299,7 @@ impl Stats {
     }
 
     /// A block of a magazine is ready instead of live.
+    #[doc(hidden)]
     pub fn take_ready_block(&mut self, class: SizeClass) {
         let Some(class) = self.classes.get_mut(class.index()).filter(|class| class.live_blocks > 0) else {
             return;
@@ -309,6 +311,7 @@ impl Stats {
     }
 
     /// Adds up the classes, once all of them are filled in.
+    #[doc(hidden)]
     pub fn sum_classes(&mut self) {
         self.live_blocks = self.classes.iter().map(|class| class.live_blocks).sum();
         self.live_bytes = self.classes.iter().map(ClassStats::live_bytes).sum();

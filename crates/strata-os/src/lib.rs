@@ -103,7 +103,7 @@ use simulated::memory as imp;
 #[cfg(not(any(strata_simulated, strata_loom)))]
 use system::memory as imp;
 
-pub use counters::{CallCounts, calls};
+pub use counters::calls;
 pub use lifecycle::{AroundFork, ThreadExitKey, abort, around_fork, on_thread_exit};
 pub use output::Output;
 #[cfg(strata_loom)]

@@ -21,6 +21,7 @@ pub use explain::{Explanation, explain};
 pub use global::Strata;
 pub use heap::{Heap, HeapError};
 pub use options::{HugePageChoice, OptionError, OptionErrorKind, Options, PurgeWay, Settings};
+#[doc(inline)]
 pub use strata_inspect::{
     CallCounts, Cause, CauseName, ClassStats, Dialect, Flow, Flows, Line, Stats, ThreadStats, Waterfall,
 };

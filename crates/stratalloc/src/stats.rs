@@ -15,7 +15,7 @@ use strata_cache::thread::RUNTIME;
 use strata_core::counters::Flowed;
 use strata_core::layout::POOL_BYTES;
 use strata_core::size_class::SizeClass;
-use strata_inspect::{Flow, Flows, Stats, ThreadStats};
+use strata_inspect::{CallCounts, Flow, Flows, Stats, ThreadStats};
 use strata_segment::Snapshot;
 
 impl Strata {
@@ -129,7 +129,7 @@ fn of_layers(snapshot: &Snapshot) -> Stats {
     stats.caches = RUNTIME.registry.live();
     stats.caches_ever = RUNTIME.registry.ever();
     stats.purge_thread_is_running = RUNTIME.page_heap.purge_thread.is_running();
-    stats.calls = strata_os::calls();
+    stats.calls = CallCounts::of(strata_os::calls());
     stats.flows = of_flows(&snapshot.flows);
     for (place, counted) in stats.classes_mut().iter_mut().zip(&snapshot.classes) {
         place.pools = counted.pools;
