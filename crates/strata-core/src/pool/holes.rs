@@ -34,6 +34,8 @@ const ROOM_SHIFT: u32 = SUBPAGES;
 const ROOM_FIELD: u32 = (1 << 13) - 1;
 const DECOMMITTED_BIT: u32 = 1 << 29;
 const ZERO_BIT: u32 = 1 << 31;
+/// Of a cache line.
+const LINE_BYTES: usize = 64;
 
 const _: () = assert!(POOL_BYTES >> GRANULE_SHIFT <= ROOM_FIELD as usize, "a count of blocks fits its field");
 
@@ -153,6 +155,7 @@ impl OwnedPool {
     /// Takes the blocks off the list that overlap pages without a live block; returns the subpages of those pages that were no
     /// holes before: their memory is to go back. `page_bytes` is a power of two, at least [`SUBPAGE_BYTES`].
     pub fn decommit(&self, class: SizeClass, page_bytes: usize) -> Subpages {
+        self.prefetch_links(class);
         let (free, holes) = (self.free_subpages(class), self.span_holes(class));
         let gone = whole_pages(free | holes, page_bytes) & !holes;
         self.set_span_holes(class, holes | gone);
@@ -181,6 +184,15 @@ impl OwnedPool {
     pub(super) fn reached_pools(&self, class: SizeClass) -> u32 {
         let bytes = self.carved.get() as usize * class.block_bytes();
         bytes.div_ceil(POOL_BYTES).max(1) as u32
+    }
+
+    /// Asks for the cache lines in which blocks begin, in the order of their addresses. The list leads through them in any order, and the walk
+    /// along it would wait for each.
+    fn prefetch_links(&self, class: SizeClass) {
+        let blocks = blocks_in(!self.span_holes(class), class, self.carved.get());
+        for index in blocks.step_by((LINE_BYTES / class.block_bytes()).max(1)) {
+            self.block_at_granule(granule_of_index(class, index)).prefetch();
+        }
     }
 
     /// The subpages that hold carved blocks or dirt, and of which every carved block is free.
