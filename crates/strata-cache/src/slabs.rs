@@ -23,6 +23,7 @@ use crate::cache::Cache;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use strata_core::arena::{PoolBits, Summary};
+use strata_core::masks::bits_of;
 use strata_core::sync::mutation::{PUBLISH, PUBLISH_READ, SLOT_HINTS_REACH_THE_ROOT, SLOTS_ARE_HINTED};
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
@@ -145,10 +146,7 @@ impl Slabs {
     /// Claims the lowest free slot of slab `number`, or of one that it leads to.
     fn claim_from(slab: &'static Slab, number: usize) -> Option<&'static Cache> {
         slab.claim(number).or_else(|| {
-            let mut hints = slab.below.hints();
-            while hints != 0 {
-                let bit = hints.trailing_zeros();
-                hints &= hints - 1;
+            for bit in bits_of(slab.below.hints()) {
                 let below = Self::at(slab.next.get(bit as usize)?)?;
                 let found = Self::claim_from(below, number * FAN + 1 + bit as usize);
                 if found.is_some() {

@@ -20,6 +20,7 @@ pub mod arena;
 pub mod block;
 pub mod counters;
 pub mod layout;
+pub mod masks;
 pub mod offsets;
 pub mod pool;
 pub mod size_class;

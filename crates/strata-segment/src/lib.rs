@@ -18,7 +18,6 @@ mod above;
 mod counters;
 mod fork_gate;
 mod huge;
-mod masks;
 #[cfg_attr(strata_loom, path = "misuse_model.rs")]
 pub mod misuse;
 #[cfg(strata_loom)]

@@ -5,8 +5,9 @@
 use crate::page_heap::PageHeap;
 use crate::pools::release::publish;
 use crate::purge::policy::Scope;
+use crate::segments::segment::pool_index;
 use crate::segments::vacancy::TRIES;
-use crate::{masks::bits_of, segments::segment::pool_index};
+use strata_core::masks::bits_of;
 use strata_core::size_class::SizeClass;
 
 impl PageHeap {

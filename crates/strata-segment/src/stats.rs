@@ -6,11 +6,11 @@
 //! Does not know: thread caches: what lies in their magazines counts as live here, and they subtract it.
 
 pub use crate::counters::{Flows, Footprint};
-use crate::masks::bits_of;
 use crate::segments::Segments;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::counters::Flowed;
 use strata_core::layout::{POOL_BYTES, USABLE_POOLS};
+use strata_core::masks::bits_of;
 use strata_core::pool::{Format, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 

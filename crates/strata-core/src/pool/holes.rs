@@ -21,12 +21,13 @@
 //! Does not know: the OS, which takes the pages back; when a pass comes. Decision 0010.
 
 use super::subpages::{
-    SPAN_SUBPAGES, all_of, blocks_in, blocks_over, each_of_span, first_subpages, granule_of_index,
-    subpages_behind, subpages_from, subpages_of, subpages_of_index, whole_pages,
+    SPAN_SUBPAGES, all_of, blocks_in, blocks_over, each_of_span, granule_of_index, subpages_behind,
+    subpages_from, subpages_of_index, whole_pages,
 };
 use super::{Memory, OwnedPool, Pool, SUBPAGE_BYTES, SUBPAGES, Subpages};
 use crate::block::BlockPtr;
 use crate::layout::{GRANULE_SHIFT, POOL_BYTES, POOLS_PER_ARENA};
+use crate::masks::{wide_bits_of, wide_run_mask};
 use crate::size_class::SizeClass;
 
 const HOLES: u32 = (1 << SUBPAGES) - 1;
@@ -177,7 +178,7 @@ impl OwnedPool {
     /// The subpages that carved blocks overlap.
     fn carved_subpages(&self, class: SizeClass) -> Subpages {
         let bytes = self.carved.get() as usize * class.block_bytes();
-        first_subpages(bytes.div_ceil(SUBPAGE_BYTES) as u32)
+        wide_run_mask(0, bytes.div_ceil(SUBPAGE_BYTES) as u32)
     }
 
     /// How many pools of a span carved blocks lie in, from the first on, which counts in any case.
@@ -199,7 +200,7 @@ impl OwnedPool {
     fn free_subpages(&self, class: SizeClass) -> Subpages {
         let mut free_blocks = [0_u16; SPAN_SUBPAGES];
         let mut count = |subpages: Subpages| {
-            subpages_of(subpages).for_each(|subpage| free_blocks[subpage as usize] += 1);
+            wide_bits_of(subpages).for_each(|subpage| free_blocks[subpage as usize] += 1);
         };
         let (most, places) = (Pool::capacity(class), self.places(class));
         let is_block = |block| places.have(block);
@@ -246,7 +247,7 @@ impl OwnedPool {
 
     /// Puts the blocks of the lowest holes on the list, in address order, as soon as there are any; whether there were.
     pub(super) fn fill_a_hole(&self, class: SizeClass) -> bool {
-        while let Some(subpage) = subpages_of(self.span_holes(class) & self.carved_subpages(class)).next() {
+        while let Some(subpage) = wide_bits_of(self.span_holes(class) & self.carved_subpages(class)).next() {
             let left = self.span_holes(class) & !(1 << subpage);
             self.set_span_holes(class, left);
             let (first, end) = blocks_over(subpage, class);

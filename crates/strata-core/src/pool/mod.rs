@@ -41,7 +41,7 @@ pub use holes::Inspected;
 pub use local::{Closed, Freed, Given, OwnedPool, Spoilt};
 pub use remote::{AtomicRemote, RemoteState, RemoteWord, Room};
 use remote::{Disowned, Pushed, Taken};
-pub use subpages::{SUBPAGE_BYTES, SUBPAGES, Subpages};
+pub use subpages::{SUBPAGE_BYTES, SUBPAGES, Subpages, pages_over};
 
 use crate::block::FreeList;
 use crate::layout::{HEADER_BYTES, POOL_BYTES, POOLS_PER_ARENA};

@@ -9,6 +9,7 @@
 
 use super::Pool;
 use crate::layout::{GRANULE_SHIFT, MOST_SPAN_POOLS, POOL_BYTES};
+use crate::masks::{wide_bits_of, wide_run_mask};
 use crate::size_class::SizeClass;
 
 /// Subpages of a pool: bits of the mask.
@@ -24,14 +25,9 @@ pub(super) const SPAN_SUBPAGES: usize = MOST_SPAN_POOLS * SUBPAGES as usize;
 
 const _: () = assert!(SPAN_SUBPAGES <= Subpages::BITS as usize);
 
-/// The first so many subpages.
-pub(super) const fn first_subpages(count: u32) -> Subpages {
-    if count == 0 { 0 } else { Subpages::MAX >> (Subpages::BITS - count) }
-}
-
 /// All subpages of a pool of `class`, or of a span.
 pub(super) const fn all_of(class: SizeClass) -> Subpages {
-    first_subpages(class.span_pools() * SUBPAGES)
+    wide_run_mask(0, class.span_pools() * SUBPAGES)
 }
 
 /// What each pool of a span says of its subpages, together.
@@ -44,7 +40,7 @@ pub(super) fn each_of_span(class: SizeClass, holes_of: impl Fn(u32) -> u32) -> S
 /// The mask of the subpages that a block of `class` overlaps that begins at `offset`.
 pub(super) fn subpages_from(offset: usize, class: SizeClass) -> Subpages {
     let (first, last) = (offset / SUBPAGE_BYTES, (offset + class.block_bytes() - 1) / SUBPAGE_BYTES);
-    first_subpages(last as u32 + 1) & !first_subpages(first as u32)
+    wide_run_mask(first as u32, (last - first) as u32 + 1)
 }
 
 pub(super) fn subpages_of_index(class: SizeClass, index: u32) -> Subpages {
@@ -65,7 +61,7 @@ pub(super) fn blocks_over(subpage: u32, class: SizeClass) -> (u32, u32) {
 /// The blocks of `class`, of those `carved`, that overlap one of `subpages`; each once, in order.
 pub(super) fn blocks_in(subpages: Subpages, class: SizeClass, carved: u32) -> impl Iterator<Item = u32> {
     let mut next = 0;
-    subpages_of(subpages).flat_map(move |subpage| {
+    wide_bits_of(subpages).flat_map(move |subpage| {
         let (first, end) = blocks_over(subpage, class);
         let (first, end) = (first.max(next), end.min(carved));
         next = next.max(end);
@@ -73,33 +69,53 @@ pub(super) fn blocks_in(subpages: Subpages, class: SizeClass, carved: u32) -> im
     })
 }
 
-/// The indices of the set bits, lowest first.
-pub(super) fn subpages_of(mut subpages: Subpages) -> impl Iterator<Item = u32> {
-    core::iter::from_fn(move || {
-        let subpage = subpages.trailing_zeros();
-        subpages &= subpages.wrapping_sub(1);
-        (subpage < Subpages::BITS).then_some(subpage)
-    })
-}
-
 /// The subpages of a pool behind the first `bytes`.
 pub(super) fn subpages_behind(bytes: usize, page_bytes: usize) -> u32 {
-    let behind = !first_subpages(bytes.div_ceil(SUBPAGE_BYTES) as u32) & first_subpages(SUBPAGES);
+    let front = bytes.div_ceil(SUBPAGE_BYTES) as u32;
+    let behind = wide_run_mask(front, SUBPAGES - front);
     whole_pages(behind, page_bytes) as u32
 }
 
 /// The subpages of those pages all of whose subpages are in `subpages`.
 pub(super) fn whole_pages(subpages: Subpages, page_bytes: usize) -> Subpages {
+    // No pool holds a longer page.
+    if page_bytes > POOL_BYTES { 0 } else { pages(subpages, page_bytes, |within, page| within == page) }
+}
+
+/// The subpages of those pages of which `subpages` has one at least.
+pub fn pages_over(subpages: Subpages, page_bytes: usize) -> Subpages {
+    pages(subpages, page_bytes, |within, _| within != 0)
+}
+
+/// The subpages of those pages of which `is_meant` says so, given those of `subpages` within the page, and all that it has.
+fn pages(subpages: Subpages, page_bytes: usize, is_meant: fn(Subpages, Subpages) -> bool) -> Subpages {
     let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
     if subpages_a_page == 1 {
         return subpages;
     }
-    if subpages_a_page > SUBPAGES {
-        return 0;
-    }
-    (0..Subpages::BITS)
-        .step_by(subpages_a_page as usize)
-        .map(|subpage| first_subpages(subpages_a_page) << subpage)
-        .filter(|page| subpages & page == *page)
+    let pages = (0..Subpages::BITS).step_by(subpages_a_page as usize);
+    pages
+        .map(|start| wide_run_mask(start, subpages_a_page))
+        .filter(|page| is_meant(subpages & page, *page))
         .fold(0, |pages, page| pages | page)
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_goes_whole_although_some_of_it_are_holes_already() {
+        assert_eq!(pages_over(0b1001_0010, 4 << 10), 0b1001_0010);
+        assert_eq!(pages_over(0b1000_0010_0000, 16 << 10), 0b1111_1111_0000);
+        assert_eq!(pages_over(1 << 15, 64 << 10), 0xffff);
+    }
+
+    #[test]
+    fn a_page_stays_of_which_some_is_in_use() {
+        assert_eq!(whole_pages(0b1001_0010, 4 << 10), 0b1001_0010);
+        assert_eq!(whole_pages(0b1111_0111_1111, 16 << 10), 0b1111_0000_1111);
+        assert_eq!(whole_pages(0xffff | 1 << 127, 64 << 10), 0xffff);
+        assert_eq!(whole_pages(Subpages::MAX, 2 * POOL_BYTES), 0);
+    }
 }

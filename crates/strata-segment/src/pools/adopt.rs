@@ -3,11 +3,11 @@
 //! Does not know: how pools come to be unowned; `release` does. Model: `loom-tests/tests/p5_adopt.rs`.
 
 use super::Pools;
-use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::arena;
 use strata_core::layout::USABLE_POOLS;
+use strata_core::masks::bits_of;
 use strata_core::pool::{Format, OwnedPool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{ADOPT_LOOKS, ADOPT_PUTS_BACK, SCARCE_LETS_GO};

@@ -7,12 +7,12 @@
 
 use super::Pools;
 use crate::counters::bytes_of;
-use crate::masks::{bits_of, run_mask};
 use crate::purge::policy::Taken;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::arena::PoolBits;
 use strata_core::layout::{LARGEST_RUN_POOLS, POOL_BYTES, POOLS_PER_ARENA};
+use strata_core::masks::{bits_of, run_mask};
 use strata_core::pool::{Format, Memory, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::DIRTY_READ_AFTER_CLAIM;

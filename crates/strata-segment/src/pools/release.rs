@@ -4,11 +4,11 @@
 
 use super::Pools;
 use crate::counters::bytes_of;
-use crate::masks::run_mask;
 use crate::purge::policy::Returned;
 use crate::segments::segment::Segment;
 use strata_core::arena;
 use strata_core::layout::{POOL_BYTES, POOLS_PER_ARENA};
+use strata_core::masks::run_mask;
 use strata_core::pool::{Closed, Format, Freed, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{

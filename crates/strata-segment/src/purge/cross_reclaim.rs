@@ -15,11 +15,11 @@
 //! Does not know: when a pass comes. Measured: decision 0017.
 
 use super::Purge;
-use crate::masks::bits_of;
 use crate::purge::policy::Returned;
 use crate::segments::segment::Segment;
 use crate::tuning::PurgeWay;
 use strata_core::layout::POOL_BYTES;
+use strata_core::masks::bits_of;
 
 impl Purge<'_> {
     /// Pools take `bytes` of fresh memory: what huge blocks left is given back for it.

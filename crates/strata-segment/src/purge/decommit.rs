@@ -16,13 +16,13 @@
 use super::Purge;
 use super::policy::Scope;
 use crate::fork_gate::Forks;
-use crate::masks::bits_of;
 use crate::segments::index::Kind;
 use crate::segments::segment::Segment;
 use core::ops::Range;
 use strata_core::address::PoolIndex;
 use strata_core::arena;
-use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES, Subpages};
+use strata_core::masks::{bits_of, wide_runs_of};
+use strata_core::pool::{Format, Inspected, OwnedPool, Pool, SUBPAGE_BYTES, Subpages, pages_over};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{DECOMMIT_CLAIMS, DECOMMIT_LETS_GO, DECOMMIT_RECHECKS};
 use strata_os::{machine, memory};
@@ -56,15 +56,11 @@ impl Purge<'_> {
         // SAFETY: claimed from a segment.
         let (segment, arena) = unsafe { Segment::of(pool) };
         segment.shun_huge_pages(arena);
-        let mut pages = pages_over(subpages, machine::page_size());
-        while pages != 0 {
-            let start = pages.trailing_zeros();
-            let length = (pages >> start).trailing_ones();
-            let part = Subpages::MAX >> (Subpages::BITS - length) << start;
-            let gone = subpages & part;
+        // Where a page is longer than a subpage, the rest of it are holes already.
+        for part in wide_runs_of(pages_over(subpages, machine::page_size())) {
+            let (start, gone) = (part.trailing_zeros(), subpages & part);
             // SAFETY: whole pages of a pool that is ours (I1), of which every block is free and on no list (I2).
-            unsafe { self.purge_part(pool, start..start + length, gone.count_ones()) };
-            pages &= !part;
+            unsafe { self.purge_part(pool, start..start + part.count_ones(), gone.count_ones()) };
         }
     }
 
@@ -174,17 +170,6 @@ fn seem_published(segment: &Segment, arena: u32, class: SizeClass) -> impl Itera
     indices.map(move |index| -> &'static Pool { unsafe { place.pool(index) } })
 }
 
-/// The whole pages of these subpages: where a page is longer than a subpage, the rest of it are holes already.
-pub(super) fn pages_over(subpages: Subpages, page_bytes: usize) -> Subpages {
-    let subpages_a_page = (page_bytes / SUBPAGE_BYTES) as u32;
-    if subpages_a_page == 1 {
-        return subpages;
-    }
-    let page = Subpages::MAX >> (Subpages::BITS - subpages_a_page);
-    let pages = (0..Subpages::BITS).step_by(subpages_a_page as usize).map(|start| page << start);
-    pages.filter(|page| subpages & page != 0).fold(0, |pages, page| pages | page)
-}
-
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
@@ -209,13 +194,6 @@ mod tests {
         }
         page_heap.abandon(owned);
         pool
-    }
-
-    #[test]
-    fn a_page_goes_whole_although_some_of_it_are_holes_already() {
-        assert_eq!(pages_over(0b1001_0010, 4 << 10), 0b1001_0010);
-        assert_eq!(pages_over(0b1000_0010_0000, 16 << 10), 0b1111_1111_0000);
-        assert_eq!(pages_over(1 << 15, 64 << 10), 0xffff);
     }
 
     const HALF_A_POOL: u64 = (strata_core::layout::POOL_BYTES / 2) as u64;

@@ -17,12 +17,11 @@
 //! Does not know: who allocates, and when else memory is given back. Decision 0024.
 
 use super::Purge;
-use super::decommit::pages_over;
 use crate::pools::claim::ClaimedRun;
 use crate::segments::segment::{Segment, pool_index};
 use crate::without::RUN_TAIL;
 use strata_core::layout::POOL_BYTES;
-use strata_core::pool::{Pool, SUBPAGE_BYTES, Subpages};
+use strata_core::pool::{Pool, SUBPAGE_BYTES, Subpages, pages_over};
 use strata_os::{clock, machine};
 
 /// An end of less than one in `WORTH_PART` of the allocation stays as it is.

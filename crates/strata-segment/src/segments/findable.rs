@@ -8,9 +8,9 @@
 
 use super::index::{Index, Kind};
 use super::segment::Segment;
-use crate::masks::bits_of;
 use strata_core::arena::PoolBits;
 use strata_core::layout::{MOST_CLAIMED_POOLS, USABLE_POOLS};
+use strata_core::masks::bits_of;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Ordering::Relaxed;
 use strata_core::sync::mutation::RUNS_ARE_HINTED;

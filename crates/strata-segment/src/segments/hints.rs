@@ -14,9 +14,9 @@
 //!
 //! Does not know: what is at a place. Model: `loom-tests/tests/p25_index.rs`; mutant `hint_without_its_word`.
 
-use crate::masks::bits_of;
 use core::ptr::NonNull;
 use strata_core::arena::Summary;
+use strata_core::masks::bits_of;
 use strata_core::sync::init_fresh;
 use strata_core::sync::mutation::HINTS_REACH_THE_ROOT;
 

@@ -19,12 +19,12 @@
 //!
 //! Does not know: pools. Models: `loom-tests/tests/p10_publication.rs`, `loom-tests/tests/p25_index.rs`.
 
-use crate::masks::bits_of;
 use crate::segments::hints::{FAN, FAN_SHIFT, Hints, words_of};
 use crate::segments::segment::Segment;
 use core::ptr::NonNull;
 use strata_core::arena::Summary;
 use strata_core::layout::MOST_CLAIMED_POOLS;
+use strata_core::masks::bits_of;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{PUBLISH, PUBLISH_EXCHANGES, PUBLISH_READ};
 use strata_core::sync::{

@@ -23,9 +23,9 @@
 use super::Segments;
 use super::index::Kind;
 use super::segment::{Backing, Segment};
-use crate::masks::runs_of;
 use core::ptr::NonNull;
 use strata_core::layout::ARENA_BYTES;
+use strata_core::masks::runs_of;
 use strata_core::sync::Hint;
 use strata_os::machine::{self, Node};
 use strata_os::memory;

@@ -32,7 +32,6 @@
 //! Does not know: other segments.
 
 use super::findable::ALL_RUNS;
-use crate::masks::bits_of;
 use crate::segments::index::{Index, Kind};
 use crate::segments::numa::Locality;
 use core::mem::offset_of;
@@ -40,6 +39,7 @@ use core::ptr::NonNull;
 use strata_core::address::{ArenaPtr, PoolIndex};
 use strata_core::arena::{self, ArenaHead, METADATA_BYTES, PoolBits, Summary};
 use strata_core::layout::{ARENA_BYTES, ARENAS_PER_SEGMENT, POOL_BYTES, USABLE_POOLS};
+use strata_core::masks::bits_of;
 use strata_core::pool::Pool;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 use strata_core::sync::mutation::{COMMIT_ROLLS_BACK, HEADERS_BEFORE_BITS};
