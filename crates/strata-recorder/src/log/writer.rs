@@ -1,6 +1,6 @@
 //! Writes the file, by system calls only: from within an allocation, at exit, in a child of `fork`.
 //!
-//! W1  One thread writes at a time; another that wants to leaves it.
+//! W1  One thread of a process writes at a time; another that wants to leaves it. A child of `fork` does not have the one that wrote.
 //!
 //! Does not know: how it is read.
 
@@ -11,7 +11,7 @@ use crate::site::{LIFETIMES, Site};
 use crate::stack::DEPTH;
 use core::ffi::{CStr, c_int};
 use core::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+    AtomicI32, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 use strata_os::clock;
 
@@ -28,7 +28,8 @@ const MAPS_BYTES: usize = 2048;
 
 /// The file; only one thread at a time uses it (W1), but for `due`.
 struct File {
-    is_busy: AtomicBool,
+    /// The process that writes, while it does.
+    writes: AtomicI32,
     descriptor: AtomicI32,
     process: AtomicI32,
     begun: AtomicU64,
@@ -36,14 +37,7 @@ struct File {
     path: [AtomicU8; PATH_BYTES],
 }
 
-static FILE: File = File {
-    is_busy: AtomicBool::new(false),
-    descriptor: AtomicI32::new(-1),
-    process: AtomicI32::new(0),
-    begun: AtomicU64::new(0),
-    due: AtomicU64::new(u64::MAX),
-    path: [const { AtomicU8::new(0) }; PATH_BYTES],
-};
+static FILE: File = File::none();
 
 /// Creates the file at `path`, and writes the state into it every second or so from now on. If another process has it already, this one's
 /// number is added to the path; what this process wrote before it became another program goes. `false`: none can be created.
@@ -71,13 +65,7 @@ pub fn write() {
     if FILE.descriptor.load(Relaxed) < 0 {
         return;
     }
-    // Acquire: what the last one wrote; pairs with Release below.
-    if FILE.is_busy.swap(true, Acquire) {
-        return;
-    }
-    errno::preserving(|| FILE.write_state());
-    // Release: pairs with Acquire above.
-    FILE.is_busy.store(false, Release);
+    FILE.alone(|| errno::preserving(|| FILE.write_state()));
 }
 
 /// Writes the last state, and no more.
@@ -87,10 +75,36 @@ pub fn close() {
     FILE.due.store(u64::MAX, Relaxed);
 }
 
+fn this_process() -> c_int {
+    // SAFETY: asks nothing of the caller.
+    unsafe { libc::getpid() }
+}
+
 impl File {
+    const fn none() -> Self {
+        Self {
+            writes: AtomicI32::new(0),
+            descriptor: AtomicI32::new(-1),
+            process: AtomicI32::new(0),
+            begun: AtomicU64::new(0),
+            due: AtomicU64::new(u64::MAX),
+            path: [const { AtomicU8::new(0) }; PATH_BYTES],
+        }
+    }
+
+    /// Does something unless another thread of this process is at it (W1).
+    fn alone(&self, body: impl FnOnce()) {
+        let own = this_process();
+        // Acquire: what the last one wrote; pairs with Release below.
+        if self.writes.swap(own, Acquire) != own {
+            body();
+            // Release: pairs with Acquire above.
+            self.writes.store(0, Release);
+        }
+    }
+
     fn create(&self) -> bool {
-        // SAFETY: asks nothing of the caller.
-        let process = unsafe { libc::getpid() };
+        let process = this_process();
         let mut path = [0; PATH_BYTES];
         path.iter_mut().zip(&self.path).for_each(|(byte, place)| *byte = place.load(Relaxed));
         let descriptor = create_new(&path).or_else(|| take_over(&path, process)).or_else(|| {
@@ -114,8 +128,7 @@ impl File {
     }
 
     fn write_state(&self) {
-        // SAFETY: asks nothing of the caller.
-        if unsafe { libc::getpid() } != self.process.load(Relaxed) {
+        if this_process() != self.process.load(Relaxed) {
             // A child of `fork`: the file is the parent's.
             self.process.store(0, Relaxed);
             let sites = recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter());
@@ -292,6 +305,21 @@ fn add_number(path: &mut [u8; PATH_BYTES], number: c_int) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::cell::Cell;
+
+    #[test]
+    fn one_thread_writes_at_a_time_and_a_child_does_not_wait_for_its_parents() {
+        let (file, count) = (File::none(), Cell::new(0));
+        let write = || file.alone(|| count.set(count.get() + 1));
+        file.alone(write);
+        assert_eq!(count.get(), 0, "one is at it");
+        write();
+        assert_eq!(count.get(), 1);
+        // As a child finds it that was forked while another thread wrote.
+        file.writes.store(this_process() - 1, Relaxed);
+        write();
+        assert_eq!(count.get(), 2);
+    }
 
     #[test]
     fn a_number_is_put_behind_a_path() {
