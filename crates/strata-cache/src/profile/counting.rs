@@ -136,6 +136,7 @@ impl<'front> Counting<'front> {
 
     /// Gives what is ready back to the cache behind: without slow paths, where this may be called from.
     fn take_back(self) {
+        let _held_off = self.own.hold_off_forks();
         for class in SizeClass::all() {
             while let Some(block) = self.front.magazine(class).pop() {
                 // SAFETY: the caller's own cache; a block that the program does not have.
@@ -285,7 +286,7 @@ pub(crate) fn heed(cache: &Cache) {
     if !core::ptr::eq(own, cache) {
         return;
     }
-    super::pass_by();
+    super::pass_by(own);
     let mean = mean_bytes();
     match Counting::current() {
         Some(counting) => {

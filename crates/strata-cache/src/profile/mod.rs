@@ -27,6 +27,7 @@
 pub(crate) mod counting;
 mod filter;
 
+use crate::cache::Cache;
 use crate::thread::RUNTIME;
 use core::ptr::{NonNull, null_mut};
 use strata_core::sync::{
@@ -146,7 +147,9 @@ pub fn on_flush_request(passer: &'static fn()) -> &'static Hint {
     RUNTIME.page_heap.flush_requests_word()
 }
 
-fn pass_by() {
+fn pass_by(own: &Cache) {
+    // A child of `fork` has no thread that would go on with half of what was asked for.
+    let _held_off = own.hold_off_forks();
     // Relaxed: as above.
     let passer = SHARED.passer.load(Relaxed);
     // SAFETY: null, or from a `&'static` in `on_flush_request`.
