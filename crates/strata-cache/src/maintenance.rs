@@ -134,12 +134,12 @@ impl Cache {
     /// Empties the cache of a thread that ends: its blocks go to their pools, its pools to all threads (P4).
     ///
     /// # Safety
-    /// - The caller is the thread whose cache this is.
+    /// - The caller is the thread whose cache this is, and holds forks off: by another word, so that waiting for one here would keep both
+    ///   waiting.
     pub(crate) unsafe fn abandon(&self) {
         if self.runtime().is_none() {
             return;
         }
-        let _held_off = self.hold_off_forks();
         if ABANDON_FLUSHES {
             self.flush_all();
         }

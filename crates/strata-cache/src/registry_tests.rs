@@ -4,6 +4,7 @@ use super::*;
 use crate::slabs::CACHES_PER_SLAB;
 use core::iter;
 use core::time::Duration;
+use std::sync::Barrier;
 use std::time::Instant;
 use std::vec::Vec;
 use strata_core::address::UserPtr;
@@ -89,5 +90,33 @@ fn no_fork_waits_for_the_passes_of_a_thread_without_a_cache() {
         let long = (0..FORKS).filter(close).count();
         IS_OVER.store(1, Relaxed);
         assert!(long < FORKS / 4, "{long} of {FORKS} forks waited");
+    });
+}
+
+/// It would if it waited for the fork by one word while it holds it off by another.
+#[test]
+fn a_thread_that_ends_waits_for_a_fork_once() {
+    static RUNTIME: Runtime = Runtime::new();
+    let cache = RUNTIME.enter().unwrap();
+    let fork_gate = &RUNTIME.page_heap.fork_gate;
+    let waits = |work: &dyn Fn()| {
+        let begin = Instant::now();
+        work();
+        begin.elapsed()
+    };
+    let (closed, is_over) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            fork_gate.close(iter::empty);
+            closed.wait();
+            is_over.wait();
+            fork_gate.open();
+        });
+        closed.wait();
+        let once = waits(&|| drop(fork_gate.enter_as_stranger()));
+        // SAFETY: the cache is used no more.
+        let ends = waits(&|| unsafe { RUNTIME.leave(cache) });
+        is_over.wait();
+        assert!(once > Duration::from_millis(300) && ends < once * 3 / 2, "{once:?} {ends:?}");
     });
 }

@@ -19,7 +19,8 @@
 //!     child. A thread that waits for a fork goes on after half of that, since the forking one may wait for a lock of the
 //!     program or of the C library that the waiting thread holds. The forking thread waits for no other if it allocates on the way.
 //!
-//! I3  A thread that holds forks off waits for none that may wait for a fork: so one that takes a turn (`asking`) holds forks off first.
+//! I3  A thread that holds forks off waits for none that may wait for a fork: so one that takes a turn (`asking`) holds forks off first. Nor does
+//!     it enter by a second word: it would wait for the fork that waits for the first.
 //!
 //! A thread announces itself by plain stores to a word of its own (`Presence`). Threads without such a word (the purge thread, those that
 //! have no cache) share one count. Who fences:
