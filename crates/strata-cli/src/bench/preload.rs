@@ -24,14 +24,16 @@ pub(crate) struct Library {
     pub(crate) name: &'static str,
     file: &'static str,
     /// Where it comes from, for those who do not have it.
-    package: &'static str,
+    from: &'static str,
 }
 
 /// Those of the system that are known.
-pub(crate) const LIBRARIES: [Library; 3] = [
-    Library { name: "tcmalloc", file: "libtcmalloc_minimal.so.4", package: "libtcmalloc-minimal4" },
-    Library { name: "jemalloc-so", file: "libjemalloc.so.2", package: "libjemalloc2" },
-    Library { name: "mimalloc-so", file: "libmimalloc.so.2", package: "libmimalloc2.0" },
+pub(crate) const LIBRARIES: [Library; 5] = [
+    Library { name: "tcmalloc", file: "libtcmalloc_minimal.so.4", from: "Debian's libtcmalloc-minimal4" },
+    Library { name: "jemalloc-so", file: "libjemalloc.so.2", from: "Debian's libjemalloc2" },
+    Library { name: "mimalloc-so", file: "libmimalloc.so.2", from: "Debian's libmimalloc2.0" },
+    Library { name: "rpmalloc-so", file: "librpmallocwrap.so", from: "rpmalloc's own build" },
+    Library { name: "snmalloc-so", file: "libsnmallocshim.so", from: "snmalloc's own build" },
 ];
 
 impl Library {
@@ -49,10 +51,7 @@ impl Library {
 
     /// A line for those who asked for it in vain.
     pub(crate) fn missing(&self) -> String {
-        format!(
-            "{} is left out: no {} on this machine (Debian has it in {})",
-            self.name, self.file, self.package
-        )
+        format!("{} is left out: no {} on this machine (it is in {})", self.name, self.file, self.from)
     }
 }
 
@@ -62,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_library_is_where_its_file_is() {
-        let sh = Library { name: "sh", file: "sh", package: "dash" };
+        let sh = Library { name: "sh", file: "sh", from: "dash" };
         assert_eq!(sh.file_in(Path::new("/bin")), Some(PathBuf::from("/bin/sh")));
         assert_eq!(sh.file_in(Path::new("/nowhere")), None);
     }
