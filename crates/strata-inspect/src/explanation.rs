@@ -201,13 +201,13 @@ impl Facts<'_> {
         let worst = crate::footprint::worst_classes(self.footprint);
         let told = worst.iter().flatten().filter(|(_, of_class)| of_class.free >= 64 << 10);
         for (class, of_class) in told {
-            let title = Wide::of(format_args!(
-                "      {} B: {} of {} pools kept by {} blocks",
-                class.block_bytes(),
-                of_class.pinned_pools,
-                of_class.pools,
-                of_class.pinning_blocks
-            ));
+            let (bytes, pools) = (class.block_bytes(), of_class.pools);
+            let title = match (of_class.pinned_pools, of_class.pinning_blocks) {
+                (0, _) => Wide::of(format_args!("      {bytes} B: in {pools} pools")),
+                (pinned, blocks) => Wide::of(format_args!(
+                    "      {bytes} B: {pinned} of {pools} pools kept by {blocks} blocks"
+                )),
+            };
             row(f, title, of_class.free, self.waterfall.rss_bytes())?;
         }
         Ok(())

@@ -121,7 +121,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         if grew || matches!(watch.who, Who::Grows(_)) {
             println!("{}", watch.who.text(process.pid()));
         }
-        println!("{}", changes(&watch.before, &moment.waterfall));
+        println!("{}\n", changes(&watch.before, &moment.waterfall));
     }
     println!("{}", beside(&moment));
     Ok(ExitCode::SUCCESS)
