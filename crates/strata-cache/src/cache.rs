@@ -12,6 +12,7 @@
 //! Does not know: thread-local storage.
 
 use crate::magazine::{DEPTH, LARGE_DEPTH, LAST_SMALL, Magazine, Storage, depth_of};
+use crate::peaks::Said;
 use crate::profile::Filter;
 use crate::registry::Runtime;
 use crate::turnover::Turnover;
@@ -46,6 +47,8 @@ pub(crate) struct ClassState {
     pub(crate) seen: OwnedU32,
     /// Of a counting cache: blocks before the class's next sample, plus one (`profile`).
     pub(crate) until_sample: OwnedU32,
+    /// What all were told is outside of pools by this thread (`peaks`).
+    pub(crate) said: OwnedU32,
     /// Blocks that came out of pools, and went back (`turnover`).
     pub(crate) turnover: Turnover,
 }
@@ -64,6 +67,7 @@ impl ClassState {
                 overflowed: OwnedU32::zero(),
                 seen: OwnedU32::zero(),
                 until_sample: OwnedU32::zero(),
+                said: OwnedU32::zero(),
                 turnover: Turnover::new(),
             }
         }
@@ -126,6 +130,8 @@ pub struct Cache {
     pub(crate) small: [Storage<DEPTH>; SMALL_COUNT],
     pub(crate) large: [Storage<LARGE_DEPTH>; CLASS_COUNT - SMALL_COUNT],
     pub(crate) classes: [ClassState; CLASS_COUNT],
+    /// At the end, where a thread that starts touches no page.
+    pub(crate) said: Said,
 }
 
 /// A counting cache's state besides each class's countdown (`profile`).
@@ -212,6 +218,7 @@ impl Cache {
                 small: strata_core::each_slot!(Storage::new(); SMALL_COUNT),
                 large: strata_core::each_slot!(Storage::new(); { CLASS_COUNT - SMALL_COUNT }),
                 classes: strata_core::each_slot!(ClassState::new(); CLASS_COUNT),
+                said: Said::new(),
             }
         }
     }

@@ -85,6 +85,7 @@ impl Cache {
         if is_returned || !unsafe { magazine.push(block) } {
             // SAFETY: the same contract.
             unsafe { self.return_one(block) };
+            self.say_what_is_outside(class);
         }
         strata_os::probe!("flush", class.block_bytes(), magazine.count());
         drop(held_off);
@@ -211,6 +212,7 @@ impl Cache {
         // SAFETY: blocks of magazines are of pools, and this thread's to give back.
         unsafe { chains::sort(magazine.oldest(count).inspect(|block| expect_block(*block)), give) };
         magazine.forget_oldest(count);
+        self.say_what_is_outside(class);
     }
 
     /// # Safety

@@ -133,7 +133,7 @@ unsafe fn free_without_cache(block: BlockPtr) {
         && CACHELESS_FREE_GIVES
     {
         let page_heap = thread::shared_page_heap();
-        thread::departed().note_returned(class);
+        thread::note_returned_without_cache(class);
         crate::flush::expect_block(block);
         let _held_off = (!cfg!(strata_loom)).then(|| page_heap.fork_gate.enter_as_stranger());
         // SAFETY: the caller's block, of this pool.

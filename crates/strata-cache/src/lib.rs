@@ -29,6 +29,7 @@ mod maintenance;
 #[cfg(strata_loom)]
 pub mod model;
 mod offsets;
+mod peaks;
 #[cfg_attr(strata_loom, path = "profile/model.rs")]
 pub mod profile;
 mod promotion;
@@ -49,6 +50,7 @@ pub mod thread;
 mod turnover;
 
 pub use cache::Cache;
+pub use peaks::Outside;
 pub use registry::{Registry, Runtime};
 #[cfg(not(strata_loom))]
 pub use size_table::MagazinePlace;

@@ -4,10 +4,12 @@
 
 use crate::cache::{Cache, ClassState, SMALL_COUNT};
 use crate::magazine::{DEPTH, FIELDS, LARGE_DEPTH};
+use crate::peaks;
 use crate::registry::{Registry, Runtime};
 use crate::slabs::{CACHES_PER_SLAB, FAN, Slab, Slabs};
 use crate::turnover;
 use core::mem::offset_of;
+use strata_core::counters::Flow;
 use strata_core::offsets::Offsets;
 use strata_segment::place_page_heap;
 
@@ -22,6 +24,10 @@ const fn place_registry(mut offsets: Offsets) -> Offsets {
     offsets.runtime_departed = offset_of!(Runtime, departed) as u32;
     [offsets.turnover_taken, offsets.turnover_returned] = turnover::FIELDS;
     offsets.departed_bytes = turnover::DEPARTED_BYTES as u32;
+    let outside = offset_of!(Runtime, outside);
+    [offsets.runtime_outside_bytes, offsets.runtime_outside] =
+        [(outside + peaks::FIELDS[0]) as u32, (outside + peaks::FIELDS[1]) as u32];
+    offsets.flow_bytes = size_of::<Flow>() as u32;
     offsets.slab_free = offset_of!(Slab, free) as u32;
     offsets.slab_next = offset_of!(Slab, next) as u32;
     offsets.slab_next_count = FAN as u32;
@@ -36,6 +42,7 @@ const fn place_cache(mut offsets: Offsets) -> Offsets {
     offsets.cache_thread = offset_of!(Cache, thread) as u32;
     offsets.cache_refills = offset_of!(Cache, refills) as u32;
     offsets.cache_flushes = offset_of!(Cache, flushes) as u32;
+    offsets.cache_peak = (offset_of!(Cache, said) + peaks::PEAK) as u32;
     offsets.cache_classes = offset_of!(Cache, classes) as u32;
     offsets.class_bytes = size_of::<ClassState>() as u32;
     offsets.class_turnover = offset_of!(ClassState, turnover) as u32;

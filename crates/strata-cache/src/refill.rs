@@ -186,6 +186,7 @@ impl Cache {
     /// So many blocks came into the magazine; whether any did.
     fn note_drawn(&self, class: SizeClass, count: u32) -> bool {
         self.class(class).turnover.note_taken(count);
+        self.say_what_is_outside(class);
         count != 0
     }
 

@@ -14,6 +14,7 @@
 
 use crate::cache::{Cache, place_of};
 use crate::offsets::OFFSETS;
+use crate::peaks::Outside;
 use crate::slabs::Slabs;
 use crate::thread;
 use crate::turnover::Departed;
@@ -41,6 +42,8 @@ pub struct Runtime {
     pub page_heap: PageHeap,
     /// Blocks that passed through caches that are gone.
     pub departed: Departed,
+    /// The most blocks that were outside of pools.
+    pub outside: Outside,
 }
 
 const _: () = assert!(align_of::<Runtime>() == RUNTIME_ALIGN && offset_of!(Runtime, signature) == 0);
@@ -57,6 +60,7 @@ impl Runtime {
                 signature: Signature::new(&OFFSETS, strata_os::counters::place()),
                 page_heap: PageHeap::new(),
                 departed: Departed::new(),
+                outside: Outside::new(),
                 registry: Registry::new(),
             }
         }
@@ -177,7 +181,11 @@ impl Runtime {
         }
         // SAFETY: the cache is in no use, by this function's contract.
         unsafe { cache.abandon() };
-        SizeClass::all().for_each(|class| self.departed.take_over(class, &cache.class(class).turnover));
+        SizeClass::all().for_each(|class| {
+            cache.say_the_rest(class);
+            self.departed.take_over(class, &cache.class(class).turnover);
+        });
+        cache.said.forget();
         if LEAVE_EMPTIES_FIRST {
             self.registry.release(cache);
         }

@@ -23,7 +23,6 @@
 use crate::cache::Cache;
 use crate::profile::counting;
 use crate::registry::Runtime;
-use crate::turnover::Departed;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
@@ -75,9 +74,10 @@ pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &RUNTIME.page_heap
 }
 
-/// The counts of those who have no cache.
-pub(crate) fn departed() -> &'static Departed {
-    &RUNTIME.departed
+/// A block went back to its pool from a thread that has no cache.
+pub(crate) fn note_returned_without_cache(class: SizeClass) {
+    RUNTIME.departed.note_returned(class);
+    RUNTIME.outside.note_returned(class);
 }
 
 /// The calling thread's own cache, which a counting one may be in front of (`profile`); or a sentinel.

@@ -6,7 +6,6 @@
 
 use crate::cache::Cache;
 use crate::registry::Runtime;
-use crate::turnover::Departed;
 use core::cell::Cell;
 use strata_core::block::BlockPtr;
 use strata_core::pool::Memory;
@@ -44,8 +43,9 @@ pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &shared().page_heap
 }
 
-pub(crate) fn departed() -> &'static Departed {
-    &shared().departed
+pub(crate) fn note_returned_without_cache(class: SizeClass) {
+    shared().departed.note_returned(class);
+    shared().outside.note_returned(class);
 }
 
 /// Forks are modelled separately.

@@ -57,6 +57,12 @@ impl Turnover {
         self.returned.set(self.returned.get() + blocks as usize);
     }
 
+    /// Those that came less those that went, of which other threads may have freed some; it may wrap.
+    #[inline]
+    pub(crate) fn outside(&self) -> u32 {
+        self.taken.get().wrapping_sub(self.returned.get()) as u32
+    }
+
     /// Blocks that came, and that went: a racy read.
     pub(crate) fn glance(&self) -> (u64, u64) {
         (self.taken.glance() as u64, self.returned.glance() as u64)

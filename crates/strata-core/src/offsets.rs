@@ -20,7 +20,7 @@ pub const MAGIC: [u8; 16] = *b"\x7fSTRATA runtime\0";
 pub const RUNTIME_ALIGN: usize = 4096;
 
 /// Which fields [`Offsets`] has, and what they mean: changed with either.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Makes a struct of words, and the same from a slice of them.
 macro_rules! words {
@@ -103,6 +103,10 @@ words! {
         runtime_class_pools,
         /// Of a runtime: for each class the [blocks](Self::turnover_taken) that passed through caches that are gone.
         runtime_departed,
+        /// Of a runtime: the flow of bytes of all blocks outside of pools, as caches said.
+        runtime_outside_bytes,
+        /// Of a runtime: for each class the flow of its blocks outside of pools.
+        runtime_outside,
 
         /// Of a flow: what came, one word.
         flow_came,
@@ -110,6 +114,8 @@ words! {
         flow_gone,
         /// Of a flow: the most there was.
         flow_peak,
+        /// Bytes of a flow.
+        flow_bytes,
         /// Of a compact flow: what came, one word.
         compact_came,
         /// Of a compact flow: what there is, in the upper half of a word, and the most there was, in the lower.
@@ -166,6 +172,8 @@ words! {
         cache_refills,
         /// Of a cache: flushes since it was joined.
         cache_flushes,
+        /// Of a cache: the most bytes that it took out of pools less what it gave back.
+        cache_peak,
         /// Of a cache: the magazines of the smaller classes.
         cache_small,
         /// Such classes.

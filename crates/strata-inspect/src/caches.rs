@@ -75,6 +75,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         self.caches(&mut |cache| {
             let mut stats = self.thread_stats(cache);
             self.turnover_of(cache, &mut |class, taken, returned| stats.add_turnover(class, taken, returned));
+            stats.set_peak(self.word_at(cache + u64::from(self.offsets.cache_peak)));
             self.ready_in(cache, &mut classes, &mut |class| {
                 stats.ready_blocks += 1;
                 stats.ready_bytes += class.block_bytes() as u64;

@@ -98,6 +98,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
             large_bytes: of(offsets.counter_large_bytes),
             huge_blocks: of(offsets.counter_huge_blocks),
             huge_bytes: of(offsets.counter_huge_bytes),
+            block_bytes: self.flow_at(self.runtime + u64::from(offsets.runtime_outside_bytes)),
         }
     }
 
@@ -107,11 +108,13 @@ impl<T: Target + ?Sized> Heap<'_, T> {
             let index = class.index() as u64;
             let pools = u64::from(offsets.runtime_class_pools) + index * u64::from(offsets.compact_bytes);
             let gone = u64::from(offsets.runtime_departed) + index * u64::from(offsets.departed_bytes);
+            let outside = u64::from(offsets.runtime_outside) + index * u64::from(offsets.flow_bytes);
             let turnover = |offset: u32| self.word_at(self.runtime + gone + u64::from(offset));
             let (taken, returned) = (turnover(offsets.turnover_taken), turnover(offsets.turnover_returned));
             stats.add_turnover(class, taken, returned);
             if let Some(place) = stats.classes.get_mut(class.index()) {
                 place.pool_flow = self.compact_flow_at(self.runtime + pools);
+                place.peak_blocks = self.flow_at(self.runtime + outside).peak;
             }
         }
     }

@@ -47,6 +47,8 @@ pub struct Flows {
     pub committed_bytes: Flow,
     /// Pools of 64 KiB in use, for blocks or in large allocations.
     pub used_pools: Flow,
+    /// The bytes of the blocks that came out of pools into magazines, live or ready. The peak is sampled.
+    pub block_bytes: Flow,
     /// Large allocations: runs of pools.
     pub large_blocks: Flow,
     /// The bytes of their pools.
@@ -59,11 +61,12 @@ pub struct Flows {
 
 impl Flows {
     /// All of them, by their stable names.
-    pub fn by_name(&self) -> [(&'static str, Flow); 7] {
+    pub fn by_name(&self) -> [(&'static str, Flow); 8] {
         [
             ("reserved_bytes", self.reserved_bytes),
             ("committed_bytes", self.committed_bytes),
             ("used_pools", self.used_pools),
+            ("block_bytes", self.block_bytes),
             ("large_blocks", self.large_blocks),
             ("large_bytes", self.large_bytes),
             ("huge_blocks", self.huge_blocks),

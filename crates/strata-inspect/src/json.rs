@@ -195,6 +195,7 @@ impl ClassStats {
         self.pool_flow.write_json(object.name("pool_flow")?)?;
         object.plain("taken_blocks", self.taken_blocks)?;
         object.plain("returned_blocks", self.returned_blocks)?;
+        object.plain("peak_blocks", self.peak_blocks)?;
         object.end()
     }
 }
@@ -215,6 +216,7 @@ impl ThreadStats {
         object.plain("taken_bytes", self.taken_bytes)?;
         object.plain("returned_blocks", self.returned_blocks)?;
         object.plain("returned_bytes", self.returned_bytes)?;
+        object.plain("peak_bytes", self.peak_bytes)?;
         object.end()
     }
 }

@@ -117,6 +117,11 @@ pub const METRICS: &[Metric] = &[
     gauge("strata_pools_peak_bytes", "The most bytes of pools that were in use at once.", |stats| {
         stats.flows.used_pools.peak * POOL_BYTES as u64
     }),
+    gauge(
+        "strata_blocks_peak_bytes",
+        "The most bytes of blocks outside of pools at once, sampled.",
+        |stats| stats.flows.block_bytes.peak,
+    ),
     gauge("strata_huge_peak_bytes", "The most bytes of huge allocations at once.", |stats| {
         stats.flows.huge_bytes.peak
     }),
@@ -136,6 +141,11 @@ pub const METRICS: &[Metric] = &[
     of_classes("strata_class_free_bytes", "Bytes of free blocks of a size class in pools in use.", |class| {
         class.free_blocks() * class.block_bytes
     }),
+    of_classes(
+        "strata_class_peak_bytes",
+        "The most bytes of a size class outside of pools at once, sampled.",
+        ClassStats::peak_bytes,
+    ),
     of_classes("strata_class_pools", "Pools in use for a size class.", |class| class.pools),
     counter("strata_purged_bytes", "Bytes given back to the system.", |stats| stats.purged_bytes),
     counter("strata_purges", "Calls that gave memory of free pools back.", |stats| stats.purges),

@@ -8,7 +8,7 @@
 //!
 //! Totals count what passes between layers: pools claimed, blocks that went from pools to magazines, by the batch. What turns over
 //! inside a magazine passes no counter, and what programs asked for is not counted: that would cost the fast path more than the
-//! rest of it.
+//! rest of it. So the most blocks that were live or ready at once is what threads said by the batch, to within 32 KiB each.
 //!
 //! Does not know: how anything is counted; the form of a table or of a text for machines.
 
@@ -42,6 +42,8 @@ pub struct ClassStats {
     pub taken_blocks: u64,
     /// Blocks that went from magazines back to pools.
     pub returned_blocks: u64,
+    /// The most blocks that were outside of pools at once, live or ready: sampled, to within 32 KiB for each thread.
+    pub peak_blocks: u64,
 }
 
 impl ClassStats {
@@ -70,9 +72,19 @@ impl ClassStats {
         self.returned_blocks * self.block_bytes
     }
 
-    /// Bytes of the blocks that came out of pools and did not go back: live and ready ones.
+    /// Blocks that came out of pools and did not go back: live and ready ones.
+    fn outside_blocks(&self) -> u64 {
+        self.taken_blocks.saturating_sub(self.returned_blocks)
+    }
+
+    /// Their bytes.
     pub(crate) fn outside_bytes(&self) -> u64 {
-        self.taken_blocks.saturating_sub(self.returned_blocks) * self.block_bytes
+        self.outside_blocks() * self.block_bytes
+    }
+
+    /// Bytes of the most blocks that were outside of pools at once.
+    pub fn peak_bytes(&self) -> u64 {
+        self.peak_blocks * self.block_bytes
     }
 
     /// Bytes of its pools.
@@ -104,6 +116,8 @@ pub struct ThreadStats {
     pub returned_blocks: u64,
     /// Their bytes.
     pub returned_bytes: u64,
+    /// The most that the bytes taken were above those returned: sampled, to within 32 KiB for each class.
+    pub peak_bytes: u64,
 }
 
 impl ThreadStats {
@@ -119,6 +133,7 @@ impl ThreadStats {
             taken_bytes: 0,
             returned_blocks: 0,
             returned_bytes: 0,
+            peak_bytes: 0,
         }
     }
 
@@ -130,6 +145,12 @@ impl ThreadStats {
         self.taken_bytes += taken * bytes;
         self.returned_blocks += returned;
         self.returned_bytes += returned * bytes;
+    }
+
+    /// What was sampled as the most, once what came and went is counted: it is no less than what there is.
+    #[doc(hidden)]
+    pub fn set_peak(&mut self, sampled: u64) {
+        self.peak_bytes = sampled.max(self.taken_bytes.saturating_sub(self.returned_bytes));
     }
 }
 
@@ -310,9 +331,15 @@ impl Stats {
         self.ready_bytes += class.block_bytes;
     }
 
-    /// Adds up the classes, once all of them are filled in.
+    /// Adds up the classes, once all of them are filled in. A peak that was sampled is no less than what there is.
     #[doc(hidden)]
     pub fn sum_classes(&mut self) {
+        for class in &mut self.classes {
+            class.peak_blocks = class.peak_blocks.max(class.outside_blocks());
+        }
+        let [taken, returned] = [ClassStats::taken_bytes, ClassStats::returned_bytes]
+            .map(|bytes| self.classes.iter().map(bytes).sum());
+        self.flows.block_bytes = Flow::of(taken, returned, self.flows.block_bytes.peak);
         self.live_blocks = self.classes.iter().map(|class| class.live_blocks).sum();
         self.live_bytes = self.classes.iter().map(ClassStats::live_bytes).sum();
     }

@@ -69,12 +69,15 @@ impl Stats {
     /// What there is, the most there was, and what came and went since the start.
     fn flows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "flow       {:>11} {:>11} {:>11} {:>11}", "now", "peak", "total in", "total out")?;
-        let Flows { reserved_bytes, committed_bytes, used_pools, large_bytes, huge_bytes, .. } = self.flows;
+        let Flows {
+            reserved_bytes, committed_bytes, used_pools, block_bytes, large_bytes, huge_bytes, ..
+        } = self.flows;
         let pools = used_pools.times(POOL_BYTES as u64);
         for (name, flow) in [
             ("reserved", reserved_bytes),
             ("committed", committed_bytes),
             ("pools", pools),
+            ("blocks", block_bytes),
             ("large", large_bytes),
             ("huge", huge_bytes),
         ] {
@@ -82,11 +85,7 @@ impl Stats {
             write!(f, "  {name:<9}{:>11} {:>11} ", Bytes(current), Bytes(peak))?;
             writeln!(f, "{:>11} {:>11}", Bytes(total_in), Bytes(total_out))?;
         }
-        let sum = |bytes: fn(&ClassStats) -> u64| Bytes(self.classes.iter().map(bytes).sum());
-        let (taken, returned) = (sum(ClassStats::taken_bytes), sum(ClassStats::returned_bytes));
-        let now = sum(|class| class.live_bytes() + class.ready_bytes());
-        // The most that lived at once only a count of each allocation would know.
-        writeln!(f, "  blocks   {now:>11} {:>11} {taken:>11} {returned:>11}", "-")
+        Ok(())
     }
 
     fn threads_and_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -42,7 +42,11 @@ impl Strata {
         for class in SizeClass::all() {
             let (taken, returned) = RUNTIME.departed.read(class);
             stats.add_turnover(class, taken, returned);
+            if let Some(place) = stats.classes_mut().get_mut(class.index()) {
+                place.peak_blocks = RUNTIME.outside.class(class).peak;
+            }
         }
+        stats.flows.block_bytes.peak = RUNTIME.outside.bytes().peak;
         for cache in RUNTIME.registry.caches() {
             each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
             cache.ready_blocks().for_each(|class| stats.take_ready_block(class));
@@ -74,6 +78,8 @@ impl Strata {
     /// ```
     pub fn reset_peaks() {
         RUNTIME.page_heap.reset_peaks();
+        RUNTIME.outside.reset_peaks();
+        RUNTIME.registry.caches().for_each(Cache::reset_outside_peak);
     }
 
     /// Tells what each thread, and each heap, has ready in its magazines.
@@ -96,6 +102,7 @@ fn of_cache(cache: &Cache) -> ThreadStats {
     stats.refills = refills;
     stats.flushes = flushes;
     each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
+    stats.set_peak(cache.outside_peak());
     for class in cache.ready_blocks() {
         stats.ready_blocks += 1;
         stats.ready_bytes += class.block_bytes() as u64;
