@@ -16,7 +16,7 @@ use std::time::Duration;
 use strata_cache::thread::RUNTIME;
 use strata_os::machine::MemoryBudget;
 use strata_os::simulated::{calls, fail_from, fail_never, set_memory_budget};
-use stratalloc::{Options, Strata};
+use stratalloc::{HugePageChoice, Options, Strata};
 
 #[global_allocator]
 static GLOBAL: Strata = Strata;
@@ -133,7 +133,8 @@ fn rush(start: &Barrier) {
 fn threads_that_start_at_once_make_no_more_calls_than_one_that_takes_as_much() {
     alone("threads_that_start_at_once_make_no_more_calls_than_one_that_takes_as_much", || {
         const THREADS: usize = 128;
-        Options::new().purge_delay(None).impose();
+        // Whether such growth is worth huge pages, which takes calls of its own, is another question.
+        Options::new().purge_delay(None).huge_pages(HugePageChoice::Never).impose();
         let start = &Barrier::new(THREADS + 1);
         let (calls, arenas, segments) = std::thread::scope(|scope| {
             (0..THREADS).for_each(|_| drop(scope.spawn(|| rush(start))));
