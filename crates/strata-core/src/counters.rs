@@ -192,6 +192,11 @@ impl Held {
         Self { current: self.current.wrapping_sub(count), ..self }
     }
 
+    /// What there is; below zero for a moment: nothing.
+    const fn or_nothing(self) -> u32 {
+        if self.current > u32::MAX / 2 { 0 } else { self.current }
+    }
+
     fn with_peak_reset(self) -> Self {
         Self { peak: self.current, ..self }
     }
@@ -238,6 +243,13 @@ impl CompactFlow {
         }
     }
 
+    /// What there is.
+    #[inline]
+    pub fn get(&self) -> u32 {
+        // Relaxed: as for a counter.
+        Held::from_word(self.held.load(Relaxed)).or_nothing()
+    }
+
     /// All of it.
     pub fn read(&self) -> Flowed {
         // Relaxed: as for a counter.
@@ -248,8 +260,7 @@ impl CompactFlow {
 impl Flowed {
     /// What the two words of a [`CompactFlow`] say.
     pub fn of_compact(came: u64, held: Held) -> Self {
-        // Below zero for a moment: nothing.
-        let current = if held.current > u32::MAX / 2 { 0 } else { u64::from(held.current) };
+        let current = held.or_nothing().into();
         Self { current, peak: held.peak.into(), came, gone: came.saturating_sub(current) }
     }
 }

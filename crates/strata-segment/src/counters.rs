@@ -58,6 +58,11 @@ impl Counters {
         self.pools.subtract(pools.into());
     }
 
+    /// Bytes of pools and of huge blocks in use.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.pools.get() * POOL_BYTES as u64 + self.huge_bytes.get()
+    }
+
     /// A run of so many pools serves a large block from now on.
     pub(crate) fn count_large(&self, pools: u32) {
         self.large_blocks.add(1);
@@ -115,6 +120,12 @@ impl ClassPools {
     /// A pool of a class was closed, or all of a span.
     pub(crate) fn count_closed(&self, class: SizeClass) {
         self.of(class).into_iter().for_each(|pools| pools.subtract(class.span_pools()));
+    }
+
+    /// Pools of a class in use.
+    #[inline]
+    pub(crate) fn current(&self, class: SizeClass) -> u32 {
+        self.of(class).map_or(0, CompactFlow::get)
     }
 
     /// What is counted of a class.

@@ -106,6 +106,17 @@ impl PageHeap {
         self.pools().has_published(class)
     }
 
+    /// Bytes of pools and of huge blocks in use: a racy read.
+    pub fn used_bytes(&self) -> u64 {
+        self.counters.used_bytes()
+    }
+
+    /// Pools of a class that are in use: a racy read.
+    #[inline]
+    pub fn pools_of(&self, class: SizeClass) -> u32 {
+        self.class_pools.current(class)
+    }
+
     /// Gives a pool without live blocks back to its arena.
     pub fn release_pool(&self, pool: OwnedPool) {
         self.pools().release(pool);
