@@ -68,11 +68,15 @@ impl Cache {
             // A sentinel: the thread has no cache yet, or no longer.
             return thread::alloc_without_cache(self, class, size);
         }
+        if let Some(ready) = self.promote_to_ready(class) {
+            return Some(ready);
+        }
         let held_off = self.hold_off_forks();
         // First, as a write: a page that is read first faults twice.
         self.class(class).visited.set(1);
         let block = self
             .promote(class)
+            .or_else(|| self.promote_to_near(class).map(|(block, _)| block))
             .or_else(|| self.take_batch(class, self.next_batch(class)).map(|(block, _)| block));
         strata_os::probe!("refill", class.block_bytes(), self.magazine(class).count());
         self.maintain_after_refill(class, held_off);
@@ -94,7 +98,7 @@ impl Cache {
         }
         let held_off = self.hold_off_forks();
         self.class(class).visited.set(1);
-        let block = self.take_batch(class, 1);
+        let block = self.promote_to_near(class).or_else(|| self.take_batch(class, 1));
         strata_os::probe!("refill", class.block_bytes(), self.magazine(class).count());
         // A caller that takes memory as it is may leave it untouched: what it takes next is not prefaulted.
         self.class(class).fresh.set(0);
