@@ -6,9 +6,10 @@
 //! ```
 //!
 //! F1  A class's limit doubles with each visit, up to [`most`] of the class. That of larger blocks does only when an allocation found the
-//!     magazine empty after a block had been given back: one that a thread frees and does not want again is not kept. All limits together
-//!     allow the thread's share of [`ALL_BYTES`]. Beyond that a class takes from another that came to no slow path
-//!     recently. So a thread that sleeps, or only frees, holds at most that.
+//!     magazine empty after a block had been given back: one that a thread frees and does not want again is not kept. The limits of all
+//!     threads together allow an eighth of what is in use, [`FEW_ALL_BYTES`] to [`ALL_BYTES`]: a thread takes what the others leave of it,
+//!     up to [`MOST_SHARE`], and an even share in any case. Beyond that a class takes from another that came to no slow path recently.
+//!     So a thread that sleeps, or only frees, holds at most that.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
 //!     after its magazine was found quiet: a block of a pool from which another cache took the last batch is given back, and
@@ -31,7 +32,11 @@ const CLASS_BYTES: usize = 128 << 10;
 const LEAST_BLOCKS: usize = 8;
 /// unless they are more bytes than these.
 const FEW_BLOCKS_BYTES: usize = 512 << 10;
-/// Bytes that all magazines of all threads may hold together, in even shares.
+/// The part of what is in use that all magazines of all threads may hold together,
+const USED_PART: u64 = 8;
+/// at least,
+const FEW_ALL_BYTES: u64 = 4 << 20;
+/// and at most.
 const ALL_BYTES: u64 = 16 << 20;
 /// The least share of a thread.
 const LEAST_SHARE: u64 = 64 << 10;
@@ -131,7 +136,7 @@ impl Cache {
         if more == 0 || !self.has_bytes_for(more) {
             return false;
         }
-        self.granted_bytes.set(self.granted_bytes.get() + more);
+        self.change_granted(self.granted_bytes.get() + more);
         // SAFETY: the thread's own magazine.
         unsafe { self.magazine(class).set_limit(deeper) };
         true
@@ -139,9 +144,8 @@ impl Cache {
 
     /// Whether `more` bytes may be held, perhaps because other classes hold fewer from now on (F1).
     fn has_bytes_for(&self, more: u32) -> bool {
-        let share = self.share();
         for _ in 0..ASKED {
-            if self.granted_bytes.get() + more <= share {
+            if self.may_grant(more) {
                 return true;
             }
             let index = self.hand.get() as usize % CLASS_COUNT;
@@ -153,13 +157,28 @@ impl Cache {
                 self.close(class);
             }
         }
-        self.granted_bytes.get() + more <= share
+        self.may_grant(more)
     }
 
-    /// Bytes that the magazines of this thread may hold.
-    fn share(&self) -> u32 {
-        let caches = self.runtime().map_or(1, |runtime| runtime.registry.live()).max(1);
-        (ALL_BYTES / caches).clamp(LEAST_SHARE, MOST_SHARE) as u32
+    /// Whether the magazines of this thread may hold `more`: what the others leave, and an even share in any case.
+    fn may_grant(&self, more: u32) -> bool {
+        let Some(runtime) = self.runtime() else { return false };
+        let own = u64::from(self.granted_bytes.get() + more);
+        let all = (runtime.page_heap.used_bytes() / USED_PART).clamp(FEW_ALL_BYTES, ALL_BYTES);
+        let is_left = !cfg!(strata_loom) && runtime.registry.granted_bytes.get() + u64::from(more) <= all;
+        let share = (all / runtime.registry.live().max(1)).max(LEAST_SHARE);
+        own <= if is_left { MOST_SHARE } else { share.min(MOST_SHARE) }
+    }
+
+    /// The limits of all of this thread's magazines together allow so much.
+    fn change_granted(&self, bytes: u32) {
+        let before = self.granted_bytes.get();
+        if before != bytes
+            && let Some(runtime) = self.runtime()
+        {
+            runtime.registry.granted_bytes.change(before.into(), bytes.into());
+        }
+        self.granted_bytes.set(bytes);
     }
 
     /// Empties the magazine of a class, and sets its limit to nothing.
@@ -167,7 +186,7 @@ impl Cache {
         let magazine = self.magazine(class);
         // SAFETY: the thread's own magazine.
         let limit = unsafe { magazine.limit() };
-        self.granted_bytes.set(self.granted_bytes.get().saturating_sub(limit * class.block_bytes() as u32));
+        self.change_granted(self.granted_bytes.get().saturating_sub(limit * class.block_bytes() as u32));
         if limit != 0 {
             // SAFETY: the thread's own magazine.
             unsafe { magazine.set_limit(0) };
@@ -264,111 +283,5 @@ pub(crate) unsafe fn give(page_heap: &PageHeap, pool: &'static Pool, class: Size
 }
 
 #[cfg(all(test, not(strata_loom)))]
-mod tests {
-    use super::*;
-    use crate::scene::{free, new, runtime};
-    use std::vec::Vec;
-    use strata_core::address::UserPtr;
-
-    fn held_bytes(cache: &Cache) -> u32 {
-        SizeClass::all().map(|class| cache.magazine(class).count() * class.block_bytes() as u32).sum()
-    }
-
-    fn collect(cache: &Cache) {
-        // SAFETY: the caches of a test have one user.
-        unsafe { cache.collect() };
-    }
-
-    #[test]
-    fn a_magazine_becomes_deeper_by_need_up_to_a_bound() {
-        let cache = runtime().enter().unwrap();
-        for class in [48, 2048, 32 << 10].map(SizeClass::of) {
-            let mut deepest = 0;
-            for _ in 0..8 {
-                let blocks: Vec<_> = (0..300).map(|_| new(cache, class)).collect();
-                for block in blocks {
-                    free(cache, block, class);
-                    deepest = deepest.max(cache.magazine(class).count());
-                }
-            }
-            assert_eq!(deepest, most(class), "{class:?}");
-        }
-    }
-
-    #[test]
-    fn larger_blocks_that_are_freed_and_not_taken_again_are_not_kept() {
-        let cache = runtime().enter().unwrap();
-        let class = SizeClass::of(2048);
-        let blocks: Vec<_> = (0..300).map(|_| new(cache, class)).collect();
-        cache.close(class);
-        blocks.into_iter().for_each(|block| free(cache, block, class));
-        assert_eq!(cache.magazine(class).count(), 0);
-    }
-
-    #[test]
-    fn what_a_thread_holds_is_bounded_whatever_it_frees() {
-        let runtime = runtime();
-        let (cache, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
-        for round in 0..3 {
-            let blocks: Vec<_> = SizeClass::all()
-                .flat_map(|class| (0..100).map(move |_| class))
-                .map(|class| (new(other, class), class))
-                .collect();
-            blocks.into_iter().for_each(|(block, class)| free(cache, block, class));
-            assert!(u64::from(held_bytes(cache)) <= MOST_SHARE, "{} in round {round}", held_bytes(cache));
-        }
-        collect(cache);
-        collect(other);
-        assert_eq!(runtime.page_heap.snapshot().used_pools, 0);
-    }
-
-    #[test]
-    fn a_thread_that_touches_each_size_once_holds_little() {
-        let cache = runtime().enter().unwrap();
-        for class in SizeClass::all() {
-            let block = new(cache, class);
-            free(cache, block, class);
-        }
-        assert!(held_bytes(cache) < 32 << 10, "{}", held_bytes(cache));
-    }
-
-    #[test]
-    fn a_small_block_whose_neighbours_another_thread_has_is_given_back() {
-        let runtime = runtime();
-        let (owner, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
-        let class = SizeClass::of(16);
-        let (_kept, given) = (new(owner, class), new(owner, class));
-        free(other, given, class);
-        assert_eq!(cache_count(other, class), 0);
-        let own = new(other, class);
-        free(other, own, class);
-        assert_ne!(cache_count(other, class), 0, "blocks of its own stay");
-    }
-
-    fn cache_count(cache: &Cache, class: SizeClass) -> u32 {
-        cache.magazine(class).count()
-    }
-
-    #[test]
-    fn blocks_freed_in_runs_cost_few_exchanges() {
-        let runtime = runtime();
-        let (owner, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
-        let class = SizeClass::of(48);
-        let blocks: Vec<_> = (0..4 * Pool::capacity(class)).map(|_| new(owner, class)).collect();
-        collect(owner);
-        let word = |block: UserPtr| {
-            // SAFETY: a block of a pool.
-            std::format!("{:?}", unsafe { block.pool() }.remote().glance())
-        };
-        let mut exchanges = 0;
-        let all = blocks.clone();
-        for block in blocks.chunks(64) {
-            let before: Vec<_> =
-                all.iter().step_by(Pool::capacity(class) as usize).map(|block| word(*block)).collect();
-            block.iter().for_each(|block| free(other, *block, class));
-            let after = all.iter().step_by(Pool::capacity(class) as usize).map(|block| word(*block));
-            exchanges += 4 * before.into_iter().zip(after).filter(|(before, after)| before != after).count();
-        }
-        assert!(exchanges * 10 <= all.len(), "{exchanges} exchanges for {} frees", all.len());
-    }
-}
+#[path = "flush_tests.rs"]
+mod tests;

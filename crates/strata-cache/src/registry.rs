@@ -20,7 +20,7 @@ use crate::thread;
 use crate::turnover::Departed;
 use core::mem::offset_of;
 use strata_core::block::BlockPtr;
-use strata_core::counters::{CompactFlow, Counter};
+use strata_core::counters::{CompactFlow, Counter, Flow};
 use strata_core::offsets::{RUNTIME_ALIGN, Signature};
 use strata_core::pool::Spoilt;
 use strata_core::size_class::SizeClass;
@@ -222,6 +222,8 @@ pub struct Registry {
     pub(crate) ever: Counter,
     /// Of those, caches of threads.
     threads: Counter,
+    /// Bytes that the limits of all threads' magazines allow (`flush`).
+    pub(crate) granted_bytes: Flow,
     /// Whether there may be orphans: 1 or 0.
     pub(crate) orphaned: Hint,
 }
@@ -234,6 +236,7 @@ impl Registry {
                 live: Counter::zero(),
                 ever: Counter::zero(),
                 threads: Counter::zero(),
+                granted_bytes: Flow::zero(),
                 orphaned: Hint::new(0),
             }
         }
