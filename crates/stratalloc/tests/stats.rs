@@ -39,7 +39,7 @@ fn blocks(count: usize, bytes: usize) -> Vec<Box<[u8]>> {
 fn live_blocks_are_counted_exactly_and_all_come_back() {
     let _turn = my_turn();
     for (bytes, count) in
-        [(2300, 1), (2300, 313), (3072, 1000), (5000, 7), (9000, 33), (20_000, 12), (32_768, 5)]
+        [(2300, 1), (2300, 313), (3072, 1000), (5000, 7), (12_000, 33), (24_000, 12), (32_768, 5)]
     {
         let before = class(bytes).live_blocks;
         let live = blocks(count, bytes);
