@@ -248,12 +248,12 @@ impl ForkGate {
         closed_by != 0 && (cfg!(strata_loom) || closed_by != this_thread())
     }
 
-    /// Closes the gate, and waits until `others` have left, all words but the caller's own; but not for long (I2).
-    pub fn close<'word, Words: Iterator<Item = &'word Presence>>(&self, others: impl Fn() -> Words) {
+    /// Closes the gate, and waits until `others` have left, all words but the caller's own; but not for long (I2). Whether they have.
+    pub fn close<'word, Words: Iterator<Item = &'word Presence>>(&self, others: impl Fn() -> Words) -> bool {
         let mut pauses = 0..YIELDS + NAPS_FOR_THREADS;
         // Relaxed: ordered by the fence. Another fork may be in progress.
         while self.closed_by.compare_exchange(0, this_thread(), Relaxed, Relaxed).is_err() {
-            let Some(before) = pauses.next() else { return };
+            let Some(before) = pauses.next() else { return false };
             pause(before, YIELDS);
         }
         self.fence_for_all();
@@ -261,10 +261,11 @@ impl ForkGate {
         let is_anybody_inside = || self.strangers.load(Acquire) != 0 || others().any(Presence::is_inside);
         for before in pauses {
             if !is_anybody_inside() {
-                return;
+                return true;
             }
             pause(before, YIELDS);
         }
+        false
     }
 
     /// Opens the gate, in the parent.
