@@ -33,11 +33,12 @@ impl AbandonedBitmap {
         };
     }
 
-    /// Publishes a pool that was just disowned (I1).
+    /// Publishes a pool that was just disowned (I1). Returns whether nothing was published before: then the caller raises the summary.
     #[inline]
-    pub fn publish(&self, class: SizeClass, pool: PoolIndex) {
+    #[must_use = "the first bit needs a hint that leads to it"]
+    pub fn publish(&self, class: SizeClass, pool: PoolIndex) -> bool {
         // AcqRel (BIT_PUBLISH): carries the disowning to the thread that takes the bit; pairs with Acquire in abandoned.rs::take.
-        self.words[class.index()].fetch_or(pool.bit(), BIT_PUBLISH);
+        self.words[class.index()].fetch_or(pool.bit(), BIT_PUBLISH) == 0
     }
 
     /// The pools that seem to be published.
@@ -83,7 +84,7 @@ mod tests {
     fn bits_are_taken_from_a_place_on_and_round() {
         let bitmap = AbandonedBitmap { words: [const { 0 }; CLASS_COUNT].map(AtomicU64::new) };
         let class = SizeClass::of(48);
-        [3, 9, 63].into_iter().filter_map(PoolIndex::new).for_each(|pool| bitmap.publish(class, pool));
+        [3, 9, 63].into_iter().filter_map(PoolIndex::new).for_each(|pool| _ = bitmap.publish(class, pool));
         let taken = [(); 4].map(|()| bitmap.take(class, 5).map(PoolIndex::get));
         assert_eq!(taken, [Some(9), Some(63), Some(3), None]);
     }

@@ -12,7 +12,8 @@ use strata_core::masks::run_mask;
 use strata_core::pool::{Closed, Format, Freed, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::{
-    ABANDON_PUBLISHES, CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, PUBLISH_AFTER_DISOWN, RELEASE_FREES_SPAN,
+    ABANDON_PUBLISHES, CLOSE_BEFORE_RELEASE, DIRTY_BEFORE_RELEASE, FIRST_BIT_IS_HINTED, PUBLISH_AFTER_DISOWN,
+    RELEASE_FREES_SPAN,
 };
 
 impl Pools<'_> {
@@ -133,6 +134,7 @@ pub(crate) fn publish(class: SizeClass, pool: &Pool) {
     let bitmap = unsafe { arena::abandoned(pool.arena()) };
     // SAFETY: the pool of an initialised arena.
     let (segment, index) = unsafe { Segment::of(pool) };
-    bitmap.publish(class, pool.index());
-    segment.set_published(class, index);
+    if bitmap.publish(class, pool.index()) && FIRST_BIT_IS_HINTED {
+        segment.set_published(class, index);
+    }
 }
