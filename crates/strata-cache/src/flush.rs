@@ -8,7 +8,8 @@
 //! F1  A class's limit doubles with each visit, up to [`most`] of the class. That of larger blocks does only when an allocation found the
 //!     magazine empty after a block had been given back: one that a thread frees and does not want again is not kept. The limits of all
 //!     threads together allow an eighth of what is in use, [`FEW_ALL_BYTES`] to [`ALL_BYTES`]: a thread takes what the others leave of it,
-//!     up to [`MOST_SHARE`], and an even share in any case. Beyond that a class takes from another that came to no slow path recently.
+//!     up to [`MOST_SHARE`], and an even share in any case. Beyond that a class takes from another that may hold as much as is needed, and came to no slow path
+//!     recently.
 //!     So a thread that sleeps, or only frees, holds at most that.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
@@ -151,6 +152,10 @@ impl Cache {
             let index = self.hand.get() as usize % CLASS_COUNT;
             self.hand.set(index as u32 + 1);
             let class = SizeClass::from_index(index);
+            if self.granted(class) < more {
+                // To empty its magazine would not help, and it would be wanted back.
+                continue;
+            }
             if self.class(class).visited.get() != 0 {
                 self.class(class).visited.set(0);
             } else {
@@ -158,6 +163,12 @@ impl Cache {
             }
         }
         self.may_grant(more)
+    }
+
+    /// Bytes that the limit of a class allows.
+    fn granted(&self, class: SizeClass) -> u32 {
+        // SAFETY: the thread's own magazine.
+        unsafe { self.magazine(class).limit() * class.block_bytes() as u32 }
     }
 
     /// Whether the magazines of this thread may hold `more`: what the others leave, and an even share in any case.
@@ -183,13 +194,11 @@ impl Cache {
 
     /// Empties the magazine of a class, and sets its limit to nothing.
     pub(crate) fn close(&self, class: SizeClass) {
-        let magazine = self.magazine(class);
-        // SAFETY: the thread's own magazine.
-        let limit = unsafe { magazine.limit() };
-        self.change_granted(self.granted_bytes.get().saturating_sub(limit * class.block_bytes() as u32));
-        if limit != 0 {
+        let granted = self.granted(class);
+        if granted != 0 {
+            self.change_granted(self.granted_bytes.get().saturating_sub(granted));
             // SAFETY: the thread's own magazine.
-            unsafe { magazine.set_limit(0) };
+            unsafe { self.magazine(class).set_limit(0) };
         }
         self.return_oldest(class, DEPTH as u32);
     }

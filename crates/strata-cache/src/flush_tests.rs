@@ -86,6 +86,19 @@ fn a_thread_that_touches_each_size_once_holds_little() {
 }
 
 #[test]
+fn a_class_that_holds_little_is_not_emptied_for_one_that_needs_more() {
+    let (cache, little) = (runtime().enter().unwrap(), SizeClass::of(128));
+    let blocks: Vec<_> = (0..4).map(|_| new(cache, little)).collect();
+    blocks.into_iter().for_each(|block| free(cache, block, little));
+    let before = cache_count(cache, little);
+    for class in (0..10).flat_map(|_| SizeClass::all()).filter(|class| class.block_bytes() > 4096) {
+        let blocks: Vec<_> = (0..20).map(|_| new(cache, class)).collect();
+        blocks.into_iter().for_each(|block| free(cache, block, class));
+    }
+    assert_eq!(cache_count(cache, little), before);
+}
+
+#[test]
 fn a_small_block_whose_neighbours_another_thread_has_is_given_back() {
     let runtime = runtime();
     let (owner, other) = (runtime.enter().unwrap(), runtime.enter().unwrap());
