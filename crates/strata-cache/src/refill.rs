@@ -9,7 +9,7 @@
 //!   5  if the OS has no more: any free block of any unowned pool
 //! ```
 //!
-//! Used memory first, untouched memory later, the OS last. A batch doubles with each refill, up to half a magazine. Maintenance
+//! Used memory first, untouched memory later, the OS last. A batch doubles with each refill, up to half of what the magazine may hold. Maintenance
 //! comes when the block is allocated.
 //!
 //! Does not know: thread-local storage; where memory comes from.
@@ -26,7 +26,7 @@ use strata_segment::{ClaimedRun, misuse};
 const FIRST_BYTES: usize = 256;
 /// Blocks that it takes at most.
 const FIRST_BLOCKS: usize = 8;
-/// Bytes that a refill takes at most, unless one block is larger.
+/// Bytes that a refill takes at most, unless one block, or half of what the magazine may hold, is more.
 const MOST_BYTES: usize = 8 << 10;
 /// Fresh pools that a thread fills one after another before the next one's memory is taken in one call: two megabytes.
 const SEVERAL_POOLS: u32 = 32;
@@ -115,7 +115,9 @@ impl Cache {
             0 => first_batch(class),
             last => last.saturating_mul(2),
         };
-        let batch = batch.min(most_batch(class)).max(1);
+        // SAFETY: the thread's own magazine.
+        let half = unsafe { self.magazine(class).limit() } / 2;
+        let batch = batch.min(most_batch(class).max(half)).max(1);
         state.batch.set(batch);
         batch
     }
