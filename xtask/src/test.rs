@@ -150,7 +150,8 @@ const SHIPPED: [&str; 4] = ["stratalloc", "strata-gil", "strata-profile", "strat
 
 /// Every atomic read-modify-write is counted, in a build of its own.
 pub(crate) fn exchanges(root: &Path) -> Result<()> {
-    let test = "test --package strata-cache --profile checked --test exchanges -- --nocapture";
+    let test =
+        "test --package strata-cache --profile checked --test exchanges -- --nocapture --test-threads 1";
     let mut command = line(root, test);
     command.env("RUSTFLAGS", "--cfg strata_counted").env("CARGO_TARGET_DIR", root.join("target/counted"));
     succeed(&mut command)

@@ -4,10 +4,12 @@
 //! adds is not in them.
 #![cfg(strata_counted)]
 
+use std::collections::HashMap;
+use std::mem::replace;
 use strata_cache::{Cache, Runtime};
 use strata_core::address::UserPtr;
 use strata_core::size_class::SizeClass;
-use strata_core::sync::exchanges;
+use strata_core::sync::{act_as, exchanges, fetches};
 
 const CLASS: SizeClass = SizeClass::of(256);
 /// Blocks that are alive at a time: 64 pools of the class.
@@ -27,8 +29,12 @@ impl Random {
 }
 
 fn new(cache: &Cache) -> UserPtr {
+    new_of(cache, CLASS)
+}
+
+fn new_of(cache: &Cache, class: SizeClass) -> UserPtr {
     // SAFETY: the caches take turns on one thread.
-    UserPtr::new(unsafe { cache.alloc(CLASS) }.expect("memory").as_non_null())
+    UserPtr::new(unsafe { cache.alloc(class) }.expect("memory").as_non_null())
 }
 
 fn free(cache: &Cache, block: UserPtr) {
@@ -99,6 +105,69 @@ fn refills_and_random_frees() -> (f64, f64) {
     let before = exchanges();
     blocks.into_iter().for_each(|block| free(caches[1], block));
     (taken, (exchanges() - before) as f64 / LIVE as f64)
+}
+
+/// What one replacement costs.
+#[derive(Debug)]
+struct Cost {
+    exchanges: f64,
+    /// Lines of atomics that the thread fetches from others.
+    fetches: f64,
+    /// Blocks that another thread freed last: their lines are fetched, too.
+    others_blocks: f64,
+}
+
+/// Each thread replaces blocks of its own at random, of many sizes; ten in a row, as if all ran at once.
+fn many_sizes(threads: usize, live: usize, size: fn(&mut Random) -> usize) -> Cost {
+    const ROW: usize = 10;
+    let (caches, mut random, mut freed_by) = (caches(threads), Random(5), HashMap::new());
+    let mut blocks: Vec<Vec<(UserPtr, SizeClass)>> = vec![Vec::new(); threads];
+    let fill = |thread: usize, random: &mut Random| {
+        act_as(thread);
+        let class = SizeClass::of(size(random));
+        (new_of(caches[thread], class), class)
+    };
+    (0..live * threads).for_each(|turn| blocks[turn % threads].push(fill(turn % threads, &mut random)));
+    let mut others_blocks = 0;
+    let mut play = |turn: usize| {
+        let thread = turn / ROW % threads;
+        let (block, class) = fill(thread, &mut random);
+        others_blocks += u32::from(freed_by.get(&block.as_non_null()).is_some_and(|by| *by != thread));
+        let (old, old_class) = replace(&mut blocks[thread][random.below(live)], (block, class));
+        freed_by.insert(old.as_non_null(), thread);
+        // SAFETY: the caches take turns on one thread; each block is given back once.
+        unsafe { caches[thread].free(old, old_class) };
+        others_blocks
+    };
+    let turns = TURNS * threads;
+    let warm = (0..turns).map(&mut play).last().unwrap_or(0);
+    let before = (exchanges(), fetches());
+    let all = (0..turns).map(&mut play).last().unwrap_or(0);
+    let each = |count: u64| count as f64 / turns as f64;
+    act_as(0);
+    Cost {
+        exchanges: each(exchanges() - before.0),
+        fetches: each(fetches() - before.1),
+        others_blocks: each((all - warm).into()),
+    }
+}
+
+#[test]
+fn threads_that_share_no_block_rarely_wait_for_each_other() {
+    println!(
+        "a replacement of many sizes: exchanges, lines fetched from other threads, blocks that another freed last:"
+    );
+    for threads in [1, 2, 4] {
+        let small = many_sizes(threads, 20_000, |random| 8 + random.below(593));
+        let mixed = many_sizes(threads, 3_000, |random| {
+            let least = 16 << random.below(12);
+            least + random.below(least)
+        });
+        println!("{threads:>8} threads, 8 to 600 bytes: {small:.4?}");
+        println!("{threads:>8} threads, to 64 KiB:      {mixed:.4?}");
+        assert!(small.fetches <= 0.011 * threads as f64 && small.others_blocks <= 0.006 * threads as f64);
+        assert!(mixed.exchanges <= 0.7 && mixed.fetches <= 0.2 * threads as f64);
+    }
 }
 
 #[test]

@@ -1,4 +1,7 @@
-//! The shipped atomics, each of whose read-modify-writes is counted: for the test that says how many a free costs.
+//! The shipped atomics, each of whose read-modify-writes is counted, and each cache line that a thread must fetch from another: for the
+//! test that says how many a free costs.
+//!
+//! A line has a bit for each simulated thread that has it. To read it, one needs a bit; to write to it, the only one.
 //!
 //! Built with `--cfg strata_counted` only. A compare-and-swap counts whether it succeeds or not: it costs the same.
 //!
@@ -13,11 +16,44 @@ pub fn exchanges() -> u64 {
     EXCHANGES.load(Ordering::Relaxed)
 }
 
+/// The thread that acts, and the lines that it and others had to fetch.
+static THREAD: atomic::AtomicU32 = atomic::AtomicU32::new(0);
+static FETCHES: atomic::AtomicU64 = atomic::AtomicU64::new(0);
+/// Who has which line, by its address: enough for a gigabyte, beyond which two lines are taken for one.
+static LINES: [atomic::AtomicU64; 1 << 24] = [const { atomic::AtomicU64::new(0) }; 1 << 24];
+
+/// Whatever happens from now on is done by this one of 64 threads.
+pub fn act_as(thread: usize) {
+    THREAD.store(thread as u32 % u64::BITS, Ordering::Relaxed);
+}
+
+/// Lines of atomics that a thread fetched from others since the start.
+pub fn fetches() -> u64 {
+    FETCHES.load(Ordering::Relaxed)
+}
+
+fn line_of<T>(word: &T) -> &'static atomic::AtomicU64 {
+    &LINES[core::ptr::from_ref(word).addr() / 64 % LINES.len()]
+}
+
+fn note_read<T>(word: &T) {
+    let (line, own) = (line_of(word), 1 << THREAD.load(Ordering::Relaxed));
+    let have = line.fetch_or(own, Ordering::Relaxed);
+    FETCHES.fetch_add((have != 0 && have & own == 0).into(), Ordering::Relaxed);
+}
+
+fn note_write<T>(word: &T) {
+    let (line, own) = (line_of(word), 1 << THREAD.load(Ordering::Relaxed));
+    let have = line.swap(own, Ordering::Relaxed);
+    FETCHES.fetch_add((have & !own != 0).into(), Ordering::Relaxed);
+}
+
 macro_rules! counted {
     ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
         #[doc = concat!("As in `core`: ", stringify!($name), ".")]
         pub fn $name(&self, $($argument: $type),*) -> $result {
             EXCHANGES.fetch_add(1, Ordering::Relaxed);
+            note_write(self);
             self.0.$name($($argument),*)
         }
     )*};
@@ -32,11 +68,13 @@ macro_rules! plain {
 
         /// As in `core`: load.
         pub fn load(&self, order: Ordering) -> $value {
+            note_read(self);
             self.0.load(order)
         }
 
         /// As in `core`: store.
         pub fn store(&self, value: $value, order: Ordering) {
+            note_write(self);
             self.0.store(value, order);
         }
     };

@@ -20,7 +20,7 @@ use native as imp;
 
 pub use core::sync::atomic::Ordering;
 #[cfg(all(strata_counted, not(strata_loom)))]
-pub use counted::exchanges;
+pub use counted::{act_as, exchanges, fetches};
 pub use imp::{
     AsymmetricFence, AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, StatisticWord,
     WaitWord, Witness, fence, init_fresh, spin_hint,
