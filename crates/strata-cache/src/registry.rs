@@ -80,7 +80,7 @@ impl Runtime {
         let _held_off = self.hold_off_forks();
         let cache = self.registry.claim()?;
         self.registry.leave_out_one();
-        cache.join_none();
+        cache.serve_in_front();
         Some(cache)
     }
 

@@ -88,3 +88,17 @@ fn no_fork_waits_for_the_passes_of_a_thread_without_a_cache() {
         assert!(in_vain < FORKS / 4, "{in_vain} of {FORKS} forks waited in vain");
     });
 }
+
+#[test]
+fn a_counting_cache_in_the_slot_of_a_heap_goes_with_its_thread() {
+    static RUNTIME: Runtime = Runtime::new();
+    let heap = RUNTIME.enter().unwrap();
+    heap.make_heap();
+    // SAFETY: the cache is used no more.
+    unsafe { RUNTIME.leave(heap) };
+    let front = RUNTIME.enter_in_front().unwrap();
+    assert!(core::ptr::eq(front, heap));
+    assert_eq!((front.stays_after_fork.get(), front.is_heap()), (0, false));
+    // SAFETY: it holds no block, and is used no more.
+    unsafe { RUNTIME.leave_in_front(front) };
+}
