@@ -19,7 +19,6 @@
 use crate::errno;
 use crate::recorder::{self, Recorded};
 use crate::requests::{Requests, Taken};
-use crate::stack::{self, Unwinding};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use strata_cache::profile;
@@ -28,20 +27,18 @@ use strata_os::clock;
 /// The first bytes of [`Control`].
 pub const MAGIC: [u8; 16] = *b"\x7fSTRATA control\0";
 /// The version of what is here and of `Recorded`: changed with either.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// A [`Control`] lies at a multiple of so many bytes.
 pub const ALIGN: usize = 64;
 
 /// What was answered.
 pub mod answer {
-    /// The recorder is on, and finds stacks by tables.
-    pub const TABLES: u64 = 1;
-    /// The recorder is on, and finds stacks by frame pointers: the program has no unwinder at hand.
-    pub const FRAMES: u64 = 2;
+    /// The recorder is on.
+    pub const ON: u64 = 1;
     /// It was on already, and stays so.
-    pub const ON_ALREADY: u64 = 3;
+    pub const ON_ALREADY: u64 = 2;
     /// There is no memory for it.
-    pub const NO_MEMORY: u64 = 4;
+    pub const NO_MEMORY: u64 = 3;
 }
 
 /// What another process finds: one for each recorder in a process.
@@ -101,17 +98,11 @@ impl Control {
         if profile::mean_bytes() != 0 && !was_asked {
             return answer::ON_ALREADY;
         }
-        if profile::mean_bytes() == 0 {
-            stack::choose_at_hand();
-        }
         self.until.fetch_max(clock::milliseconds().saturating_add(taken.milliseconds).max(1), Relaxed);
-        if !recorder::start_as_chosen(taken.mean) {
+        if !recorder::start(taken.mean) {
             return answer::NO_MEMORY;
         }
-        match stack::chosen() {
-            Unwinding::Tables => answer::TABLES,
-            Unwinding::Frames => answer::FRAMES,
-        }
+        answer::ON
     }
 
     pub(crate) fn note_mean(&self, mean: u64) {

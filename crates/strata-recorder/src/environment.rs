@@ -48,8 +48,7 @@ pub fn start_as_asked() -> bool {
                 c"STRATA_PROFILE_SIGNAL is not accepted (the number of a signal); nothing is profiled\n",
             );
     }
-    recorder::start_as_chosen(mean)
-        || complain(c"STRATA_PROFILE: no memory for the profile; nothing is profiled\n")
+    recorder::start(mean) || complain(c"STRATA_PROFILE: no memory for the profile; nothing is profiled\n")
 }
 
 fn rate() -> Option<u64> {

@@ -20,7 +20,7 @@ use crate::peak::Peak;
 use crate::sampled::{SLOT_COUNT, Sampled, Slot};
 use crate::site::Site;
 use crate::sites::{Key, Sites};
-use crate::stack::{self, DEPTH, Unwinding};
+use crate::stack::{self, DEPTH};
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::ptr::null_mut;
@@ -84,16 +84,8 @@ pub(crate) struct Recording {
 ///
 /// What was recorded before a [`stop`] lives no more, as far as this says: it may have been freed unseen.
 ///
-/// Stacks are found by tables if [`stack::choose`] was not called. Not from within an allocation.
+/// Stacks are found by tables if [`stack::choose`] did not say otherwise.
 pub fn start(mean_bytes: u64) -> bool {
-    if recording().is_none() {
-        stack::choose(Unwinding::Tables);
-    }
-    start_as_chosen(mean_bytes)
-}
-
-/// The same, with stacks as they were chosen.
-pub(crate) fn start_as_chosen(mean_bytes: u64) -> bool {
     let Some(recording) = (if map() { recording() } else { None }) else { return false };
     if profile::mean_bytes() == 0 {
         recording.forget_what_lives();

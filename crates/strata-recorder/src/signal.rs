@@ -23,7 +23,7 @@ pub(crate) fn wait_for(signal: c_int, mean: u64) -> bool {
     // Relaxed: written before the handler is there.
     RATE.store(mean, Relaxed);
     // All memory is mapped now: the handler takes none.
-    if !recorder::start_as_chosen(mean) {
+    if !recorder::start(mean) {
         return false;
     }
     recorder::stop();
@@ -45,7 +45,7 @@ extern "C" fn switch(signal: c_int, info: *const libc::siginfo_t, _context: *mut
             profile::heed();
         } else if recorder::mean_bytes() == 0 {
             // Relaxed: as above.
-            recorder::start_as_chosen(RATE.load(Relaxed));
+            recorder::start(RATE.load(Relaxed));
             profile::heed();
             pass_on(signal);
         } else {

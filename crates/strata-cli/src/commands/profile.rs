@@ -127,13 +127,8 @@ fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<
         return Ok((recorder.recorded().with_context(ended)?, Series::new()));
     };
     // A moment more: this command looks when it wants to, and not after the recorder stopped.
-    match recorder.record(mean, length + Duration::from_secs(1))? {
-        Answer::Tables => {}
-        Answer::Frames => eprintln!(
-            "process {pid} has no unwinder at hand, so stacks are found by frame pointers, which most C programs do not have: if they are \
-             short, start it with libgcc_s.so.1 preloaded, too"
-        ),
-        Answer::OnAlready => eprintln!("process {pid} is profiled anyway, at its own rate"),
+    if let Answer::OnAlready = recorder.record(mean, length + Duration::from_secs(1))? {
+        eprintln!("process {pid} is profiled anyway, at its own rate");
     }
     let before = recorder.recorded().with_context(ended)?;
     let (start, mut last, mut series) = (Instant::now(), before.clone(), Series::new());

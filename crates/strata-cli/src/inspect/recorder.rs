@@ -35,11 +35,10 @@ pub(crate) struct Recorder<'target, T> {
     control: u64,
 }
 
-/// How it finds stacks.
+/// Whether it records as was asked for, or as it did before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Tables,
-    Frames,
+    On,
     OnAlready,
 }
 
@@ -123,8 +122,7 @@ impl<'process> Recorder<'process, Process> {
             }
         }
         match self.word(REQUESTS + offset_of!(Requests, answer)) {
-            answer::TABLES => Ok(Answer::Tables),
-            answer::FRAMES => Ok(Answer::Frames),
+            answer::ON => Ok(Answer::On),
             answer::ON_ALREADY => Ok(Answer::OnAlready),
             _ => bail!("process {} has no memory for a profile (12 MiB of addresses)", self.target.pid()),
         }

@@ -1,124 +1,219 @@
-//! A stack by the tables that compilers emit for exceptions, read by the unwinder that the process has: libgcc's or LLVM's.
+//! A stack by the tables that compilers emit for exceptions and debuggers (`.eh_frame`).
 //!
-//! From glibc 2.35 on, libgcc finds the tables of a module without a lock (`_dl_find_object`); before, under the loader's, which a thread may
-//! take twice. It allocates nothing, with one exception: of a program that is statically linked with libgcc the tables are registered, after
-//! constructors have run, and the first search sorts them into memory that it allocates, under a lock. A sample within that
-//! would wait for itself, so such a program has frame pointers or none.
+//! ```text
+//!   code ──► rule, if one was kept ────────────────────────────────► caller's registers
+//!      └──► module ──► its table of functions ──► row ──► rule, kept ──┘
+//! ```
 //!
-//! Does not know: which unwinder it is.
+//! A rule that was kept takes a few nanoseconds, a search a microsecond. Code without tables may have frame pointers. Nothing is allocated, and nothing is
+//! read from a stack before it is known to be readable: tables may be wrong, or what the registers hold.
+//!
+//! Does not know: what an address means. The tables are read by gimli.
 
-use core::ffi::{c_char, c_int, c_void};
-use core::ptr::null_mut;
-use strata_core::sync::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use super::frames;
+use super::module::Module;
+use super::readable::Readable;
+use super::registers::Registers;
+use super::rule::{Base, RULES, Rule};
+use gimli::{
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, Encoding, EndianSlice, Format, NativeEndian, Operation,
+    Pointer, Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection,
+    UnwindTableRow,
+};
 
-type Step = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
-type Backtrace = unsafe extern "C" fn(Step, *mut c_void) -> c_int;
-type Address = unsafe extern "C" fn(*mut c_void) -> usize;
-
-static BACKTRACE: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
-static ADDRESS: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
-
-const GO_ON: c_int = 0;
-/// `_URC_NORMAL_STOP`.
-const STOP: c_int = 4;
-
-/// Searches for an unwinder. Returns whether there is one.
-pub(super) fn prepare() -> bool {
-    if are_registered() {
-        return false;
-    }
-    // SAFETY: names with their ends.
-    let symbols = || unsafe {
-        [c"_Unwind_GetIP", c"_Unwind_Backtrace"].map(|name| libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()))
-    };
-    let mut found = symbols();
-    if found.iter().any(|symbol| symbol.is_null()) {
-        if prepare_at_hand() {
-            return true;
-        }
-        load_unwinder();
-        found = symbols();
-    }
-    keep(found)
-}
-
-/// The same without a look-up, which would take the loader's lock: finds the unwinder that this library or program
-/// was linked with, or started with.
-pub(super) fn prepare_at_hand() -> bool {
-    if are_registered() {
-        return false;
-    }
-    // Acquire: as in `walk`; pairs with Release in stack/tables.rs::keep.
-    if !BACKTRACE.load(Acquire).is_null() {
-        return true;
-    }
-    keep([strata_os::weak_address!("_Unwind_GetIP"), strata_os::weak_address!("_Unwind_Backtrace")])
-}
-
-/// Whether the program registers its tables: it has libgcc's function for that in it, and no loader (the kernel says so).
-fn are_registered() -> bool {
-    // SAFETY: asks for a number.
-    let is_static = unsafe { libc::getauxval(libc::AT_BASE) } == 0;
-    is_static && !strata_os::weak_address!("__register_frame_info").is_null()
-}
-
-fn keep([address, backtrace]: [*mut c_void; 2]) -> bool {
-    // Relaxed: carried by the Release below.
-    ADDRESS.store(address, Relaxed);
-    // Release: carries the other; pairs with Acquire in stack/tables.rs::walk.
-    BACKTRACE.store(backtrace, Release);
-    !address.is_null() && !backtrace.is_null()
-}
-
-/// Loads libgcc's, for good, if anything can be loaded: `dlopen` is asked for by its name, since linkers warn of it in static programs.
-fn load_unwinder() {
-    type Load = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
-    // SAFETY: a name with its end.
-    let load = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"dlopen".as_ptr()) };
-    if !load.is_null() {
-        // SAFETY: the function of this name, as POSIX has it.
-        let load = unsafe { core::mem::transmute::<*mut c_void, Load>(load) };
-        // SAFETY: a name with its end.
-        let _ = unsafe { load(c"libgcc_s.so.1".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
-    }
-}
-
-struct Walk<'addresses> {
-    addresses: &'addresses mut [usize],
-    found: usize,
-    address: Address,
-}
+// The numbers of the stack pointer, the frame pointer and the return address.
+#[cfg(target_arch = "x86_64")]
+const STACK: Register = Register(7);
+#[cfg(target_arch = "x86_64")]
+const FRAME: Register = Register(6);
+#[cfg(target_arch = "x86_64")]
+const CODE: Register = Register(16);
+#[cfg(target_arch = "aarch64")]
+const STACK: Register = Register(31);
+#[cfg(target_arch = "aarch64")]
+const FRAME: Register = Register(29);
+#[cfg(target_arch = "aarch64")]
+const CODE: Register = Register(30);
 
 /// Fills `addresses` with the calling thread's return addresses; how many there were.
-pub(super) fn walk(addresses: &mut [usize]) -> usize {
-    // Acquire: the other; pairs with Release in stack/tables.rs::keep.
-    let backtrace = BACKTRACE.load(Acquire);
-    // Relaxed: see above.
-    let address = ADDRESS.load(Relaxed);
-    if backtrace.is_null() || address.is_null() {
-        return 0;
+#[inline(never)]
+pub fn walk(addresses: &mut [usize]) -> usize {
+    let mut registers = Registers::current();
+    let mut readable = Readable::at(registers.place(registers.stack));
+    for (found, place) in addresses.iter_mut().enumerate() {
+        let Some(next) = caller(&registers, &mut readable) else { return found };
+        *place = next.code;
+        registers = next;
     }
-    // SAFETY: the function of this name, as the C++ ABI has it.
-    let address = unsafe { core::mem::transmute::<*mut c_void, Address>(address) };
-    // SAFETY: the function of this name, as the C++ ABI has it.
-    let backtrace = unsafe { core::mem::transmute::<*mut c_void, Backtrace>(backtrace) };
-    let mut walk = Walk { addresses, found: 0, address };
-    // SAFETY: `step` gets what it is given here.
-    unsafe { backtrace(step, (&raw mut walk).cast()) };
-    walk.found
+    addresses.len()
 }
 
-unsafe extern "C" fn step(context: *mut c_void, walk: *mut c_void) -> c_int {
-    // SAFETY: from `walk`, which waits.
-    let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
-    // SAFETY: the unwinder's own context.
-    let address = unsafe { (walk.address)(context) };
-    match walk.addresses.get_mut(walk.found) {
-        Some(place) if address != 0 => {
-            *place = address;
-            walk.found += 1;
-            GO_ON
+fn caller(registers: &Registers, readable: &mut Readable) -> Option<Registers> {
+    match RULES.find(registers.instruction()) {
+        Some(rule) => rule.caller(registers, readable),
+        None => search(registers, readable),
+    }
+}
+
+/// The caller by the tables of the module, or by the frame pointer if there are none.
+#[cold]
+#[inline(never)]
+fn search(registers: &Registers, readable: &mut Readable) -> Option<Registers> {
+    let by_tables =
+        Module::of(registers.instruction()).and_then(|module| by_row(module, registers, readable).ok());
+    by_tables.unwrap_or_else(|| {
+        let next = frames::caller(registers, readable)?;
+        (registers.frame >= registers.stack && frames::leads_up(registers, &next)).then_some(next)
+    })
+}
+
+/// Room for rows, on the stack: registers that are told of (32 are enough for a signal's frame), and remembered rows.
+struct Room;
+
+impl UnwindContextStorage<usize> for Room {
+    type Rules = [(Register, RegisterRule<usize>); 32];
+    type Stack = [UnwindTableRow<usize, Self>; 3];
+}
+
+type Bytes = EndianSlice<'static, NativeEndian>;
+
+/// The caller, if there is one, by the row of the module's tables; an error: it has none that can be read.
+fn by_row(
+    module: Module,
+    registers: &Registers,
+    readable: &mut Readable,
+) -> gimli::Result<Option<Registers>> {
+    let bases = BaseAddresses::default().set_eh_frame_hdr(module.tables.addr() as u64);
+    let header = EhFrameHdr::from(bytes(module.tables, module)).parse(&bases, size_of::<usize>() as u8)?;
+    let Pointer::Direct(start) = header.eh_frame_ptr() else {
+        return Err(gimli::Error::UnsupportedPointerEncoding(gimli::DW_EH_PE_indirect));
+    };
+    let bases = bases.set_eh_frame(start);
+    let tables = EhFrame::from(bytes(module.tables.with_addr(start as usize), module));
+    let list = header.table().ok_or(gimli::Error::NoUnwindInfoForAddress)?;
+    let address = registers.instruction() as u64;
+    let function = list.fde_for_address(&tables, &bases, address, EhFrame::cie_from_offset)?;
+    let mut room = UnwindContext::<usize, Room>::new_in();
+    let row = function.unwind_info_for_address(&tables, &bases, &mut room, address)?;
+    if let Some(rule) = rule(row) {
+        RULES.keep(registers.instruction(), rule);
+        return Ok(rule.caller(registers, readable));
+    }
+    let next = Values { tables, registers, readable }.caller(row);
+    Ok(if function.is_signal_trampoline() { next.map(Registers::interrupted) } else { next })
+}
+
+/// What is mapped from `start` on.
+fn bytes(start: *const u8, module: Module) -> Bytes {
+    let length = module.end.addr().saturating_sub(start.addr());
+    // SAFETY: of the module's mapping, of which gimli reads what the tables say that they consist of.
+    EndianSlice::new(unsafe { core::slice::from_raw_parts(start, length) }, NativeEndian)
+}
+
+/// A row as a rule, if it is as simple as nearly all are.
+fn rule(row: &UnwindTableRow<usize, Room>) -> Option<Rule> {
+    let CfaRule::RegisterAndOffset { register, offset } = *row.cfa() else { return None };
+    let base = match register {
+        STACK => Base::Stack,
+        FRAME => Base::Frame,
+        _ => return None,
+    };
+    let saved = |register| match row.register(register) {
+        None | Some(RegisterRule::SameValue) => Some(0),
+        Some(RegisterRule::Offset(offset)) if offset < 0 => Some(-offset),
+        _ => None,
+    };
+    match row.register(CODE) {
+        Some(RegisterRule::Undefined) => Some(Rule::OUTERMOST),
+        _ => Rule::new(base, offset, saved(FRAME)?, saved(CODE)?),
+    }
+}
+
+/// What a row that is not simple is computed from: that of a signal's frame, or of one that aligns its stack.
+struct Values<'walk> {
+    tables: EhFrame<Bytes>,
+    registers: &'walk Registers,
+    readable: &'walk mut Readable,
+}
+
+impl Values<'_> {
+    fn caller(&mut self, row: &UnwindTableRow<usize, Room>) -> Option<Registers> {
+        let stack = match *row.cfa() {
+            CfaRule::RegisterAndOffset { register, offset } => {
+                self.register(register)?.wrapping_add_signed(offset as isize)
+            }
+            CfaRule::Expression(expression) => self.value(expression)?,
+        };
+        let code = self.saved(row.register(CODE), stack, self.registers.link)?;
+        let frame = self.saved(row.register(FRAME), stack, self.registers.frame)?;
+        (code != 0).then(|| self.registers.returned(code, stack, frame))
+    }
+
+    fn register(&self, register: Register) -> Option<usize> {
+        match register {
+            STACK => Some(self.registers.stack),
+            FRAME => Some(self.registers.frame),
+            CODE => Some(self.registers.code),
+            _ => None,
         }
-        _ => STOP,
+    }
+
+    fn word(&mut self, address: usize) -> Option<usize> {
+        self.readable.word(self.registers.place(address))
+    }
+
+    /// What a register had been, when the caller's stack pointer is `stack`.
+    fn saved(&mut self, rule: Option<RegisterRule<usize>>, stack: usize, kept: usize) -> Option<usize> {
+        match rule {
+            None | Some(RegisterRule::SameValue) => Some(kept),
+            Some(RegisterRule::Offset(offset)) => self.word(stack.wrapping_add_signed(offset as isize)),
+            Some(RegisterRule::Expression(expression)) => {
+                let place = self.value(expression)?;
+                self.word(place)
+            }
+            Some(RegisterRule::ValExpression(expression)) => self.value(expression),
+            _ => None,
+        }
+    }
+
+    /// What an expression computes, of the kinds that compilers and the C library write into these tables.
+    fn value(&mut self, expression: UnwindExpression<usize>) -> Option<usize> {
+        let encoding =
+            Encoding { address_size: size_of::<usize>() as u8, format: Format::Dwarf32, version: 5 };
+        let mut operations = expression.get(&self.tables).ok()?.operations(encoding);
+        let (mut top, mut below) = (0_usize, [0_usize; 3]);
+        while let Some(operation) = operations.next().ok()? {
+            let (next, is_pushed) = match operation {
+                Operation::RegisterOffset { register, offset, .. } => {
+                    (self.register(register)?.wrapping_add_signed(offset as isize), true)
+                }
+                Operation::UnsignedConstant { value } => (value as usize, true),
+                Operation::SignedConstant { value } => (value as usize, true),
+                Operation::Deref { .. } => (self.word(top)?, false),
+                Operation::PlusConstant { value } => (top.wrapping_add(value as usize), false),
+                Operation::Plus | Operation::And | Operation::Shl | Operation::Ge => {
+                    let [first, second, third] = below;
+                    below = [second, third, 0];
+                    (computed(operation, first, top)?, false)
+                }
+                _ => return None,
+            };
+            if is_pushed {
+                below = [top, below[0], below[1]];
+            }
+            top = next;
+        }
+        Some(top)
+    }
+}
+
+/// An operation of two values.
+fn computed(operation: Operation<Bytes>, first: usize, second: usize) -> Option<usize> {
+    match operation {
+        Operation::Plus => Some(first.wrapping_add(second)),
+        Operation::And => Some(first & second),
+        Operation::Shl => first.checked_shl(second as u32),
+        Operation::Ge => Some((first.cast_signed() >= second.cast_signed()).into()),
+        _ => None,
     }
 }
