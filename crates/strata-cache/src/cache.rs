@@ -43,7 +43,7 @@ pub(crate) struct ClassState {
     pub(crate) visited: OwnedU32,
     /// Whether larger blocks were given back for want of room since the last refill (`flush`).
     pub(crate) overflowed: OwnedU32,
-    /// Blocks in the magazine at the last search for quiet ones (`maintenance`).
+    /// Blocks in the magazine at the last search for quiet ones (`maintenance`); of a counting cache, those that were counted off (`profile`).
     pub(crate) seen: OwnedU32,
     /// Of a counting cache: blocks before the class's next sample, plus one (`profile`).
     pub(crate) until_sample: OwnedU32,
@@ -291,12 +291,13 @@ impl Cache {
         self.lead_to(runtime);
     }
 
-    /// A counting cache counts no more.
+    /// A counting cache counts no more. What an orphan freed into closed magazines is not looked at.
     #[cfg(not(strata_loom))]
     pub(crate) fn count_no_more(&self) {
         for class in SizeClass::all() {
-            self.class(class).until_sample.set(0);
-            self.class(class).batch.set(0);
+            self.magazine(class).open();
+            let state = self.class(class);
+            [&state.until_sample, &state.seen, &state.batch].iter().for_each(|count| count.set(0));
         }
     }
 

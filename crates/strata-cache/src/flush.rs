@@ -98,14 +98,21 @@ impl Cache {
         self.maintain_after_flush();
     }
 
-    /// Frees a block without the slow path: into its magazine if it has room, else to its pool.
+    /// Frees a block without the slow path: into its magazine, whose older half makes room, or to its pool.
     ///
     /// # Safety
     /// - As for [`flush`](Self::flush).
     #[cfg(not(strata_loom))]
     pub(crate) unsafe fn put_by(&self, class: SizeClass, block: BlockPtr) {
+        let magazine = self.magazine(class);
         // SAFETY: the same contract.
-        if !unsafe { self.magazine(class).push(block) } {
+        if unsafe { magazine.push(block) } {
+            return;
+        }
+        let _held_off = self.hold_off_forks();
+        self.return_oldest(class, magazine.count().div_ceil(2));
+        // SAFETY: the same contract.
+        if !unsafe { magazine.push(block) } {
             // SAFETY: the same contract.
             unsafe { self.return_one(block) };
         }

@@ -10,12 +10,15 @@
 //! cut short at any time. All-zero bytes are a magazine that is both empty and full: pop and push both take the slow path.
 //!
 //! M1  A block in the magazine of a class is at least as large, and as aligned, as blocks of the class are.
-//! M2  `count` and `limit` are at most [`depth_of`] the class.
+//! M2  `count` and `limit` are at most [`depth_of`] the class, but for [`CLOSED`], which both have or neither.
 //! M3  To its pool, a block in a magazine is live.
 //!
 //! Owner: the thread. Statistics read it racily.
 //! Does not know: pools, classes. Decision 0026 compares an array with a list through the blocks.
 //! Idea: magazines (Bonwick and Adams 2001); glibc's tcache; tcmalloc.
+
+#[cfg(not(strata_loom))]
+mod closed;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -34,6 +37,10 @@ pub(crate) const LAST_SMALL: SizeClass = SizeClass::of(512);
 pub(crate) const fn depth_of(class: SizeClass) -> usize {
     if class.index() <= LAST_SMALL.index() { DEPTH } else { LARGE_DEPTH }
 }
+
+/// What is added to `count` and `limit` while the magazine is *closed*: pushes work as ever, and every pop takes the slow path (`profile`). So
+/// many slots are no bytes, modulo the size of the address space.
+const CLOSED: usize = 3 << (usize::BITS - 2);
 
 /// A magazine as it lies in memory: the slots follow the head.
 #[derive(Debug)]
@@ -91,13 +98,11 @@ impl<'cache> Magazine<'cache> {
 
     #[inline(always)]
     fn slot(&self, index: usize) -> &OwnedPtr<u8> {
-        debug_assert!(index < DEPTH);
+        debug_assert!(number_in(index) < DEPTH);
         // SAFETY: the slots follow the head.
         let slots = unsafe { self.place.byte_add(size_of::<Head>()) }.cast::<OwnedPtr<u8>>();
-        // SAFETY: a slot of the storage, since `index` is below the depth (M2).
-        let slot = unsafe { slots.add(index) };
-        // SAFETY: a slot of the storage, since `index` is below the depth (M2).
-        unsafe { slot.as_ref() }
+        // SAFETY: a slot of the storage, since `index` is below the depth (M2), but for what is no bytes.
+        unsafe { &*slots.as_ptr().wrapping_add(index) }
     }
 
     /// Takes the block that was put last.
@@ -207,9 +212,15 @@ impl<'cache> Magazine<'cache> {
 
     /// The blocks that seem to be in it: a racy read.
     pub(crate) fn glance(self, depth: usize) -> impl Iterator<Item = NonNull<u8>> {
-        let count = self.head().count.glance().min(depth);
+        let count = number_in(self.head().count.glance()).min(depth);
         (0..count).filter_map(move |index| NonNull::new(self.slot(index).glance()))
     }
+}
+
+/// The number of blocks that a count stands for.
+#[inline(always)]
+fn number_in(count: usize) -> usize {
+    if cfg!(strata_loom) { count } else { count & !CLOSED }
 }
 
 /// The same number, of whose origin the compiler knows nothing: otherwise LLVM would index by the number before the subtraction,
@@ -270,7 +281,7 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    fn block(number: usize) -> BlockPtr {
+    pub(super) fn block(number: usize) -> BlockPtr {
         BlockPtr::from_address(NonNull::new(core::ptr::without_provenance_mut(number << 4)).unwrap())
     }
 
@@ -280,7 +291,7 @@ mod tests {
         unsafe { Magazine::at(NonNull::from(storage).cast()) }
     }
 
-    fn magazine(limit: u32, blocks: core::ops::RangeInclusive<usize>) -> Magazine<'static> {
+    pub(super) fn magazine(limit: u32, blocks: core::ops::RangeInclusive<usize>) -> Magazine<'static> {
         let magazine = empty();
         // SAFETY: the magazine is this test's.
         unsafe { magazine.set_limit(limit) };

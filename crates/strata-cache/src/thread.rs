@@ -113,9 +113,9 @@ pub fn hold_off_forks(cache: &Cache) -> HeldOff<'_> {
 }
 
 pub(crate) use crate::profile::counting::{
-    Checked, check, end_heap as end_heap_profile, heed as heed_profile, heed_as_heap as begin_heap_profile,
-    note_large,
+    end_heap as end_heap_profile, heed as heed_profile, heed_as_heap as begin_heap_profile, note_large,
 };
+pub(crate) use crate::profile::frees::{Checked, check};
 pub(crate) use crate::refusal::tell as note_refusal;
 
 /// Frees a block by way of a sentinel: a counting cache, or that of a thread that has no cache.

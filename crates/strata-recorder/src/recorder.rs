@@ -138,8 +138,9 @@ fn map() -> bool {
     true
 }
 
-/// What was recorded so far; `None`: nothing was asked for.
+/// What was recorded so far, also of what the calling thread freed just now; `None`: nothing was asked for.
 pub fn recorded() -> Option<&'static Recorded> {
+    profile::settle();
     recording().map(|recording| &recording.recorded)
 }
 

@@ -76,7 +76,7 @@ impl Place {
         let bucket = Filter::place(address);
         let hash = hash(address);
         // Never 0; and in models all addresses collide.
-        let tag = if cfg!(strata_loom) { 1 } else { hash >> 56 | 1 };
+        let tag = if cfg!(strata_loom) { 1 } else { hash >> 40 & 0xff | 1 };
         Self { bucket, tag }
     }
 

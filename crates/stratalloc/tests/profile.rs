@@ -112,6 +112,7 @@ fn samples() -> u64 {
 }
 
 fn live(size: usize) -> u64 {
+    profile::settle();
     HEARD.live[SIZES.iter().position(|known| *known == size).unwrap()].load(Relaxed)
 }
 
@@ -193,6 +194,63 @@ fn a_sample_says_what_was_asked_for_whichever_way() {
             assert_eq!(asks(layout, Strata::alloc_zeroed), expected, "{layout:?}, zeroed");
         }
     }
+    stop();
+}
+
+#[test]
+fn what_is_freed_in_a_row_is_told_a_little_later() {
+    let _alone = alone();
+    let told_live =
+        |size: usize| HEARD.live[SIZES.iter().position(|known| *known == size).unwrap()].load(Relaxed);
+    let mut room = Vec::with_capacity(20_000);
+    for (size, mean) in [(32, 4096), (4096, 16_384)] {
+        start(mean);
+        listen();
+        fill(&mut room, size, 20_000);
+        let samples = told_live(size);
+        assert!(samples > 50, "{samples}");
+        let mut freed = 0;
+        while let Some(block) = room.pop() {
+            drop(block);
+            freed += 1;
+            // Of the last 8 KiB, or three blocks, nothing may be known yet; nearly all others are.
+            let expected = samples * (20_000 - freed) / 20_000;
+            assert!(told_live(size) < expected + 2 * samples.isqrt() + 40, "{size}, {freed}");
+        }
+        // An allocation looks at them, and so does who asks.
+        drop([Block::new(size), Block::new(size)]);
+        assert_eq!(live(size), 0, "{size}");
+        stop();
+    }
+}
+
+/// Turns of some blocks allocated, then as many freed, of all depths that open and close a magazine: each block is handed out once, and
+/// the estimate of all bytes is right.
+#[test]
+fn rows_of_any_length_are_counted() {
+    let _alone = alone();
+    const MEAN: u64 = 4096;
+    start(MEAN);
+    listen();
+    let mut room = Vec::with_capacity(100);
+    let before = samples();
+    let mut allocated = 0;
+    for turn in 0..40_000 {
+        let row = turn % 100;
+        fill(&mut room, 32, row);
+        allocated += row;
+        let mut addresses: Vec<_> =
+            if turn < 200 { room.iter().map(|block| block.0).collect() } else { Vec::new() };
+        addresses.sort_unstable();
+        let distinct = addresses.len();
+        addresses.dedup();
+        assert_eq!(addresses.len(), distinct);
+        room.clear();
+    }
+    let expected = allocated as f64 * chance(32, MEAN as f64);
+    let off = (samples() - before) as f64 - expected;
+    assert!(off.abs() < 5.0 * expected.sqrt(), "{off} of {expected}");
+    assert_eq!(live(32), 0);
     stop();
 }
 

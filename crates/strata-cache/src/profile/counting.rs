@@ -6,22 +6,23 @@
 //!   push ─► always full ──► may it be sampled? ──no──► as long as one more may be counted ──else──► into the cache behind
 //! ```
 //!
-//! C1  Its limits are 0 for ever, so no block enters its magazines but by `hand_out` and `check`.
-//! C2  A block in its magazines was counted as one without a sample. Those left when profiling ends were counted for nothing,
-//!     which changes no chance: each class counts for itself, so a block that waits takes no sample from another class.
+//! C1  The limit of an open magazine is 0, so no block enters it but by `hand_out` and `frees`.
+//! C2  A block in an open magazine was checked, and counted as one without a sample. Those left when profiling ends were counted for
+//!     nothing, which changes no chance: each class counts for itself, so a block that waits takes no sample from another class.
 //! C3  It has no runtime, so every slow path takes it for a sentinel; `behind` tells it from one.
 //! C4  A heap is known by its cache. So that cache becomes the counting one, when it is empty, and another is put behind it.
 //!
 //! C2 is why there is a countdown for each class instead of one for all bytes: a run that ends where the next sample is due would
 //! leave that sample to whichever class asks next.
 //!
-//! A free that makes room for a counted allocation (`check`) costs what the check does, and the allocation nothing: so a pair has one
+//! C5  Of a closed magazine, into which frees push and nothing pops (`frees`), that holds for the oldest, as many as `seen` says.
+//!
+//! A free that makes room for a counted allocation (`frees`) costs what the check does, and the allocation nothing: so a pair has one
 //! slow path instead of two. It needs one: where pops and pushes alternate, they leave a magazine as they found it, so that neither
 //! could be counted afterwards.
 //!
 //! Does not know: what becomes of a sample.
 
-use super::filter::Filter;
 use super::{SHARED, Sample, filter, listener, mean_bytes, note_freed, note_sample};
 use crate::cache::Cache;
 use crate::magazine::depth_of;
@@ -38,7 +39,7 @@ const MOST_BLOCKS: u32 = 32;
 const MOST_BYTES: usize = 8 << 10;
 
 /// Blocks of a class that are ready at most.
-const fn most_ready(class: SizeClass) -> u32 {
+pub(super) const fn most_ready(class: SizeClass) -> u32 {
     let blocks = MOST_BYTES / class.block_bytes();
     let depth = depth_of(class);
     let blocks = if blocks < depth { blocks as u32 } else { depth as u32 };
@@ -52,17 +53,17 @@ const fn most_ready(class: SizeClass) -> u32 {
 /// A counting cache, and the one behind it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counting<'front> {
-    front: &'front Cache,
-    own: &'static Cache,
+    pub(super) front: &'front Cache,
+    pub(super) own: &'static Cache,
 }
 
 impl<'front> Counting<'front> {
-    fn of(front: &'front Cache) -> Option<Self> {
+    pub(super) fn of(front: &'front Cache) -> Option<Self> {
         front.behind().map(|own| Self { front, own })
     }
 
     /// The calling thread's.
-    fn current() -> Option<Counting<'static>> {
+    pub(super) fn current() -> Option<Counting<'static>> {
         Counting::of(thread::cache())
     }
 
@@ -78,7 +79,7 @@ impl<'front> Counting<'front> {
     }
 
     /// Blocks before the class's next sample. One more than that is kept; 0 is not drawn yet.
-    fn left(self, class: SizeClass) -> u32 {
+    pub(super) fn left(self, class: SizeClass) -> u32 {
         let kept = &self.front.class(class).until_sample;
         if kept.get() == 0 {
             self.draw(class);
@@ -86,7 +87,7 @@ impl<'front> Counting<'front> {
         kept.get() - 1
     }
 
-    fn set_left(self, class: SizeClass, left: u32) {
+    pub(super) fn set_left(self, class: SizeClass, left: u32) {
         self.front.class(class).until_sample.set(left + 1);
     }
 
@@ -138,10 +139,9 @@ impl<'front> Counting<'front> {
     fn take_back(self) {
         let _held_off = self.own.hold_off_forks();
         for class in SizeClass::all() {
-            while let Some(block) = self.front.magazine(class).pop() {
-                // SAFETY: the caller's own cache; a block that the program does not have.
-                unsafe { self.own.put_by(class, block) };
-            }
+            self.inspect(class);
+            self.give_above(class, 0);
+            self.front.magazine(class).open();
         }
     }
 
@@ -160,6 +160,7 @@ impl<'front> Counting<'front> {
         for class in SizeClass::all() {
             let state = self.front.class(class);
             state.until_sample.set(0);
+            state.seen.set(0);
             state.batch.set(most_ready(class));
         }
     }
@@ -193,41 +194,12 @@ impl<'front> Counting<'front> {
     }
 }
 
-/// What became of a freed block.
-#[must_use]
-pub(crate) enum Checked {
-    /// It is kept for an allocation that was counted off for it.
-    Kept,
-    /// It is not sampled, and there are enough: it goes into the cache behind.
-    Unsampled,
-    /// It may be sampled, or the cache does not count.
-    Unknown,
-}
-
-/// Checks a freed block, and keeps it if more may be ready.
-#[inline(always)]
-pub(crate) fn check(cache: &Cache, class: SizeClass, block: BlockPtr) -> Checked {
-    let state = cache.class(class);
-    // 0: of a cache that does not count, too.
-    let kept = state.until_sample.get();
-    if kept <= 1 {
-        return Checked::Unknown;
-    }
-    // SAFETY: a cache that counts has had a filter since before its first count (`begin`).
-    let filter: &Filter = unsafe { &*cache.counting.filter.get() };
-    if filter.may_hold(block.as_non_null().addr().get() as u64) {
-        return Checked::Unknown;
-    }
-    if !cache.magazine(class).push_below(state.batch.get(), block) {
-        return Checked::Unsampled;
-    }
-    state.until_sample.set(kept - 1);
-    Checked::Kept
-}
-
 /// A block for `size` bytes by way of the counting cache `front`, if it is one.
 pub(crate) fn alloc(front: &Cache, class: SizeClass, size: usize) -> Option<Option<BlockPtr>> {
     let counting = Counting::of(front)?;
+    if let Some(block) = counting.pop_opened(class) {
+        return Some(Some(block));
+    }
     // SAFETY: the caller's own cache.
     let block = unsafe { counting.own.alloc(class) };
     if let (Some(block), Some(counting)) = (block, counting.still()) {
@@ -243,6 +215,9 @@ pub(crate) fn alloc_zeroable(
     size: usize,
 ) -> Option<Option<(BlockPtr, Memory)>> {
     let counting = Counting::of(front)?;
+    if let Some(block) = counting.pop_opened(class) {
+        return Some(Some((block, Memory::Used)));
+    }
     // SAFETY: the caller's own cache.
     let found = unsafe { counting.own.alloc_zeroable(class, size) };
     if let (Some((block, _)), Some(counting)) = (found, counting.still()) {

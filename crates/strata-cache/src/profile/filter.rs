@@ -7,8 +7,10 @@
 
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 
+/// Bits of a word's number.
+const WORD_BITS: u32 = if cfg!(strata_loom) { 0 } else { 13 };
 /// Words; in models, one, to which all addresses lead.
-pub const WORD_COUNT: usize = if cfg!(strata_loom) { 1 } else { 8192 };
+pub const WORD_COUNT: usize = 1 << WORD_BITS;
 
 /// 64 KiB of words, of which the kernel has given what was touched. All-zero bytes are one that excludes all addresses.
 #[derive(Debug)]
@@ -17,10 +19,11 @@ pub struct Filter {
     words: [AtomicU64; WORD_COUNT],
 }
 
-/// The hash of an address, of whose bits a word's number takes some of the middle.
+/// The hash of an address, of whose bits a word's number takes the upper ones.
 #[inline(always)]
 pub fn hash(address: u64) -> u64 {
-    (address >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    // Fibonacci hashing (Knuth, vol. 3).
+    address.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl Filter {
@@ -34,9 +37,7 @@ impl Filter {
     /// The number of the word that an address leads to, below [`WORD_COUNT`].
     #[inline(always)]
     pub fn place(address: u64) -> usize {
-        // Blocks lie at multiples of 16. Fibonacci hashing (Knuth, vol. 3); of 32 bits, which would take two instructions less, it fills
-        // some words with the blocks of a few pools.
-        (hash(address) >> 40) as usize % WORD_COUNT
+        hash(address).unbounded_shr(u64::BITS - WORD_BITS) as usize
     }
 
     /// The word at a place that [`place`](Self::place) said.

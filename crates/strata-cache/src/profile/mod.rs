@@ -18,7 +18,10 @@
 //! | one that allocates more than 128 KiB        | at once                                                       | at once              |
 //! | one that reuses blocks within its magazines | not until its next slow path, unless a signal has it `heed`   | at its next sample   |
 //!
-//! So of a thread of the last kind, allocations are not counted; and the sampled blocks that it frees count as live until a profiled
+//! What a thread frees in a row is looked at a little later (`frees`): a sampled block counts as live until then, of each class the
+//! last 8 KiB at most (one block, if it is larger).
+//!
+//! Of a thread of the last kind, allocations are not counted; and the sampled blocks that it frees count as live until a profiled
 //! thread frees the same address, or another sample is allocated there: at most what its magazines hold.
 //!
 //! Does not know: stacks, sites, files, which blocks are sampled, how far it is to the next sample; the `Listener` does. Decision 0027.
@@ -26,6 +29,7 @@
 
 pub(crate) mod counting;
 mod filter;
+pub(crate) mod frees;
 
 use crate::cache::Cache;
 use crate::thread::RUNTIME;
@@ -119,6 +123,11 @@ pub fn stop() {
 /// Makes the calling thread learn of `start` now, instead of on its next slow path. May be called in a signal handler.
 pub fn heed() {
     counting::heed_in_handler();
+}
+
+/// Looks at what the calling thread freed last, as its next slow paths would: so that a sampled block of these does not count as live.
+pub fn settle() {
+    frees::settle();
 }
 
 /// The mean distance between samples, in bytes; 0: off.

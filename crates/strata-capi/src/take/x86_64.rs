@@ -16,7 +16,8 @@ macro_rules! code {
             "add rcx, qword ptr fs:[rax]",
             "mov rdx, qword ptr [rcx + {count}]",
             "sub rdx, 1",
-            "jb 4f",
+            // By the sign, as a closed magazine wants it.
+            "js 4f",
             "mov qword ptr [rcx + {count}], rdx",
             "mov rax, qword ptr [rcx + 8 * rdx + {slots}]",
             "ret",

@@ -13,6 +13,7 @@ use core::ffi::{CStr, c_int};
 use core::sync::atomic::{
     AtomicI32, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
+use strata_cache::profile;
 use strata_os::clock;
 
 /// Milliseconds between two states.
@@ -70,6 +71,7 @@ pub fn write() {
 
 /// Writes the last state, and no more.
 pub fn close() {
+    profile::settle();
     write();
     // Relaxed: the process ends.
     FILE.due.store(u64::MAX, Relaxed);
