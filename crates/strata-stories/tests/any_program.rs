@@ -105,7 +105,7 @@ fn what_was_requested_is_told_while_the_profiler_is_on_and_left_out_otherwise() 
     }
 }
 
-/// It is also profiled: libgcc's first search for a stack allocates there, and may not wait for itself.
+/// It is also profiled: its loader is not there to say where tables for stacks are.
 #[test]
 fn a_static_program_stripped_of_its_symbols() {
     let archive = library("libstrata.a");
