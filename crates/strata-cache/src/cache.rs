@@ -275,14 +275,6 @@ impl Cache {
         self.runtime.set(core::ptr::null_mut());
     }
 
-    /// Makes a cache that was claimed just now one in front of a thread's: whatever had its slot before, it goes with its thread.
-    #[cfg(not(strata_loom))]
-    pub(crate) fn serve_in_front(&self) {
-        self.join_none();
-        self.stays_after_fork.set(0);
-        self.kind.set(THREADS);
-    }
-
     /// Joins a counting cache to a runtime: it counts no more, and nothing is behind it.
     #[cfg(not(strata_loom))]
     pub(crate) fn rejoin(&self, runtime: &'static Runtime) {

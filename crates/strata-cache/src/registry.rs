@@ -80,7 +80,9 @@ impl Runtime {
         let _held_off = self.hold_off_forks();
         let cache = self.registry.claim()?;
         self.registry.leave_out_one();
-        cache.serve_in_front();
+        // Whatever had the slot before.
+        cache.join(self);
+        cache.join_none();
         Some(cache)
     }
 
