@@ -119,6 +119,8 @@ pub(crate) fn simulated(root: &Path) -> Result<()> {
 /// What crates have beside their default features, which nothing else in the workspace uses.
 fn features(root: &Path) -> Result<()> {
     for arguments in [
+        // What `cargo build --release` builds together shares its features: the library must not get the standard one by the command's.
+        "check --quiet --release",
         "test --package stratalloc --profile checked --features std,serde --test=watch_panic --test=serialized",
         "test --package strata-profile --profile checked --features tokio --test=tasks",
         "clippy --quiet --package strata-metrics --all-features --all-targets -- -D warnings",
