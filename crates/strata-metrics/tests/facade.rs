@@ -47,14 +47,14 @@ fn an_exporter_of_the_facade_shows_what_a_scrape_shows() {
             let help = "# HELP strata_purges_total Calls that gave memory of free pools back.";
             assert!(handle.render().contains(help), "{}", handle.render());
 
-            let kept: Vec<Box<[u8; 28_672]>> = (0..10).map(|_| Box::new([1; 28_672])).collect();
+            let kept: Vec<Box<[u8; 196_608]>> = (0..10).map(|_| Box::new([1; 196_608])).collect();
             reporter.report();
-            assert_eq!(live_bytes(&handle.render(), "28672"), Some(10.0 * 28_672.0));
+            assert_eq!(live_bytes(&handle.render(), "196608"), Some(10.0 * 196_608.0));
             drop(kept);
             Strata::trim();
-            assert_eq!(live_bytes(&scrape("").body, "28672"), None, "the class has pools");
+            assert_eq!(live_bytes(&scrape("").body, "196608"), None, "the class has pools");
             reporter.report();
-            assert_eq!(live_bytes(&handle.render(), "28672"), Some(0.0));
+            assert_eq!(live_bytes(&handle.render(), "196608"), Some(0.0));
         });
     }
 }
