@@ -20,7 +20,7 @@ use crate::peak::Peak;
 use crate::sampled::{SLOT_COUNT, Sampled, Slot};
 use crate::site::Site;
 use crate::sites::{Key, Sites};
-use crate::stack::{self, DEPTH};
+use crate::stack::{self, DEPTH, Rules};
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::ptr::null_mut;
@@ -78,6 +78,8 @@ pub(crate) struct Recording {
     recorded: Recorded,
     records: [Record; SLOT_COUNT],
     sampled: Sampled,
+    /// Not a `static`: among those, as large as they are, a start would touch a page more.
+    rules: Rules,
 }
 
 /// Samples from now on, one in `mean_bytes` on average (at least 1: every block); or at another rate than before. `false`: no memory.
@@ -188,7 +190,7 @@ fn allocated(sample: Sample) {
     let Some(recording) = recording() else { return };
     let slot = recording.sampled.insert(address_of(sample.block)).map(Slot::index);
     let mut addresses = [0; DEPTH];
-    let depth = stack::capture(&mut addresses);
+    let depth = stack::capture(&mut addresses, &recording.rules);
     let frames = addresses.get(..depth).unwrap_or_default();
     let label = recording.recorded.label_of(sample.heap);
     let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label, frames };

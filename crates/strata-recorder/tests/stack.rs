@@ -3,7 +3,9 @@
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::sync::Mutex;
-use strata_recorder::stack::{DEPTH, walk_tables};
+use strata_recorder::stack::{DEPTH, Rules, walk_tables};
+
+static RULES: Rules = Rules::new();
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(
@@ -33,7 +35,7 @@ fn by_the_process() -> Vec<usize> {
 #[inline(never)]
 fn by_tables() -> Vec<usize> {
     let mut addresses = [0; DEPTH];
-    let depth = walk_tables(&mut addresses);
+    let depth = walk_tables(&mut addresses, &RULES);
     addresses[..depth].to_vec()
 }
 
@@ -138,7 +140,7 @@ fn a_stack_is_found_in_microseconds() {
     }
     deep(30, &|| {
         let mut addresses = [0; DEPTH];
-        let tables = time(2000, || walk_tables(&mut addresses));
+        let tables = time(2000, || walk_tables(&mut addresses, &RULES));
         let process = time(200, || by_the_process().len());
         println!("by tables {tables:?}, by the process's unwinder {process:?} (ns, frames)");
     });

@@ -18,6 +18,7 @@ mod rule;
 mod tables;
 
 pub use frames::walk as walk_frames;
+pub use rule::Rules;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 pub use tables::walk as walk_tables;
 
@@ -42,9 +43,9 @@ pub fn choose(unwinding: Unwinding) {
     CHOSEN.store((unwinding == Unwinding::Frames).into(), Relaxed);
 }
 
-/// Fills `frames` from its start; how many were found.
+/// Fills `frames` from its start; how many were found. What tables say is kept in `rules`.
 #[inline(never)]
-pub fn capture(frames: &mut [usize; DEPTH]) -> usize {
+pub fn capture(frames: &mut [usize; DEPTH], rules: &Rules) -> usize {
     // Relaxed: as above.
-    if CHOSEN.load(Relaxed) == 0 { tables::walk(frames) } else { frames::walk(frames) }
+    if CHOSEN.load(Relaxed) == 0 { tables::walk(frames, rules) } else { frames::walk(frames) }
 }

@@ -81,12 +81,17 @@ fn words(bytes: i64, bits: u32) -> Option<u64> {
     (bytes % WORD as u64 == 0 && bytes / (WORD as u64) < 1 << bits).then_some(bytes / WORD as u64)
 }
 
-/// Rules that were found: 32 KiB, of which the kernel has given what was touched.
-pub(super) struct Rules([AtomicU64; 1 << PLACE_BITS]);
-
-pub(super) static RULES: Rules = Rules([const { AtomicU64::new(0) }; 1 << PLACE_BITS]);
+/// Rules that were found: 32 KiB, of which the kernel has given what was touched. All-zero bytes are none.
+#[derive(Debug)]
+pub struct Rules([AtomicU64; 1 << PLACE_BITS]);
 
 impl Rules {
+    /// None yet.
+    #[allow(clippy::new_without_default, reason = "for a `static`")]
+    pub const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; 1 << PLACE_BITS])
+    }
+
     fn place(&self, address: usize) -> &AtomicU64 {
         &self.0[address % (1 << PLACE_BITS)]
     }
@@ -118,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_found_at_its_address_only() {
-        let rules = Rules([const { AtomicU64::new(0) }; 1 << PLACE_BITS]);
+        let rules = Rules::new();
         let rule = Rule::new(Base::Stack, 48, 16, 8).unwrap();
         assert_eq!(rules.find(0x1234), None);
         rules.keep(0x7f00_0000_1234, rule);

@@ -14,7 +14,7 @@ use super::frames;
 use super::module::Module;
 use super::readable::Readable;
 use super::registers::Registers;
-use super::rule::{Base, RULES, Rule};
+use super::rule::{Base, Rule, Rules};
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, Encoding, EndianSlice, Format, NativeEndian, Operation,
     Pointer, Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection,
@@ -35,32 +35,32 @@ const FRAME: Register = Register(29);
 #[cfg(target_arch = "aarch64")]
 const CODE: Register = Register(30);
 
-/// Fills `addresses` with the calling thread's return addresses; how many there were.
+/// Fills `addresses` with the calling thread's return addresses; how many there were. What the tables said is kept in `rules`.
 #[inline(never)]
-pub fn walk(addresses: &mut [usize]) -> usize {
+pub fn walk(addresses: &mut [usize], rules: &Rules) -> usize {
     let mut registers = Registers::current();
     let mut readable = Readable::at(registers.place(registers.stack));
     for (found, place) in addresses.iter_mut().enumerate() {
-        let Some(next) = caller(&registers, &mut readable) else { return found };
+        let Some(next) = caller(&registers, &mut readable, rules) else { return found };
         *place = next.code;
         registers = next;
     }
     addresses.len()
 }
 
-fn caller(registers: &Registers, readable: &mut Readable) -> Option<Registers> {
-    match RULES.find(registers.instruction()) {
+fn caller(registers: &Registers, readable: &mut Readable, rules: &Rules) -> Option<Registers> {
+    match rules.find(registers.instruction()) {
         Some(rule) => rule.caller(registers, readable),
-        None => search(registers, readable),
+        None => search(registers, readable, rules),
     }
 }
 
 /// The caller by the tables of the module, or by the frame pointer if there are none.
 #[cold]
 #[inline(never)]
-fn search(registers: &Registers, readable: &mut Readable) -> Option<Registers> {
-    let by_tables =
-        Module::of(registers.instruction()).and_then(|module| by_row(module, registers, readable).ok());
+fn search(registers: &Registers, readable: &mut Readable, rules: &Rules) -> Option<Registers> {
+    let module = Module::of(registers.instruction());
+    let by_tables = module.and_then(|module| by_row(module, registers, readable, rules).ok());
     by_tables.unwrap_or_else(|| {
         let next = frames::caller(registers, readable)?;
         (registers.frame >= registers.stack && frames::leads_up(registers, &next)).then_some(next)
@@ -82,6 +82,7 @@ fn by_row(
     module: Module,
     registers: &Registers,
     readable: &mut Readable,
+    rules: &Rules,
 ) -> gimli::Result<Option<Registers>> {
     let bases = BaseAddresses::default().set_eh_frame_hdr(module.tables.addr() as u64);
     let header = EhFrameHdr::from(bytes(module.tables, module)).parse(&bases, size_of::<usize>() as u8)?;
@@ -96,7 +97,7 @@ fn by_row(
     let mut room = UnwindContext::<usize, Room>::new_in();
     let row = function.unwind_info_for_address(&tables, &bases, &mut room, address)?;
     if let Some(rule) = rule(row) {
-        RULES.keep(registers.instruction(), rule);
+        rules.keep(registers.instruction(), rule);
         return Ok(rule.caller(registers, readable));
     }
     let next = Values { tables, registers, readable }.caller(row);
