@@ -112,7 +112,7 @@ impl Case {
         }
     }
 
-    fn wide_bits_of(&self, index: u32) -> Vec<u32> {
+    fn subpages_of(&self, index: u32) -> Vec<u32> {
         let (start, bytes) = (index as usize * self.class.block_bytes(), self.class.block_bytes());
         let overlaps = |subpage: &u32| {
             let subpage = *subpage as usize * SUBPAGE_BYTES;
@@ -122,7 +122,7 @@ impl Case {
     }
 
     fn is_in_holes(&self, index: u32) -> bool {
-        self.wide_bits_of(index).iter().any(|subpage| self.holes & (1 << subpage) != 0)
+        self.subpages_of(index).iter().any(|subpage| self.holes & (1 << subpage) != 0)
     }
 
     /// What should go, subpage by subpage and page by page.
@@ -131,7 +131,7 @@ impl Case {
         let mut taken = [false; SPAN_SUBPAGES];
         let mut touched = [self.memory == Memory::Used; SPAN_SUBPAGES];
         carved.for_each(|index| {
-            for subpage in self.wide_bits_of(index) {
+            for subpage in self.subpages_of(index) {
                 taken[subpage as usize] |= self.live.contains(&index);
                 touched[subpage as usize] = true;
             }
@@ -161,7 +161,7 @@ impl Case {
 
     /// The subpages behind the last block that a span has room for.
     fn expected_behind(&self) -> Subpages {
-        let last = self.wide_bits_of(Pool::capacity(self.class) - 1).into_iter().max().unwrap();
+        let last = self.subpages_of(Pool::capacity(self.class) - 1).into_iter().max().unwrap();
         (last + 1..self.subpages()).map(|subpage| 1 << subpage).sum()
     }
 
