@@ -8,9 +8,8 @@
 //! F1  A class's limit doubles with each visit, up to [`most`] of the class. That of larger blocks does only when an allocation found the
 //!     magazine empty after a block had been given back: one that a thread frees and does not want again is not kept. The limits of all
 //!     threads together allow an eighth of what is in use, [`FEW_ALL_BYTES`] to [`ALL_BYTES`]: a thread takes what the others leave of it,
-//!     up to [`MOST_SHARE`], and an even share in any case. Beyond that a class takes from another that may hold as much as is needed, and came to no slow path
-//!     recently.
-//!     So a thread that sleeps, or only frees, holds at most that.
+//!     up to [`MOST_SHARE`], and an even share in any case. Beyond that a class takes from another that may hold as much as is needed, and
+//!     came to no slow path recently. So a thread that sleeps, or only frees, holds at most that.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
 //!     after its magazine was found quiet: a block of a pool from which another cache took the last batch is given back, and
@@ -191,12 +190,12 @@ impl Cache {
     /// The limits of all of this thread's magazines together allow so much.
     fn change_granted(&self, bytes: u32) {
         let before = self.granted_bytes.get();
-        if before != bytes
-            && let Some(runtime) = self.runtime()
-        {
-            runtime.registry.granted_bytes.change(before.into(), bytes.into());
-        }
         self.granted_bytes.set(bytes);
+        let Some(runtime) = self.runtime() else { return };
+        match bytes.checked_sub(before) {
+            Some(more) => runtime.registry.granted_bytes.add(more.into()),
+            None => runtime.registry.granted_bytes.subtract((before - bytes).into()),
+        }
     }
 
     /// Empties the magazine of a class, and sets its limit to nothing.

@@ -20,7 +20,7 @@ use crate::thread;
 use crate::turnover::Departed;
 use core::mem::offset_of;
 use strata_core::block::BlockPtr;
-use strata_core::counters::{CompactFlow, Counter, Flow};
+use strata_core::counters::{CompactFlow, Counter};
 use strata_core::offsets::{RUNTIME_ALIGN, Signature};
 use strata_core::pool::Spoilt;
 use strata_core::size_class::SizeClass;
@@ -225,7 +225,7 @@ pub struct Registry {
     /// Of those, caches of threads.
     threads: Counter,
     /// Bytes that the limits of all threads' magazines allow (`flush`).
-    pub(crate) granted_bytes: Flow,
+    pub(crate) granted_bytes: Counter,
     /// Whether there may be orphans: 1 or 0.
     pub(crate) orphaned: Hint,
 }
@@ -238,7 +238,7 @@ impl Registry {
                 live: Counter::zero(),
                 ever: Counter::zero(),
                 threads: Counter::zero(),
-                granted_bytes: Flow::zero(),
+                granted_bytes: Counter::zero(),
                 orphaned: Hint::new(0),
             }
         }
