@@ -4,11 +4,11 @@
 //!   a batch comes or goes ──► taken − returned, of one class and thread ──32 KiB off what was said last?──► shared counts, their peaks
 //! ```
 //!
-//! Nobody counts what is outside at each moment: threads say by the batch what they took and gave back (`turnover`), in words of their
+//! What is outside is not counted at each moment: threads say by the batch what they took and gave back (`turnover`), in words of their
 //! own. Here each says it to all, but only once it is off by [`STEP_BYTES`]: so the shared words are written as often as pools change hands, and
 //! what turns over within that is not seen. A peak may be that much too low, or too high, for each thread and class.
 //!
-//! Owner: counts of all are anybody's; what a cache said is its owner's.
+//! Owner: counts of all have none; what a cache said is its owner's.
 //! Does not know: what of it lives, and what is ready.
 
 use crate::cache::Cache;
@@ -39,23 +39,24 @@ impl Outside {
         }
     }
 
-    /// Blocks of a class were outside, and are now.
-    fn change(&self, class: SizeClass, before: u32, now: u32) {
+    /// So many more blocks of a class are outside, or fewer.
+    fn change(&self, class: SizeClass, more: i32) {
         if let Some(blocks) = self.classes.get(class.index()) {
-            let (more, less) = (now.wrapping_sub(before), before.wrapping_sub(now));
-            if (more as i32) > 0 {
-                blocks.add(more.into());
-                self.bytes.add(u64::from(more) * class.block_bytes() as u64);
+            let count = u64::from(more.unsigned_abs());
+            let bytes = count * class.block_bytes() as u64;
+            if more > 0 {
+                blocks.add(count);
+                self.bytes.add(bytes);
             } else {
-                blocks.subtract(less.into());
-                self.bytes.subtract(u64::from(less) * class.block_bytes() as u64);
+                blocks.subtract(count);
+                self.bytes.subtract(bytes);
             }
         }
     }
 
     /// A block was given back by a thread that has no cache.
     pub(crate) fn note_returned(&self, class: SizeClass) {
-        self.change(class, 1, 0);
+        self.change(class, -1);
     }
 
     /// What was said of a class, in blocks.
@@ -130,35 +131,38 @@ impl Cache {
     /// A batch of a class came or went: tells all of it if that is much.
     #[inline]
     pub(crate) fn say_what_is_outside(&self, class: SizeClass) {
-        let state = self.class(class);
-        let (said, now) = (state.said.get(), state.turnover.outside());
-        let off = now.wrapping_sub(said) as i32;
-        if off.unsigned_abs() as usize * class.block_bytes() >= STEP_BYTES {
-            self.say(class, said, now);
+        let more = self.unsaid(class);
+        if more.unsigned_abs() as usize * class.block_bytes() >= STEP_BYTES {
+            self.say(class, more);
         }
+    }
+
+    /// Blocks of a class that are outside now, beyond what was said.
+    fn unsaid(&self, class: SizeClass) -> i32 {
+        let state = self.class(class);
+        state.turnover.outside().wrapping_sub(state.said.get()) as i32
     }
 
     #[cold]
-    fn say(&self, class: SizeClass, said: u32, now: u32) {
+    fn say(&self, class: SizeClass, more: i32) {
         if cfg!(strata_loom) {
             return;
         }
-        self.class(class).said.set(now);
+        let said = &self.class(class).said;
+        said.set(said.get().wrapping_add_signed(more));
         if let Some(runtime) = self.runtime() {
-            runtime.outside.change(class, said, now);
+            runtime.outside.change(class, more);
         }
-        let off = now.wrapping_sub(said) as i32 as isize;
-        self.said.add(off * class.block_bytes() as isize);
+        self.said.add(more as isize * class.block_bytes() as isize);
     }
 
-    /// Its thread ends, and what it took and gave back is nobody's from now on: tells the rest of it.
+    /// Its thread ends, and the counts of what it took and gave back go on without it: tells the rest.
     pub(crate) fn say_the_rest(&self, class: SizeClass) {
-        let state = self.class(class);
-        let (said, now) = (state.said.get(), state.turnover.outside());
-        if said != now {
-            self.say(class, said, now);
+        let more = self.unsaid(class);
+        if more != 0 {
+            self.say(class, more);
         }
-        state.said.set(0);
+        self.class(class).said.set(0);
     }
 
     /// The most bytes that it took out of pools less what it gave back: a racy read.
