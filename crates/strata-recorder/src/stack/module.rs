@@ -53,12 +53,12 @@ struct Search {
 
 fn listed(code: usize) -> Option<Module> {
     let mut search = Search { code, module: None };
-    // SAFETY: `look` gets what it is given here.
-    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
+    // SAFETY: `examine` gets what it is given here.
+    unsafe { libc::dl_iterate_phdr(Some(examine), (&raw mut search).cast()) };
     search.module
 }
 
-unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, search: *mut c_void) -> c_int {
+unsafe extern "C" fn examine(info: *mut libc::dl_phdr_info, _: usize, search: *mut c_void) -> c_int {
     // SAFETY: from `listed`, which waits.
     let search = unsafe { &mut *search.cast::<Search>() };
     // SAFETY: the loader's description of a module, for as long as this runs.
