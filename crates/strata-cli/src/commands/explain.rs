@@ -19,8 +19,8 @@ use crate::inspect::recorder::Recorder;
 /// Steps of a watch; at the first, and each seventh from there, a moment is taken of what is live.
 const STEPS: u32 = 28;
 const STEPS_OF_A_MOMENT: u32 = 7;
-/// How often a process is looked at that changes meanwhile, and from how many bytes on it did: or a hundredth, if that is more.
-const LOOKS: u32 = 3;
+/// How often a process is read that changes meanwhile, and from how many bytes on it did: or a hundredth, if that is more.
+const READINGS: u32 = 3;
 const MUCH: u64 = 1 << 20;
 /// Stacks that are told.
 const STACKS: usize = 3;
@@ -143,22 +143,22 @@ impl Who {
 pub(crate) fn look(process: &Process) -> Result<Moment> {
     let (reading, moment) = steadily(process)?;
     let recorder = Recorder::within(&reading).ok().filter(|recorder| recorder.mean() != 0);
-    let maps = process.maps().unwrap_or_default();
-    let moment = moment.with_profile(recorder.and_then(|recorder| recorder.profile(&maps)));
+    let profile = recorder.and_then(|recorder| recorder.profile(&process.maps().unwrap_or_default()));
+    let moment = moment.with_profile(profile);
     Ok(Moment { page_table_bytes: process.page_table_bytes(), ..moment })
 }
 
 /// What Strata holds and what the kernel counts, which are read one after the other: both once more if much came or went meanwhile.
 fn steadily(process: &Process) -> Result<(Reading<'_>, Moment)> {
-    let mut looks = 0;
+    let mut readings = 0;
     loop {
         let (before, reading) = (process.anonymous_bytes(), process.reading());
         let moment = Moment::of(&reading, &reading.heaps()?);
         let moment =
             moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))?;
         let moved = before.zip(process.anonymous_bytes()).map_or(0, |(before, after)| before.abs_diff(after));
-        looks += 1;
-        if looks == LOOKS || moved <= MUCH.max(moment.footprint.resident() / 100) {
+        readings += 1;
+        if readings == READINGS || moved <= MUCH.max(moment.footprint.resident() / 100) {
             return Ok((reading, moment));
         }
     }
