@@ -23,7 +23,7 @@ use super::pagemap::Pagemap;
 use super::reading::Reading;
 use super::refusal::Refusal;
 
-const PAGE_BYTES: usize = 4096;
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// One that runs.
 #[derive(Debug)]
@@ -126,12 +126,15 @@ impl Process {
                 None => ranges.push(libc::iovec { iov_base: place, iov_len: PAGE_BYTES }),
             }
         }
+        usize::try_from(self.copy_ranges(&ranges, into)).map_or(0, |copied| copied / PAGE_BYTES)
+    }
+
+    /// Copies ranges of its memory by one call, which answers how many bytes it copied, or less than nothing.
+    fn copy_ranges(&self, ranges: &[libc::iovec], into: &mut [u8]) -> isize {
         let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
         let (remote, count) = (ranges.as_ptr(), ranges.len() as libc::c_ulong);
         // SAFETY: writes into our buffer, as much as it holds; the other addresses are another process's.
-        let copied =
-            unsafe { libc::process_vm_readv(self.pid as libc::pid_t, &raw const local, 1, remote, count, 0) };
-        usize::try_from(copied).map_or(0, |copied| copied / PAGE_BYTES)
+        unsafe { libc::process_vm_readv(self.pid as libc::pid_t, &raw const local, 1, remote, count, 0) }
     }
 
     /// What the kernel says of its mappings.
@@ -140,14 +143,9 @@ impl Process {
     }
 
     fn copy(&self, address: u64, into: &mut [u8]) -> io::Result<()> {
-        let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
         let place = std::ptr::without_provenance_mut(address as usize);
-        let remote = libc::iovec { iov_base: place, iov_len: into.len() };
-        // SAFETY: writes into our buffer, as much as it holds; the other address is another process's.
-        let copied = unsafe {
-            libc::process_vm_readv(self.pid as libc::pid_t, &raw const local, 1, &raw const remote, 1, 0)
-        };
-        match usize::try_from(copied) {
+        let range = libc::iovec { iov_base: place, iov_len: into.len() };
+        match usize::try_from(self.copy_ranges(&[range], into)) {
             Ok(copied) if copied == into.len() => Ok(()),
             Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(_) => Err(io::Error::last_os_error()),

@@ -16,10 +16,9 @@ use std::collections::BTreeMap;
 use strata_inspect::{Heap, Mapping, Resident, Target, Usage, kernel_text};
 
 use super::heaps_in;
-use super::process::Process;
+use super::process::{PAGE_BYTES, Process};
 use super::refusal::Refusal;
 
-const PAGE_BYTES: usize = 4096;
 /// Pages that one call copies at most: each may be a range of its own.
 const MOST_PAGES: usize = 1024;
 
