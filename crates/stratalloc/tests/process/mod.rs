@@ -1,13 +1,13 @@
 //! The process that a test runs in: what it uses, and a fresh one where the test must be alone.
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Names the test that a child process runs.
 const CHILD: &str = "STRATA_TEST_CHILD";
 
-/// Longest life of a child.
+/// Longest life of a child, unless its test says otherwise.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) const KIB: usize = 1 << 10;
@@ -24,6 +24,20 @@ pub(crate) fn alone(name: &str, body: impl FnOnce()) {
         return body();
     }
     expect_success(child_for(name).spawn().unwrap());
+}
+
+/// The same of a body that takes longer than [`PATIENCE`], and says meanwhile how far it is.
+///
+/// # Panics
+/// If the child does not end well.
+pub(crate) fn alone_for(name: &str, patience: Duration, body: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some_and(|child| child == name) {
+        println!();
+        return body();
+    }
+    let mut child = child_for(name).stdout(Stdio::inherit()).stderr(Stdio::inherit()).spawn().unwrap();
+    let status = end_of(&mut child, patience);
+    assert!(status.success(), "the child ended with {status}");
 }
 
 /// What starts the test `name` of this program in a child, which takes the branch of [`alone`] that runs the body.
@@ -46,23 +60,28 @@ pub(crate) fn expect_success(child: Child) {
 
 /// As [`expect_success`], with another exit code.
 pub(crate) fn expect_code(mut child: Child, code: i32) {
-    let deadline = Instant::now() + PATIENCE;
     let outputs = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let readers = [read_all(outputs.0), read_all(outputs.1)];
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            break child.wait().unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    let status = end_of(&mut child, PATIENCE);
     let [output, errors] = readers.map(|reader| reader.join().unwrap());
     assert_eq!(status.code(), Some(code), "the child ended with {status}\n{output}\n{errors}");
     let said = output.lines().filter(|line| line.starts_with("  "));
     said.for_each(|line| println!("{line}"));
+}
+
+/// How a child ends, which is killed when it takes longer.
+fn end_of(child: &mut Child, patience: Duration) -> ExitStatus {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            return child.wait().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn read_all(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
