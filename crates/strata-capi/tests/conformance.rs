@@ -24,13 +24,13 @@ programs! {
     aligned: "c/aligned.c", [system: System, preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];
     introspect: "c/introspect.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     strata_api: "c/strata_api.c", [linked: Linked, archive: Archive, fully_static: Static];
-    watch_thread: "c/watch_thread.c", [linked: Linked, archive: Archive, fully_static: Static];
+    watch_thread: "c/watch_thread.c", [preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static, opened: Opened];
     watch: "c/watch.c", [linked: Linked, archive: Archive, fully_static: Static];
     heap: "c/heap.c", [linked: Linked, archive: Archive, fully_static: Static];
     threads: "c/threads.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     early: "c/early.c", [system: System, preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];
     clone: "c/clone.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
-    purge_thread: "c/purge_thread.c", [preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];
+    purge_thread: "c/purge_thread.c", [preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static, opened: Opened];
     sandbox: "c/sandbox.c", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     destructors: "cxx/destructors.cpp", [system: System, preloaded: Preloaded, archive: Archive, fully_static: Static];
     new_delete: "cxx/new_delete.cpp", [system: System, preloaded: Preloaded, linked: Linked, archive: Archive, fully_static: Static];

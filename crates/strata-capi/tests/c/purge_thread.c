@@ -18,11 +18,13 @@ static long resident(void) {
 
 /* Takes so many bytes in blocks of one size, and frees them. */
 static void burst(size_t bytes, size_t size) {
+    void *(*take)(size_t) = OURS(malloc);
+    void (*give)(void *) = OURS(free);
     size_t count = bytes / size;
-    char **blocks = malloc(count * sizeof *blocks);
-    for (size_t i = 0; i < count; i++) memset(blocks[i] = malloc(any(size)), 1, size);
-    for (size_t i = 0; i < count; i++) free(blocks[i]);
-    free(blocks);
+    char **blocks = take(count * sizeof *blocks);
+    for (size_t i = 0; i < count; i++) memset(blocks[i] = take(any(size)), 1, size);
+    for (size_t i = 0; i < count; i++) give(blocks[i]);
+    give(blocks);
 }
 
 /* The number of the thread among the tasks, or 0. */
@@ -75,6 +77,29 @@ static void no_descriptor_of_its_is_met(void) {
         CHECK(open("/dev/null", O_RDONLY) == lowest);
     } while (access(path, F_OK) == 0);
     close(lowest);
+}
+
+/* What the kernel says of the stack pointer of a thread that waits; 0 if it does not say. */
+static unsigned long stack_pointer_of(int number) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", number);
+    for (int ms = 0; ms < 1000; ms++, nap(1)) {
+        unsigned long pointer;
+        if (text_of(path, text, sizeof text) <= 0) return 0;
+        if (sscanf(text, "%*s %*s %*s %*s %*s %*s %*s %lx %*s", &pointer) == 1) return pointer;
+    }
+    return 0;
+}
+static void its_stack_is_a_mapping_of_its_own_behind_a_guard(void) {
+    unsigned long pointer = stack_pointer_of(called()), start = 0, end = 0, guard_end = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512], rights[8] = "";
+    while (fgets(line, sizeof line, maps) && end <= pointer) {
+        guard_end = strcmp(rights, "---p") ? 0 : end;
+        CHECK(sscanf(line, "%lx-%lx %7s", &start, &end, rights) == 3);
+    }
+    fclose(maps);
+    CHECK(!pointer || (start <= pointer && guard_end == start && !strcmp(rights, "rw-p") && end - start <= 128 * 1024));
 }
 
 static volatile sig_atomic_t heard;
@@ -225,6 +250,7 @@ int main(int count, char **arguments) {
         memory_comes_back,
         the_c_library_knows_of_one_thread,
         no_descriptor_of_its_is_met,
+        its_stack_is_a_mapping_of_its_own_behind_a_guard,
         signals_go_to_the_program,
         a_child_of_fork_is_alone_and_gets_its_own,
         namespaces_are_for_programs_of_one_thread,

@@ -11,6 +11,20 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* A word of the library: where a program opens it, that of the open library, which is closed again at once and stays all the same. */
+#ifdef OPENED
+static void *word_of_the_library(const char *name) {
+    void *library = dlopen(getenv("STRATA_LIBRARY"), RTLD_NOW | RTLD_LOCAL);
+    CHECK(library);
+    void *word = dlsym(library, name);
+    CHECK(word && dlclose(library) == 0);
+    return word;
+}
+#define OURS(name) ((__typeof__(&name))word_of_the_library(#name))
+#else
+#define OURS(name) name
+#endif
+
 static inline void nap(int ms) { nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL); }
 
 /* Reads a short file without a call of the allocator, since a thread of ours goes on if there is one: nothing, and 0, if there is no such

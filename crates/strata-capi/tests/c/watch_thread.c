@@ -7,6 +7,12 @@
 #include <sched.h>
 #include <signal.h>
 
+/* Where the library is preloaded, a program cannot count on them. */
+#pragma weak strata_watch_interval
+#pragma weak strata_watch_bytes
+#pragma weak strata_watch_resume
+#pragma weak strata_stats
+
 enum { MIB = 1 << 20, PATIENCE_MS = 20000, STACK = 2 * MIB };
 
 /* The number of the thread among the tasks, or 0. */
@@ -41,8 +47,8 @@ static void wait_until_told(int times) {
 
 /* A watch that calls at once, and the thread. */
 static int watched(void) {
-    strata_watch_interval(10);
-    CHECK(strata_watch_bytes(STRATA_RESIDENT, 1, hear, NULL) > 0);
+    OURS(strata_watch_interval)(10);
+    CHECK(OURS(strata_watch_bytes)(STRATA_RESIDENT, 1, hear, NULL) > 0);
     wait_until_told(1);
     int number = thread();
     CHECK(number);
@@ -50,12 +56,12 @@ static int watched(void) {
 }
 
 static void there_is_none_without_a_watch(void) {
-    free(opaque(malloc(64 * MIB)));
+    OURS(free)(opaque(OURS(malloc)(64 * MIB)));
     CHECK(!thread() && made == 0);
 }
 static void a_watch_makes_it_as_programs_make_threads(void) {
     watched();
-    CHECK(strata_watch_bytes(STRATA_HELD, 1, hear, NULL) > 0);
+    CHECK(OURS(strata_watch_bytes)(STRATA_HELD, 1, hear, NULL) > 0);
     wait_until_told(2);
 #ifndef LINKED_STATICALLY
     CHECK(made == 1);
@@ -99,9 +105,9 @@ static void namespaces_are_for_programs_without(void) {
     CHECK(unshare(CLONE_NEWUSER) == -1 && (errno == EINVAL || errno == EPERM || errno == ENOSYS));
 }
 static void none_until_it_asks(void) {
-    CHECK(!thread() && strata_watch_resume() == 0);
+    CHECK(!thread() && OURS(strata_watch_resume)() == 0);
     told = 0;
-    CHECK(strata_watch_bytes(STRATA_RESIDENT, 1, hear, NULL) > 0);
+    CHECK(OURS(strata_watch_bytes)(STRATA_RESIDENT, 1, hear, NULL) > 0);
     wait_until_told(1);
     CHECK(thread());
 }
@@ -112,12 +118,12 @@ static pthread_t first;
 static void *grow_alone(void *nothing) {
     pthread_join(first, NULL);
     struct strata_stats stats;
-    strata_stats(&stats, sizeof stats);
+    OURS(strata_stats)(&stats, sizeof stats);
     CHECK(stats.resident_bytes > 0);
-    CHECK(strata_watch_bytes(STRATA_RESIDENT, stats.resident_bytes + 32 * MIB, hear, NULL) > 0);
+    CHECK(OURS(strata_watch_bytes)(STRATA_RESIDENT, stats.resident_bytes + 32 * MIB, hear, NULL) > 0);
     nap(100);
     CHECK(told == 0);
-    char *block = opaque(malloc(64 * MIB));
+    char *block = opaque(OURS(malloc)(64 * MIB));
     memset(block, 1, 64 * MIB);
     wait_until_told(1);
     _exit(0);
@@ -125,7 +131,7 @@ static void *grow_alone(void *nothing) {
 }
 static void the_first_thread_may_end_first(void) {
     pthread_t thread;
-    strata_watch_interval(10);
+    OURS(strata_watch_interval)(10);
     first = pthread_self();
     CHECK(!pthread_create(&thread, NULL, grow_alone, NULL));
     pthread_exit(NULL);
@@ -154,6 +160,8 @@ int main(void) {
         the_end_comes_at_once,
         another_program_takes_its_place,
     };
+    /* Who opens the library uses it: what it holds cannot be watched before. */
+    OURS(free)(opaque(OURS(malloc)(100)));
     enum { ALL = sizeof bodies / sizeof *bodies };
     in_children(bodies, ALL, ALL);
     return 0;

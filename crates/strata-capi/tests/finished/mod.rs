@@ -28,6 +28,8 @@ pub(crate) enum Way {
     Archive,
     /// The same with `-static`.
     Static,
+    /// `dlopen`, by a program that has another allocator.
+    Opened,
 }
 
 /// Which processor the libraries and the programs are for.
@@ -151,6 +153,7 @@ impl Finished {
         match way {
             Way::Preloaded => run.env("LD_PRELOAD", self.shared()),
             Way::Linked => run.env("LD_LIBRARY_PATH", &self.folder),
+            Way::Opened => run.env("STRATA_LIBRARY", self.shared()),
             Way::System | Way::Archive | Way::Static => &mut run,
         };
         run
@@ -159,6 +162,7 @@ impl Finished {
     fn link(&self, compile: &mut Command, way: Way) {
         match way {
             Way::System | Way::Preloaded => {}
+            Way::Opened => _ = compile.arg("-DOPENED"),
             Way::Linked => {
                 compile.arg("-L").arg(&self.folder).arg("-lstrata");
             }
