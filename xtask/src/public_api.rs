@@ -1,4 +1,4 @@
-//! What `stratalloc` promises to its users, as a list in the repository: a change of the interface is a change of that file.
+//! What the public crates promise to their users, as lists in the repository: a change of an interface is a change of its file.
 //!
 //! The list comes from rustdoc's JSON, which a stable toolchain writes only if it is told that it is none.
 //!
@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use similar::TextDiff;
 use strata_harness::process::{cargo, succeed};
 
-const PACKAGES: [&str; 2] = ["stratalloc", "strata-inspect"];
+/// The crates that promise something (decision 0039).
+const PACKAGES: [&str; 4] = ["stratalloc", "strata-inspect", "strata-profile", "strata-metrics"];
 const FOLDER: &str = "docs/public-api";
 
 /// How to run it.
@@ -45,7 +46,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
 fn listed(root: &Path, package: &str) -> Result<String> {
     let target = root.join("target/public-api");
     let mut command = cargo(root);
-    command.args(["rustdoc", "--quiet", "--lib", "--package", package, "--"]);
+    command.args(["rustdoc", "--quiet", "--lib", "--all-features", "--package", package, "--"]);
     command.args(["-Zunstable-options", "--output-format", "json"]);
     command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", &target);
     succeed(&mut command)?;

@@ -10,7 +10,7 @@ const INNER: [&str; 5] =
 #[test]
 fn no_signature_names_a_type_of_an_inner_crate() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/public-api");
-    for package in ["stratalloc", "strata-inspect"] {
+    for package in ["stratalloc", "strata-inspect", "strata-profile", "strata-metrics"] {
         let list = std::fs::read_to_string(folder.join(package).with_extension("txt")).unwrap();
         let named: Vec<&str> =
             list.lines().filter(|line| INNER.iter().any(|path| line.contains(path))).collect();

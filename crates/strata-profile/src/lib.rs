@@ -13,6 +13,7 @@ mod ours;
 mod pprof;
 mod profile;
 mod read;
+pub mod recorder;
 #[cfg(feature = "tokio")]
 mod tasks;
 mod text;
@@ -25,10 +26,12 @@ pub use modules::Mapping;
 #[cfg(feature = "symbols")]
 pub use names::DebugInfo;
 pub use pprof::Shown;
-pub use profile::{Addresses, Frame, Names, Profile, Site, Stack};
+pub use profile::{Addresses, Frame, Names, Profile, Requested, Site, Stack};
 pub use read::ReadError;
-pub use strata_recorder::{
-    Requested, control, labels::by_thread, log, recorder, requests, stack, start_as_asked,
-};
+pub use strata_recorder::labels::by_thread;
+pub use strata_recorder::start_as_asked;
+// For the command `strata` of the same release: promised to nobody else.
+#[doc(hidden)]
+pub use strata_recorder::{control, log, requests};
 #[cfg(feature = "tokio")]
 pub use tasks::spawn;

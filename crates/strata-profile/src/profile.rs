@@ -15,7 +15,6 @@
 
 use crate::{estimate::Values, label_table::Labels, modules, modules::Mapping, modules::call_of, ours};
 use std::collections::HashMap;
-use strata_recorder::Requested;
 use strata_recorder::recorder::{self, Recorded};
 
 /// What a stack allocated in blocks of one size, by counts of samples. In a difference of two profiles counts may be negative.
@@ -79,6 +78,17 @@ pub struct Profile {
     pub requested: Option<Requested>,
 }
 
+/// What a sample of the live blocks of size classes says of the part of them that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requested {
+    /// Bytes that were asked for, by the sample.
+    pub bytes: u64,
+    /// Bytes of the same blocks.
+    pub of_bytes: u64,
+    /// The standard error of `bytes`, if `of_bytes` is taken for granted.
+    pub standard_error: u64,
+}
+
 /// A function, and where in its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frame {
@@ -88,6 +98,17 @@ pub struct Frame {
     pub file: Option<String>,
     /// The line, if known.
     pub line: Option<u32>,
+}
+
+impl Frame {
+    /// Whether it belongs to Rust's standard library, which allocates on behalf of others.
+    pub fn is_library(&self) -> bool {
+        const FILES: [&str; 3] = ["/rustc/", "/rust/deps/", "/lib/rustlib/src/rust/library/"];
+        const CRATES: [&str; 5] = ["alloc::", "core::", "std::", "hashbrown::", "__rust"];
+        let function = self.function.trim_start_matches(['<', '&']);
+        self.file.as_deref().is_some_and(|file| FILES.iter().any(|part| file.contains(part)))
+            || CRATES.iter().any(|name| function.starts_with(name))
+    }
 }
 
 /// Who knows which functions an address is in.
@@ -121,7 +142,7 @@ impl Profile {
     }
 
     /// What a recorder has: this process's, or a copy of another's; with what the kernel says of that process's mappings.
-    pub fn of_recorded(recorded: &Recorded, maps: &str) -> Self {
+    pub(crate) fn of_recorded(recorded: &Recorded, maps: &str) -> Self {
         let (sites, peak) = (&recorded.sites, recorded.peak.number());
         let mut labels = Labels::default();
         for label in sites.iter().filter(|site| site.is_label()) {
@@ -143,7 +164,11 @@ impl Profile {
             sites: sites.collect(),
             mappings: modules::parse(maps),
             lost: recorded.lost(),
-            requested: recorded.requested(),
+            requested: recorded.requested().map(|known| Requested {
+                bytes: known.bytes,
+                of_bytes: known.of_bytes,
+                standard_error: known.standard_error,
+            }),
             ..Self::default()
         }
     }

@@ -6,6 +6,9 @@ use crate::{Frame, Grouping, Names, Profile, Series, Suspect, Values};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// Lines of a stack that are told.
+const MOST_LINES: usize = 12;
+
 impl Profile {
     /// The sites that hold most, each by the innermost function that is not the allocator's, with what they hold, its standard error, and
     /// the stack.
@@ -20,9 +23,7 @@ impl Profile {
         let mut text = String::new();
         for (number, ((stack, labels), live)) in stacks.iter().take(count).enumerate() {
             let _ = writeln!(text, "#{}: {}{labels}", number + 1, line(live));
-            for frame in stack.iter().take(12) {
-                let _ = writeln!(text, "    {}", place(frame));
-            }
+            write_stack(stack, &mut text);
         }
         let rest: Values = stacks.iter().skip(count).map(|(_, live)| *live).sum();
         if stacks.len() > count {
@@ -61,9 +62,7 @@ impl Profile {
         let mut text = String::new();
         for (number, suspect) in suspects.iter().take(count).enumerate() {
             let _ = writeln!(text, "#{}: {}{}", number + 1, growth(suspect), labels(&suspect.stack.labels));
-            for frame in self.functions(&suspect.stack.frames, names).iter().take(12) {
-                let _ = writeln!(text, "    {}", place(frame));
-            }
+            write_stack(&self.functions(&suspect.stack.frames, names), &mut text);
         }
         if suspects.len() > count {
             let _ = writeln!(text, "{} other stacks grow", suspects.len() - count);
@@ -94,6 +93,17 @@ impl Profile {
             let _ = writeln!(text, "{stack} {bytes:.0}");
             text
         })
+    }
+}
+
+/// The functions of a stack, the innermost first, a line each; those of the standard library that follow each other are one, if there
+/// are others.
+fn write_stack(stack: &[Frame], text: &mut String) {
+    let shows_all = stack.iter().all(Frame::is_library);
+    let runs = stack.chunk_by(|one, next| !shows_all && one.is_library() && next.is_library());
+    for run in runs.take(MOST_LINES) {
+        let is_left_out = !shows_all && run[0].is_library();
+        let _ = writeln!(text, "    {}", if is_left_out { "…".to_owned() } else { place(&run[0]) });
     }
 }
 
@@ -171,6 +181,28 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn functions_of_the_standard_library_are_left_out_of_a_stack_with_others() {
+        let frame = |function: &str, file: Option<&str>| Frame {
+            function: function.to_owned(),
+            file: file.map(str::to_owned),
+            line: file.map(|_| 7),
+        };
+        let stack = [
+            frame("with_capacity", Some("/rustc/1/library/alloc/src/vec/mod.rs")),
+            frame("alloc::vec::Vec<T>::new", None),
+            frame("service::remember", Some("src/cache.rs")),
+            frame("main", None),
+            frame("std::rt::lang_start", None),
+        ];
+        let mut text = String::new();
+        write_stack(&stack, &mut text);
+        assert_eq!(text, "    …\n    service::remember (src/cache.rs:7)\n    main\n    …\n");
+        text.clear();
+        write_stack(&stack[1..2], &mut text);
+        assert_eq!(text, "    alloc::vec::Vec<T>::new\n");
     }
 
     #[test]

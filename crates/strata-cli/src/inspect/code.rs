@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use strata_inspect::{CauseName, Facts, block_bytes};
+use strata_inspect::{Bytes, CauseName, Facts, block_bytes};
 use strata_profile::{DebugInfo, Frame, Profile, Site, Values};
 
 /// Lines of code that are told for a cause.
@@ -67,27 +67,18 @@ fn fragmented(facts: &Facts<'_>) -> Vec<u64> {
 }
 
 fn estimate(live: &Values) -> String {
-    let kib = |bytes: f64| bytes / 1024.0;
-    format!("{:.0} KiB ± {:.0} KiB", kib(live.bytes), kib(live.standard_error()))
+    let bytes = |bytes: f64| Bytes(bytes.round() as u64);
+    format!("{} ± {}", bytes(live.bytes), bytes(live.standard_error()))
 }
 
 /// The program's own innermost function with its line, and its caller.
 fn line(stack: &[Frame]) -> String {
-    let own: Vec<&Frame> = stack.iter().filter(|frame| !is_library(frame)).take(2).collect();
+    let own: Vec<&Frame> = stack.iter().filter(|frame| !frame.is_library()).take(2).collect();
     match own[..] {
         [] => stack.first().map_or_else(|| "unknown".to_owned(), place),
         [line] => place(line),
         [line, caller, ..] => format!("{}, called by {}", place(line), place(caller)),
     }
-}
-
-/// Whether a function belongs to Rust's standard library, which allocates on behalf of others.
-fn is_library(frame: &Frame) -> bool {
-    const FILES: [&str; 2] = ["/rustc/", "/lib/rustlib/src/rust/library/"];
-    const CRATES: [&str; 5] = ["alloc::", "core::", "std::", "hashbrown::", "__rust"];
-    let function = frame.function.trim_start_matches('<');
-    frame.file.as_deref().is_some_and(|file| FILES.iter().any(|part| file.contains(part)))
-        || CRATES.iter().any(|name| function.starts_with(name))
 }
 
 fn place(frame: &Frame) -> String {
