@@ -4,8 +4,8 @@
 //! |---------------------|---------------------------------------------------------------------|----------------------------------|
 //! | `live-growth`       | live bytes grew in half the steps of a watch, or more               | two moments or more              |
 //! | `unbounded-cache`   | and blocks of some classes at every moment, none of the others went | four moments or more             |
-//! | `fragmentation`     | a part is free blocks in pools in which something lives             | pool headers and page tables     |
-//! | `parked-in-threads` | a part is ready in magazines                                        | magazines                        |
+//! | `fragmentation`     | a part is free blocks in pools that live blocks keep                | pool headers and page tables     |
+//! | `parked-in-threads` | a part is ready in magazines, or free in pools that those keep      | magazines, pool headers          |
 //! | `purge-delay`       | a part is free and goes back later                                  | bits of free pools               |
 //! | `huge-pages`        | a part is zeroes inside of huge pages                               | a sample of the pages themselves |
 //! | `other-memory`      | half is not the allocator's, nor files                              | the kernel                       |
@@ -17,11 +17,12 @@
 
 use crate::bytes::Bytes;
 use crate::cause::{Cause, CauseName, Text};
-use crate::footprint::{Footprint, worst_classes};
+use crate::facts::Facts;
+use crate::footprint::{ClassFootprint, worst_classes};
 use crate::growth::Growth;
+use crate::heap::Linkage;
 use crate::line::Line;
 use crate::sparse::Sparse;
-use crate::waterfall::Waterfall;
 use core::fmt::Write;
 
 /// The least part that is worth a word.
@@ -35,57 +36,7 @@ const LEAST_GROWTH: i64 = 256 << 10;
 /// Steps from which on steady growth says something.
 const SURE_STEPS: usize = 3;
 
-/// Everything that is known of a process.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Facts<'a> {
-    /// What is in memory.
-    pub waterfall: &'a Waterfall,
-    /// Of that, what is the allocator's.
-    pub footprint: &'a Footprint,
-    /// The sample of memory in huge pages.
-    pub sparse: Sparse,
-    /// What changed, if the process was watched.
-    pub growth: Option<Growth>,
-    /// Threads and heaps that have magazines.
-    pub caches: u64,
-    /// Milliseconds that memory lies free; `None`: it never goes back.
-    pub purge_delay_ms: Option<u64>,
-    /// Bytes of page tables, which are the process's and no part of RSS, if the kernel says.
-    pub page_table_bytes: Option<u64>,
-    /// Memory that may be touched, in and out of memory; 0: not known.
-    pub committed_bytes: u64,
-    /// Of a cause, the lines of code that allocated what it is about, if a heap profile knows them.
-    pub code: &'a [(CauseName, &'a str)],
-}
-
-impl<'a> Facts<'a> {
-    /// What is known without a sample and a watch.
-    pub fn new(waterfall: &'a Waterfall, footprint: &'a Footprint) -> Self {
-        Self {
-            waterfall,
-            footprint,
-            sparse: Sparse::default(),
-            growth: None,
-            caches: 0,
-            purge_delay_ms: None,
-            page_table_bytes: None,
-            committed_bytes: 0,
-            code: &[],
-        }
-    }
-
-    /// Of the memory that may be touched, what is not in memory: purged, or never touched. `None`: not known.
-    pub fn not_in_memory_bytes(&self) -> Option<u64> {
-        let resident = self.waterfall.bytes(Line::Strata).saturating_sub(self.footprint.metadata_outside);
-        Some(self.committed_bytes).filter(|bytes| *bytes != 0).map(|bytes| bytes.saturating_sub(resident))
-    }
-
-    /// The lines of code that a cause is about.
-    pub(crate) fn code_of(&self, cause: CauseName) -> impl Iterator<Item = &str> {
-        self.code.iter().filter(move |(of, _)| *of == cause).map(|(_, line)| *line)
-    }
-
+impl Facts<'_> {
     /// The causes that apply, the one that explains most first; `none` alone if there is no other.
     pub fn causes(&self, each: &mut dyn FnMut(&Cause)) {
         let mut found = [
@@ -130,11 +81,11 @@ impl<'a> Facts<'a> {
                 percent: if growth.is_steady { 70 } else { 40 },
                 bytes,
                 evidence: Text::of(format_args!(
-                    "In {seconds:.1} s the program's own blocks grew by {}, that is {rate} a second.",
+                    "In {seconds:.1} s the program's own blocks grew by {}, {rate} a second.",
                     Bytes(bytes)
                 )),
                 advice: Text::of(format_args!(
-                    "The program has this memory: see whether it still grows under steady load, by a longer --watch; a heap \
+                    "The program itself holds this memory. A longer --watch under steady load says whether it levels off; a heap \
 profile says which lines allocate it."
                 )),
             });
@@ -143,7 +94,7 @@ profile says which lines allocate it."
             cause: CauseName::UnboundedCache,
             percent: if growth.steady_classes > 1 { 80 } else { 65 },
             bytes,
-            evidence: self.cache_evidence(&growth, bytes, rate),
+            evidence: cache_evidence(&growth, bytes, rate),
             advice: Text::of(format_args!(
                 "Look for a map, list or queue that only grows, whose items are blocks of these sizes, and give it a bound: a \
 number of entries, or a time to live. A heap profile says which line inserts them."
@@ -151,69 +102,71 @@ number of entries, or a time to live. A heap profile says which line inserts the
         })
     }
 
-    fn cache_evidence(&self, growth: &Growth, bytes: u64, rate: Bytes) -> Text {
-        let mut text = Text::of(format_args!(
-            "At each of {} moments the program had more: {} in all, {rate} a second. Steadily more there was of {} size \
-classes",
-            growth.steps + 1,
-            Bytes(bytes),
-            growth.steady_classes
-        ));
-        for (index, class) in growth.steady.iter().filter(|class| class.blocks > 0).enumerate() {
-            let before = if index == 0 { ": " } else { ", " };
-            let _ = write!(text, "{before}{} blocks of {} B", class.blocks, class.block_bytes);
-        }
-        let _ = write!(text, "; all others shrank by {} together.", Bytes(growth.shrunk_bytes));
-        text
-    }
-
     fn fragmentation(&self) -> Option<Cause> {
-        let bytes = self.waterfall.bytes(Line::FreeBlocks);
+        let bytes =
+            self.waterfall.bytes(Line::FreeBlocks).saturating_sub(self.footprint.of_classes(kept_by_ready));
         if !self.is_worth_a_word(bytes) {
             return None;
         }
-        let pinned: u64 = self.footprint.of_classes(|class| class.pinned_pools);
-        let pinning: u64 = self.footprint.of_classes(|class| class.pinning_blocks);
-        let mut evidence = Text::of(format_args!(
-            "{} of free blocks lie in pools and pages in which something lives; {pinned} pools are kept by {pinning} blocks.",
-            Bytes(bytes)
-        ));
-        let worst = worst_classes(self.footprint);
-        for (index, (class, of_class)) in
-            worst.iter().flatten().filter(|(_, class)| class.free > 0).enumerate()
-        {
-            let before = if index == 0 { " Worst: " } else { ", " };
-            let size = class.block_bytes();
-            let _ = write!(evidence, "{before}{size} B with {} free", Bytes(of_class.free));
-        }
-        let _ = write!(evidence, ".");
+        let advice = match self.about.linkage {
+            Linkage::Inside => "or in a heap of their own (stratalloc::Heap; in C strata_heap_new)",
+            Linkage::Library => "or in a heap of their own (in C strata_heap_new)",
+        };
         Some(Cause {
             cause: CauseName::Fragmentation,
-            percent: 90,
+            percent: if self.about.is_purging { 50 } else { 90 },
             bytes,
-            evidence,
+            evidence: self.fragmentation_evidence(bytes),
             advice: Text::of(format_args!(
-                "Blocks that live long lie between blocks that lived shortly: allocate the long-lived ones of these sizes first, \
-together, or in a heap of their own (stratalloc::Heap); the free ones serve new blocks of the same size."
+                "Blocks that live long lie between others that are gone. Allocate those of these sizes first, together, {advice}, or \
+copy them once the others are gone. The free blocks serve new ones of the same sizes."
             )),
         })
     }
 
+    fn fragmentation_evidence(&self, bytes: u64) -> Text {
+        let pinned: u64 = self.footprint.of_classes(|class| class.pinned_pools);
+        let pinning: u64 = self.footprint.of_classes(|class| class.pinning_blocks);
+        let mut evidence = Text::of(format_args!(
+            "{} of free blocks lie in pools that live blocks keep; {pinned} pools are kept by {pinning} blocks.",
+            Bytes(bytes)
+        ));
+        let worst = worst_classes(self.footprint);
+        let kept_by_live = |class: &ClassFootprint| class.free - kept_by_ready(class);
+        let told = worst.iter().flatten().filter(|(_, of_class)| kept_by_live(of_class) >= bytes / 100);
+        for (index, (class, of_class)) in told.enumerate() {
+            let before = if index == 0 { " Worst: " } else { ", " };
+            let size = class.block_bytes();
+            let _ = write!(evidence, "{before}{size} B with {} free", Bytes(kept_by_live(of_class)));
+        }
+        let _ = write!(evidence, ".");
+        if self.about.is_purging {
+            let _ = write!(evidence, " A purge pass is due, which takes pages on which nothing lives.");
+        }
+        evidence
+    }
+
     fn parked(&self) -> Option<Cause> {
-        let bytes = self.waterfall.bytes(Line::Ready);
-        self.is_worth_a_word(bytes).then(|| Cause {
+        let (ready, kept) = (self.waterfall.bytes(Line::Ready), self.footprint.of_classes(kept_by_ready));
+        let bytes = ready + kept.min(self.waterfall.bytes(Line::FreeBlocks));
+        let advice = match self.about.linkage {
+            Linkage::Inside => {
+                "Have threads that go idle give their blocks back (Strata::collect; in C strata_collect)"
+            }
+            Linkage::Library => "Have threads that go idle give their blocks back (strata_collect)",
+        };
+        self.is_worth_a_word(ready).then(|| Cause {
             cause: CauseName::ParkedInThreads,
             percent: 95,
             bytes,
             evidence: Text::of(format_args!(
-                "{} of free blocks are ready in the magazines of {} threads and heaps.",
-                Bytes(bytes),
-                self.caches
+                "{} of free blocks are ready in the magazines of {} threads and heaps, and about {} more are free in the pools that \
+those keep.",
+                Bytes(ready),
+                self.caches,
+                Bytes(kept)
             )),
-            advice: Text::of(format_args!(
-                "Have threads that go idle give their blocks back (stratalloc::Strata::collect, strata_collect in C), keep fewer \
-threads, or end those that wait."
-            )),
+            advice: Text::of(format_args!("{advice}, use fewer threads, or end those that wait.")),
         })
     }
 
@@ -223,15 +176,14 @@ threads, or end those that wait."
         if !self.is_worth_a_word(bytes) {
             return None;
         }
-        let huge = Bytes(self.waterfall.bytes(Line::FreeHuge));
-        let lazy = self.waterfall.bytes(Line::Lazy);
-        let mut evidence = Text::of(format_args!(
-            "{} lie free and are still in memory, of which {huge} are left by huge blocks.",
-            Bytes(bytes)
-        ));
-        let _ = match self.purge_delay_ms {
-            None => write!(evidence, " The option purge_delay says never."),
-            Some(delay) => write!(evidence, " They go when they were idle for {delay} ms (purge_delay)."),
+        let (huge, lazy) = (self.waterfall.bytes(Line::FreeHuge), self.waterfall.bytes(Line::Lazy));
+        let mut evidence = Text::of(format_args!("{} are free and still in memory", Bytes(bytes)));
+        if huge > 0 {
+            let _ = write!(evidence, ", {} of them left by huge blocks", Bytes(huge));
+        }
+        let _ = match self.about.purge_delay_ms {
+            None => write!(evidence, ". The option purge_delay is `never`."),
+            Some(delay) => write!(evidence, ". They go after {delay} ms without use (option purge_delay)."),
         };
         if lazy > 0 {
             let _ = write!(
@@ -240,7 +192,7 @@ threads, or end those that wait."
                 Bytes(lazy)
             );
         }
-        let advice = match self.purge_delay_ms {
+        let advice = match self.about.purge_delay_ms {
             None => {
                 "Set STRATA_PURGE_DELAY to some milliseconds, or call Strata::trim (strata_trim, malloc_trim) when \
 memory is wanted back."
@@ -249,7 +201,7 @@ memory is wanted back."
                 "Set STRATA_PURGE=now if it should leave the process's account at once."
             }
             Some(_) => {
-                "Look again in a second: it goes by itself. If it stays, something uses and frees it in turn; \
+                "Ask again in a second: it goes by itself. If it stays, something uses and frees it in turn; \
 STRATA_PURGE_DELAY and STRATA_HUGE_KEEP say how long and how much is kept."
             }
         };
@@ -270,13 +222,13 @@ STRATA_PURGE_DELAY and STRATA_HUGE_KEEP say how long and how much is kept."
             percent: if samples >= 8 { 85 } else { 60 },
             bytes,
             evidence: Text::of(format_args!(
-                "{} are in huge pages; in a sample of {samples} of them about {} per cent of the memory holds nothing but zeroes.",
+                "{} are in huge pages; in a sample of {samples} of them about {} % of the memory holds nothing but zeroes.",
                 Bytes(in_huge_pages),
                 (zero_bytes * 100).checked_div(in_huge_pages).unwrap_or(0)
             )),
             advice: Text::of(format_args!(
-                "Memory that is used in few places takes less in small pages: set STRATA_HUGE_PAGES=off, or do not ask for huge \
-pages on such tables (MADV_NOHUGEPAGE)."
+                "Memory that is used in few places takes less in small pages: set STRATA_HUGE_PAGES=never; if the program asks for \
+huge pages itself (MADV_HUGEPAGE), let it not do so for such tables."
             )),
         })
     }
@@ -290,36 +242,70 @@ pages on such tables (MADV_NOHUGEPAGE)."
             percent: 95,
             bytes,
             evidence: Text::of(format_args!(
-                "{} are neither Strata's nor files': {} in mappings of the program's or of another allocator and threads' stacks, \
-{} in the C library's heap, {} in shared memory.",
+                "{} belong neither to Strata nor to files: {} are in mappings of the program's, of another allocator, or threads' \
+stacks, {} in the C library's heap, {} in shared memory.",
                 Bytes(bytes),
                 Bytes(self.waterfall.bytes(Line::Other)),
                 Bytes(self.waterfall.bytes(Line::Brk)),
                 Bytes(self.waterfall.bytes(Line::Shared))
             )),
-            advice: Text::of(format_args!(
-                "Look at the largest mappings in /proc/PID/smaps. A language with an allocator of its own (CPython: \
-PYTHONMALLOC=malloc) or the C library's malloc beside Strata is the usual reason; `strata run` puts all of it on Strata."
-            )),
+            advice: Text::of(format_args!("{}", other_advice(self.about.linkage))),
         })
     }
 
     fn none(&self) -> Cause {
         let live = self.waterfall.bytes(Line::Live);
         let (evidence, advice) = match self.growth {
-            Some(_) => ("and did not grow while it was watched", "Nothing to do."),
-            None => ("and nothing else is large", "Nothing to do; whether it grows, --watch SECONDS says."),
+            Some(_) => ("they did not grow while it was watched", "Nothing to do."),
+            None => (
+                "nothing else stands out",
+                "If that is more than it should be: --watch SECONDS says whether it grows, a heap profile who has it.",
+            ),
         };
         Cause {
             cause: CauseName::None,
             percent: 80,
             bytes: 0,
             evidence: Text::of(format_args!(
-                "{} of {} are live blocks of the program's, {evidence}.",
+                "{} of {} are the program's own live blocks, and {evidence}.",
                 Bytes(live),
                 Bytes(self.waterfall.rss_bytes())
             )),
             advice: Text::of(format_args!("{advice}")),
+        }
+    }
+}
+
+/// Free blocks of a class in pools that blocks in magazines keep: the same part as they are of the blocks that keep its pools.
+fn kept_by_ready(class: &ClassFootprint) -> u64 {
+    let part = u128::from(class.free) * u128::from(class.ready);
+    part.checked_div(u128::from(class.ready) + u128::from(class.live)).unwrap_or(0) as u64
+}
+
+fn cache_evidence(growth: &Growth, bytes: u64, rate: Bytes) -> Text {
+    let mut text = Text::of(format_args!(
+        "At each of {} readings the program had more: {} in all, {rate} a second. Of {} size classes there were more each time",
+        growth.steps + 1,
+        Bytes(bytes),
+        growth.steady_classes
+    ));
+    for (index, class) in growth.steady.iter().filter(|class| class.blocks > 0).enumerate() {
+        let before = if index == 0 { ": " } else { ", " };
+        let _ = write!(text, "{before}{} blocks of {} B", class.blocks, class.block_bytes);
+    }
+    let _ = write!(text, "; all others shrank by {} together.", Bytes(growth.shrunk_bytes));
+    text
+}
+
+fn other_advice(linkage: Linkage) -> &'static str {
+    match linkage {
+        Linkage::Inside => {
+            "Look at the largest mappings in /proc/PID/smaps. The usual reason is a library that has the C library's malloc: \
+`strata run -- PROGRAM` puts that on Strata, too."
+        }
+        Linkage::Library => {
+            "Look at the largest mappings in /proc/PID/smaps. The usual reason is a language with an allocator of its own (CPython: \
+PYTHONMALLOC=malloc puts its objects on Strata)."
         }
     }
 }

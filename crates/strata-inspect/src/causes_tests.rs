@@ -1,8 +1,9 @@
 //! Each cause from the facts that say so, and none from those that do not.
 
 use super::*;
+use crate::footprint::Footprint;
 use crate::stats::Stats;
-use crate::waterfall::Kernel;
+use crate::waterfall::{Kernel, Waterfall};
 use std::vec::Vec;
 
 const MIB: u64 = 1 << 20;
@@ -11,7 +12,7 @@ fn named(footprint: &Footprint, rest: u64, change: impl FnOnce(&mut Facts<'_>)) 
     let kernel = Kernel { anonymous: footprint.resident() + rest, ..Kernel::default() };
     let waterfall = Waterfall::new(footprint, &kernel);
     let mut facts = Facts::new(&waterfall, footprint);
-    facts.purge_delay_ms = Some(500);
+    facts.about.purge_delay_ms = Some(500);
     change(&mut facts);
     let mut names = Vec::new();
     facts.causes(&mut |cause| {
@@ -54,6 +55,36 @@ fn what_explains_most_comes_first() {
     footprint.huge_kept = 5 * MIB;
     footprint.classes[6].free = 8 * MIB;
     assert_eq!(named(&footprint, 0, |_| ()), ["purge-delay", "fragmentation"]);
+}
+
+#[test]
+fn what_blocks_in_magazines_keep_is_parked_and_not_fragmented() {
+    let mut footprint = live(2 * MIB);
+    let class = &mut footprint.classes[6];
+    (class.ready, class.free) = (18 * MIB, 6 * MIB);
+    assert_eq!(named(&footprint, 0, |_| ()), ["parked-in-threads"]);
+    let class = &mut footprint.classes[6];
+    (class.ready, class.live) = (5 * MIB, 25 * MIB);
+    class.free = 6 * MIB;
+    assert_eq!(named(&footprint, 0, |_| ()), ["parked-in-threads", "fragmentation"]);
+}
+
+#[test]
+fn advice_names_what_the_program_has() {
+    let mut footprint = live(2 * MIB);
+    footprint.classes[6].free = 20 * MIB;
+    let kernel = Kernel { anonymous: footprint.resident(), ..Kernel::default() };
+    let waterfall = Waterfall::new(&footprint, &kernel);
+    let advice = |linkage| {
+        let mut facts = Facts::new(&waterfall, &footprint);
+        facts.about.linkage = linkage;
+        let mut advice = std::string::String::new();
+        facts.causes(&mut |cause| advice.push_str(cause.advice.as_str()));
+        advice
+    };
+    assert!(advice(Linkage::Inside).contains("stratalloc::Heap"));
+    let library = advice(Linkage::Library);
+    assert!(library.contains("strata_heap_new") && !library.contains("stratalloc::"), "{library}");
 }
 
 #[test]

@@ -27,6 +27,11 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         self.flow_at(self.counters() + u64::from(self.offsets.counter_committed)).current
     }
 
+    /// Bytes of addresses that it has, usable or not.
+    pub fn reserved_bytes(&self) -> u64 {
+        self.flow_at(self.counters() + u64::from(self.offsets.counter_reserved)).current
+    }
+
     fn counters(&self) -> u64 {
         self.runtime + u64::from(self.offsets.runtime_counters)
     }

@@ -4,10 +4,11 @@
 
 use crate::bytes::{Bytes, Short, Wide};
 use crate::cause::{Cause, CauseName};
-use crate::causes::Facts;
+use crate::facts::Facts;
 use crate::footprint::{ClassFootprint, Footprint};
 use crate::json::{Object, list, text};
 use crate::line::Line;
+use crate::wrapped::Wrapped;
 use core::fmt::{self, Write};
 use strata_core::size_class::SizeClass;
 
@@ -19,8 +20,8 @@ const UNKNOWN_REQUESTS: &str =
 
 impl Facts<'_> {
     /// Writes one JSON object: `version`, `pid`, `rss_bytes`, `requested_error_bytes` (null: nothing is sampled, so the lines are missing that
-    /// say what was requested), `page_table_bytes`, `committed_bytes` and `not_in_memory_bytes` if they are known, `in_huge_pages_bytes`, `lines` and
-    /// `causes`. The lines without a parent add up to `rss_bytes`, those of one parent to that.
+    /// say what was requested), `page_table_bytes`, `committed_bytes`, `not_in_memory_bytes` and `reserved_bytes` if they are known,
+    /// `swapped_bytes`, `in_huge_pages_bytes`, `lines` and `causes`. The lines without a parent add up to `rss_bytes`, those of one parent to that.
     ///
     /// # Errors
     /// Those of `out`.
@@ -40,6 +41,10 @@ impl Facts<'_> {
             object.plain("committed_bytes", self.committed_bytes)?;
             object.plain("not_in_memory_bytes", bytes)?;
         }
+        if self.reserved_bytes != 0 {
+            object.plain("reserved_bytes", self.reserved_bytes)?;
+        }
+        object.plain("swapped_bytes", self.swapped_bytes)?;
         object.plain("in_huge_pages_bytes", self.footprint.in_huge_pages)?;
         self.write_lines(object.name("lines")?)?;
         self.write_causes(object.name("causes")?)?;
@@ -141,12 +146,10 @@ impl fmt::Display for Facts<'_> {
         }
         let rss = self.waterfall.rss_bytes();
         row(f, "RSS", rss, rss)?;
-        if let Some(bytes) = self.page_table_bytes {
-            row(f, "beside RSS: page tables", bytes, rss)?;
+        if self.footprint.in_huge_pages > 0 {
+            row(f, "of it, Strata's in huge pages", self.footprint.in_huge_pages, rss)?;
         }
-        if let Some(bytes) = self.not_in_memory_bytes() {
-            row(f, "beside RSS: committed, but purged or never touched", bytes, rss)?;
-        }
+        self.write_outside(f)?;
         if self.waterfall.requested().is_none() {
             writeln!(f, "{UNKNOWN_REQUESTS}")?;
         }
@@ -159,6 +162,22 @@ impl fmt::Display for Facts<'_> {
 }
 
 impl Facts<'_> {
+    /// What is no part of RSS, nor of its sum.
+    fn write_outside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reserved = self.reserved_bytes.checked_sub(self.committed_bytes);
+        for (title, bytes) in [
+            ("page tables", self.page_table_bytes),
+            ("committed, but purged or never touched", self.not_in_memory_bytes()),
+            ("addresses only, not committed", reserved.filter(|_| self.reserved_bytes != 0)),
+            ("in swap space", Some(self.swapped_bytes).filter(|bytes| *bytes != 0)),
+        ] {
+            if let Some(bytes) = bytes {
+                writeln!(f, "{:<54} {:>11}", Wide::of(format_args!("outside RSS: {title}")), Bytes(bytes))?;
+            }
+        }
+        Ok(())
+    }
+
     fn write_code(&self, f: &mut fmt::Formatter<'_>, cause: &Cause) -> fmt::Result {
         self.code_of(cause.cause).try_for_each(|line| writeln!(f, "  code  {line}"))
     }
@@ -221,11 +240,12 @@ fn row(f: &mut fmt::Formatter<'_>, title: impl fmt::Display, bytes: u64, all: u6
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (evidence, advice) = (self.evidence.as_str(), self.advice.as_str());
         if self.cause == CauseName::None {
-            return writeln!(f, "no problem: {} {}", self.evidence.as_str(), self.advice.as_str());
+            writeln!(f, "no problem found")?;
+        } else {
+            writeln!(f, "{}: {}, {} % sure", self.cause.name(), Bytes(self.bytes), self.percent)?;
         }
-        writeln!(f, "{} ({}), {} % sure", self.cause.name(), Bytes(self.bytes), self.percent)?;
-        writeln!(f, "  why   {}", self.evidence.as_str())?;
-        writeln!(f, "  then  {}", self.advice.as_str())
+        write!(f, "{}{}", Wrapped("why", evidence), Wrapped("do", advice))
     }
 }

@@ -69,6 +69,15 @@ pub(crate) struct Arena {
     header_bytes: usize,
 }
 
+/// How a program came to have the allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linkage {
+    /// It is a part of the program: a Rust program's global allocator, or `libstrata.a`.
+    Inside,
+    /// By `libstrata.so`, which was preloaded or linked.
+    Library,
+}
+
 /// What becomes of a free pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreePool {
@@ -181,6 +190,18 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
         })
     }
 
+    /// How the program came to have it.
+    pub fn linkage(&self) -> Linkage {
+        let mut linkage = Linkage::Inside;
+        self.target.mappings(&mut |mapping| {
+            let file = mapping.name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            if (mapping.start..mapping.end).contains(&self.runtime) && file.starts_with(b"libstrata") {
+                linkage = Linkage::Library;
+            }
+        });
+        linkage
+    }
+
     /// The address by which it is told from others of the process.
     pub fn address(&self) -> u64 {
         self.runtime
@@ -203,7 +224,7 @@ impl<'t, T: Target + ?Sized> Heap<'t, T> {
     }
 
     /// Whether free memory waits for a purge pass, and the process gives any back.
-    pub(crate) fn purges(&self) -> bool {
+    pub fn purges(&self) -> bool {
         self.word(self.offsets.runtime_purge_due) != 0 && self.purge_delay_ms().is_some()
     }
 

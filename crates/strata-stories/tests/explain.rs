@@ -17,6 +17,13 @@ fn explained(story: &Story, more: &[&str]) -> Value {
     serde_json::from_str(&answer(&arguments)).expect("JSON")
 }
 
+/// What is said of a story that grows: on a busy machine it may stand still for a while, and the longer it is watched the surer.
+fn watched(story: &Story) -> Value {
+    let watch = |seconds| explained(story, &["--watch", seconds]);
+    let found = ["2", "5"].into_iter().map(watch).find(|found| causes(found) == ["unbounded-cache"]);
+    found.unwrap_or_else(|| watch("15"))
+}
+
 fn bytes(explained: &Value, line: &str) -> u64 {
     let lines = explained["lines"].as_array().expect("lines");
     let found = lines.iter().find(|found| found["name"] == line).unwrap_or_else(|| panic!("no line {line}"));
@@ -116,7 +123,7 @@ fn programs_without_a_problem_have_none() {
 #[test]
 fn a_cache_without_a_bound_is_named_and_one_with_a_bound_is_not() {
     let story = Story::play("unbounded-cache", "");
-    let faulty = explained(&story, &["--watch", "2"]);
+    let faulty = watched(&story);
     assert_eq!(causes(&faulty), ["unbounded-cache"], "{faulty}");
     let evidence = faulty["causes"][0]["evidence"].as_str().expect("a sentence");
     assert!(evidence.contains("blocks of 320 B"), "{evidence}");
@@ -201,14 +208,14 @@ fn the_lines_of_code_are_told_if_the_profiler_knows_them() {
     assert_adds_up(&faulty);
     assert_eq!(causes(&faulty)[0], "fragmentation", "{faulty}");
     let told = code(&faulty["causes"][0]);
-    assert!(told.contains("story/fragmentation.rs:") && told.contains("KiB ± "), "{told}");
+    assert!(told.contains("story/fragmentation.rs:") && told.contains("iB ± "), "{told}");
     let page = answer(&["explain", &story.number()]);
     assert!(page.contains("\n  code  ") && page.contains("requested, by the profiler's estimate"), "{page}");
     drop(story);
     let _ = fs::remove_file(file);
 
     let (story, file) = play_profiled("unbounded-cache");
-    let faulty = explained(&story, &["--watch", "2"]);
+    let faulty = watched(&story);
     assert_eq!(causes(&faulty), ["unbounded-cache"], "{faulty}");
     let told = code(&faulty["causes"][0]);
     assert!(told.contains("story/unbounded_cache.rs:"), "{told}");
@@ -290,9 +297,14 @@ fn who_stops_reading_ends_it_without_a_word() {
 fn the_page_for_readers_has_the_same_numbers() {
     let story = Story::play("threads", "");
     let page = answer(&["explain", &story.number()]);
-    for part in
-        ["Strata's resident memory", "live blocks", "RSS", "100.0 %", "no problem:", "what was requested"]
-    {
+    for part in [
+        "Strata's resident memory",
+        "live blocks",
+        "RSS",
+        "100.0 %",
+        "no problem found",
+        "what was requested",
+    ] {
         assert!(page.contains(part), "no {part:?} in {page}");
     }
 }

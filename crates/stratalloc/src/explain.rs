@@ -10,7 +10,8 @@ use strata_cache::profile;
 use strata_cache::thread::RUNTIME;
 use strata_inspect::kernel_text::{add_usage, mapping, status_bytes};
 use strata_inspect::{
-    Cause, Facts, Footprint, Heap, Kernel, Mapping, Requested, Resident, Sparse, Target, Usage, Waterfall,
+    About, Cause, Facts, Footprint, Heap, Kernel, Mapping, Requested, Resident, Sparse, Target, Usage,
+    Waterfall,
 };
 use strata_os::{machine, own_memory};
 
@@ -66,9 +67,11 @@ pub struct Explanation {
     footprint: Footprint,
     sparse: Sparse,
     caches: u64,
-    purge_delay_ms: Option<u64>,
+    about: About,
     page_table_bytes: Option<u64>,
+    swapped_bytes: u64,
     committed_bytes: u64,
+    reserved_bytes: u64,
 }
 
 /// Says why this process is as big as it is: a waterfall from what the program has to what the kernel counts, and the causes.
@@ -93,12 +96,15 @@ pub fn explain() -> Option<Explanation> {
         return None;
     }
     let kernel = Kernel::of(&target)?;
+    let (stats, about) = (Strata::stats(), heap.about());
     Some(Explanation {
         waterfall: Waterfall::new(&footprint, &kernel).with_requested(requested()),
-        committed_bytes: Strata::stats().committed_bytes,
+        committed_bytes: stats.committed_bytes,
+        reserved_bytes: stats.reserved_bytes,
+        swapped_bytes: kernel.swapped,
         sparse: heap.sparse(),
         caches: RUNTIME.registry.live(),
-        purge_delay_ms: heap.purge_delay_ms(),
+        about,
         page_table_bytes: page_table_bytes(),
         footprint,
     })
@@ -139,9 +145,11 @@ impl Explanation {
         let mut facts = Facts::new(&self.waterfall, &self.footprint);
         facts.sparse = self.sparse;
         facts.caches = self.caches;
-        facts.purge_delay_ms = self.purge_delay_ms;
+        facts.about = self.about;
         facts.page_table_bytes = self.page_table_bytes;
+        facts.swapped_bytes = self.swapped_bytes;
         facts.committed_bytes = self.committed_bytes;
+        facts.reserved_bytes = self.reserved_bytes;
         facts
     }
 }

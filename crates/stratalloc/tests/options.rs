@@ -95,6 +95,27 @@ fn the_page_for_those_who_come_from_another_allocator_names_what_there_is() {
     }
 }
 
+/// What the page on diagnosis and the advice of `strata explain` tell to set is an option, and a value that it takes.
+#[test]
+fn what_a_reader_is_told_to_set_is_accepted() {
+    let pages =
+        [include_str!("../../../docs/diagnose.md"), include_str!("../../strata-inspect/src/causes.rs")];
+    let mut values = 0;
+    for setting in pages.into_iter().flat_map(|page| page.split("STRATA_").skip(1)) {
+        let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '=');
+        let setting = setting.split(ends).next().expect("a part");
+        let Some((name, value)) = setting.split_once('=') else { continue };
+        if ["PROFILE", "PROFILE_RATE", "DUMP", "DUMP_SIGNAL", "STATS"].contains(&name) {
+            continue;
+        }
+        let variable = format!("STRATA_{name}");
+        let text = stderr(&[("STRATA_SHOW_OPTIONS", "1"), (variable.as_str(), value)]);
+        assert_eq!(shown(&text, &name.to_lowercase())[0], value, "{setting}");
+        values += 1;
+    }
+    assert!(values >= 3, "{values}");
+}
+
 #[test]
 fn without_variables_nothing_is_said() {
     assert_eq!(stderr(&[]), "");

@@ -39,8 +39,8 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     explain::with_facts(&moment, None, |facts| {
-        println!("process {} ({}), which is dead\n\n{facts}", core.pid(), core.name());
+        print!("process {} ({}), which is dead\n\n{facts}", core.pid(), core.name());
     });
-    println!("{}", explain::beside(&moment));
+    print!("{}", explain::notes(&moment));
     Ok(ExitCode::SUCCESS)
 }

@@ -114,16 +114,16 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let grew = with_facts(&moment, watch.as_ref(), |facts| {
-        println!("process {} ({})\n\n{facts}", process.pid(), process.name());
+        print!("process {} ({})\n\n{facts}", process.pid(), process.name());
         facts.live_grew()
     });
     if let Some(watch) = &watch {
         if grew || matches!(watch.who, Who::Grows(_)) {
-            println!("{}", watch.who.text(process.pid()));
+            println!("\n{}", watch.who.text(process.pid()).trim_end());
         }
-        println!("{}\n", changes(&watch.before, &moment.waterfall));
+        println!("\n{}", changes(&watch.before, &moment.waterfall));
     }
-    println!("{}", beside(&moment));
+    print!("{}", notes(&moment));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -174,9 +174,11 @@ pub(crate) fn with_facts<Told>(
     facts.sparse = moment.sparse;
     facts.growth = watch.and_then(|watch| watch.growth);
     facts.caches = moment.stats.caches;
-    facts.purge_delay_ms = moment.purge_delay_ms;
+    facts.about = moment.about;
     facts.page_table_bytes = moment.page_table_bytes;
+    facts.swapped_bytes = moment.swapped_bytes;
     facts.committed_bytes = moment.committed_bytes;
+    facts.reserved_bytes = moment.reserved_bytes;
     let before = watch.and_then(|watch| watch.profile.as_ref());
     let code = moment.profile.as_ref().map(|profile| code::of_causes(&facts, profile, before));
     let code: Vec<_> = code.iter().flatten().map(|(cause, line)| (*cause, line.as_str())).collect();
@@ -207,30 +209,23 @@ fn changes(before: &Waterfall, after: &Waterfall) -> String {
     }
 }
 
-/// What is no part of the sum.
-pub(crate) fn beside(moment: &Moment) -> String {
+/// What else a reader of the page should know, if there is anything: a line each.
+pub(crate) fn notes(moment: &Moment) -> String {
     let Moment { stats, footprint, .. } = moment;
-    let resident = Bytes(footprint.resident());
-    let mut text = format!(
-        "Beside: Strata holds {} of addresses, {} of them usable, {resident} in memory; {} in huge pages.",
-        Bytes(stats.reserved_bytes),
-        Bytes(stats.committed_bytes),
-        Bytes(footprint.in_huge_pages),
-    );
+    let mut text = String::new();
     let mut add = |is_so: bool, sentence: String| text.push_str(if is_so { &sentence } else { "" });
-    add(moment.swapped > 0, format!(" {} of the process are in swap space.", Bytes(moment.swapped)));
     add(
         stats.pinned_bytes > 0,
-        format!(" {} of explicit huge pages are not counted as resident.", Bytes(stats.pinned_bytes)),
+        format!("{} of explicit huge pages are not counted as resident.\n", Bytes(stats.pinned_bytes)),
     );
     add(
         moment.heaps > 1,
-        format!(" The process has {} allocators of this kind; all are counted.", moment.heaps),
+        format!("The process has {} allocators of this kind; all are counted.\n", moment.heaps),
     );
     let missed = stats.huge_bytes.saturating_sub(footprint.huge_found);
     add(
         moment.heaps == 1 && missed > 0,
-        format!(" {} of huge blocks were not found; they count as other mappings.", Bytes(missed)),
+        format!("{} of huge blocks were not found; they count as other mappings.\n", Bytes(missed)),
     );
-    text
+    if text.is_empty() { text } else { format!("\n{text}") }
 }

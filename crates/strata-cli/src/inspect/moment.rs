@@ -2,7 +2,7 @@
 //!
 //! Does not know: what is said of it.
 
-use strata_inspect::{Footprint, Heap, Kernel, Requested, Sparse, Stats, Target, Waterfall};
+use strata_inspect::{About, Footprint, Heap, Kernel, Requested, Sparse, Stats, Target, Waterfall};
 use strata_profile::Profile;
 
 /// What there is.
@@ -13,12 +13,14 @@ pub(crate) struct Moment {
     pub(crate) stats: Stats,
     pub(crate) sparse: Sparse,
     pub(crate) heaps: usize,
-    pub(crate) purge_delay_ms: Option<u64>,
-    pub(crate) swapped: u64,
+    pub(crate) about: About,
+    pub(crate) swapped_bytes: u64,
     /// `None`: nobody says, as of a core file.
     pub(crate) page_table_bytes: Option<u64>,
     /// Of all allocators, what may be touched.
     pub(crate) committed_bytes: u64,
+    /// Of all allocators, addresses that are theirs.
+    pub(crate) reserved_bytes: u64,
     /// What its heap profiler has recorded, while it is on.
     pub(crate) profile: Option<Profile>,
 }
@@ -39,10 +41,11 @@ impl Moment {
             footprint,
             stats,
             heaps: heaps.len(),
-            purge_delay_ms: largest.and_then(Heap::purge_delay_ms),
-            swapped: kernel.swapped,
+            about: largest.map(Heap::about).unwrap_or_default(),
+            swapped_bytes: kernel.swapped,
             page_table_bytes: None,
             committed_bytes: heaps.iter().map(Heap::committed_bytes).sum(),
+            reserved_bytes: heaps.iter().map(Heap::reserved_bytes).sum(),
             profile: None,
         })
     }

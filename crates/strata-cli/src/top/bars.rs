@@ -18,7 +18,7 @@ const PARTS: [(&str, Color, &[Line]); 7] = [
     ("live blocks", Color::Green, &[Line::Live]),
     ("ready in threads", Color::Cyan, &[Line::Ready]),
     ("free blocks, pools in use", Color::Yellow, &[Line::FreeBlocks]),
-    ("never a block yet", Color::DarkGray, &[Line::Uncarved]),
+    ("not carved yet", Color::DarkGray, &[Line::Uncarved]),
     (
         "free, or going back",
         Color::Magenta,
