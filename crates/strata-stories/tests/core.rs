@@ -61,11 +61,43 @@ fn a_core_of_gcore_tells_the_same_and_has_no_reserved_addresses() {
     assert!(bytes < 160 << 20, "{bytes} bytes, of which 256 MiB would be addresses without memory");
     let foreign = ask(&["core", "/bin/sh", STORY]);
     assert!(text(&foreign.stderr).contains("is no core file"), "{}", text(&foreign.stderr));
+    let renamed = folder.join("story-1.2");
+    std::fs::copy(STORY, &renamed).expect("a copy");
+    answer(&["core", renamed.to_str().expect("a path"), core.to_str().expect("a path")]);
     let cut = folder.join("cut");
     std::fs::write(&cut, &std::fs::read(&core).expect("a core")[..1 << 20]).expect("a copy");
     let cut = ask(&["core", STORY, cut.to_str().expect("a path")]);
     assert!(text(&cut.stderr).contains("cut short"), "{}", text(&cut.stderr));
     assert_eq!(text(&cut.stderr).lines().count(), 1);
+    std::fs::remove_dir_all(&folder).expect("it goes");
+}
+
+/// What `strata core` says if the program is another one: one line, without its beginning.
+fn refused(program: &Path, core: &Path) -> String {
+    let output = ask(&["core", program.to_str().expect("a path"), core.to_str().expect("a path")]);
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.lines().count() == 1, "{said}");
+    said
+}
+
+#[test]
+fn another_program_or_build_than_the_one_that_ran_is_refused() {
+    let story = Story::play("idle", "");
+    let folder = folder("foreign");
+    let Some(core) = gcore(&story, &folder) else { return };
+    let said = refused(Path::new("/bin/sh"), &core);
+    assert!(said.contains("/bin/sh is not the program of this core") && said.contains("`story`"), "{said}");
+    // The same program with one byte of its build id changed, as if it had been built again.
+    let mut built_again = std::fs::read(STORY).expect("the program");
+    let is_id = |bytes: &[u8]| bytes == *b"\x03\0\0\0GNU\0";
+    let Some(id) = built_again.windows(8).take(4000).position(is_id) else {
+        return println!("half skipped: programs have no build id here");
+    };
+    built_again[id + 8] ^= 1;
+    let other = folder.join("story");
+    std::fs::write(&other, built_again).expect("a program");
+    let said = refused(&other, &core);
+    assert!(said.contains("is another build than the one that ran: its build id is "), "{said}");
     std::fs::remove_dir_all(&folder).expect("it goes");
 }
 

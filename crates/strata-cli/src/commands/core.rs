@@ -42,5 +42,8 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         print!("process {} ({}), which is dead\n\n{facts}", core.pid(), core.name());
     });
     print!("{}", explain::notes(&moment));
+    for name in core.changed() {
+        println!("{name} is another file by now than the process had: nothing was taken from it.");
+    }
     Ok(ExitCode::SUCCESS)
 }

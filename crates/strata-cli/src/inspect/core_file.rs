@@ -12,15 +12,16 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use object::Endianness;
 use object::elf::{ET_CORE, FileHeader64, NT_PRPSINFO, PF_W, PF_X, PT_LOAD, PT_NOTE};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
 use strata_inspect::{Heap, Mapping, Resident, Target, Usage};
 
+use super::build_id::BuildId;
 use super::heaps_in;
 
 const PAGE_BYTES: u64 = 4096;
@@ -55,8 +56,12 @@ pub(crate) struct CoreFile {
     core: File,
     loads: Vec<Load>,
     mapped: Vec<Mapped>,
+    /// What of `mapped` is the program.
+    program: String,
     /// The files behind `mapped`, of those that are there.
     files: Vec<(String, File)>,
+    /// Those of which another is there now.
+    changed: Vec<String>,
     pid: u32,
     name: String,
 }
@@ -69,7 +74,9 @@ impl CoreFile {
             core,
             loads: Vec::new(),
             mapped: Vec::new(),
+            program: String::new(),
             files: Vec::new(),
+            changed: Vec::new(),
             pid: 0,
             name: String::new(),
         };
@@ -120,20 +127,53 @@ impl CoreFile {
         Ok(())
     }
 
-    /// The program is at `exe` now; libraries are where they were.
+    /// The program is at `exe` now; libraries are where they were, or are not used if others are there.
     fn open_files(&mut self, exe: &Path) -> Result<()> {
         let program = File::open(exe).with_context(|| format!("reading {}", exe.display()))?;
-        let mut names: Vec<&str> = self.mapped.iter().map(|mapped| &*mapped.name).collect();
+        self.program = self.program_name(exe, &program)?.to_owned();
+        let mut names: Vec<String> = self.mapped.iter().map(|mapped| mapped.name.clone()).collect();
         names.dedup();
         for name in names {
-            let file = if is_program(name, exe) {
-                Some(program.try_clone()?)
-            } else {
-                File::open(PathBuf::from(name)).ok()
-            };
-            self.files.extend(file.map(|file| (name.to_owned(), file)));
+            if name == self.program {
+                self.files.push((name, program.try_clone()?));
+            } else if let Ok(file) = File::open(&name) {
+                match (self.build_id(&name), BuildId::of(|bytes| file.read_exact_at(bytes, 0).ok())) {
+                    (Some(then), Some(now)) if then != now => self.changed.push(name),
+                    _ => self.files.push((name, file)),
+                }
+            }
         }
         Ok(())
+    }
+
+    /// By which name the program was mapped: that of the file with its build id, or its own.
+    fn program_name(&self, exe: &Path, program: &File) -> Result<&str> {
+        let now = BuildId::of(|bytes| program.read_exact_at(bytes, 0).ok());
+        let names = || self.mapped.iter().filter(|mapped| mapped.offset == 0).map(|mapped| &*mapped.name);
+        if let Some(name) = names().find(|name| now.is_some() && self.build_id(name) == now) {
+            return Ok(name);
+        }
+        let (exe_name, ran) = (exe.display(), &self.name);
+        let Some(name) = names().find(|name| Path::new(name).file_name() == exe.file_name()) else {
+            bail!("{exe_name} is not the program of this core, which is of a process that ran `{ran}`");
+        };
+        match (self.build_id(name), now) {
+            (Some(then), Some(now)) => bail!(
+                "{exe_name} is another build than the one that ran: its build id is {now}, that of {name} in the core {then}"
+            ),
+            _ => Ok(name),
+        }
+    }
+
+    /// That of a file that was mapped, if the core has its first bytes.
+    fn build_id(&self, name: &str) -> Option<BuildId> {
+        let first = self.mapped.iter().find(|mapped| mapped.name == name && mapped.offset == 0)?;
+        BuildId::of(|bytes| self.copy_dumped(first.start, bytes))
+    }
+
+    /// Files that the process had mapped, and of which others are in their places now.
+    pub(crate) fn changed(&self) -> &[String] {
+        &self.changed
     }
 
     /// The number that the process had.
@@ -154,9 +194,11 @@ impl CoreFile {
 the command of the same release",
                 strata_inspect::OFFSETS_VERSION
             ),
-            None => anyhow!(
-                "the process did not run on Strata, or the core is of another program than the one given"
+            None if self.changed.iter().any(|name| name.contains("libstrata")) => anyhow!(
+                "another library is where the process had its Strata ({}): put the one that it ran with there",
+                self.changed.join(", ")
             ),
+            None => anyhow!("the process (`{}`) did not run on Strata", self.name),
         })
     }
 
@@ -167,10 +209,10 @@ the command of the same release",
             // gdb says nothing of what is a file's and was not written to, code among it.
             let is_data = self.loads.iter().any(|load| load.start == *start && !load.is_executable);
             let rights = if is_data { "r--p" } else { "r-xp" };
-            let name = if is_program(name, exe) { exe } else { Path::new(name) };
+            let name = if *name == self.program { exe } else { Path::new(name) };
             format!("{start:x}-{end:x} {rights} {offset:08x} 00:00 0 {}\n", name.display())
         };
-        self.mapped.iter().map(line).collect()
+        self.mapped.iter().filter(|mapped| !self.changed.contains(&mapped.name)).map(line).collect()
     }
 
     fn mapped_at(&self, address: u64) -> Option<&Mapped> {
@@ -214,10 +256,6 @@ the command of the same release",
             page += length as u64;
         }
     }
-}
-
-fn is_program(name: &str, exe: &Path) -> bool {
-    Path::new(name).file_name() == exe.file_name()
 }
 
 fn ensure_fits(end: u64, length: u64) -> Option<()> {

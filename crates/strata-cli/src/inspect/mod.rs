@@ -1,5 +1,6 @@
 //! Inspecting a process or a core file: how its memory is read, and what is said when it cannot be.
 
+mod build_id;
 pub(crate) mod cells;
 pub(crate) mod code;
 pub(crate) mod core_file;
