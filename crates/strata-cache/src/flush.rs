@@ -235,7 +235,7 @@ impl Cache {
         }
         // The lines of cold blocks are prefetched one flush ahead, one with each chain that is given back: so no load waits for them, and
         // the memory bus is busy meanwhile (decision 0026).
-        let mut next = magazine.oldest(2 * count).skip(count as usize);
+        let mut next = magazine.blocks_from(count, count);
         let give = |pool, chain: &Chain| {
             if let Some(block) = next.next() {
                 block.prefetch();
@@ -244,7 +244,7 @@ impl Cache {
             unsafe { self.give_back(pool, chain) };
         };
         // SAFETY: blocks of magazines are of pools, and this thread's to give back.
-        unsafe { chains::sort(magazine.oldest(count).inspect(|block| expect_block(*block)), give) };
+        unsafe { chains::sort(magazine.blocks_from(0, count).inspect(|block| expect_block(*block)), give) };
         magazine.forget_oldest(count);
         self.say_what_is_outside(class);
     }

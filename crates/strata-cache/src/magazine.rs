@@ -175,10 +175,10 @@ impl<'cache> Magazine<'cache> {
         unsafe { self.head().limit.set(limit as usize) };
     }
 
-    /// The oldest blocks, up to `wanted` of them, which stay where they are.
-    pub(crate) fn oldest(self, wanted: u32) -> impl Iterator<Item = BlockPtr> {
-        let count = (wanted as usize).min(self.head().count.get());
-        (0..count).map(move |index| {
+    /// The blocks from place `first` on, oldest first, up to `wanted` of them; they stay where they are.
+    pub(crate) fn blocks_from(self, first: u32, wanted: u32) -> impl Iterator<Item = BlockPtr> {
+        let end = (first as usize + wanted as usize).min(self.head().count.get());
+        (first as usize..end).map(move |index| {
             // SAFETY: slots below `count` hold blocks.
             let block = unsafe { NonNull::new_unchecked(self.slot(index).get()) };
             BlockPtr::from_address(block)
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn the_oldest_go_first() {
         let magazine = magazine(8, 1..=5);
-        let oldest: Vec<_> = magazine.oldest(3).collect();
+        let oldest: Vec<_> = magazine.blocks_from(0, 3).collect();
         magazine.forget_oldest(3);
         assert_eq!(oldest, [block(1), block(2), block(3)]);
         assert_eq!([magazine.pop(), magazine.pop(), magazine.pop()], [Some(block(5)), Some(block(4)), None]);

@@ -136,9 +136,7 @@ impl Cache {
             return Some(Memory::Used);
         }
         let page_heap = self.page_heap();
-        if page_heap.has_published(class)
-            && let Some(adopted) = page_heap.adopt(class, self.start.get())
-        {
+        if let Some(adopted) = page_heap.adopt(class, self.start.get()) {
             return self.draw_from(class, adopted, wanted);
         }
         if let Some(active) = self.active(class)

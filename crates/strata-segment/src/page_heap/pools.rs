@@ -100,12 +100,6 @@ impl PageHeap {
         self.pools().adopt_scarce(class)
     }
 
-    /// Whether an unowned pool of `class` seems to have room: a racy read.
-    #[inline]
-    pub fn has_published(&self, class: SizeClass) -> bool {
-        self.pools().has_published(class)
-    }
-
     /// Bytes of pools and of huge blocks in use: a racy read.
     pub fn used_bytes(&self) -> u64 {
         self.counters.used_bytes()

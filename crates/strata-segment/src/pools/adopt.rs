@@ -34,12 +34,6 @@ impl Pools<'_> {
         })
     }
 
-    /// Whether an unowned pool of `class` may have room: two racy reads. It may be wrong: for one that was
-    /// adopted or emptied since.
-    pub(crate) fn has_published(&self, class: SizeClass) -> bool {
-        self.segments.may_have(Kind::Abandoned(class))
-    }
-
     fn adopt_in(&self, segment: &Segment, class: SizeClass, start: u32) -> Option<OwnedPool> {
         let summary = segment.abandoned_summary(class);
         for index in bits_of(summary.hints()) {

@@ -124,8 +124,18 @@ impl Chunk {
         unsafe { slot.as_ref() }
     }
 
-    fn slots(self) -> impl Iterator<Item = &'static Slot> {
-        (0..Self::slot_count(self.depth)).map(move |index| self.slot(index))
+    /// The segment in a slot, if one is published there.
+    #[inline]
+    fn segment(&self, index: usize) -> Option<&'static Segment> {
+        // Acquire (PUBLISH_READ): sees the complete segment (I2); pairs with Release in index.rs::publish_at.
+        let segment = self.slot(index).load(PUBLISH_READ);
+        // SAFETY: a published segment is never unmapped (I2).
+        unsafe { segment.as_ref() }
+    }
+
+    /// What is published in each slot.
+    fn segments(self) -> impl Iterator<Item = Option<&'static Segment>> {
+        (0..Self::slot_count(self.depth)).map(move |index| self.segment(index))
     }
 
     /// Whether there is a tree of this kind: of runs, in all chunks but the first.
@@ -228,12 +238,7 @@ impl Index {
 
     /// All published segments, oldest first.
     pub(super) fn segments(&self) -> impl Iterator<Item = &'static Segment> {
-        self.chunks().flat_map(Chunk::slots).map_while(|slot| {
-            // Acquire (PUBLISH_READ): sees the complete segment (I2); pairs with Release in index.rs::publish_at.
-            let segment = slot.load(PUBLISH_READ);
-            // SAFETY: a published segment is never unmapped (I2).
-            unsafe { segment.as_ref() }
-        })
+        self.chunks().flat_map(Chunk::segments).map_while(|segment| segment)
     }
 
     /// The first number that no segment has.
@@ -249,10 +254,7 @@ impl Index {
     #[inline(never)]
     fn get(&self, number: usize) -> Option<&'static Segment> {
         let (depth, slot) = Self::place_of(number);
-        // Acquire (PUBLISH_READ): as in `segments`.
-        let segment = self.chunk(depth)?.slot(slot).load(PUBLISH_READ);
-        // SAFETY: a published segment is never unmapped (I2).
-        unsafe { segment.as_ref() }
+        self.chunk(depth)?.segment(slot)
     }
 
     /// Makes sure that there is a slot for this number. `false`: there cannot be one.
@@ -305,15 +307,10 @@ impl Index {
 
     fn find_where(&self, kind: Kind, ask: &mut dyn FnMut(&'static Segment) -> bool) {
         self.chunks().any(|chunk| {
-            let (first, kind) = (Chunk::first_number(chunk.depth), chunk.nearest(kind));
-            let is_empty = |slot: usize| self.get(first + slot).is_none_or(|segment| segment.lacks(kind));
-            chunk.hints(kind).find(&mut |slot| self.get(first + slot).is_some_and(&mut *ask), &is_empty)
+            let kind = chunk.nearest(kind);
+            let is_empty = |slot| chunk.segment(slot).is_none_or(|segment| segment.lacks(kind));
+            chunk.hints(kind).find(&mut |slot| chunk.segment(slot).is_some_and(&mut *ask), &is_empty)
         });
-    }
-
-    /// Whether some segment seems to have something of this kind: a racy read of one word a chunk.
-    pub(super) fn may_have(&self, kind: Kind) -> bool {
-        self.chunks().any(|chunk| chunk.hints(chunk.nearest(kind)).are_any())
     }
 
     /// Gives all chunks back, for models.
@@ -357,8 +354,8 @@ mod tests {
         static INDEX: Index = Index::new();
         let class = Kind::Abandoned(SizeClass::of(1000));
         INDEX.raise(class, 5);
-        assert!(INDEX.may_have(class) && !INDEX.may_have(Kind::Abandoned(SizeClass::of(2000))));
+        assert!(INDEX.first_chunk().hints(class).are_any());
         assert!(INDEX.find(class, Some).is_none());
-        assert!(!INDEX.may_have(class));
+        assert!(!INDEX.first_chunk().hints(class).are_any());
     }
 }

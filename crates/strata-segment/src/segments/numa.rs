@@ -144,12 +144,6 @@ impl Segments<'_> {
         self.index.find(kind, ask)
     }
 
-    /// Whether some segment seems to have something of this kind: a racy read of one word a chunk.
-    #[inline]
-    pub(crate) fn may_have(&self, kind: Kind) -> bool {
-        self.index.may_have(kind)
-    }
-
     #[cold]
     #[inline(never)]
     fn find_by_placement<T>(
