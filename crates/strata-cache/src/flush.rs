@@ -8,8 +8,9 @@
 //! F1  A class's limit doubles with each visit, up to [`most`] of the class. That of larger blocks does only when an allocation found the
 //!     magazine empty after a block had been given back: one that a thread frees and does not want again is not kept. The limits of all
 //!     threads together allow an eighth of what is in use, [`FEW_ALL_BYTES`] to [`ALL_BYTES`]: a thread takes what the others leave of it,
-//!     up to [`MOST_SHARE`], and an even share in any case. Beyond that a class takes from another that may hold as much as is needed, and
-//!     came to no slow path recently. So a thread that sleeps, or only frees, holds at most that.
+//!     up to [`MOST_SHARE`], and an even share in any case. One that took much out of pools may have a quarter of that ready, up to
+//!     [`MOST_OWN`], as long as all have less than [`MOST_ALL`]. Beyond that a class takes from another that may hold as much as is needed,
+//!     and came to no slow path recently. So a thread that sleeps, or only frees, holds at most that.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
 //!     after its magazine was found quiet: a block of a pool from which another cache took the last batch is given back, and
@@ -42,6 +43,12 @@ const ALL_BYTES: u64 = 16 << 20;
 const LEAST_SHARE: u64 = 64 << 10;
 /// The largest share of a thread.
 const MOST_SHARE: u64 = 4 << 20;
+/// The part of what a thread took out of pools, and did not give back, that its magazines may hold besides,
+const OWN_PART: u64 = 4;
+/// at most,
+const MOST_OWN: u64 = 8 << 20;
+/// as long as all threads' hold less than these bytes.
+const MOST_ALL: u64 = 32 << 20;
 /// Blocks of fewer bytes share a cache line.
 const LINE_BYTES: usize = 64;
 /// Blocks up to this size stay at their first free: they hold little.
@@ -177,12 +184,16 @@ impl Cache {
         unsafe { self.magazine(class).limit() * class.block_bytes() as u32 }
     }
 
-    /// Whether the magazines of this thread may hold `more`: what the others leave, and an even share in any case.
+    /// Whether the magazines of this thread may hold `more` (F1).
     fn may_grant(&self, more: u32) -> bool {
         let Some(runtime) = self.runtime() else { return false };
         let own = u64::from(self.granted_bytes.get() + more);
+        let granted = runtime.registry.granted_bytes.get() + u64::from(more);
+        if own <= (self.said.bytes() / OWN_PART).min(MOST_OWN) && granted <= MOST_ALL {
+            return true;
+        }
         let all = (runtime.page_heap.used_bytes() / USED_PART).clamp(FEW_ALL_BYTES, ALL_BYTES);
-        let is_left = !cfg!(strata_loom) && runtime.registry.granted_bytes.get() + u64::from(more) <= all;
+        let is_left = !cfg!(strata_loom) && granted <= all;
         let share = (all / runtime.registry.live().max(1)).max(LEAST_SHARE);
         own <= if is_left { MOST_SHARE } else { share.min(MOST_SHARE) }
     }

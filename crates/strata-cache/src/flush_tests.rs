@@ -76,6 +76,22 @@ fn threads_of_a_small_program_hold_little_together_and_one_what_the_others_leave
 }
 
 #[test]
+fn a_thread_with_much_in_use_may_have_a_quarter_of_it_ready() {
+    let cache = runtime().enter().unwrap();
+    let classes = || SizeClass::all().filter(|class| class.block_bytes() > 8 << 10);
+    let kept: Vec<_> = (0..40).flat_map(|_| classes()).map(|class| (new(cache, class), class)).collect();
+    for class in (0..10).flat_map(|_| classes()) {
+        let blocks: Vec<_> = (0..20).map(|_| new(cache, class)).collect();
+        blocks.into_iter().for_each(|block| free(cache, block, class));
+    }
+    let granted = u64::from(cache.granted_bytes.get());
+    assert!((MOST_SHARE + 1..=MOST_OWN).contains(&granted), "{granted}");
+    kept.into_iter().for_each(|(block, class)| free(cache, block, class));
+    collect(cache);
+    assert_eq!(cache.granted_bytes.get(), 0);
+}
+
+#[test]
 fn a_thread_that_touches_each_size_once_holds_little() {
     let cache = runtime().enter().unwrap();
     for class in SizeClass::all() {

@@ -113,6 +113,11 @@ impl Said {
         }
     }
 
+    /// What it said: nothing, if it gave back more than it took.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.bytes.get() as isize).max(0) as u64
+    }
+
     /// The most it was: a racy read.
     pub(crate) fn peak(&self) -> u64 {
         // Relaxed: as in `add`.
