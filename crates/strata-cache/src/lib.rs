@@ -51,6 +51,8 @@ mod turnover;
 
 pub use cache::Cache;
 pub use peaks::Outside;
+#[cfg(strata_loom)]
+pub use peaks::Sayer;
 pub use registry::{Registry, Runtime};
 #[cfg(not(strata_loom))]
 pub use size_table::MagazinePlace;

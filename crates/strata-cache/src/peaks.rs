@@ -9,12 +9,13 @@
 //! what turns over within that is not seen. A peak may be that much too low, or too high, for each thread and class.
 //!
 //! Owner: counts of all have none; what a cache said is its owner's.
-//! Does not know: what of it lives, and what is ready.
+//! Does not know: what of it lives, and what is ready. Model: `loom-tests/tests/p32_peaks.rs` (P32).
 
 use crate::cache::Cache;
 use core::mem::offset_of;
 use strata_core::counters::{Flow, Flowed};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
+use strata_core::sync::mutation::SAID_RAISES;
 use strata_core::sync::{Ordering::Relaxed, OwnedUsize, StatisticWord};
 
 /// By how many bytes what a thread said of a class may be off.
@@ -41,16 +42,15 @@ impl Outside {
 
     /// So many more blocks of a class are outside, or fewer.
     fn change(&self, class: SizeClass, more: i32) {
-        if let Some(blocks) = self.classes.get(class.index()) {
-            let count = u64::from(more.unsigned_abs());
-            let bytes = count * class.block_bytes() as u64;
-            if more > 0 {
-                blocks.add(count);
-                self.bytes.add(bytes);
-            } else {
-                blocks.subtract(count);
-                self.bytes.subtract(bytes);
-            }
+        let blocks = self.classes.get(class.index());
+        let count = u64::from(more.unsigned_abs());
+        let bytes = count * class.block_bytes() as u64;
+        if more > 0 {
+            blocks.into_iter().for_each(|blocks| blocks.add(count));
+            self.bytes.add(bytes);
+        } else {
+            blocks.into_iter().for_each(|blocks| blocks.subtract(count));
+            self.bytes.subtract(bytes);
         }
     }
 
@@ -97,7 +97,7 @@ impl Said {
         let now = self.bytes.get().wrapping_add_signed(bytes);
         self.bytes.set(now);
         // Relaxed: nothing is inferred from it. One that is reset just now is what there is, or is raised to it.
-        if now as isize > self.peak.load(Relaxed) as isize {
+        if !SAID_RAISES || now as isize > self.peak.load(Relaxed) as isize {
             // Relaxed: as above.
             self.peak.store(now as u64, Relaxed);
         }
@@ -180,6 +180,44 @@ impl Cache {
         self.said.reset_peak();
     }
 }
+
+/// The same words, such as are explored: for the model.
+#[cfg(strata_loom)]
+mod explored {
+    use super::{Flow, Outside, OwnedUsize, Said, SizeClass, StatisticWord};
+
+    /// What one thread says of its cache, and what all said.
+    #[derive(Debug)]
+    pub struct Sayer(Said);
+
+    impl Sayer {
+        /// It said nothing yet.
+        pub fn explored() -> Self {
+            Self(Said { bytes: OwnedUsize::zero(), peak: StatisticWord::explored(0) })
+        }
+
+        /// So many more blocks of a class are outside, or fewer: the thread's own verb.
+        pub fn say(&self, outside: &Outside, class: SizeClass, more: i32) {
+            outside.change(class, more);
+            self.0.add(more as isize * class.block_bytes() as isize);
+        }
+
+        /// Its peak.
+        pub fn peak(&self) -> u64 {
+            self.0.peak()
+        }
+    }
+
+    impl Outside {
+        /// Nothing yet, and explored.
+        pub fn explored() -> Self {
+            Self { bytes: Flow::explored(), classes: [] }
+        }
+    }
+}
+
+#[cfg(strata_loom)]
+pub use explored::Sayer;
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {

@@ -5,7 +5,7 @@
 //!
 //! Does not know: what is counted. Model: `loom-tests/tests/p19_counters.rs`; no other explores them.
 
-use crate::sync::mutation::{COUNTER_EXCHANGES, FLOW_RAISES};
+use crate::sync::mutation::{COUNTER_EXCHANGES, FLOW_RAISES, FLOW_TELLS_NO_LESS};
 use crate::sync::{Ordering::Relaxed, StatisticWord};
 
 /// A count of events or bytes that may also shrink.
@@ -58,7 +58,7 @@ impl Counter {
 
 /// What came and what went of something since the start, and the most that there was at once.
 ///
-/// Three words. Each addition counts, then looks whether there was never as much: so a peak that two threads make together may be
+/// Three words. Each addition counts, then compares what there is with the peak: so a peak that two threads make together may be
 /// seen by one of them a little later, but is never lost.
 #[derive(Debug)]
 pub struct Flow {
@@ -95,7 +95,7 @@ impl Flow {
         core::mem::offset_of!(Self, peak) as u32,
     ];
 
-    /// So much came.
+    /// This much came.
     #[inline]
     pub fn add(&self, amount: u64) {
         let came = self.came.add_and_get(amount);
@@ -119,7 +119,7 @@ impl Flow {
         }
     }
 
-    /// So much went.
+    /// This much went.
     #[inline]
     pub fn subtract(&self, amount: u64) {
         self.gone.add(amount);
@@ -143,7 +143,9 @@ impl Flow {
         let came = self.came.get();
         let current = came.saturating_sub(gone);
         // Relaxed: as for a counter.
-        Flowed { current, peak: self.peak.load(Relaxed).max(current), came, gone }
+        let peak = self.peak.load(Relaxed);
+        let peak = if FLOW_TELLS_NO_LESS { peak.max(current) } else { peak };
+        Flowed { current, peak, came, gone }
     }
 
     /// From now on the peak is what there is now at least.
@@ -214,13 +216,13 @@ impl CompactFlow {
     pub const FIELDS: [u32; 2] =
         [core::mem::offset_of!(Self, came) as u32, core::mem::offset_of!(Self, held) as u32];
 
-    /// So many came.
+    /// This many came.
     pub fn add(&self, count: u32) {
         self.came.add(count.into());
         self.change(|held| held.with_more(count));
     }
 
-    /// So many went.
+    /// This many went.
     pub fn subtract(&self, count: u32) {
         self.change(|held| held.with_less(count));
     }

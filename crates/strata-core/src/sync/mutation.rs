@@ -62,6 +62,10 @@ sites! {
     COUNTER_EXCHANGES: bool = true, mutant "counter_loads_and_stores" = false;
     /// `counters.rs::raise_peak`: a peak is only ever raised.
     FLOW_RAISES: bool = true, mutant "flow_peak_is_stored" = false;
+    /// `counters.rs::read`: a peak is no less than what there is.
+    FLOW_TELLS_NO_LESS: bool = true, mutant "flow_peak_is_told_as_it_is" = false;
+    /// `cache/peaks.rs::add`: a thread's peak is only ever raised.
+    SAID_RAISES: bool = true, mutant "said_peak_is_stored" = false;
     /// `segment/segments/vacancy.rs::vacate_free`: gives back what is free, and nothing else.
     VACATES_WHAT_IS_FREE: bool = true, mutant "vacates_what_is_used" = false;
     /// `segment/segments/vacancy.rs::give_up_addresses`: a thread that finds nothing meanwhile waits.
