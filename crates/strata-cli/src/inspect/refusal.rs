@@ -43,13 +43,18 @@ impl Display for Refusal {
             }
             Self::NotDumpable(pid) => write!(
                 out,
-                "process {pid} may not be looked at by its own user (PR_SET_DUMPABLE is 0, or it changed its rights): run \
+                "process {pid} may not be read by its own user (PR_SET_DUMPABLE is 0, or it changed its rights): run \
 this command with sudo"
             ),
             Self::Yama(pid, scope) => write!(
                 out,
                 "reading process {pid} is forbidden by Yama (kernel.yama.ptrace_scope is {scope}): run this command with \
 sudo, or allow it until the next boot by `sudo sysctl kernel.yama.ptrace_scope=0`"
+            ),
+            Self::Forbidden(pid, why) if is_root() => write!(
+                out,
+                "the kernel forbids to read process {pid} ({why}), although this is root: in a container CAP_SYS_PTRACE is \
+needed, or run this command on the host"
             ),
             Self::Forbidden(pid, why) => write!(
                 out,
@@ -83,8 +88,7 @@ impl Refusal {
     }
 
     fn of_rights(pid: u32, error: &io::Error) -> Self {
-        // SAFETY: asks for a number.
-        let own = unsafe { libc::geteuid() };
+        let own = user();
         match owner(pid) {
             Some(user) if user != own && own != 0 => Self::OtherUser(pid, user),
             Some(user) if user == own && own != 0 => Self::NotDumpable(pid),
@@ -100,6 +104,16 @@ impl Refusal {
             _ => Self::Forbidden(pid, error.to_string()),
         }
     }
+}
+
+/// The user that runs this command.
+fn user() -> u32 {
+    // SAFETY: asks for a number.
+    unsafe { libc::geteuid() }
+}
+
+fn is_root() -> bool {
+    user() == 0
 }
 
 /// The user of a process: the second number of the line, since files of one that is not dumpable are root's.
@@ -139,10 +153,8 @@ mod tests {
         let denied = io::Error::from_raw_os_error(libc::EACCES);
         // A process of our own that forbids it; for root it can only be a rule of the kernel's.
         let refusal = Refusal::of_file(own, &denied);
-        // SAFETY: asks for a number.
-        let is_root = unsafe { libc::geteuid() } == 0;
         match refusal {
-            Refusal::Forbidden(..) => assert!(is_root),
+            Refusal::Forbidden(..) => assert!(is_root()),
             other => assert_eq!(other, Refusal::NotDumpable(own)),
         }
         let missing = io::Error::from_raw_os_error(libc::ENOENT);
