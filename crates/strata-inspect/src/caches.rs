@@ -44,7 +44,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         }
     }
 
-    /// Slab `number`, each of which leads to the next so many; 0: there is none.
+    /// Slab `number`, each of which leads to several more; 0: there is none.
     fn slab(&self, number: u32) -> u64 {
         let fan = self.offsets.slab_next_count.max(1);
         let Some(index) = number.checked_sub(1) else { return self.word(self.offsets.runtime_first_slab) };

@@ -24,7 +24,7 @@ impl Flow {
         Self { current, peak: peak.max(current), total_in, total_out }
     }
 
-    /// The same in another unit, of which each is so many of this one.
+    /// The same in another unit, of which each is this many of the present one.
     pub(crate) fn times(self, factor: u64) -> Self {
         let Self { current, peak, total_in, total_out } = self;
         Self {

@@ -8,7 +8,7 @@ use strata_recorder::recorder::Recorded;
 const WORDS: usize = size_of::<Recorded>() / size_of::<u64>();
 
 impl Profile {
-    /// The profile that another process's recorder has: `copy` copies what is so many bytes behind its start, and `maps` is what the kernel
+    /// The profile that another process's recorder has: `copy` copies what is at an offset from its start, and `maps` is what the kernel
     /// says of the process's mappings. `None`: it could not be copied.
     pub fn copied(mut copy: impl FnMut(usize, &mut [u8]) -> bool, maps: &str) -> Option<Self> {
         let mut words = vec![0_u64; WORDS];
@@ -23,7 +23,7 @@ impl Profile {
             let start = part.start;
             bytes.get_mut(part).is_some_and(|bytes| copy(start, bytes))
         });
-        // SAFETY: words of its size and alignment, which nobody else has; any words are one, since all of its fields are.
+        // SAFETY: words of its size and alignment, of which there is no other user; any words are one, since all of its fields are.
         let recorded = unsafe { &*first.cast::<Recorded>() };
         is_copied.then(|| Self::of_recorded(recorded, maps))
     }

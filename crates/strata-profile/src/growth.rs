@@ -97,7 +97,7 @@ impl Series {
         if series.moments.is_empty() { Err(ReadError::Empty) } else { Ok(series) }
     }
 
-    /// Adds a profile that was taken so many milliseconds after some beginning, later than the one before.
+    /// Adds a profile that was taken this many milliseconds after some beginning, later than the one before.
     pub fn push(&mut self, milliseconds: u64, profile: &Profile) {
         self.add(milliseconds, profile.sites.iter());
     }

@@ -30,7 +30,7 @@ pub use profile::{Addresses, Frame, Names, Profile, Requested, Site, Stack};
 pub use read::ReadError;
 pub use strata_recorder::labels::by_thread;
 pub use strata_recorder::start_as_asked;
-// For the command `strata` of the same release: promised to nobody else.
+// For the command `strata` of the same release: not promised.
 #[doc(hidden)]
 pub use strata_recorder::{control, log, requests};
 #[cfg(feature = "tokio")]

@@ -53,7 +53,7 @@ enum Life {
     Mean(f64),
     /// Half of them a second, half of them five minutes.
     Mixed,
-    /// To the end of each so many seconds.
+    /// To the end of each period of this many seconds.
     Batch(f64),
 }
 
@@ -170,7 +170,7 @@ fn service() -> Vec<Work> {
     ]
 }
 
-/// Of so many seeds, how often a site is named: at any of these times, and at the last one.
+/// Of this many seeds, how often a site is named: at any of these times, and at the last one.
 fn rates(works: &[Work], site: usize) -> (f64, f64) {
     let (mut ever, mut last) = (0, 0);
     for seed in seeds() {

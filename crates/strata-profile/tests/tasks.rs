@@ -9,13 +9,13 @@ use tokio::runtime::Builder;
 #[global_allocator]
 static GLOBAL: Strata = Strata;
 
-/// A block of so many bytes, allocated after the task has waited: perhaps on another thread.
+/// A block of this size, allocated after the task has waited: perhaps on another thread.
 async fn hold(bytes: usize) -> Vec<u8> {
     tokio::time::sleep(Duration::from_millis(2)).await;
     vec![1; bytes]
 }
 
-/// The labels of the blocks of so many bytes.
+/// The labels of the blocks of this size.
 fn labels(profile: &Profile, bytes: u64) -> Vec<(String, String)> {
     profile.sites.iter().find(|site| site.bytes == bytes).expect("the block").labels.clone()
 }

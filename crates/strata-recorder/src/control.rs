@@ -28,7 +28,7 @@ use strata_os::clock;
 pub const MAGIC: [u8; 16] = *b"\x7fSTRATA control\0";
 /// The version of what is here and of `Recorded`: changed with either.
 pub const VERSION: u32 = 4;
-/// A [`Control`] lies at a multiple of so many bytes.
+/// A [`Control`] lies at a multiple of this many bytes.
 pub const ALIGN: usize = 64;
 
 /// What was answered.
@@ -83,7 +83,7 @@ extern "C" fn offer() {
     CONTROL.flush_requests.store(core::ptr::from_ref(word).cast_mut().cast(), Relaxed);
 }
 
-/// Answers a request that nobody has answered yet.
+/// Answers a request that is not answered yet.
 fn pass_by() {
     if let Some(taken) = CONTROL.requests.take() {
         let answer = errno::preserving(|| CONTROL.obey(&taken));

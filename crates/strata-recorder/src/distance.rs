@@ -53,7 +53,7 @@ fn exponential(bits: u64) -> u64 {
     ((u128::from(log2) * u128::from(LN_2)) >> POINT) as u64
 }
 
-/// How many blocks of so many bytes come before the next one that is sampled.
+/// How many blocks of this size come before the next one that is sampled.
 #[doc(hidden)]
 pub fn blocks_before_sample(random: u64, mean: u64, block_bytes: usize) -> u64 {
     bytes_before_sample(random, mean) / block_bytes as u64

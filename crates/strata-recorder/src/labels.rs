@@ -156,7 +156,7 @@ impl Text {
     }
 }
 
-/// The start of a text, of so many bytes at most.
+/// The start of a text, of this many bytes at most.
 fn cut(text: &str, most: usize) -> &str {
     (0..=most.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or_default()
 }

@@ -68,7 +68,7 @@ impl Requests {
         }
     }
 
-    /// A request that nobody has answered yet, if no other thread is at it.
+    /// A request that is not answered yet, if no other thread is at it.
     #[inline]
     pub fn take(&self) -> Option<Taken> {
         // Acquire: the words of the request (Q1), which another process wrote.

@@ -199,13 +199,13 @@ impl<'table> Site<'table> {
         self.get(REQUESTED)
     }
 
-    /// A sample requested so many bytes, and lives.
+    /// A sample requested this many bytes, and lives.
     pub fn add_requested(self, bytes: u64) {
         // Relaxed, here and below: a number that stands alone.
         self.word(REQUESTED).fetch_add(bytes, Relaxed);
     }
 
-    /// A sample that requested so many bytes lives no more.
+    /// A sample that requested this many bytes lives no more.
     pub fn subtract_requested(self, bytes: u64) {
         self.word(REQUESTED).fetch_sub(bytes, Relaxed);
     }

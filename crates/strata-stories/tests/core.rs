@@ -30,7 +30,7 @@ fn gcore(story: &Story, folder: &Path) -> Option<PathBuf> {
     let output = Command::new("gcore").arg("-o").arg(folder.join("core")).arg(story.number()).output();
     let is_written = output.is_ok_and(|output| output.status.success());
     if !is_written {
-        println!("skipped: there is no gcore (gdb), or it may not look at processes");
+        println!("skipped: there is no gcore (gdb), or it may not read processes");
     }
     is_written.then(|| folder.join(format!("core.{}", story.pid)))
 }

@@ -32,7 +32,7 @@ impl File {
         fs::read_to_string(&self.0).unwrap_or_default()
     }
 
-    /// The snapshots in it, once there are so many whole ones.
+    /// The snapshots in it, once there are `count` whole ones.
     fn snapshots(&self, count: usize) -> Vec<Value> {
         let start = Instant::now();
         loop {

@@ -35,7 +35,7 @@ fn program() -> PathBuf {
     target.join("release/examples/instructions")
 }
 
-/// Instructions of so many turns of a case, or of its calls of one function, profiled at a rate.
+/// Instructions of this many turns of a case, or of its calls of one function, profiled at a rate.
 fn total(program: &Path, case: &str, turns: u64, function: Option<&str>, rate: u64) -> u64 {
     let mut count = Command::new("valgrind");
     count.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);

@@ -217,7 +217,7 @@ fn what_is_freed_in_a_row_is_told_a_little_later() {
             let expected = samples * (20_000 - freed) / 20_000;
             assert!(told_live(size) < expected + 2 * samples.isqrt() + 40, "{size}, {freed}");
         }
-        // An allocation looks at them, and so does who asks.
+        // An allocation obeys them, and so does a question.
         drop([Block::new(size), Block::new(size)]);
         assert_eq!(live(size), 0, "{size}");
         stop();

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// As one JSON object, whose keys and names are stable
     #[arg(long)]
     json: bool,
-    /// Watch for so many seconds, and say what grew
+    /// Watch for this many seconds, and say what grew
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     watch: Option<Duration>,
 }
@@ -65,7 +65,7 @@ enum Who {
 
 impl Watch {
     fn of(process: &Process, length: Duration) -> Result<Self> {
-        let before = look(process)?.waterfall;
+        let before = read(process)?.waterfall;
         let recorder = Recorder::find(process).ok();
         let is_on = recorder.as_ref().is_some_and(|recorder| recorder.mean() != 0);
         let (start, mut moments) = (Instant::now(), Vec::new());
@@ -108,7 +108,7 @@ fn who_grew(first: &Profile, last: &Profile, series: &Series) -> Who {
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let process = Process::open(arguments.pid)?;
     let watch = arguments.watch.map(|length| Watch::of(&process, length)).transpose()?;
-    let moment = look(&process)?;
+    let moment = read(&process)?;
     if arguments.json {
         println!("{}", json(&moment, watch.as_ref(), process.pid())?);
         return Ok(ExitCode::SUCCESS);
@@ -140,7 +140,7 @@ impl Who {
 }
 
 /// A process at this moment.
-pub(crate) fn look(process: &Process) -> Result<Moment> {
+pub(crate) fn read(process: &Process) -> Result<Moment> {
     let (reading, moment) = steadily(process)?;
     let recorder = Recorder::within(&reading).ok().filter(|recorder| recorder.mean() != 0);
     let profile = recorder.and_then(|recorder| recorder.profile(&process.maps().unwrap_or_default()));
@@ -154,8 +154,7 @@ fn steadily(process: &Process) -> Result<(Reading<'_>, Moment)> {
     loop {
         let (before, reading) = (process.anonymous_bytes(), process.reading());
         let moment = Moment::of(&reading, &reading.heaps()?);
-        let moment =
-            moment.with_context(|| format!("process {} ended while it was looked at", process.pid()))?;
+        let moment = moment.with_context(|| format!("process {} ended while it was read", process.pid()))?;
         let moved = before.zip(process.anonymous_bytes()).map_or(0, |(before, after)| before.abs_diff(after));
         readings += 1;
         if readings == READINGS || moved <= MUCH.max(moment.footprint.resident() / 100) {

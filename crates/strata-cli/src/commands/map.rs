@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// The page to write
     #[arg(short, long, value_name = "FILE.html")]
     output: PathBuf,
-    /// Take so many snapshots of a running process
+    /// Take this many snapshots of a running process
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     moments: u32,
     /// Seconds from one snapshot to the next

@@ -1,4 +1,4 @@
-//! `strata profile`: have a running process profiled for a while; look at a profile, compare two, write one in another format.
+//! `strata profile`: have a running process profiled for a while; read a profile, compare two, write one in another format.
 //!
 //! Does not know: how a profile is taken.
 
@@ -126,7 +126,7 @@ fn of_process(process: &Process, length: Option<Duration>, mean: u64) -> Result<
         }
         return Ok((recorder.recorded().with_context(ended)?, Series::new()));
     };
-    // A moment more: this command looks when it wants to, and not after the recorder stopped.
+    // A moment more: this command reads at its own times, and not after the recorder stopped.
     if let Answer::OnAlready = recorder.record(mean, length + Duration::from_secs(1))? {
         eprintln!("process {pid} is profiled anyway, at its own rate");
     }

@@ -39,7 +39,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
 /// The text of a snapshot: one line of JSON.
 pub(super) fn take(process: &Process) -> Result<String> {
     let pid = process.pid();
-    let moment = explain::look(process)?;
+    let moment = explain::read(process)?;
     let explanation = explain::json(&moment, None, pid)?;
     let sites = serde_json::to_string(&moment.profile.as_ref().map(Site::all))?;
     let threads = process.threads();

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// As text for scrapers that want OpenMetrics (version 1.0.0)
     #[arg(long, group = "form")]
     openmetrics: bool,
-    /// Again and again, so many seconds apart, until the process ends
+    /// Repeat this many seconds apart, until the process ends
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     every: Option<u64>,
     /// Count the same in two ways, and fail where the two differ; a process that is at work may differ for a moment

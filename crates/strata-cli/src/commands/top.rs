@@ -18,7 +18,7 @@ use crate::top;
 pub(crate) struct Arguments {
     /// The process
     pid: Option<u32>,
-    /// Take a sample every so many seconds
+    /// Seconds from one sample to the next
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
     every: Duration,
 }

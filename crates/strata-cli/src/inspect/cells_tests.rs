@@ -8,7 +8,7 @@ use stratalloc::Strata;
 use super::*;
 use crate::inspect::process::Process;
 
-/// A heap of so many arenas as busy programs have them: every number different, as far as they may be.
+/// A heap of arenas as busy programs have them: every number different, as far as they may be.
 pub(crate) fn busy(arenas: usize) -> Cells {
     let mut state = 0x9e37_79b9_u64;
     let mut random = move |below: u64| {

@@ -15,7 +15,7 @@ pub(crate) struct Moment {
     pub(crate) heaps: usize,
     pub(crate) about: About,
     pub(crate) swapped_bytes: u64,
-    /// `None`: nobody says, as of a core file.
+    /// `None`: not known, as of a core file.
     pub(crate) page_table_bytes: Option<u64>,
     /// Of all allocators, what may be touched.
     pub(crate) committed_bytes: u64,

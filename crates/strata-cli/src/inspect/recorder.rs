@@ -158,7 +158,7 @@ impl<'process> Recorder<'process, Process> {
     }
 }
 
-/// Looks for a recorder that can be asked, and for one of another version.
+/// Searches for a recorder that can be asked, and for one of another version.
 fn look_in<T: Target>(target: &T, page: u64, found: &mut Option<u64>, other: &mut Option<u32>) {
     let mut bytes = [0; PAGE_BYTES as usize];
     if !target.read(page, &mut bytes) {

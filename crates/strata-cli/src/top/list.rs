@@ -51,12 +51,12 @@ impl List {
     /// Finds them.
     pub(super) fn found() -> Self {
         let mut list = Self::default();
-        list.look();
+        list.refresh();
         list
     }
 
     /// Finds them again; what was chosen stays so.
-    pub(super) fn look(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.replace(processes());
     }
 
@@ -108,8 +108,9 @@ impl List {
 
     fn title(&self) -> String {
         match self.found.len() {
-            0 => "No process that may be looked at runs on Strata: start one by `strata run -- PROGRAM`."
-                .to_owned(),
+            0 => {
+                "No process that may be read runs on Strata: start one by `strata run -- PROGRAM`.".to_owned()
+            }
             1 => "strata top  1 process runs on Strata".to_owned(),
             count => format!("strata top  {count} processes run on Strata"),
         }
@@ -136,7 +137,7 @@ impl List {
     }
 }
 
-/// All that may be looked at and run on Strata, this command aside.
+/// All that may be read and run on Strata, this command aside.
 fn processes() -> Vec<Found> {
     let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -209,6 +210,6 @@ mod tests {
         assert!(text.contains("3 processes run on Strata") && text.contains("15.0 MiB"), "{text}");
         assert!(text.contains("it has ended"), "{text}");
         list.replace(Vec::new());
-        assert!(drawn(&list).contains("No process that may be looked at"));
+        assert!(drawn(&list).contains("No process that may be read"));
     }
 }

@@ -1,4 +1,4 @@
-//! A process on the whole terminal, looked at again and again.
+//! A process on the whole terminal, sampled again and again.
 //!
 //! ```text
 //!   keys ──► Screen (List or State) ──draw──► a frame of the terminal
@@ -36,29 +36,29 @@ use anyhow::Result;
 
 use crate::inspect::process::Process;
 use list::List;
-use sample::Looker;
+use sample::Sampler;
 use state::{Asked, State};
 use terminal::{Happened, Terminal};
 
 /// What is on the terminal.
 enum Screen {
     List(List),
-    Process { looker: Box<Looker>, state: Box<State>, from_list: bool },
+    Process { sampler: Box<Sampler>, state: Box<State>, from_list: bool },
 }
 
 impl Screen {
-    /// A process, if it may be looked at and runs on Strata.
+    /// A process, if it may be read and runs on Strata.
     fn of_process(pid: u32, from_list: bool) -> Result<Self> {
-        let mut looker = Box::new(Looker::new(Process::open(pid)?));
-        let state = Box::new(State::new(looker.look()?));
-        Ok(Self::Process { looker, state, from_list })
+        let mut sampler = Box::new(Sampler::new(Process::open(pid)?));
+        let state = Box::new(State::new(sampler.sample()?));
+        Ok(Self::Process { sampler, state, from_list })
     }
 
     /// Takes another sample.
-    fn look(&mut self) {
+    fn refresh(&mut self) {
         match self {
-            Self::List(list) => list.look(),
-            Self::Process { looker, state, .. } if state.wants_looks() => match looker.look() {
+            Self::List(list) => list.refresh(),
+            Self::Process { sampler, state, .. } if state.wants_samples() => match sampler.sample() {
                 Ok(sample) => state.take(sample),
                 Err(_) => state.end(),
             },
@@ -87,11 +87,11 @@ impl Screen {
                     }
                 }),
             },
-            Self::Process { looker, mut state, from_list } => match state.press(key) {
+            Self::Process { sampler, mut state, from_list } => match state.press(key) {
                 Asked::Quit => None,
                 Asked::Leave if from_list => Some(Self::List(List::found())),
                 Asked::Leave => None,
-                Asked::Nothing => Some(Self::Process { looker, state, from_list }),
+                Asked::Nothing => Some(Self::Process { sampler, state, from_list }),
             },
         })
     }
@@ -114,7 +114,7 @@ pub(crate) fn run(pid: Option<u32>, every: Duration) -> Result<ExitCode> {
             },
             Happened::Resized => {}
             Happened::Due => {
-                screen.look();
+                screen.refresh();
                 due = Instant::now() + every;
             }
             Happened::Signal(signal) => return Ok(ExitCode::from(128 + signal)),

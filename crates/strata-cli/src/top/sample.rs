@@ -40,19 +40,19 @@ pub(crate) struct Sample {
 
 /// Takes samples of one process.
 #[derive(Debug)]
-pub(crate) struct Looker {
+pub(crate) struct Sampler {
     process: Process,
     start: Instant,
 }
 
-impl Looker {
-    /// For a process that may be looked at.
+impl Sampler {
+    /// For a process that may be read.
     pub(crate) fn new(process: Process) -> Self {
         Self { process, start: Instant::now() }
     }
 
     /// Takes one.
-    pub(crate) fn look(&mut self) -> Result<Sample> {
+    pub(crate) fn sample(&mut self) -> Result<Sample> {
         let process = &self.process;
         let reading = process.reading();
         let heaps = reading.heaps()?;

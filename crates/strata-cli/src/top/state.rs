@@ -1,6 +1,6 @@
 //! What is on the screen of one process, and what keys do to it.
 //!
-//! Does not know: how it is drawn; how a process is looked at.
+//! Does not know: how it is drawn; how a process is read.
 
 use std::collections::VecDeque;
 
@@ -94,8 +94,8 @@ impl State {
         state
     }
 
-    /// Whether there is anything to look for.
-    pub(crate) fn wants_looks(&self) -> bool {
+    /// Whether there is anything to find.
+    pub(crate) fn wants_samples(&self) -> bool {
         !self.is_frozen && !self.has_ended
     }
 
@@ -288,13 +288,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_frozen_screen_and_an_ended_process_want_no_looks() {
-        assert!(after_keys(&[]).wants_looks());
-        assert!(!after_keys(&[Key::Letter('f')]).wants_looks());
-        assert!(after_keys(&[Key::Letter('f'), Key::Letter(' ')]).wants_looks());
+    fn a_frozen_screen_and_an_ended_process_want_no_samples() {
+        assert!(after_keys(&[]).wants_samples());
+        assert!(!after_keys(&[Key::Letter('f')]).wants_samples());
+        assert!(after_keys(&[Key::Letter('f'), Key::Letter(' ')]).wants_samples());
         let mut state = after_keys(&[]);
         state.end();
-        assert!(!state.wants_looks());
+        assert!(!state.wants_samples());
     }
 
     #[test]

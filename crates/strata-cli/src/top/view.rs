@@ -9,7 +9,7 @@
 //!   keys                                                                  1
 //! ```
 //!
-//! Does not know: keys; how a process is looked at.
+//! Does not know: keys; how a process is read.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -127,7 +127,7 @@ fn draw_history(
     frame.render_widget(spark.style(Style::new().fg(Color::Green)), area);
 }
 
-/// So many columns, each the most of as many values as it has to stand for; empty ones first while there are fewer values.
+/// Values in this number of columns, each the most of those that it stands for; empty ones first while there are fewer values.
 fn in_columns(values: &[u64], columns: usize) -> Vec<u64> {
     let each = values.len().div_ceil(columns.max(1)).max(1);
     // The last column is full, too: what is left over is in the first one.

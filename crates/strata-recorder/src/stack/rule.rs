@@ -43,7 +43,7 @@ impl Rule {
     /// There is no caller.
     pub(super) const OUTERMOST: Self = Self(2 << KIND);
 
-    /// The caller's stack pointer is `offset` bytes above the base; its frame pointer and the return address were saved so many bytes below
+    /// The caller's stack pointer is `offset` bytes above the base; its frame pointer and the return address were saved this many bytes below
     /// that, or are where they were (0). `None`: the numbers have no room.
     pub(super) fn new(base: Base, offset: i64, frame: i64, code: i64) -> Option<Self> {
         let from_frame = if base == Base::Frame { FROM_FRAME } else { 0 };
@@ -75,7 +75,7 @@ impl Rule {
     }
 }
 
-/// A number of bytes in words, if it has room in so many bits.
+/// A number of bytes in words, if it has room in `bits` bits.
 fn words(bytes: i64, bits: u32) -> Option<u64> {
     let bytes = u64::try_from(bytes).ok()?;
     (bytes % WORD as u64 == 0 && bytes / (WORD as u64) < 1 << bits).then_some(bytes / WORD as u64)

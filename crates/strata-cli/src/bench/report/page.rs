@@ -178,7 +178,7 @@ fn fragmentation(results: &Results) -> Markup {
     let cases = results.cases(Kind::Fragmentation);
     html! {
         @if !cases.is_empty() {
-            h2 { "Memory that nobody asked for" }
+            h2 { "Memory beyond what was asked for" }
             p {
                 "Inside blocks: what could be used for each byte asked for, where the allocator tells. Then what is resident for "
                 "each byte held."
