@@ -1,8 +1,8 @@
-//! Slots for caches, 64 in a slab; slabs make a tree, so that the search for a free slot takes as many steps as the tree is deep.
+//! Slots for caches, 16 in a slab; slabs make a tree, so that the search for a free slot takes as many steps as the tree is deep.
 //!
 //! ```text
 //!   slab 0 ─┬─ slab 1 ─┬─ slab 65       slab n leads to slabs 64 n + 1 to 64 n + 64:
-//!           ├─ slab 2  ├─ slab 66       64 caches at depth 1, 4,160 at 2, 266,304 at 3
+//!           ├─ slab 2  ├─ slab 66       16 caches at depth 1, 1,040 at 2, 66,576 at 3
 //!           ┆          ┆
 //! ```
 //!
@@ -28,13 +28,13 @@ use strata_core::sync::mutation::{PUBLISH, PUBLISH_READ, SLOT_HINTS_REACH_THE_RO
 use strata_core::sync::{AtomicPtr, Ordering::Relaxed, init_fresh};
 use strata_os::{machine, memory};
 
-/// Caches in a slab.
-pub(crate) const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 64 };
+/// Caches in a slab: half a megabyte of addresses, all of which counts towards a limit although few programs touch more than a page.
+pub(crate) const CACHES_PER_SLAB: usize = if cfg!(strata_loom) { 2 } else { 16 };
 /// Slabs to which one leads; in models they make a chain.
 pub(crate) const FAN: usize = if cfg!(strata_loom) { 1 } else { 64 };
 /// Bits of a slab's number.
 const NUMBER_BITS: u32 = if cfg!(strata_loom) { 3 } else { 20 };
-/// Slabs, at most: for 67 million caches.
+/// Slabs, at most: for 17 million caches.
 const MOST_SLABS: usize = if cfg!(strata_loom) { 4 } else { (1 << NUMBER_BITS) - 1 };
 
 type Place = AtomicPtr<Slab>;

@@ -28,7 +28,7 @@ fn there_are_as_many_slots_as_are_wanted() {
     assert!(claimed.iter().enumerate().all(|(index, cache)| index == number_of(cache)));
     assert_eq!(SLABS.count(), MANY.div_ceil(CACHES_PER_SLAB));
     assert_eq!(SLABS.iter().count(), SLABS.count());
-    for slot in [65_999, 65 * 64, 100, 40_000, 3] {
+    for slot in [65_999, 65 * CACHES_PER_SLAB, 100, 40_000, 3] {
         SLABS.release(claimed[slot]);
         assert_eq!(number_of(SLABS.claim().unwrap()), slot);
     }
