@@ -11,7 +11,6 @@ use crate::kernel_thread::Refusal;
 use core::ffi::{CStr, c_int, c_uint};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use libc::timespec;
 
 /// Whether there can be one here.
 pub const IS_THERE: bool = raw::CAN_CLONE;
@@ -22,6 +21,9 @@ const STACK_BYTES: usize = 64 << 10;
 const BELOW_BYTES: usize = 4 << 10;
 /// From the thread pointer on, where aarch64 keeps them.
 const ABOVE_BYTES: usize = 2 << 10;
+
+/// How long the end is waited for before it is asked whether there is such a thread at all.
+const DOUBT_MS: u64 = 1000;
 
 /// How long `start` waits for a thread that ends, though it may be kept from the processor.
 const LAST_INSTRUCTIONS_MS: u64 = 10;
@@ -157,21 +159,22 @@ impl Berth {
 
     /// Sleeps until no thread is there, but wakes at most once if there is a limit in milliseconds. It is no
     /// cancellation point.
+    ///
+    /// Emulators of processors accept `MADV_WIPEONFORK` without doing it: a child of `fork` would wait for a thread of its parent.
     pub fn wait_until_empty(&self, milliseconds: Option<u64>) {
         let Some(control) = self.control() else { return };
-        let mut limit = milliseconds.map(futex::duration);
-        let limit: *mut timespec = limit.as_mut().map_or(null_mut(), core::ptr::from_mut);
+        let mut limit = futex::duration(milliseconds.unwrap_or(DOUBT_MS));
         loop {
             // Acquire: as in `is_occupied`.
             let thread = control.thread.load(Ordering::Acquire);
             if thread == 0 {
                 return;
             }
-            let word = control.thread.as_ptr().cast();
-            let (wait, thread) = (flags(libc::FUTEX_WAIT), number(thread as usize));
+            let (word, limit) = (control.thread.as_ptr().cast(), (&raw mut limit).cast());
+            let (wait, expected) = (flags(libc::FUTEX_WAIT), number(thread as usize));
             // SAFETY: a live word. Not a private wait, since the kernel's wake at the thread's end is none.
-            let _ = unsafe { raw::call(libc::SYS_futex, [word, wait, thread, limit.cast()]) };
-            if milliseconds.is_some() {
+            let answer = unsafe { raw::call(libc::SYS_futex, [word, wait, expected, limit]) };
+            if milliseconds.is_some() || answer == Err(libc::ETIMEDOUT) && !is_of_this_process(thread) {
                 return;
             }
         }
@@ -247,6 +250,16 @@ impl Control {
         // SAFETY: the mapping stays until the thread has ended (B2); `begin` returns.
         unsafe { raw::clone(SHARED as usize, stack.cast(), thread, storage.cast(), begin, control.cast()) }
     }
+}
+
+/// Whether there is a thread with this number; yes, if that may not be asked.
+#[cold]
+fn is_of_this_process(thread: u32) -> bool {
+    // SAFETY: asks for a number.
+    let process = unsafe { raw::call::<0>(libc::SYS_getpid, []) }.unwrap_or(0);
+    // SAFETY: a signal of number 0 is none.
+    let found = unsafe { raw::call(libc::SYS_tgkill, [number(process), number(thread as usize), number(0)]) };
+    found != Err(libc::ESRCH)
 }
 
 /// Where the new thread begins.
@@ -344,4 +357,18 @@ fn map() -> Option<NonNull<Control>> {
 unsafe fn release((start, size): (NonNull<u8>, usize)) {
     // SAFETY: the caller holds the mapping, by this function's contract.
     let _ = unsafe { kernel::munmap(start, size) };
+}
+
+#[cfg(all(test, not(strata_tsan)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_thread_of_another_process_is_not_waited_for() {
+        let berth = Berth::new();
+        // As a child of fork sees it where the pages are not wiped.
+        berth.furnish().unwrap().thread.store(i32::MAX.cast_unsigned(), Ordering::Relaxed);
+        berth.wait_until_empty(None);
+        assert!(is_of_this_process(std::process::id()));
+    }
 }
