@@ -4,6 +4,9 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=layout.ld");
+    let folder = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{folder}/layout.ld");
     for option in ["-soname,libstrata.so", "-z,nodelete", "-z,separate-loadable-segments"] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
     }
