@@ -39,6 +39,9 @@ impl PageHeap {
                 return Some(run);
             }
             let Some(_turn) = self.asking.begin(ticket) else { continue };
+            if wanted.pools() > 1 {
+                self.purge().reclaim_pools(ARENA_BYTES);
+            }
             if self.grow() {
                 continue;
             }

@@ -1,11 +1,12 @@
 //! Cross-reclaim: free memory in pools is given back for what a huge block takes, and what huge blocks left for what pools take.
 //!
 //! ```text
-//!   an arena is taken            ──► as much of the huge cache is unmapped
-//!   a huge block comes, or grows ──► as many of the free pools are purged
+//!   an arena is taken                        ──► as much of the huge cache is unmapped
+//!   … for a span or run that fits in no gap  ──► as many of the free pools are purged, too
+//!   a huge block comes, or grows             ──► as many of the free pools are purged
 //! ```
 //!
-//! Neither side can use what the other has free. So a program whose phases want small blocks and one long buffer in turn would
+//! Neither side can use what the other has free, nor a span the gaps that are too short for it. So a program whose phases want small blocks and one long buffer in turn would
 //! hold the most that each of them ever wanted, until the passes, which come later than the next phase, find it free.
 //!
 //! What was given back may have to be faulted in again. Therefore no more is given back than the program holds,
@@ -32,7 +33,7 @@ impl Purge<'_> {
         }
     }
 
-    /// A huge block takes `bytes` of fresh memory: free pools are purged for it.
+    /// A huge block takes `bytes` of fresh memory, or an arena is taken for a span for which no gap is long enough: free pools are purged for it.
     pub(crate) fn reclaim_pools(&self, bytes: usize) {
         let most = self.may_give(self.policy.idle_bytes()).min(bytes as u64) / POOL_BYTES as u64;
         let given = u64::from(self.purge_some(most as u32)) * POOL_BYTES as u64;
@@ -128,6 +129,19 @@ mod tests {
         // SAFETY: ours.
         let _ = unsafe { HEAP.resize_huge(block, ARENA_BYTES, 2 * ARENA_BYTES, 1) };
         assert_eq!(dirty_pools(&HEAP), left - ARENA_BYTES / POOL_BYTES);
+    }
+
+    #[test]
+    fn free_pools_go_as_an_arena_is_taken_for_runs_that_fit_in_no_gap() {
+        static HEAP: PageHeap = PageHeap::new();
+        let pools = take_pools(&HEAP, 2 * POOLS);
+        let (_kept, gaps): (Vec<_>, Vec<_>) = pools.into_iter().partition(|pool| pool.index().get() % 2 == 0);
+        free_pools(&HEAP, gaps);
+        let before = dirty_pools(&HEAP);
+        HEAP.claim(1, 1).unwrap().first.open_run(1);
+        assert_eq!(dirty_pools(&HEAP), before - 1, "one pool fits in a gap");
+        HEAP.claim(2, 1).unwrap().first.open_run(2);
+        assert_eq!(dirty_pools(&HEAP), 0);
     }
 
     #[test]
