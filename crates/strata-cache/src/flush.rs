@@ -40,7 +40,7 @@ const FEW_ALL_BYTES: u64 = 4 << 20;
 /// and at most.
 const ALL_BYTES: u64 = 16 << 20;
 /// The least share of a thread.
-const LEAST_SHARE: u64 = 64 << 10;
+const LEAST_SHARE: u64 = 16 << 10;
 /// The largest share of a thread.
 const MOST_SHARE: u64 = 4 << 20;
 /// The part of what a thread took out of pools, and did not give back, that its magazines may hold besides,
