@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_ever() {
+    fn no_thread_waits_for_ever() {
         let (gate, presence, comes) = (ForkGate::new(), Presence::none(), Presence::none());
         let _inside = gate.enter(&presence);
         let _stranger = gate.enter_as_stranger();
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_opens_and_closes_whoever_fences() {
+    fn a_gate_opens_and_closes_with_either_fence() {
         let gate = ForkGate::new();
         // Without the grant, as if it had been taken back: each thread fences from then on.
         gate.fence_by_forker();

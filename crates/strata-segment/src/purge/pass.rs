@@ -37,8 +37,8 @@ impl Purge<'_> {
     /// How a pass gives back: with `Scope::All` never by `MADV_FREE`.
     fn way(&self, scope: Scope) -> PurgeWay {
         // Relaxed: the option is read by itself; nothing is published with it.
-        let lazily = self.tuning.purge.load(Relaxed) == PurgeWay::LazyFree as u64;
-        if lazily && scope != Scope::All { PurgeWay::LazyFree } else { PurgeWay::Now }
+        let is_lazy = self.tuning.purge.load(Relaxed) == PurgeWay::LazyFree as u64;
+        if is_lazy && scope != Scope::All { PurgeWay::LazyFree } else { PurgeWay::Now }
     }
 
     /// Changes how memory is given back. Once `MADV_FREE` is no longer wanted, what was purged with it is purged for good.

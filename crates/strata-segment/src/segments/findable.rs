@@ -26,7 +26,7 @@ impl Segment {
         }
     }
 
-    /// Gives back pools that the caller claimed: whoever searches for one, or for a run, finds them.
+    /// Gives back pools that the caller claimed: a search for one, or for a run, finds them.
     pub(crate) fn free_pools(&self, arena: u32, pools: u64) {
         let before = self.pools[arena as usize].release(pools);
         if before == 0 {
