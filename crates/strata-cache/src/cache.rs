@@ -29,7 +29,7 @@ use strata_segment::{Inside, PageHeap, Presence};
 pub(crate) struct ClassState {
     /// The pool that refills draw from while the thread is busy with the class (`active`).
     pub(crate) active: OwnedPtr<Pool>,
-    /// Blocks that the last refill took (`refill`); of a counting cache, how many may be ready (`profile`).
+    /// Blocks that the last refill took (`refill`); of a counting cache, how many are ready at most (`profile`).
     pub(crate) batch: OwnedU32,
     /// Refills since the last round (`maintenance`).
     pub(crate) refills: OwnedU32,
@@ -43,7 +43,7 @@ pub(crate) struct ClassState {
     pub(crate) visited: OwnedU32,
     /// Whether larger blocks were given back for want of room since the last refill (`flush`).
     pub(crate) overflowed: OwnedU32,
-    /// Blocks in the magazine at the last search for quiet ones (`maintenance`); of a counting cache, those that were counted off (`profile`).
+    /// Blocks in the magazine at the last search for quiet ones (`maintenance`).
     pub(crate) seen: OwnedU32,
     /// Of a counting cache: blocks before the class's next sample, plus one (`profile`).
     pub(crate) until_sample: OwnedU32,
@@ -283,13 +283,12 @@ impl Cache {
         self.lead_to(runtime);
     }
 
-    /// A counting cache counts no more. What an orphan freed into closed magazines is not looked at.
+    /// A counting cache counts no more.
     #[cfg(not(strata_loom))]
     pub(crate) fn count_no_more(&self) {
         for class in SizeClass::all() {
-            self.magazine(class).open();
             let state = self.class(class);
-            [&state.until_sample, &state.seen, &state.batch].iter().for_each(|count| count.set(0));
+            [&state.until_sample, &state.batch].iter().for_each(|count| count.set(0));
         }
     }
 

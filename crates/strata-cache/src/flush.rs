@@ -21,6 +21,7 @@
 use crate::cache::Cache;
 use crate::chains::{self, pool_of};
 use crate::magazine::{DEPTH, depth_of};
+use crate::thread;
 use strata_core::block::{BlockPtr, Chain};
 use strata_core::pool::{Format, Freed, Given, Pool};
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
@@ -230,6 +231,7 @@ impl Cache {
     /// # Safety
     /// - As for [`flush`](Self::flush).
     unsafe fn return_one(&self, block: BlockPtr) {
+        thread::note_freed(block);
         expect_block(block);
         // SAFETY: a block of a pool.
         let pool = unsafe { pool_of(block) };
@@ -244,6 +246,7 @@ impl Cache {
             // Its head is not written either: that page may be untouched.
             return;
         }
+        thread::note_leaving(magazine, count);
         // The lines of cold blocks are prefetched one flush ahead, one with each chain that is given back: so no load waits for them, and
         // the memory bus is busy meanwhile (decision 0026).
         let mut next = magazine.blocks_from(count, count);

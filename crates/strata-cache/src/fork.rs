@@ -44,7 +44,7 @@ extern "C" fn register() {
 }
 
 unsafe extern "C" fn before() {
-    let own = thread::own_cache();
+    let own = thread::cache();
     let others = || RUNTIME.registry.caches().filter(|cache| !core::ptr::eq(*cache, own));
     gate().close(|| others().map(|cache| &cache.presence));
 }
@@ -54,7 +54,7 @@ unsafe extern "C" fn in_parent() {
 }
 
 unsafe extern "C" fn in_child() {
-    RUNTIME.registry.note_orphans([thread::cache(), thread::own_cache()]);
+    RUNTIME.registry.note_orphans([thread::cache(), thread::alloc_cache()]);
     gate().open_in_child();
 }
 

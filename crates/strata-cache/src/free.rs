@@ -11,7 +11,6 @@
 
 use crate::cache::Cache;
 use crate::chains::pool_of;
-use crate::thread::Checked;
 use crate::{large, thread};
 use strata_core::address::UserPtr;
 use strata_core::block::{BlockPtr, Chain};
@@ -92,12 +91,6 @@ impl Cache {
     #[cold]
     #[inline(never)]
     pub(crate) unsafe fn free_at_the_door(&self, class: SizeClass, block: BlockPtr) {
-        match thread::check(self, class, block) {
-            Checked::Kept => return,
-            // SAFETY: the same contract.
-            Checked::Unsampled => return unsafe { thread::free_unsampled(self, class, block) },
-            Checked::Unknown => {}
-        }
         if self.runtime().is_some() {
             // SAFETY: the same contract.
             return unsafe { self.flush(class, block) };
@@ -106,7 +99,7 @@ impl Cache {
         unsafe { thread::free_by_sentinel(self, class, block) };
     }
 
-    /// Frees a block on a thread whose cache is a sentinel that counts nothing.
+    /// Frees a block on a thread whose cache is a sentinel.
     ///
     /// # Safety
     /// - As for [`free`](Self::free).

@@ -44,7 +44,7 @@ fn take(size: usize, align: usize, is_to_be_zero: bool) -> Option<(NonNull<u8>, 
     if size > isize::MAX as usize {
         return None;
     }
-    let cache = thread::own_cache();
+    let cache = thread::cache();
     let page_heap = thread::shared_page_heap();
     let held_off = thread::hold_off_forks(cache);
     let ask = || {
@@ -101,7 +101,7 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
     let page_heap: &PageHeap = thread::page_heap(cache);
     // SAFETY: the start of the allocation.
     thread::note_freed(unsafe { pointer.block() });
-    let held_off = thread::hold_off_forks(thread::own_behind(cache));
+    let held_off = thread::hold_off_forks(thread::own_or(cache));
     // SAFETY: the same contract.
     match unsafe { kind_of(pointer) } {
         // SAFETY: the same contract.

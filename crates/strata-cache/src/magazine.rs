@@ -10,15 +10,12 @@
 //! cut short at any time. All-zero bytes are a magazine that is both empty and full: pop and push both take the slow path.
 //!
 //! M1  A block in the magazine of a class is at least as large, and as aligned, as blocks of the class are.
-//! M2  `count` and `limit` are at most [`depth_of`] the class, but for [`CLOSED`], which both have or neither.
+//! M2  `count` and `limit` are at most [`depth_of`] the class.
 //! M3  To its pool, a block in a magazine is live.
 //!
 //! Owner: the thread. Statistics read it racily.
 //! Does not know: pools, classes. Decision 0026 compares an array with a list through the blocks.
 //! Idea: magazines (Bonwick and Adams 2001); glibc's tcache; tcmalloc.
-
-#[cfg(not(strata_loom))]
-mod closed;
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -37,10 +34,6 @@ pub(crate) const LAST_SMALL: SizeClass = SizeClass::of(512);
 pub(crate) const fn depth_of(class: SizeClass) -> usize {
     if class.index() <= LAST_SMALL.index() { DEPTH } else { LARGE_DEPTH }
 }
-
-/// What is added to `count` and `limit` while the magazine is *closed*: pushes work as ever, and every pop takes the slow path (`profile`). So
-/// many slots are no bytes, modulo the size of the address space.
-const CLOSED: usize = 3 << (usize::BITS - 2);
 
 /// A magazine as it lies in memory: the slots follow the head.
 #[derive(Debug)]
@@ -98,10 +91,10 @@ impl<'cache> Magazine<'cache> {
 
     #[inline(always)]
     fn slot(&self, index: usize) -> &OwnedPtr<u8> {
-        debug_assert!(number_in(index) < DEPTH);
+        debug_assert!(index < DEPTH);
         // SAFETY: the slots follow the head.
         let slots = unsafe { self.place.byte_add(size_of::<Head>()) }.cast::<OwnedPtr<u8>>();
-        // SAFETY: a slot of the storage, since `index` is below the depth (M2), but for what is no bytes.
+        // SAFETY: a slot of the storage, since `index` is below the depth (M2).
         unsafe { &*slots.as_ptr().wrapping_add(index) }
     }
 
@@ -129,19 +122,6 @@ impl<'cache> Magazine<'cache> {
         let count = self.head().count.get();
         // SAFETY: the owner's.
         if count >= unsafe { self.head().limit.get() } {
-            return false;
-        }
-        self.slot(count).set(block.as_non_null().as_ptr());
-        self.head().count.set(count + 1);
-        true
-    }
-
-    /// Puts a block, whatever the limit, if there are fewer than `most` in it, which is at most its depth. Returns whether it did.
-    #[cfg(not(strata_loom))]
-    #[inline(always)]
-    pub(crate) fn push_below(&self, most: u32, block: BlockPtr) -> bool {
-        let count = self.head().count.get();
-        if count >= most as usize {
             return false;
         }
         self.slot(count).set(block.as_non_null().as_ptr());
@@ -193,15 +173,49 @@ impl<'cache> Magazine<'cache> {
         self.head().count.set(count - gone);
     }
 
-    /// Fills the empty magazine with the newest blocks of another, which has that many.
+    /// Fills the empty magazine with the newest blocks of another, which has that many. Those that have a sign, and perhaps some beside
+    /// them, are told.
     #[cfg(not(strata_loom))]
-    pub(crate) fn fill_with_newest(self, other: Self, count: u32) {
+    #[inline(always)]
+    pub(crate) fn fill_with_newest(
+        self,
+        other: Self,
+        count: u32,
+        sign: impl Fn(NonNull<u8>) -> u64,
+        tell: impl Fn(NonNull<u8>),
+    ) {
         debug_assert!(self.head().count.get() == 0 && count <= other.count());
         let count = count as usize;
         let left = other.head().count.get() - count;
-        (0..count).for_each(|index| self.slot(index).set(other.slot(left + index).get()));
+        let take = |index: usize| {
+            let block = other.block_in(left + index);
+            self.slot(index).set(block.as_ptr());
+            sign(block)
+        };
+        by_four(count, take, |index| tell(self.block_in(index)));
         other.head().count.set(left);
         self.head().count.set(count);
+    }
+
+    /// Of the oldest blocks, up to `wanted` of them, those that have a sign, and perhaps some beside them, are told.
+    #[cfg(not(strata_loom))]
+    #[inline(always)]
+    pub(crate) fn search_oldest(
+        self,
+        wanted: u32,
+        sign: impl Fn(NonNull<u8>) -> u64,
+        tell: impl Fn(NonNull<u8>),
+    ) {
+        let count = (wanted as usize).min(self.head().count.get());
+        by_four(count, |index| sign(self.block_in(index)), |index| tell(self.block_in(index)));
+    }
+
+    /// What is in a slot that holds a block.
+    #[cfg(not(strata_loom))]
+    #[inline(always)]
+    fn block_in(&self, index: usize) -> NonNull<u8> {
+        // SAFETY: slots below `count` hold blocks, and callers ask for no other.
+        unsafe { NonNull::new_unchecked(self.slot(index).get()) }
     }
 
     /// A way to fill the empty magazine with up to `wanted` blocks, of which the first is popped first.
@@ -212,15 +226,23 @@ impl<'cache> Magazine<'cache> {
 
     /// The blocks that seem to be in it: a racy read.
     pub(crate) fn glance(self, depth: usize) -> impl Iterator<Item = NonNull<u8>> {
-        let count = number_in(self.head().count.glance()).min(depth);
+        let count = self.head().count.glance().min(depth);
         (0..count).filter_map(move |index| NonNull::new(self.slot(index).glance()))
     }
 }
 
-/// The number of blocks that a count stands for.
+/// Asks at `count` places for a sign, four at a time, the rest one by one, and tells where one may be: so that the loop itself costs little.
+#[cfg(not(strata_loom))]
 #[inline(always)]
-fn number_in(count: usize) -> usize {
-    if cfg!(strata_loom) { count } else { count & !CLOSED }
+fn by_four(count: usize, sign: impl Fn(usize) -> u64, tell: impl Fn(usize)) {
+    let mut index = 0;
+    while index + 4 <= count {
+        if sign(index) | sign(index + 1) | sign(index + 2) | sign(index + 3) != 0 {
+            (index..index + 4).for_each(&tell);
+        }
+        index += 4;
+    }
+    (index..count).filter(|index| sign(*index) != 0).for_each(&tell);
 }
 
 /// The same number, of whose origin the compiler knows nothing: otherwise LLVM would index by the number before the subtraction,
@@ -281,7 +303,7 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    pub(super) fn block(number: usize) -> BlockPtr {
+    fn block(number: usize) -> BlockPtr {
         BlockPtr::from_address(NonNull::new(core::ptr::without_provenance_mut(number << 4)).unwrap())
     }
 
@@ -291,7 +313,7 @@ mod tests {
         unsafe { Magazine::at(NonNull::from(storage).cast()) }
     }
 
-    pub(super) fn magazine(limit: u32, blocks: core::ops::RangeInclusive<usize>) -> Magazine<'static> {
+    fn magazine(limit: u32, blocks: core::ops::RangeInclusive<usize>) -> Magazine<'static> {
         let magazine = empty();
         // SAFETY: the magazine is this test's.
         unsafe { magazine.set_limit(limit) };

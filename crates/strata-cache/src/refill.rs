@@ -109,6 +109,16 @@ impl Cache {
         block
     }
 
+    /// Has a batch ready of a class whose magazine is empty: for a counting cache, which hands out all of it at once.
+    #[cfg(not(strata_loom))]
+    #[cold]
+    pub(crate) fn stock(&self, class: SizeClass) {
+        let held_off = self.hold_off_forks();
+        self.class(class).visited.set(1);
+        self.draw(class, self.next_batch(class));
+        self.maintain_after_refill(class, held_off);
+    }
+
     pub(crate) fn next_batch(&self, class: SizeClass) -> u32 {
         let state = self.class(class);
         let batch = match state.batch.get() {

@@ -1,22 +1,23 @@
-//! The current thread's cache: one word of thread-local storage, never null.
+//! The current thread's cache: two words of thread-local storage, never null. One is for allocations, the other for frees and all else.
 //!
 //! ```text
 //!   new thread        first allocation or free        pthread key's destructor
 //!     EMPTY  ─────────────────► its cache ─────────────────► DEAD
 //! ```
 //!
-//! | the word says  | alloc                                                | free                                |
+//! | a word says    | alloc                                                | free                                |
 //! |----------------|------------------------------------------------------|-------------------------------------|
 //! | `EMPTY`        | enters the runtime, arms the key, goes on            | the same                            |
 //! | a cache        | the fast path                                        | the fast path                       |
-//! | a counting one | what `profile` had it hand out, or by way of its own | by way of its own                   |
+//! | a counting one | what `profile` had it hand out, or by way of its own | (never)                             |
 //! | `DEAD`         | takes the block from a pool                          | gives the block to its pool at once |
 //!
 //! I1  `EMPTY` and `DEAD` are never written: their magazines are empty and full, so every write is behind a test
 //!     that fails for them (`Cache::runtime`).
-//! I2  The word is set before the key is armed: arming may allocate (glibc does, for keys above 31), and then finds a cache.
+//! I2  The words are set before the key is armed: arming may allocate (glibc does, for keys above 31), and then finds a cache.
 //! I3  The destructor asks to be called once more: destructors of other keys may still allocate, and run in rounds. (Only
 //!     once: a thread whose first allocation is in a late round would have no round left.)
+//! I4  Both words say the same, unless the thread is profiled: then allocations have a counting cache in front of its own.
 //!
 //! Does not know: what a cache does.
 
@@ -25,6 +26,7 @@ use crate::profile::counting;
 use crate::registry::Runtime;
 use core::ffi::c_void;
 use core::ptr::NonNull;
+use strata_core::address::UserPtr;
 use strata_core::block::BlockPtr;
 use strata_core::pool::Memory;
 use strata_core::size_class::SizeClass;
@@ -55,7 +57,7 @@ fn dead() -> NonNull<()> {
 }
 
 strata_os::thread_word! {
-    /// The address of the calling thread's cache.
+    /// The address of the calling thread's cache; and, beside it, of the one that it allocates from (I4).
     mod word { initial = crate::thread::SENTINELS }
 }
 
@@ -69,6 +71,13 @@ pub fn cache() -> &'static Cache {
     unsafe { &*word::get().cast::<Cache>() }
 }
 
+/// The cache that the calling thread allocates from: its own, or a counting one in front of it (I4).
+#[inline(always)]
+pub fn alloc_cache() -> &'static Cache {
+    // SAFETY: as in `cache`.
+    unsafe { &*word::beside::get().cast::<Cache>() }
+}
+
 /// The shared segment layer, for calls that may come from any thread.
 pub(crate) fn shared_page_heap() -> &'static PageHeap {
     &RUNTIME.page_heap
@@ -80,27 +89,21 @@ pub(crate) fn note_returned_without_cache(class: SizeClass) {
     RUNTIME.outside.note_returned(class);
 }
 
-/// The calling thread's own cache, which a counting one may be in front of (`profile`); or a sentinel.
-pub fn own_cache() -> &'static Cache {
-    let cache = cache();
-    cache.behind().unwrap_or(cache)
-}
-
 /// The segment layer, as seen from `cache`, which may be a sentinel.
 pub(crate) fn page_heap(_cache: &Cache) -> &'static PageHeap {
     &RUNTIME.page_heap
 }
 
 /// The thread's own cache, whichever it calls by.
-pub(crate) fn own_behind(_cache: &Cache) -> &'static Cache {
-    own_cache()
+pub(crate) fn own_or(_cache: &Cache) -> &'static Cache {
+    cache()
 }
 
 /// The caller's cache, made now if it has none yet; `None` on a thread that is ending, or without memory.
 pub(crate) fn own(cache: &Cache) -> Option<&Cache> {
     match cache.runtime() {
         Some(_) => Some(cache),
-        None => cache.behind().or_else(enter),
+        None => enter(),
     }
 }
 
@@ -115,53 +118,25 @@ pub fn hold_off_forks(cache: &Cache) -> HeldOff<'_> {
 pub(crate) use crate::profile::counting::{
     end_heap as end_heap_profile, heed as heed_profile, heed_as_heap as begin_heap_profile, note_large,
 };
-pub(crate) use crate::profile::frees::{Checked, check};
+pub(crate) use crate::profile::note_leaving;
 pub(crate) use crate::refusal::tell as note_refusal;
 
-/// Frees a block by way of a sentinel: a counting cache, or that of a thread that has no cache.
+/// Frees a block by way of a sentinel: a heap's cache that counts, or that of a thread that has none.
 ///
 /// # Safety
 /// - As for [`Cache::free`].
 #[inline(never)]
 pub(crate) unsafe fn free_by_sentinel(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
-    if crate::profile::may_be_sampled(block.as_non_null()) {
-        // SAFETY: the same contract.
-        return unsafe { free_sampled(sentinel, class, block) };
-    }
-    // SAFETY: the same contract.
-    unsafe { free_unsampled(sentinel, class, block) };
-}
-
-/// The same of a block that may be sampled.
-///
-/// # Safety
-/// - As for [`Cache::free`].
-#[cold]
-#[inline(never)]
-unsafe fn free_sampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
     note_freed(block);
-    // SAFETY: the same contract.
-    unsafe { free_unsampled(sentinel, class, block) };
-}
-
-/// The same of a block that is not sampled, or no longer.
-///
-/// # Safety
-/// - As for [`Cache::free`].
-#[inline(never)]
-pub(crate) unsafe fn free_unsampled(sentinel: &Cache, class: SizeClass, block: BlockPtr) {
-    let Some(own) = sentinel.behind() else {
-        // SAFETY: the same contract.
-        return unsafe { sentinel.free_without_cache(class, block) };
-    };
-    // SAFETY: the thread's own magazine; the same contract.
-    if !unsafe { own.magazine(class).push(block) } {
-        // SAFETY: the same contract.
-        unsafe { own.free_at_the_door(class, block) };
+    if let Some(own) = sentinel.behind() {
+        // SAFETY: the same contract, with the cache behind the heap's.
+        return unsafe { own.free(UserPtr::new(block.as_non_null()), class) };
     }
+    // SAFETY: the same contract.
+    unsafe { sentinel.free_without_cache(class, block) };
 }
 
-/// A block is freed through a sentinel, or is a large one.
+/// A block that goes into no magazine is freed.
 pub(crate) fn note_freed(block: BlockPtr) {
     crate::profile::note_freed(block.as_non_null());
 }
@@ -206,6 +181,7 @@ fn enter() -> Option<&'static Cache> {
     let identity = NonNull::from(cache).cast::<()>();
     // SAFETY: a cache of the registry, claimed for this thread.
     unsafe { word::set(identity.as_ptr()) };
+    lead_to(cache);
     if lifecycle::on_thread_exit(leave).is_some_and(|key| key.arm(identity)) {
         heed_profile(cache);
         return Some(cache);
@@ -215,16 +191,18 @@ fn enter() -> Option<&'static Cache> {
     None
 }
 
-/// Makes the calling thread's word lead to another cache of its own.
+/// Has the calling thread allocate from another cache of its own.
 pub(crate) fn lead_to(cache: &'static Cache) {
     // SAFETY: a cache of the registry, claimed for this thread.
-    unsafe { word::set(core::ptr::from_ref(cache).cast_mut().cast()) };
+    unsafe { word::beside::set(core::ptr::from_ref(cache).cast_mut().cast()) };
 }
 
 /// Takes the calling thread's cache away from it for good.
 fn retire(cache: &'static Cache) {
     counting::end(cache);
     // SAFETY: DEAD owns nothing and is never written (I1).
+    unsafe { word::beside::set(dead().as_ptr()) };
+    // SAFETY: the same.
     unsafe { word::set(dead().as_ptr()) };
     // SAFETY: the thread's own cache, which the word no longer leads to.
     unsafe { RUNTIME.leave(cache) };

@@ -5,6 +5,7 @@
 //! Does not know: which thread calls.
 
 use crate::cache::Cache;
+use crate::magazine::Magazine;
 use crate::registry::Runtime;
 use core::cell::Cell;
 use strata_core::block::BlockPtr;
@@ -26,8 +27,8 @@ fn shared() -> &'static Runtime {
     SHARED.get().expect("the model has shared its runtime")
 }
 
-/// In models there is no counting cache.
-pub(crate) fn own_behind(cache: &Cache) -> &Cache {
+/// In models a thread has the cache that it calls by.
+pub(crate) fn own_or(cache: &Cache) -> &Cache {
     cache
 }
 
@@ -63,26 +64,9 @@ pub(crate) fn begin_heap_profile(_heap: &Cache) {}
 
 pub(crate) fn end_heap_profile(_heap: &Cache) {}
 
-/// What became of a freed block.
-#[allow(dead_code, reason = "models profile nothing")]
-pub(crate) enum Checked {
-    Kept,
-    Unsampled,
-    Unknown,
-}
-
-pub(crate) fn check(_cache: &Cache, _class: SizeClass, _block: BlockPtr) -> Checked {
-    Checked::Unknown
-}
-
-/// # Safety
-/// - As for [`Cache::free`].
-pub(crate) unsafe fn free_unsampled(cache: &Cache, class: SizeClass, block: BlockPtr) {
-    // SAFETY: the same contract.
-    unsafe { free_by_sentinel(cache, class, block) };
-}
-
 pub(crate) fn note_freed(_block: BlockPtr) {}
+
+pub(crate) fn note_leaving(_magazine: Magazine<'_>, _count: u32) {}
 
 pub(crate) fn note_refusal() {}
 

@@ -88,7 +88,7 @@ fn allocate_as(size: usize, align: usize) -> *mut u8 {
 fn allocate_zeroed(size: usize) -> *mut u8 {
     if let Some(place) = MagazinePlace::of_small(size)
         // SAFETY: the calling thread's own cache.
-        && let Some(block) = unsafe { thread::cache().pop_at(place) }
+        && let Some(block) = unsafe { thread::alloc_cache().pop_at(place) }
     {
         let block = block.as_non_null().as_ptr();
         // SAFETY: a new block of at least this size.

@@ -3,8 +3,8 @@
 //! The thread that gets it passes it on to all others, so that those learn of it too which come to no slow path of the allocator (I2 says how they
 //! know it for what it is). Nothing here allocates or waits: system calls and exchanges.
 //!
-//! I1  The handler never switches a thread back: it might interrupt a use of the counting cache. Its next slow path does, which is its next
-//!     free, or one of its next sixteen allocations.
+//! I1  The handler never switches a thread back: it might interrupt a use of the counting cache. A later slow path does, which is
+//!     one of its next 33 allocations of a class.
 //! I2  A signal that this process sent to a thread (`SI_TKILL`) is one that was passed on.
 //!
 //! Does not know: which signal.

@@ -65,7 +65,7 @@ unsafe impl GlobalAlloc for Strata {
         let size = padded_size(layout);
         let Some(place) = MagazinePlace::of_small(size) else { return alloc_above_small(size, layout) };
         // SAFETY: the calling thread's own cache.
-        match unsafe { thread::cache().alloc_at(place, size) } {
+        match unsafe { thread::alloc_cache().alloc_at(place, size) } {
             Some(block) => block.as_non_null().as_ptr(),
             None => null_mut(),
         }
@@ -127,7 +127,7 @@ fn alloc_above_small(size: usize, layout: Layout) -> *mut u8 {
         return or_null(large::alloc(layout.size(), layout.align()));
     }
     // SAFETY: the calling thread's own cache.
-    match unsafe { thread::cache().alloc_for(size) } {
+    match unsafe { thread::alloc_cache().alloc_for(size) } {
         Some(block) => block.as_non_null().as_ptr(),
         None => null_mut(),
     }
@@ -149,7 +149,7 @@ unsafe fn free_above_small(pointer: UserPtr, size: usize) {
 #[inline(never)]
 fn alloc_zeroed_medium(class: SizeClass, bytes: usize) -> *mut u8 {
     // SAFETY: the calling thread's own cache.
-    let Some((block, memory)) = (unsafe { thread::cache().alloc_zeroable(class, bytes) }) else {
+    let Some((block, memory)) = (unsafe { thread::alloc_cache().alloc_zeroable(class, bytes) }) else {
         return null_mut();
     };
     let pointer = block.as_non_null().as_ptr();

@@ -206,7 +206,7 @@ impl Drop for Heap {
     /// Pools without a live block are free at once; the others have no owner from now on, and any thread may allocate from them.
     fn drop(&mut self) {
         // SAFETY: H1: the heap's cache, used no more; the calling thread's own cache.
-        unsafe { RUNTIME.delete(self.cache, thread::own_cache()) };
+        unsafe { RUNTIME.delete(self.cache, thread::cache()) };
     }
 }
 

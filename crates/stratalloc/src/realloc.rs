@@ -59,7 +59,7 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
             {
                 return None;
             }
-            let _held_off = thread::hold_off_forks(thread::own_cache());
+            let _held_off = thread::hold_off_forks(thread::cache());
             let fits = if new.size() <= run_bytes {
                 // SAFETY: the caller's run.
                 unsafe { RUNTIME.page_heap.shrink_large(pool, new.size()) };
@@ -74,7 +74,7 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
             if large::is_run(new.size(), new.align()) || new.size() > isize::MAX as usize {
                 return None;
             }
-            let _held_off = thread::hold_off_forks(thread::own_cache());
+            let _held_off = thread::hold_off_forks(thread::cache());
             // SAFETY: the caller's mapping.
             match unsafe { RUNTIME.page_heap.resize_huge(pointer, old_size, new.size(), new.align()) } {
                 Resized::InPlace => Some(noted(pointer, pointer.as_non_null(), new.size())),

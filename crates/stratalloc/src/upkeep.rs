@@ -17,7 +17,7 @@ impl Strata {
     /// For a thread that is about to sleep for long.
     pub fn collect() {
         // SAFETY: the calling thread's own cache.
-        unsafe { thread::own_cache().collect() };
+        unsafe { thread::cache().collect() };
     }
 
     /// Gives all free memory back to the system, at once, whichever thread freed it, and addresses as far as whole arenas of 4 MiB

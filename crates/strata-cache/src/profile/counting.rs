@@ -1,29 +1,28 @@
-//! The cache in front of a thread's own, or a heap's, while profiling is on: it counts allocations, and checks each free.
+//! The cache that a thread, or a heap, allocates from while profiling is on: it counts.
 //!
 //! ```text
-//!   pop ──► blocks that are counted, all before the class's next sample ──empty──► slow: a block of the cache behind; sampled?
-//!                                  ▲                                                     then a run more of them
-//!   push ─► always full ──► may it be sampled? ──no──► as long as one more may be counted ──else──► into the cache behind
+//!   alloc ──► counting cache: a run of blocks that are counted, all before the class's next sample
+//!                 ▲ empty: is a sample due? else the next run, each block of it searched for in the filter
+//!   free ───► the cache behind, as ever ──full──► pools, each block searched for in the filter
 //! ```
 //!
-//! C1  The limit of an open magazine is 0, so no block enters it but by `hand_out` and `frees`.
-//! C2  A block in an open magazine was checked, and counted as one without a sample. Those left when profiling ends were counted for
+//! Allocations and frees go to two caches: where pops and pushes of one magazine alternate, they leave it as they found it, so that neither
+//! could be counted afterwards. So both take their fast paths, and what is counted is counted by the run.
+//!
+//! C1  The limit of a magazine is 0, so no block enters it but by `hand_out`.
+//! C2  A block in a magazine was counted as one without a sample. Those left when profiling ends were counted for
 //!     nothing, which changes no chance: each class counts for itself, so a block that waits takes no sample from another class.
 //! C3  It has no runtime, so every slow path takes it for a sentinel; `behind` tells it from one.
-//! C4  A heap is known by its cache. So that cache becomes the counting one, when it is empty, and another is put behind it.
+//! C4  A heap is known by its cache. So that cache becomes the counting one, when it is empty, and another is put behind it, into which
+//!     the heap's own frees go by a slow path.
+//! C5  A block that was freed leaves the cache behind by a run or for its pool (`flush`), and is searched for in the filter either way.
 //!
 //! C2 is why there is a countdown for each class instead of one for all bytes: a run that ends where the next sample is due would
 //! leave that sample to whichever class asks next.
 //!
-//! C5  Of a closed magazine, into which frees push and nothing pops (`frees`), that holds for the oldest, as many as `seen` says.
-//!
-//! A free that makes room for a counted allocation (`frees`) costs what the check does, and the allocation nothing: so a pair has one
-//! slow path instead of two. It needs one: where pops and pushes alternate, they leave a magazine as they found it, so that neither
-//! could be counted afterwards.
-//!
 //! Does not know: what becomes of a sample.
 
-use super::{SHARED, Sample, filter, listener, mean_bytes, note_freed, note_sample};
+use super::{Filter, SHARED, Sample, filter, listener, mean_bytes, note_freed, note_sample, tell_freed};
 use crate::cache::Cache;
 use crate::magazine::depth_of;
 use crate::registry::Runtime;
@@ -31,15 +30,17 @@ use crate::thread::{self, RUNTIME};
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
 use strata_core::pool::Memory;
-use strata_core::size_class::SizeClass;
+use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
 /// Blocks that are ready at most.
 const MOST_BLOCKS: u32 = 32;
 /// Bytes of them at most, unless one block is larger.
 const MOST_BYTES: usize = 8 << 10;
+/// From this length on, runs of less than half of it have the cache behind take a batch from pools.
+const STOCKED: u32 = 4;
 
 /// Blocks of a class that are ready at most.
-pub(super) const fn most_ready(class: SizeClass) -> u32 {
+const fn most_ready(class: SizeClass) -> u32 {
     let blocks = MOST_BYTES / class.block_bytes();
     let depth = depth_of(class);
     let blocks = if blocks < depth { blocks as u32 } else { depth as u32 };
@@ -50,21 +51,32 @@ pub(super) const fn most_ready(class: SizeClass) -> u32 {
     }
 }
 
+/// The same of each class, without a division.
+static MOST_READY: [u8; CLASS_COUNT] = {
+    let mut most = [0; CLASS_COUNT];
+    let mut index = 0;
+    while index < CLASS_COUNT {
+        most[index] = most_ready(SizeClass::from_index(index)) as u8;
+        index += 1;
+    }
+    most
+};
+
 /// A counting cache, and the one behind it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counting<'front> {
-    pub(super) front: &'front Cache,
-    pub(super) own: &'static Cache,
+    front: &'front Cache,
+    own: &'static Cache,
 }
 
 impl<'front> Counting<'front> {
-    pub(super) fn of(front: &'front Cache) -> Option<Self> {
+    fn of(front: &'front Cache) -> Option<Self> {
         front.behind().map(|own| Self { front, own })
     }
 
     /// The calling thread's.
-    pub(super) fn current() -> Option<Counting<'static>> {
-        Counting::of(thread::cache())
+    fn current() -> Option<Counting<'static>> {
+        Counting::of(thread::alloc_cache())
     }
 
     /// Whether a heap's cache is counted, instead of a thread's.
@@ -74,12 +86,12 @@ impl<'front> Counting<'front> {
 
     /// The same after an allocation from the cache behind it, in which profiling may have ended.
     fn still(self) -> Option<Self> {
-        let is_there = self.is_of_heap() || core::ptr::eq(thread::cache(), self.front);
+        let is_there = self.is_of_heap() || core::ptr::eq(thread::alloc_cache(), self.front);
         is_there.then_some(self)
     }
 
     /// Blocks before the class's next sample. One more than that is kept; 0 is not drawn yet.
-    pub(super) fn left(self, class: SizeClass) -> u32 {
+    fn left(self, class: SizeClass) -> u32 {
         let kept = &self.front.class(class).until_sample;
         if kept.get() == 0 {
             self.draw(class);
@@ -87,7 +99,7 @@ impl<'front> Counting<'front> {
         kept.get() - 1
     }
 
-    pub(super) fn set_left(self, class: SizeClass, left: u32) {
+    fn set_left(self, class: SizeClass, left: u32) {
         self.front.class(class).until_sample.set(left + 1);
     }
 
@@ -114,8 +126,31 @@ impl<'front> Counting<'front> {
         note_sample(Sample { block, bytes, requested, mean: self.mean(), heap });
     }
 
+    /// A block for `size` bytes of what is ready in the cache behind, or else by a refill of that; counted, with a run ready behind it.
+    #[inline(always)]
+    fn alloc<Found: Copy>(
+        self,
+        class: SizeClass,
+        size: usize,
+        ready: impl FnOnce(BlockPtr) -> Found,
+        refill: impl FnOnce(&Cache) -> Option<Found>,
+        block_of: impl FnOnce(Found) -> BlockPtr,
+    ) -> Option<Found> {
+        let (found, origin) = match self.own.magazine(class).pop() {
+            Some(block) => (ready(block), Origin::Freed),
+            None => (refill(self.own)?, Origin::Pool),
+        };
+        let block = block_of(found);
+        // A refill may take a larger block that is ready (`promotion`).
+        note_freed(block.as_non_null());
+        if let Some(counting) = self.still() {
+            counting.count(class, size, block, origin);
+        }
+        Some(found)
+    }
+
     /// Counts a block that the cache behind gave for `size` bytes, and has a run ready behind it.
-    fn count(self, class: SizeClass, size: usize, block: BlockPtr) {
+    fn count(self, class: SizeClass, size: usize, block: BlockPtr, origin: Origin) {
         let is_up_to_date = mean_bytes() == self.mean();
         let Some(counting) = (if is_up_to_date { Some(self) } else { self.learn() }) else { return };
         let left = counting.left(class);
@@ -123,25 +158,45 @@ impl<'front> Counting<'front> {
             counting.draw(class);
             counting.note_sample(block.as_non_null(), class.block_bytes(), size);
         } else {
-            counting.set_left(class, left - 1);
-            counting.hand_out(class);
+            counting.hand_out(class, left - 1, origin);
         }
     }
 
-    fn hand_out(self, class: SizeClass) {
-        let (ready, left) = (self.own.magazine(class), self.left(class));
-        let run = most_ready(class).min(ready.count()).min(left);
-        self.set_left(class, left - run);
-        self.front.magazine(class).fill_with_newest(ready, run);
+    /// Has a run ready, of at most `left` blocks: the longer the more runs there were, as many as the cache behind has.
+    fn hand_out(self, class: SizeClass, left: u32, origin: Origin) {
+        let (ready, run) = (self.own.magazine(class), self.front.magazine(class));
+        let length = &self.front.class(class).batch;
+        let wanted = length.get();
+        length.set((2 * wanted).min(MOST_READY[class.index()].into()));
+        let count = wanted.min(ready.count()).min(left);
+        self.set_left(class, left - count);
+        match origin {
+            Origin::Pool => run.fill_with_newest(ready, count, |_| 0, |_| ()),
+            Origin::Freed => {
+                // SAFETY: a cache that counts has had a filter since before its first count (`begin`).
+                let filter: &Filter = unsafe { &*self.front.counting.filter.get() };
+                run.fill_with_newest(
+                    ready,
+                    count,
+                    |block| filter.word_of(block.addr().get() as u64),
+                    tell_freed,
+                );
+                // A program that frees as much as it allocates would go on with the few blocks that it had first.
+                if wanted >= STOCKED && count < wanted / 2 && ready.count() == 0 {
+                    self.own.stock(class);
+                }
+            }
+        }
     }
 
     /// Gives what is ready back to the cache behind: without slow paths, where this may be called from.
     fn take_back(self) {
         let _held_off = self.own.hold_off_forks();
         for class in SizeClass::all() {
-            self.inspect(class);
-            self.give_above(class, 0);
-            self.front.magazine(class).open();
+            while let Some(block) = self.front.magazine(class).pop() {
+                // SAFETY: the caller's own cache; a block that the program does not have.
+                unsafe { self.own.put_by(class, block) };
+            }
         }
     }
 
@@ -160,8 +215,7 @@ impl<'front> Counting<'front> {
         for class in SizeClass::all() {
             let state = self.front.class(class);
             state.until_sample.set(0);
-            state.seen.set(0);
-            state.batch.set(most_ready(class));
+            state.batch.set(1);
         }
     }
 
@@ -194,18 +248,21 @@ impl<'front> Counting<'front> {
     }
 }
 
+/// Where what is ready in the cache behind came from.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    /// The program, which may have had it as a sample.
+    Freed,
+    /// A refill of the empty magazine: no block of a pool is sampled.
+    Pool,
+}
+
 /// A block for `size` bytes by way of the counting cache `front`, if it is one.
 pub(crate) fn alloc(front: &Cache, class: SizeClass, size: usize) -> Option<Option<BlockPtr>> {
     let counting = Counting::of(front)?;
-    if let Some(block) = counting.pop_opened(class) {
-        return Some(Some(block));
-    }
-    // SAFETY: the caller's own cache.
-    let block = unsafe { counting.own.alloc(class) };
-    if let (Some(block), Some(counting)) = (block, counting.still()) {
-        counting.count(class, size, block);
-    }
-    Some(block)
+    // SAFETY: the caller's own cache, whose magazine is empty.
+    let refill = |own: &Cache| unsafe { own.refill(size) };
+    Some(counting.alloc(class, size, |block| block, refill, |block| block))
 }
 
 /// The same of a block that may be known to be zero.
@@ -215,15 +272,9 @@ pub(crate) fn alloc_zeroable(
     size: usize,
 ) -> Option<Option<(BlockPtr, Memory)>> {
     let counting = Counting::of(front)?;
-    if let Some(block) = counting.pop_opened(class) {
-        return Some(Some((block, Memory::Used)));
-    }
-    // SAFETY: the caller's own cache.
-    let found = unsafe { counting.own.alloc_zeroable(class, size) };
-    if let (Some((block, _)), Some(counting)) = (found, counting.still()) {
-        counting.count(class, size, block);
-    }
-    Some(found)
+    // SAFETY: the caller's own cache, whose magazine is empty.
+    let refill = |own: &Cache| unsafe { own.refill_zeroable(class, size) };
+    Some(counting.alloc(class, size, |block| (block, Memory::Used), refill, |(block, _)| block))
 }
 
 /// A large or huge block was allocated.
@@ -257,7 +308,7 @@ pub(crate) fn heed(cache: &Cache) {
     if cache.is_heap() {
         return heed_as_heap(cache);
     }
-    let own = thread::own_cache();
+    let own = thread::cache();
     if !core::ptr::eq(own, cache) {
         return;
     }
@@ -294,7 +345,7 @@ pub(crate) fn heed_as_heap(cache: &Cache) {
 /// changed here, so the point of interruption does not matter.
 pub(crate) fn heed_in_handler() {
     let (own, mean) = (thread::cache(), mean_bytes());
-    if own.runtime().is_some() && own.behind().is_none() && mean != 0 {
+    if own.runtime().is_some() && core::ptr::eq(thread::alloc_cache(), own) && mean != 0 {
         enter(own, mean);
     }
 }
@@ -314,8 +365,6 @@ fn enter_alone(own: &'static Cache, mean: u64) {
         return;
     }
     let Some(front) = RUNTIME.enter_in_front() else { return };
-    // What the thread freed between `start` and now was not seen.
-    SizeClass::all().for_each(|class| own.magazine(class).glance(depth_of(class)).for_each(note_freed));
     front.counting.random.set(fresh_state(front));
     front.set_behind(Some(own));
     Counting { front, own }.begin(mean);
@@ -333,13 +382,13 @@ fn fresh_state(front: &Cache) -> usize {
     (mixed ^ (mixed >> 31) | 1) as usize
 }
 
-/// The calling thread has its own cache again, if a counting one is in front of it, which is empty.
+/// The calling thread allocates from its own cache again, if a counting one is in front of it, which is empty.
 fn leave() {
     let Some(counting) = Counting::current() else { return };
     thread::lead_to(counting.own);
     counting.front.set_behind(None);
     counting.front.count_no_more();
-    // SAFETY: from `enter_in_front`, empty, and no word leads to it.
+    // SAFETY: from `enter_in_front`, empty, and the word does not lead to it.
     unsafe { RUNTIME.leave_in_front(counting.front) };
 }
 

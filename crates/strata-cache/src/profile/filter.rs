@@ -1,4 +1,4 @@
-//! Which addresses may be those of sampled blocks: searched at each free while profiling is on.
+//! Which addresses may be those of sampled blocks: searched for each block that was freed while profiling is on.
 //!
 //! A word of 0 says that none of the addresses that lead to it is sampled, and nearly all say so. What else is in the words is the
 //! listener's.
@@ -47,12 +47,12 @@ impl Filter {
         unsafe { self.words.get_unchecked(place % WORD_COUNT) }
     }
 
-    /// Whether a block at this address may be sampled.
+    /// The word that an address leads to. 0: a block there is not sampled.
     #[inline(always)]
-    pub fn may_hold(&self, address: u64) -> bool {
+    pub fn word_of(&self, address: u64) -> u64 {
         // Relaxed: a thread that frees a sampled block sees what the sample wrote, since the program handed the block to it; any other
         // address does not concern the caller.
-        self.word(Self::place(address)).load(Relaxed) != 0
+        self.word(Self::place(address)).load(Relaxed)
     }
 }
 

@@ -1,14 +1,14 @@
 //! The hook of a sampling heap profiler: which allocations are sampled, and when a block that may be sampled is freed. Nothing more.
 //!
 //! ```text
-//!   off   thread word ─► the thread's cache
-//!   on    thread word ─► counting cache ──slow path──► the thread's cache
-//!                        pops: blocks known to have no sample · pushes: always full
+//!   off   allocations, frees ─► the thread's cache
+//!   on    allocations ─► counting cache ──slow path──► the thread's cache ◄─ frees
+//!                        blocks known to have no sample
 //! ```
 //!
-//! While profiling is on, a thread has a *counting cache* in front of its own (`counting`), and so has a heap. So the fast paths are the
-//! same to the instruction, on and off. A slow path keeps as many blocks ready as may be allocated before the next sample, and
-//! searches a filter for every block that is freed (`filter`).
+//! While profiling is on, a thread allocates from a *counting cache* in front of its own (`counting`), and so does a heap. So the fast paths are
+//! the same to the instruction, on and off. A slow path has as many blocks ready as may be allocated before the next sample. Each block that
+//! was freed is searched for in a filter (`filter`) when it leaves its magazine, to be allocated again or for its pool.
 //!
 //! | thread                                      | learns of `start`                                             | of `stop`            |
 //! |---------------------------------------------|---------------------------------------------------------------|----------------------|
@@ -18,8 +18,7 @@
 //! | one that allocates more than 128 KiB        | at once                                                       | at once              |
 //! | one that reuses blocks within its magazines | not until its next slow path, unless a signal has it `heed`   | at its next sample   |
 //!
-//! What a thread frees in a row is looked at a little later (`frees`): a sampled block counts as live until then, of each class the
-//! last 8 KiB at most (one block, if it is larger).
+//! So a sampled block counts as live until it leaves the magazine that it was freed into, or that thread asks (`settle`).
 //!
 //! Of a thread of the last kind, allocations are not counted; and the sampled blocks that it frees count as live until a profiled
 //! thread frees the same address, or another sample is allocated there: at most what its magazines hold.
@@ -29,11 +28,12 @@
 
 pub(crate) mod counting;
 mod filter;
-pub(crate) mod frees;
 
 use crate::cache::Cache;
-use crate::thread::RUNTIME;
+use crate::magazine::{Magazine, depth_of};
+use crate::thread::{self, RUNTIME};
 use core::ptr::{NonNull, null_mut};
+use strata_core::size_class::SizeClass;
 use strata_core::sync::{
     AtomicPtr, AtomicU64, Hint, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
@@ -62,7 +62,7 @@ pub struct Sample {
 pub struct Listener {
     /// A block was sampled; the program does not have it yet.
     pub allocated: fn(Sample),
-    /// A block is being freed whose word in the filter is not 0.
+    /// A block was freed. Its word in the filter may not be 0, or that of another that leaves its magazine with it.
     pub freed: fn(NonNull<u8>),
     /// From a state of random numbers and the mean distance between samples: the bytes before the next one, and the next state.
     pub draw: fn(u64, u64) -> (u64, u64),
@@ -125,9 +125,13 @@ pub fn heed() {
     counting::heed_in_handler();
 }
 
-/// Looks at what the calling thread freed last, as its next slow paths would: so that a sampled block of these does not count as live.
+/// Searches for the blocks that the calling thread freed and still has ready: so that a sampled one of these does not count as live.
 pub fn settle() {
-    frees::settle();
+    let own = thread::cache();
+    // A signal handler may have interrupted a flush, whose blocks may be another thread's already.
+    if !own.presence.is_inside() {
+        SizeClass::all().for_each(|class| note_leaving(own.magazine(class), depth_of(class) as u32));
+    }
 }
 
 /// The mean distance between samples, in bytes; 0: off.
@@ -198,18 +202,27 @@ fn note_sample(sample: Sample) {
     (listener.allocated)(sample);
 }
 
-/// Whether a block may be sampled: excludes all but a few of those that are not.
-#[inline(always)]
-pub(crate) fn may_be_sampled(block: NonNull<u8>) -> bool {
-    filter().is_some_and(|filter| filter.may_hold(address_of(block)))
+/// The oldest blocks of a magazine, which were freed, leave it for their pools.
+#[inline]
+pub(crate) fn note_leaving(magazine: Magazine<'_>, count: u32) {
+    if let Some(filter) = filter() {
+        magazine.search_oldest(count, |block| filter.word_of(address_of(block)), tell_freed);
+    }
 }
 
-/// The block is being freed: tells the listener if it may be sampled.
-#[inline(never)]
+/// A block is free that may be sampled. None is if profiling was never on.
+#[inline]
 pub(crate) fn note_freed(block: NonNull<u8>) {
-    if may_be_sampled(block)
-        && let Some(listener) = listener()
-    {
+    if filter().is_some_and(|filter| filter.word_of(address_of(block)) != 0) {
+        tell_freed(block);
+    }
+}
+
+/// Tells the listener of a free block that may be sampled.
+#[cold]
+#[inline(never)]
+fn tell_freed(block: NonNull<u8>) {
+    if let Some(listener) = listener() {
         (listener.freed)(block);
     }
 }

@@ -49,7 +49,7 @@ macro_rules! define_free {
 }
 pub(crate) use define_free;
 
-/// The symbol of the thread word that `strata_cache::thread` defines; a wrong one does not link.
+/// The symbol of the thread words that `strata_cache::thread` defines; a wrong one does not link.
 macro_rules! thread_word {
     () => {
         concat!(

@@ -29,9 +29,9 @@ use strata_core::block::BlockPtr;
 pub(crate) fn pop(size: usize) -> Option<BlockPtr> {
     if let Some(place) = MagazinePlace::of_small(size) {
         // SAFETY: the calling thread's own cache.
-        return unsafe { thread::cache().pop_at(place) };
+        return unsafe { thread::alloc_cache().pop_at(place) };
     }
     let place = MagazinePlace::of_medium(size)?;
     // SAFETY: the calling thread's own cache.
-    unsafe { thread::cache().pop_at(place) }
+    unsafe { thread::alloc_cache().pop_at(place) }
 }

@@ -11,12 +11,11 @@ macro_rules! code {
             "lea rcx, [rip + {small}]",
             "movzx ecx, word ptr [rcx + 2 * rdi]",
             "2:",
-            // The thread word: this thread's cache, and in it the magazine.
+            // The second thread word: the cache that this thread allocates from, and in it the magazine.
             concat!("mov rax, qword ptr [rip + ", $crate::free::exported::thread_word!(), "@GOTTPOFF]"),
-            "add rcx, qword ptr fs:[rax]",
+            "add rcx, qword ptr fs:[rax + 8]",
             "mov rdx, qword ptr [rcx + {count}]",
             "sub rdx, 1",
-            // By the sign, as a closed magazine wants it.
             "js 4f",
             "mov qword ptr [rcx + {count}], rdx",
             "mov rax, qword ptr [rcx + 8 * rdx + {slots}]",

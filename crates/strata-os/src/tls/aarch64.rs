@@ -75,6 +75,66 @@ macro_rules! thread_word {
                 };
                 offset
             }
+
+            /// A second word of the thread, beside the first, which starts the same.
+            #[allow(dead_code, reason = "not all have a use for it")]
+            pub mod beside {
+                /// The second word, as `get` of the first.
+                #[inline(always)]
+                pub fn get() -> *mut () {
+                    let word: *mut ();
+                    // SAFETY: T1, T2: the word is this thread's, and always there.
+                    unsafe {
+                        ::core::arch::asm!(
+                            "mrs {thread}, tpidr_el0",
+                            "ldr {word}, [{thread}, {offset}]",
+                            thread = out(reg) _,
+                            word = lateout(reg) word,
+                            offset = in(reg) offset(),
+                            options(pure, readonly, nostack, preserves_flags),
+                        )
+                    };
+                    word
+                }
+
+                /// Sets the second word.
+                ///
+                /// # Safety
+                /// - As for `set` of the first.
+                #[inline(always)]
+                pub unsafe fn set(word: *mut ()) {
+                    // SAFETY: T1: the word is this thread's.
+                    unsafe {
+                        ::core::arch::asm!(
+                            "mrs {thread}, tpidr_el0",
+                            "str {word}, [{thread}, {offset}]",
+                            thread = out(reg) _,
+                            word = in(reg) word,
+                            offset = in(reg) offset(),
+                            options(nostack, preserves_flags),
+                        )
+                    };
+                }
+
+                #[inline(always)]
+                fn offset() -> usize {
+                    let offset: usize;
+                    // SAFETY: loads a constant that the linker or the loader has computed.
+                    unsafe {
+                        ::core::arch::asm!(
+                            concat!("adrp {offset}, :gottprel:", $crate::__thread_word_symbol!($name), "_beside"),
+                            concat!(
+                                "ldr {offset}, [{offset}, :gottprel_lo12:",
+                                $crate::__thread_word_symbol!($name), "_beside",
+                                "]"
+                            ),
+                            offset = out(reg) offset,
+                            options(pure, nomem, nostack, preserves_flags),
+                        )
+                    };
+                    offset
+                }
+            }
         }
     };
 }

@@ -133,34 +133,58 @@ macro_rules! thread_word {
             #[allow(unused_imports, reason = "the initial static may be named by a full path")]
             use super::*;
 
-            static WORD: $crate::tls::fallback::KeyedWord = $crate::tls::fallback::KeyedWord::new(keep);
+            $crate::__keyed_word!($initial);
 
-            extern "C" fn prepare() {
-                WORD.prepare();
-            }
-            $crate::at_load!(first prepare);
+            /// A second word of the thread, which starts the same.
+            #[allow(dead_code, reason = "not all have a use for it")]
+            pub mod beside {
+                #[allow(unused_imports, reason = "the initial static may be named by a full path")]
+                use super::*;
 
-            extern "C" fn close() {
-                WORD.close();
+                $crate::__keyed_word!($initial);
             }
-            $crate::at_exit!(close);
+        }
+    };
+}
 
-            unsafe extern "C" fn keep(word: *mut ::core::ffi::c_void) {
-                WORD.set(word.cast());
-            }
+/// What a module has for one word.
+#[doc(hidden)]
+#[cfg(any(
+    miri,
+    strata_unix,
+    not(any(target_os = "linux", target_os = "freebsd")),
+    not(any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
+#[macro_export]
+macro_rules! __keyed_word {
+    ($initial:path) => {
+        static WORD: $crate::tls::fallback::KeyedWord = $crate::tls::fallback::KeyedWord::new(keep);
 
-            /// The calling thread's word: what it last set, or else the address of the initial static.
-            pub fn get() -> *mut () {
-                WORD.get((&raw const $initial).cast_mut().cast())
-            }
+        extern "C" fn prepare() {
+            WORD.prepare();
+        }
+        $crate::at_load!(first prepare);
 
-            /// Sets the calling thread's word.
-            ///
-            /// # Safety
-            /// - `word` is what every reader of this word takes it for.
-            pub unsafe fn set(word: *mut ()) {
-                WORD.set(word);
-            }
+        extern "C" fn close() {
+            WORD.close();
+        }
+        $crate::at_exit!(close);
+
+        unsafe extern "C" fn keep(word: *mut ::core::ffi::c_void) {
+            WORD.set(word.cast());
+        }
+
+        /// The calling thread's word: what it last set, or else the address of the initial static.
+        pub fn get() -> *mut () {
+            WORD.get((&raw const $initial).cast_mut().cast())
+        }
+
+        /// Sets the calling thread's word.
+        ///
+        /// # Safety
+        /// - `word` is what every reader of this word takes it for.
+        pub unsafe fn set(word: *mut ()) {
+            WORD.set(word);
         }
     };
 }

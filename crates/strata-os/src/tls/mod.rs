@@ -1,4 +1,4 @@
-//! One word per thread that starts as the address of a static, reached without a call and without a test.
+//! A word per thread that starts as the address of a static, reached without a call and without a test; and a second one beside it.
 //!
 //! ```text
 //!  the static ◄── initial content ── .tdata ── copied by the loader into each new thread ──► word of thread 1, 2, …
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! `thread_local!` would test for initialisation, and in a shared library call `__tls_get_addr`, which may allocate.
-//! So the word is defined in assembly and read in the *initial-exec* model: it takes 8 bytes of the static TLS of
-//! whatever it is linked into. The C library keeps a reserve of that for libraries opened late.
+//! So the words are defined in assembly and read in the *initial-exec* model: they take 16 bytes of the static TLS of
+//! whatever they are linked into. The C library keeps a reserve of that for libraries opened late.
 //!
 //! T1  The word belongs to its thread: no other thread reads or writes it.
 //! T2  It holds the address of the initial static, or what its thread last set, which is not null.
@@ -42,7 +42,7 @@
 //! }
 //! ```
 //!
-//! The macro makes a module with `get` and `set`, in the crate that owns the static. The path to the static is seen from
+//! The macro makes a module with `get` and `set`, and the same of a second word in `beside`, in the crate that owns the static. The path to the static is seen from
 //! inside that module, which sees the names around it. The symbol behind it is hidden and carries the crate's name and
 //! version, so that two versions can live in one program; within a crate the module's name must be unique.
 //!
@@ -90,7 +90,7 @@ macro_rules! __thread_word_symbol {
     };
 }
 
-/// The word's definition: 8 bytes of the image from which the loader makes each thread's TLS.
+/// The words' definition: 16 bytes of the image from which the loader makes each thread's TLS.
 ///
 /// The initial content is an address, which the loader relocates in the image before any thread starts.
 #[doc(hidden)]
@@ -103,8 +103,13 @@ macro_rules! __thread_word_definition {
             concat!(".globl ", $crate::__thread_word_symbol!($name)),
             concat!(".hidden ", $crate::__thread_word_symbol!($name)),
             concat!(".type ", $crate::__thread_word_symbol!($name), ",%tls_object"),
-            concat!(".size ", $crate::__thread_word_symbol!($name), ",8"),
+            concat!(".size ", $crate::__thread_word_symbol!($name), ",16"),
             concat!($crate::__thread_word_symbol!($name), ":"),
+            ".8byte {initial}",
+            concat!(".globl ", $crate::__thread_word_symbol!($name), "_beside"),
+            concat!(".hidden ", $crate::__thread_word_symbol!($name), "_beside"),
+            concat!(".type ", $crate::__thread_word_symbol!($name), "_beside,%tls_object"),
+            concat!($crate::__thread_word_symbol!($name), "_beside:"),
             ".8byte {initial}",
             ".popsection",
             initial = sym $initial,

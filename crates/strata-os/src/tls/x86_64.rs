@@ -1,4 +1,4 @@
-//! The thread word on x86-64: an offset from `fs`.
+//! The thread word on x86-64: an offset from `fs`, which the second word shares.
 //!
 //! ```text
 //!  mov  off, [rip + WORD@GOTTPOFF]      in an executable the linker makes it:  mov off, imm32
@@ -54,6 +54,43 @@ macro_rules! thread_word {
                         options(nostack, preserves_flags),
                     )
                 };
+            }
+
+            /// A second word of the thread, beside the first, which starts the same.
+            #[allow(dead_code, reason = "not all have a use for it")]
+            pub mod beside {
+                /// The second word, as `get` of the first.
+                #[inline(always)]
+                pub fn get() -> *mut () {
+                    let word: *mut ();
+                    // SAFETY: T1, T2: the word is this thread's, and always there.
+                    unsafe {
+                        ::core::arch::asm!(
+                            "mov {word}, qword ptr fs:[{offset} + 8]",
+                            word = lateout(reg) word,
+                            offset = in(reg) super::offset(),
+                            options(pure, readonly, nostack, preserves_flags),
+                        )
+                    };
+                    word
+                }
+
+                /// Sets the second word.
+                ///
+                /// # Safety
+                /// - As for `set` of the first.
+                #[inline(always)]
+                pub unsafe fn set(word: *mut ()) {
+                    // SAFETY: T1: the word is this thread's.
+                    unsafe {
+                        ::core::arch::asm!(
+                            "mov qword ptr fs:[{offset} + 8], {word}",
+                            word = in(reg) word,
+                            offset = in(reg) super::offset(),
+                            options(nostack, preserves_flags),
+                        )
+                    };
+                }
             }
 
             #[inline(always)]
