@@ -2,16 +2,20 @@
 //!
 //! Each byte that is allocated is a sample with a chance of 1 in `mean`, so a block of Z bytes is sampled with the chance
 //! 1 − exp(−Z / mean), whatever was allocated before it. An interrupted thread may be in the midst of floating point, and `core`
-//! has no logarithm: so one is computed bit by bit, by squaring.
+//! has no logarithm: so one is computed in whole numbers, by a series.
 //!
 //! Does not know: who counts. Idea: jemalloc, tcmalloc.
 
 /// Bits behind the point.
 const POINT: u32 = 32;
-/// Binary digits of a logarithm's fraction that are computed: 2⁻²⁸ is far below what samples can show.
-const DIGITS: u32 = 28;
 /// ln 2, with `POINT` bits behind the point.
 const LN_2: u64 = 2_977_044_472;
+/// √2, with 63 bits behind the point.
+const SQRT_2: u64 = 0xb504_f333_f9de_6484;
+/// 1, with the 61 bits behind the point that a mantissa has below.
+const ONE: i64 = 1 << 61;
+/// Bits behind the point of what the series is computed from.
+const FINE: u32 = 31;
 
 /// From the state of a generator, which is not 0: the bytes before the next one that is a sample, and the generator's next state.
 pub fn draw(state: u64, mean: u64) -> (u64, u64) {
@@ -36,21 +40,21 @@ fn number(state: u64) -> u64 {
 fn exponential(bits: u64) -> u64 {
     let bits = bits.max(1);
     let whole = bits.leading_zeros();
-    // 1 ≤ m < 2, with 63 bits behind the point.
-    let mut m = bits << whole;
-    let mut fraction = 0;
-    for digit in 1..=DIGITS {
-        let square = (u128::from(m) * u128::from(m)) >> 63;
-        if square >> 64 != 0 {
-            fraction |= 1 << (POINT - digit);
-            m = (square >> 1) as u64;
-        } else {
-            m = square as u64;
-        }
-    }
-    // log2 of the whole: −(whole + 1) + 0.fraction.
-    let log2 = (u64::from(whole + 1) << POINT) - fraction;
-    ((u128::from(log2) * u128::from(LN_2)) >> POINT) as u64
+    let m = bits << whole;
+    // bits / 2⁶⁴ = mantissa / 2^halvings, with 1/√2 ≤ mantissa < √2.
+    let (halvings, mantissa) = if m >= SQRT_2 { (whole, m >> 3) } else { (whole + 1, m >> 2) };
+    (u64::from(halvings) * LN_2).saturating_add_signed(-logarithm(mantissa.cast_signed()))
+}
+
+/// ln of a number from 1/√2 to √2, which has 61 bits behind the point; with `POINT` bits behind it.
+///
+/// ln m = 2 artanh z = 2 z (1 + z²/3 + z⁴/5 + …), z being (m − 1) / (m + 1), at most 0.172: what is left out is below 2⁻²⁸.
+fn logarithm(m: i64) -> i64 {
+    let z = (m - ONE) / ((m + ONE) >> FINE);
+    let square = (z * z) >> FINE;
+    let series =
+        [7, 5, 3, 1].iter().fold((1 << FINE) / 9, |sum, odd| (1 << FINE) / odd + ((sum * square) >> FINE));
+    (z * series) >> (2 * FINE - POINT - 1)
 }
 
 /// How many blocks of this size come before the next one that is sampled.
