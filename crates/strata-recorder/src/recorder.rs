@@ -20,7 +20,7 @@ use crate::peak::Peak;
 use crate::sampled::{SLOT_COUNT, Sampled, Slot};
 use crate::site::Site;
 use crate::sites::{Key, Sites};
-use crate::stack::{self, DEPTH, Rules};
+use crate::stack::{self, DEPTH, Rules, Trust};
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::ptr::null_mut;
@@ -147,6 +147,27 @@ pub fn recorded() -> Option<&'static Recorded> {
 }
 
 impl Recording {
+    /// The site of a sample. A stack that is new was perhaps found by rules of a module that is gone, so it is walked once more.
+    #[inline(always)]
+    fn site_of(&self, sample: Sample) -> Option<Site<'_>> {
+        let label = self.recorded.label_of(sample.heap);
+        let mut addresses = [0; DEPTH];
+        let mut trust = Trust::Kept;
+        // One call for both: its own return address is in the stack.
+        loop {
+            let depth = stack::capture(&mut addresses, &self.rules, trust);
+            let frames = addresses.get(..depth).unwrap_or_default();
+            let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label, frames };
+            if trust == Trust::Tables {
+                return self.recorded.sites.find_or_add(key);
+            }
+            if let Some(site) = self.recorded.sites.find(key) {
+                return Some(site);
+            }
+            trust = core::hint::black_box(Trust::Tables);
+        }
+    }
+
     /// The site of a record, which is taken from it (R2).
     fn take_site(&self, record: &Record) -> Option<Site<'_>> {
         // Relaxed: R1, R2.
@@ -189,12 +210,7 @@ impl Recording {
 fn allocated(sample: Sample) {
     let Some(recording) = recording() else { return };
     let slot = recording.sampled.insert(address_of(sample.block)).map(Slot::index);
-    let mut addresses = [0; DEPTH];
-    let depth = stack::capture(&mut addresses, &recording.rules);
-    let frames = addresses.get(..depth).unwrap_or_default();
-    let label = recording.recorded.label_of(sample.heap);
-    let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label, frames };
-    let site = recording.recorded.sites.find_or_add(key);
+    let site = recording.site_of(sample);
     if let Some(site) = site {
         recording.note_allocated(site);
         site.add_requested(sample.requested as u64);

@@ -1,9 +1,12 @@
 //! Stacks as they are found without the C library, against what the process's own unwinder says: the same addresses.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::hint::black_box;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
-use strata_recorder::stack::{DEPTH, Rules, walk_tables};
+use strata_recorder::stack::{DEPTH, Rules, Trust, walk_tables};
 
 static RULES: Rules = Rules::new();
 
@@ -33,9 +36,9 @@ fn by_the_process() -> Vec<usize> {
 }
 
 #[inline(never)]
-fn by_tables() -> Vec<usize> {
+fn by_tables(trust: Trust) -> Vec<usize> {
     let mut addresses = [0; DEPTH];
-    let depth = walk_tables(&mut addresses, &RULES);
+    let depth = walk_tables(&mut addresses, &RULES, trust);
     addresses[..depth].to_vec()
 }
 
@@ -49,7 +52,7 @@ fn are_same(expected: &[usize], got: &[usize]) -> bool {
 fn compare(least: usize) {
     // Twice: by a search, and by what was kept.
     for _ in 0..2 {
-        let (expected, got) = (by_the_process(), by_tables());
+        let (expected, got) = (by_the_process(), by_tables(Trust::Kept));
         assert!(expected.len() >= least && expected.len() < DEPTH, "{}", expected.len());
         assert!(are_same(&expected, &got), "{expected:x?}\n{got:x?}");
     }
@@ -110,7 +113,7 @@ fn through_the_c_library_and_back() {
 fn a_signals_frame_leads_to_what_was_interrupted() {
     static SEEN: Mutex<Option<(Vec<usize>, Vec<usize>)>> = Mutex::new(None);
     extern "C" fn handler(_: c_int) {
-        *SEEN.lock().unwrap() = Some((by_the_process(), by_tables()));
+        *SEEN.lock().unwrap() = Some((by_the_process(), by_tables(Trust::Kept)));
     }
     let action: extern "C" fn(c_int) = handler;
     // SAFETY: a handler that is called synchronously below.
@@ -140,8 +143,47 @@ fn a_stack_is_found_in_microseconds() {
     }
     deep(30, &|| {
         let mut addresses = [0; DEPTH];
-        let tables = time(2000, || walk_tables(&mut addresses, &RULES));
+        let tables = time(2000, || walk_tables(&mut addresses, &RULES, Trust::Kept));
         let process = time(200, || by_the_process().len());
         println!("by tables {tables:?}, by the process's unwinder {process:?} (ns, frames)");
     });
+}
+
+/// A library with a function that has `bytes` on its stack and calls back, called by way of it once, then unloaded; where its code was.
+fn through_a_library(bytes: usize, then: extern "C" fn()) -> usize {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (source, library) = (folder.join(format!("{bytes}.c")), folder.join(format!("{bytes}.so")));
+    let text = format!(
+        "void through(void (*then)(void)) {{ volatile char room[{bytes}]; room[0] = 1; then(); room[1] = 2; }}"
+    );
+    std::fs::write(&source, text).unwrap();
+    let built =
+        Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
+    assert!(built.unwrap().success());
+    let name = CString::new(library.as_os_str().as_bytes()).unwrap();
+    // SAFETY: a library without constructors.
+    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
+    // SAFETY: a handle, and a name with its end.
+    let function = unsafe { libc::dlsym(handle, c"through".as_ptr()) };
+    // SAFETY: the function of this name, as the text above has it.
+    let through = unsafe { std::mem::transmute::<*mut c_void, extern "C" fn(extern "C" fn())>(function) };
+    through(then);
+    // SAFETY: nothing of it is in use any more.
+    unsafe { libc::dlclose(handle) };
+    function.addr()
+}
+
+#[test]
+fn where_a_library_was_unloaded_and_another_came_the_tables_of_that_one_count() {
+    extern "C" fn keep() {
+        assert!(are_same(&by_the_process(), &by_tables(Trust::Kept)));
+    }
+    extern "C" fn renew() {
+        let expected = by_the_process();
+        println!("by what was kept: {}", are_same(&expected, &by_tables(Trust::Kept)));
+        assert!(are_same(&expected, &by_tables(Trust::Tables)));
+        assert!(are_same(&expected, &by_tables(Trust::Kept)), "it is kept again");
+    }
+    let places = [through_a_library(512, keep), through_a_library(1024, renew)];
+    println!("at {places:x?}");
 }

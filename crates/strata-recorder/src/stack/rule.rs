@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A place of the table is found by the low bits of the address, so that and the rest of it in the word are the whole of it. The table is
-//! filled as stacks are walked; what is not in it is searched in the tables of the module. So an address whose module was
-//! unloaded leads to what was there before, until its place is taken: a stack that is wrong, and cut off where it leads nowhere.
+//! filled as stacks are walked; what is not in it is searched in the tables of the module. Where a module was unloaded and another one came, a
+//! rule is of what was there before. Such a stack is one that was not seen so far, as a rule: so those are walked once more, without what was kept.
 //!
 //! Does not know: where rules come from.
 
@@ -79,6 +79,15 @@ impl Rule {
 fn words(bytes: i64, bits: u32) -> Option<u64> {
     let bytes = u64::try_from(bytes).ok()?;
     (bytes % WORD as u64 == 0 && bytes / (WORD as u64) < 1 << bits).then_some(bytes / WORD as u64)
+}
+
+/// Whether rules that were kept count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// They do.
+    Kept,
+    /// They are replaced by what the tables say now.
+    Tables,
 }
 
 /// Rules that were found: 32 KiB, of which the kernel has given what was touched. All-zero bytes are none.
