@@ -22,7 +22,7 @@
 //! Does not know: what a cache does.
 
 use crate::cache::Cache;
-use crate::profile::counting;
+use crate::profile::{counting, switch};
 use crate::registry::Runtime;
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -115,10 +115,11 @@ pub fn hold_off_forks(cache: &Cache) -> HeldOff<'_> {
     crate::fork::hold_off(cache)
 }
 
-pub(crate) use crate::profile::counting::{
-    end_heap as end_heap_profile, heed as heed_profile, heed_as_heap as begin_heap_profile, note_large,
-};
+pub(crate) use crate::profile::counting::note_large;
 pub(crate) use crate::profile::note_leaving;
+pub(crate) use crate::profile::switch::{
+    end_heap as end_heap_profile, heed as heed_profile, heed_as_heap as begin_heap_profile,
+};
 pub(crate) use crate::refusal::tell as note_refusal;
 
 /// Frees a block by way of a sentinel: a heap's cache that counts, or that of a thread that has none.
@@ -199,7 +200,7 @@ pub(crate) fn lead_to(cache: &'static Cache) {
 
 /// Takes the calling thread's cache away from it for good.
 fn retire(cache: &'static Cache) {
-    counting::end(cache);
+    switch::end(cache);
     // SAFETY: DEAD owns nothing and is never written (I1).
     unsafe { word::beside::set(dead().as_ptr()) };
     // SAFETY: the same.

@@ -20,7 +20,7 @@ use crate::peak::Peak;
 use crate::sampled::{SLOT_COUNT, Sampled, Slot};
 use crate::site::Site;
 use crate::sites::{Key, Sites};
-use crate::stack::{self, DEPTH, Rules, Trust};
+use crate::stack::{self, DEPTH, Rules};
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::ptr::null_mut;
@@ -152,19 +152,18 @@ impl Recording {
     fn site_of(&self, sample: Sample) -> Option<Site<'_>> {
         let label = self.recorded.label_of(sample.heap);
         let mut addresses = [0; DEPTH];
-        let mut trust = Trust::Kept;
         // One call for both: its own return address is in the stack.
         loop {
-            let depth = stack::capture(&mut addresses, &self.rules, trust);
+            let depth = stack::capture(&mut addresses, &self.rules);
             let frames = addresses.get(..depth).unwrap_or_default();
             let key = Key { bytes: sample.bytes as u64, mean: sample.mean, label, frames };
-            if trust == Trust::Tables {
+            let known = self.recorded.sites.find(key);
+            if known.is_some() {
+                return known;
+            }
+            if !self.rules.forget_old(clock::milliseconds()) {
                 return self.recorded.sites.find_or_add(key);
             }
-            if let Some(site) = self.recorded.sites.find(key) {
-                return Some(site);
-            }
-            trust = core::hint::black_box(Trust::Tables);
         }
     }
 

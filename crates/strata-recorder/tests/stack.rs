@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
-use strata_recorder::stack::{DEPTH, Rules, Trust, walk_tables};
+use strata_recorder::stack::{DEPTH, Rules, walk_tables};
 
 static RULES: Rules = Rules::new();
 
@@ -36,9 +36,9 @@ fn by_the_process() -> Vec<usize> {
 }
 
 #[inline(never)]
-fn by_tables(trust: Trust) -> Vec<usize> {
+fn by_tables() -> Vec<usize> {
     let mut addresses = [0; DEPTH];
-    let depth = walk_tables(&mut addresses, &RULES, trust);
+    let depth = walk_tables(&mut addresses, &RULES);
     addresses[..depth].to_vec()
 }
 
@@ -52,7 +52,7 @@ fn are_same(expected: &[usize], got: &[usize]) -> bool {
 fn compare(least: usize) {
     // Twice: by a search, and by what was kept.
     for _ in 0..2 {
-        let (expected, got) = (by_the_process(), by_tables(Trust::Kept));
+        let (expected, got) = (by_the_process(), by_tables());
         assert!(expected.len() >= least && expected.len() < DEPTH, "{}", expected.len());
         assert!(are_same(&expected, &got), "{expected:x?}\n{got:x?}");
     }
@@ -113,7 +113,7 @@ fn through_the_c_library_and_back() {
 fn a_signals_frame_leads_to_what_was_interrupted() {
     static SEEN: Mutex<Option<(Vec<usize>, Vec<usize>)>> = Mutex::new(None);
     extern "C" fn handler(_: c_int) {
-        *SEEN.lock().unwrap() = Some((by_the_process(), by_tables(Trust::Kept)));
+        *SEEN.lock().unwrap() = Some((by_the_process(), by_tables()));
     }
     let action: extern "C" fn(c_int) = handler;
     // SAFETY: a handler that is called synchronously below.
@@ -143,7 +143,7 @@ fn a_stack_is_found_in_microseconds() {
     }
     deep(30, &|| {
         let mut addresses = [0; DEPTH];
-        let tables = time(2000, || walk_tables(&mut addresses, &RULES, Trust::Kept));
+        let tables = time(2000, || walk_tables(&mut addresses, &RULES));
         let process = time(200, || by_the_process().len());
         println!("by tables {tables:?}, by the process's unwinder {process:?} (ns, frames)");
     });
@@ -176,14 +176,16 @@ fn through_a_library(bytes: usize, then: extern "C" fn()) -> usize {
 #[test]
 fn where_a_library_was_unloaded_and_another_came_the_tables_of_that_one_count() {
     extern "C" fn keep() {
-        assert!(are_same(&by_the_process(), &by_tables(Trust::Kept)));
+        assert!(are_same(&by_the_process(), &by_tables()));
     }
     extern "C" fn renew() {
         let expected = by_the_process();
-        println!("by what was kept: {}", are_same(&expected, &by_tables(Trust::Kept)));
-        assert!(are_same(&expected, &by_tables(Trust::Tables)));
-        assert!(are_same(&expected, &by_tables(Trust::Kept)), "it is kept again");
+        println!("by what was kept: {}", are_same(&expected, &by_tables()));
+        assert!(RULES.forget_old(u64::MAX));
+        assert!(are_same(&expected, &by_tables()));
     }
     let places = [through_a_library(512, keep), through_a_library(1024, renew)];
     println!("at {places:x?}");
+    let rules = Rules::new();
+    assert_eq!([1000, 1999, 2000].map(|now| rules.forget_old(now)), [true, false, true]);
 }

@@ -14,13 +14,13 @@ const BUDGETS: [(&str, f64); 2] = [("box_alloc", 8.0), ("box_free", 9.0)];
 
 /// Counted as a whole: shown as it is, and the most that profiling at the default rate may add, by a listener that does nothing.
 const WHOLE: [(&str, f64); 6] = [
-    ("box_pair", 32.0),
+    ("box_pair", 15.0),
     // Thirty-two boxes, then as many drops.
-    ("batch", 32.0 * 32.0),
-    ("replaced", 58.0),
-    ("string", 50.0),
-    ("vec_growth", 210.0),
-    ("map", 75.0),
+    ("batch", 16.0 * 32.0),
+    ("replaced", 26.0),
+    ("string", 15.0),
+    ("vec_growth", 90.0),
+    ("map", 35.0),
 ];
 /// Bytes between samples by default; 0: not profiled.
 const RATES: [u64; 2] = [0, 512 << 10];

@@ -28,6 +28,7 @@
 
 pub(crate) mod counting;
 mod filter;
+pub(crate) mod switch;
 
 use crate::cache::Cache;
 use crate::magazine::{Magazine, depth_of};
@@ -122,7 +123,7 @@ pub fn stop() {
 
 /// Makes the calling thread learn of `start` now, instead of on its next slow path. May be called in a signal handler.
 pub fn heed() {
-    counting::heed_in_handler();
+    switch::heed_in_handler();
 }
 
 /// Searches for the blocks that the calling thread freed and still has ready: so that a sampled one of these does not count as live.

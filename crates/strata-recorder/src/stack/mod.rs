@@ -18,7 +18,7 @@ mod rule;
 mod tables;
 
 pub use frames::walk as walk_frames;
-pub use rule::{Rules, Trust};
+pub use rule::Rules;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 pub use tables::walk as walk_tables;
 
@@ -45,7 +45,7 @@ pub fn choose(unwinding: Unwinding) {
 
 /// Fills `frames` from its start; how many were found. What tables say is kept in `rules`.
 #[inline(never)]
-pub fn capture(frames: &mut [usize; DEPTH], rules: &Rules, trust: Trust) -> usize {
+pub fn capture(frames: &mut [usize; DEPTH], rules: &Rules) -> usize {
     // Relaxed: as above.
-    if CHOSEN.load(Relaxed) == 0 { tables::walk(frames, rules, trust) } else { frames::walk(frames) }
+    if CHOSEN.load(Relaxed) == 0 { tables::walk(frames, rules) } else { frames::walk(frames) }
 }

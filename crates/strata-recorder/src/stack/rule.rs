@@ -7,7 +7,8 @@
 //!
 //! A place of the table is found by the low bits of the address, so that and the rest of it in the word are the whole of it. The table is
 //! filled as stacks are walked; what is not in it is searched in the tables of the module. Where a module was unloaded and another one came, a
-//! rule is of what was there before. Such a stack is one that was not seen so far, as a rule: so those are walked once more, without what was kept.
+//! rule is of what was there before. The stack is then one that was not seen so far, as a rule: so whoever finds a new one has all that is older than
+//! a second forgotten, and walks it once more.
 //!
 //! Does not know: where rules come from.
 
@@ -27,6 +28,8 @@ const CODE_SLOT: u32 = FRAME_SLOT + SLOT_BITS;
 const KIND: u32 = CODE_SLOT + SLOT_BITS;
 const RULE_BITS: u32 = KIND + 2;
 const PLACE_BITS: u32 = 12;
+/// Milliseconds that rules count for stacks that are new.
+const KEPT: u64 = 1000;
 
 /// Which register a caller's stack pointer is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,33 +84,40 @@ fn words(bytes: i64, bits: u32) -> Option<u64> {
     (bytes % WORD as u64 == 0 && bytes / (WORD as u64) < 1 << bits).then_some(bytes / WORD as u64)
 }
 
-/// Whether rules that were kept count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// They do.
-    Kept,
-    /// They are replaced by what the tables say now.
-    Tables,
-}
-
 /// Rules that were found: 32 KiB, of which the kernel has given what was touched. All-zero bytes are none.
 #[derive(Debug)]
-pub struct Rules([AtomicU64; 1 << PLACE_BITS]);
+pub struct Rules {
+    words: [AtomicU64; 1 << PLACE_BITS],
+    /// When all were forgotten, in milliseconds.
+    forgotten: AtomicU64,
+}
 
 impl Rules {
     /// None yet.
     #[allow(clippy::new_without_default, reason = "for a `static`")]
     pub const fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; 1 << PLACE_BITS])
+        Self { words: [const { AtomicU64::new(0) }; 1 << PLACE_BITS], forgotten: AtomicU64::new(0) }
     }
 
     fn place(&self, address: usize) -> &AtomicU64 {
-        &self.0[address % (1 << PLACE_BITS)]
+        &self.words[address % (1 << PLACE_BITS)]
     }
 
     /// What a place holds for an address, but for the rule.
     fn tag(address: usize) -> u64 {
         (address as u64 >> PLACE_BITS) << RULE_BITS
+    }
+
+    /// Forgets all, unless that was done less than a second before `now`, in milliseconds. Returns whether it did.
+    pub fn forget_old(&self, now: u64) -> bool {
+        // Relaxed, here and below: each word is a rule or none, and twice is no harm.
+        let is_old = now.saturating_sub(self.forgotten.load(Relaxed)) >= KEPT;
+        if is_old {
+            self.forgotten.store(now, Relaxed);
+            // What was never written stays so: no page is taken for it.
+            self.words.iter().filter(|word| word.load(Relaxed) != 0).for_each(|word| word.store(0, Relaxed));
+        }
+        is_old
     }
 
     /// The rule at an address of code.

@@ -14,7 +14,7 @@ use super::frames;
 use super::module::Module;
 use super::readable::Readable;
 use super::registers::Registers;
-use super::rule::{Base, Rule, Rules, Trust};
+use super::rule::{Base, Rule, Rules};
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, Encoding, EndianSlice, Format, NativeEndian, Operation,
     Pointer, Register, RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection,
@@ -37,21 +37,21 @@ const CODE: Register = Register(30);
 
 /// Fills `addresses` with the calling thread's return addresses; how many there were. What the tables said is kept in `rules`.
 #[inline(never)]
-pub fn walk(addresses: &mut [usize], rules: &Rules, trust: Trust) -> usize {
+pub fn walk(addresses: &mut [usize], rules: &Rules) -> usize {
     let mut registers = Registers::current();
     let mut readable = Readable::at(registers.place(registers.stack));
     for (found, place) in addresses.iter_mut().enumerate() {
-        let Some(next) = caller(&registers, &mut readable, rules, trust) else { return found };
+        let Some(next) = caller(&registers, &mut readable, rules) else { return found };
         *place = next.code;
         registers = next;
     }
     addresses.len()
 }
 
-fn caller(registers: &Registers, readable: &mut Readable, rules: &Rules, trust: Trust) -> Option<Registers> {
+fn caller(registers: &Registers, readable: &mut Readable, rules: &Rules) -> Option<Registers> {
     match rules.find(registers.instruction()) {
-        Some(rule) if trust == Trust::Kept => rule.caller(registers, readable),
-        _ => search(registers, readable, rules),
+        Some(rule) => rule.caller(registers, readable),
+        None => search(registers, readable, rules),
     }
 }
 
