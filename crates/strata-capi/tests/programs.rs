@@ -160,3 +160,28 @@ fn a_process_that_does_nothing_costs_few_page_faults_more() {
     let (without, with) = (page_faults_of_nothing(None), page_faults_of_nothing(Some(library.as_ref())));
     assert!(with <= without + 25, "{with} instead of {without}");
 }
+
+/// Bytes of the library's code in a process that reads a file: those of the mapping, and those in memory.
+fn code_in_memory() -> (u64, u64) {
+    let mut command = Command::new("cat");
+    let output = finish(command.arg("/proc/self/smaps").env("LD_PRELOAD", Finished::get().shared()));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_code = |line: &&str| line.contains(" r-xp ") && line.ends_with("/libstrata.so");
+    let mut lines = text.lines().skip_while(|line| !is_code(line)).take(4);
+    let mut kib = |name: &str| -> u64 {
+        let line = lines.find(|line| line.starts_with(name)).expect(&text);
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    (kib("Size:") << 10, kib("Rss:") << 10)
+}
+
+#[test]
+fn code_that_is_seldom_run_is_not_in_memory_where_little_is_done() {
+    let (all, in_memory) = code_in_memory();
+    println!("{in_memory} of {all} bytes of code are in memory");
+    // Without an order it is seven eighths of it.
+    assert!(
+        in_memory < all / 4 * 3,
+        "{in_memory} of {all}: is `layout.ld` still true of the modules' names?"
+    );
+}
