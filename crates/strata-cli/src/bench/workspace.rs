@@ -114,7 +114,7 @@ impl Workspace {
     }
 }
 
-/// What follows `name: ` in quotes, in every file of a folder.
+/// What follows `name: ` in quotes, in every file of a folder, but for nothing.
 fn names_in(folder: &Path, known: &mut Vec<String>) -> std::io::Result<()> {
     let mut entries: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
@@ -124,7 +124,7 @@ fn names_in(folder: &Path, known: &mut Vec<String>) -> std::io::Result<()> {
         } else {
             let text = std::fs::read_to_string(&path)?;
             let quoted = text.split("name: \"").skip(1).filter_map(|rest| rest.split('"').next());
-            known.extend(quoted.map(str::to_owned));
+            known.extend(quoted.filter(|name| !name.is_empty()).map(str::to_owned));
         }
     }
     Ok(())
