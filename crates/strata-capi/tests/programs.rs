@@ -167,7 +167,7 @@ fn code_in_memory() -> (u64, u64) {
     let output = finish(command.arg("/proc/self/smaps").env("LD_PRELOAD", Finished::get().shared()));
     let text = String::from_utf8_lossy(&output.stdout);
     let is_code = |line: &&str| line.contains(" r-xp ") && line.ends_with("/libstrata.so");
-    let mut lines = text.lines().skip_while(|line| !is_code(line)).take(4);
+    let mut lines = text.lines().skip_while(|line| !is_code(line));
     let mut kib = |name: &str| -> u64 {
         let line = lines.find(|line| line.starts_with(name)).expect(&text);
         line.split_whitespace().nth(1).unwrap().parse().unwrap()

@@ -244,6 +244,8 @@ fn what_a_sleeping_thread_has_ready_is_left_and_named() {
         let _ = may_end.recv();
     });
     is_freed.recv().unwrap();
+    // To wait for a message, it allocates.
+    thread::sleep(Duration::from_millis(50));
     let left = Strata::trim().left_with_threads_bytes;
     assert!(left >= 10 * BYTES as u64, "{left}");
     end.send(()).unwrap();
