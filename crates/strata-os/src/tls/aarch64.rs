@@ -8,133 +8,80 @@
 //!
 //! Run so far in an emulator only, in a static executable, where the linker did make it `movz`, `movk`.
 
-/// Makes a module with `get` and `set` of a word per thread; the page of [`tls`](crate::tls) has the contract.
+/// The word that the symbol leads to.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! thread_word {
-    ($(#[$attribute:meta])* $visibility:vis mod $name:ident { initial = $initial:path }) => {
-        $(#[$attribute])*
-        #[allow(unsafe_code, unreachable_pub, reason = "the word is assembly; the caller chose who sees it")]
-        $visibility mod $name {
-            #[allow(unused_imports, reason = "the initial static may be named by a full path")]
-            use super::*;
+macro_rules! __first_thread_word {
+    ($name:ident, $initial:path) => {
+        $crate::__thread_word_definition!($name, $initial);
+        $crate::__thread_word_of_symbol!($name, "");
+    };
+}
 
-            $crate::__thread_word_definition!($name, $initial);
+/// The word behind that one, by a symbol of its own: an access by two registers has no place for a number.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __second_thread_word {
+    ($name:ident, $initial:path) => {
+        $crate::__thread_word_of_symbol!($name, "_beside");
+    };
+}
 
-            /// The calling thread's word: what it last set, or else the address of the initial static.
-            #[inline(always)]
-            pub fn get() -> *mut () {
-                let word: *mut ();
-                // SAFETY: T1, T2: the word is this thread's, and always there.
-                unsafe {
-                    ::core::arch::asm!(
-                        "mrs {thread}, tpidr_el0",
-                        "ldr {word}, [{thread}, {offset}]",
-                        thread = out(reg) _,
-                        word = lateout(reg) word,
-                        offset = in(reg) offset(),
-                        options(pure, readonly, nostack, preserves_flags),
-                    )
-                };
-                word
-            }
+/// A word, and the way to it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __thread_word_of_symbol {
+    ($name:ident, $behind:literal) => {
+        $crate::__thread_word_access!("");
 
-            /// Sets the calling thread's word.
-            ///
-            /// # Safety
-            /// - `word` is what every reader of this word takes it for.
-            #[inline(always)]
-            pub unsafe fn set(word: *mut ()) {
-                // SAFETY: T1: the word is this thread's.
-                unsafe {
-                    ::core::arch::asm!(
-                        "mrs {thread}, tpidr_el0",
-                        "str {word}, [{thread}, {offset}]",
-                        thread = out(reg) _,
-                        word = in(reg) word,
-                        offset = in(reg) offset(),
-                        options(nostack, preserves_flags),
-                    )
-                };
-            }
-
-            #[inline(always)]
-            fn offset() -> usize {
-                let offset: usize;
-                // SAFETY: loads a constant that the linker or the loader has computed.
-                unsafe {
-                    ::core::arch::asm!(
-                        concat!("adrp {offset}, :gottprel:", $crate::__thread_word_symbol!($name)),
-                        concat!(
-                            "ldr {offset}, [{offset}, :gottprel_lo12:",
-                            $crate::__thread_word_symbol!($name),
-                            "]"
-                        ),
-                        offset = out(reg) offset,
-                        options(pure, nomem, nostack, preserves_flags),
-                    )
-                };
-                offset
-            }
-
-            /// A second word of the thread, beside the first, which starts the same.
-            #[allow(dead_code, reason = "not all have a use for it")]
-            pub mod beside {
-                /// The second word, as `get` of the first.
-                #[inline(always)]
-                pub fn get() -> *mut () {
-                    let word: *mut ();
-                    // SAFETY: T1, T2: the word is this thread's, and always there.
-                    unsafe {
-                        ::core::arch::asm!(
-                            "mrs {thread}, tpidr_el0",
-                            "ldr {word}, [{thread}, {offset}]",
-                            thread = out(reg) _,
-                            word = lateout(reg) word,
-                            offset = in(reg) offset(),
-                            options(pure, readonly, nostack, preserves_flags),
-                        )
-                    };
-                    word
-                }
-
-                /// Sets the second word.
-                ///
-                /// # Safety
-                /// - As for `set` of the first.
-                #[inline(always)]
-                pub unsafe fn set(word: *mut ()) {
-                    // SAFETY: T1: the word is this thread's.
-                    unsafe {
-                        ::core::arch::asm!(
-                            "mrs {thread}, tpidr_el0",
-                            "str {word}, [{thread}, {offset}]",
-                            thread = out(reg) _,
-                            word = in(reg) word,
-                            offset = in(reg) offset(),
-                            options(nostack, preserves_flags),
-                        )
-                    };
-                }
-
-                #[inline(always)]
-                fn offset() -> usize {
-                    let offset: usize;
-                    // SAFETY: loads a constant that the linker or the loader has computed.
-                    unsafe {
-                        ::core::arch::asm!(
-                            concat!("adrp {offset}, :gottprel:", $crate::__thread_word_symbol!($name), "_beside"),
-                            concat!(
-                                "ldr {offset}, [{offset}, :gottprel_lo12:",
-                                $crate::__thread_word_symbol!($name), "_beside",
-                                "]"
-                            ),
-                            offset = out(reg) offset,
-                            options(pure, nomem, nostack, preserves_flags),
-                        )
-                    };
-                    offset
-                }
-            }
+        #[inline(always)]
+        fn offset() -> usize {
+            let offset: usize;
+            // SAFETY: loads a constant that the linker or the loader has computed.
+            unsafe {
+                ::core::arch::asm!(
+                    concat!("adrp {offset}, :gottprel:", $crate::__thread_word_symbol!($name), $behind),
+                    concat!(
+                        "ldr {offset}, [{offset}, :gottprel_lo12:",
+                        $crate::__thread_word_symbol!($name),
+                        $behind,
+                        "]"
+                    ),
+                    offset = out(reg) offset,
+                    options(pure, nomem, nostack, preserves_flags),
+                )
+            };
+            offset
         }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __load_thread_word {
+    ($word:ident, $place:literal) => {
+        ::core::arch::asm!(
+            "mrs {thread}, tpidr_el0",
+            concat!("ldr {word}, [{thread}, {offset}", $place, "]"),
+            thread = out(reg) _,
+            word = lateout(reg) $word,
+            offset = in(reg) offset(),
+            options(pure, readonly, nostack, preserves_flags),
+        )
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_thread_word {
+    ($word:ident, $place:literal) => {
+        ::core::arch::asm!(
+            "mrs {thread}, tpidr_el0",
+            concat!("str {word}, [{thread}, {offset}", $place, "]"),
+            thread = out(reg) _,
+            word = in(reg) $word,
+            offset = in(reg) offset(),
+            options(nostack, preserves_flags),
+        )
     };
 }

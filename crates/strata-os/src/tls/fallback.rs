@@ -117,37 +117,7 @@ fn known(word: u64) -> Option<pthread_key_t> {
     (word != NOT_MADE && word != CLOSED).then(|| (word - 1) as pthread_key_t)
 }
 
-/// Makes a module with `get` and `set` of a word per thread; the page of [`tls`](crate::tls) has the contract.
-#[cfg(any(
-    miri,
-    strata_unix,
-    not(any(target_os = "linux", target_os = "freebsd")),
-    not(any(target_arch = "aarch64", target_arch = "x86_64"))
-))]
-#[macro_export]
-macro_rules! thread_word {
-    ($(#[$attribute:meta])* $visibility:vis mod $name:ident { initial = $initial:path }) => {
-        $(#[$attribute])*
-        #[allow(unsafe_code, unreachable_pub, reason = "the word is foreign; the caller chose who sees it")]
-        $visibility mod $name {
-            #[allow(unused_imports, reason = "the initial static may be named by a full path")]
-            use super::*;
-
-            $crate::__keyed_word!($initial);
-
-            /// A second word of the thread, which starts the same.
-            #[allow(dead_code, reason = "not all have a use for it")]
-            pub mod beside {
-                #[allow(unused_imports, reason = "the initial static may be named by a full path")]
-                use super::*;
-
-                $crate::__keyed_word!($initial);
-            }
-        }
-    };
-}
-
-/// What a module has for one word.
+/// A word by a key of its own: the first, as the second.
 #[doc(hidden)]
 #[cfg(any(
     miri,
@@ -156,8 +126,8 @@ macro_rules! thread_word {
     not(any(target_arch = "aarch64", target_arch = "x86_64"))
 ))]
 #[macro_export]
-macro_rules! __keyed_word {
-    ($initial:path) => {
+macro_rules! __first_thread_word {
+    ($name:ident, $initial:path) => {
         static WORD: $crate::tls::fallback::KeyedWord = $crate::tls::fallback::KeyedWord::new(keep);
 
         extern "C" fn prepare() {
@@ -186,6 +156,20 @@ macro_rules! __keyed_word {
         pub unsafe fn set(word: *mut ()) {
             WORD.set(word);
         }
+    };
+}
+
+#[cfg(any(
+    miri,
+    strata_unix,
+    not(any(target_os = "linux", target_os = "freebsd")),
+    not(any(target_arch = "aarch64", target_arch = "x86_64"))
+))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __second_thread_word {
+    ($name:ident, $initial:path) => {
+        $crate::__first_thread_word!($name, $initial);
     };
 }
 

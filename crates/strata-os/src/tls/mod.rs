@@ -23,7 +23,7 @@
 //! On FreeBSD it was assembled so far, but never run. There the fallback would do, too, but for a line on the standard
 //! error output at each thread's end, since it leaves a value behind.
 //!
-//! Each of them defines the macro [`thread_word!`](crate::thread_word) with the same interface:
+//! Each of them defines what the macro [`thread_word!`](crate::thread_word) puts together, whose interface is the same everywhere:
 //!
 //! ```
 //! static EMPTY: u64 = 0;
@@ -69,6 +69,56 @@ pub mod fallback;
     not(any(miri, strata_unix))
 ))]
 mod x86_64;
+
+/// Makes a module with `get` and `set` of a word per thread, and of a second one in `beside`; the page of [`tls`](crate::tls) has the contract.
+#[macro_export]
+macro_rules! thread_word {
+    ($(#[$attribute:meta])* $visibility:vis mod $name:ident { initial = $initial:path }) => {
+        $(#[$attribute])*
+        #[allow(unsafe_code, unreachable_pub, reason = "the word is assembly, or foreign; the caller chose who sees it")]
+        $visibility mod $name {
+            #[allow(unused_imports, reason = "the initial static may be named by a full path")]
+            use super::*;
+
+            $crate::__first_thread_word!($name, $initial);
+
+            /// A second word of the thread, beside the first, which starts the same.
+            #[allow(dead_code, reason = "not all have a use for it")]
+            pub mod beside {
+                #[allow(unused_imports, reason = "not everywhere does it share something with the first")]
+                use super::*;
+
+                $crate::__second_thread_word!($name, $initial);
+            }
+        }
+    };
+}
+
+/// `get` and `set` of a word that the processor's file can load and store: at `place` of where the function `offset` beside them leads.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __thread_word_access {
+    ($place:literal) => {
+        /// The calling thread's word: what it last set, or else the address of the initial static.
+        #[inline(always)]
+        pub fn get() -> *mut () {
+            let word: *mut ();
+            // SAFETY: T1, T2: the word is this thread's, and always there.
+            unsafe { $crate::__load_thread_word!(word, $place) };
+            word
+        }
+
+        /// Sets the calling thread's word.
+        ///
+        /// # Safety
+        /// - `word` is what every reader of this word takes it for.
+        #[inline(always)]
+        pub unsafe fn set(word: *mut ()) {
+            // SAFETY: T1: the word is this thread's.
+            unsafe { $crate::__store_thread_word!(word, $place) };
+        }
+    };
+}
 
 /// The symbol of a word, as a string literal: see the module's page.
 #[doc(hidden)]
