@@ -89,12 +89,6 @@ impl Hints {
         }
     }
 
-    /// Whether anything seems to be set: the root alone says so.
-    #[cfg(all(test, not(strata_loom)))]
-    pub(super) fn are_any(&self) -> bool {
-        self.word(0, 0).hints() != 0
-    }
-
     /// Calls `ask` place by place, lowest first, until it says yes; of the others, those that are empty are forgotten. Returns whether it did.
     ///
     /// Not generic, as there would be one for each of a dozen questions.
