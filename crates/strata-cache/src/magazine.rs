@@ -158,11 +158,7 @@ impl<'cache> Magazine<'cache> {
     /// The blocks from place `first` on, oldest first, up to `wanted` of them; they stay where they are.
     pub(crate) fn blocks_from(self, first: u32, wanted: u32) -> impl Iterator<Item = BlockPtr> {
         let end = (first as usize + wanted as usize).min(self.head().count.get());
-        (first as usize..end).map(move |index| {
-            // SAFETY: slots below `count` hold blocks.
-            let block = unsafe { NonNull::new_unchecked(self.slot(index).get()) };
-            BlockPtr::from_address(block)
-        })
+        (first as usize..end).map(move |index| BlockPtr::from_address(self.block_in(index)))
     }
 
     /// Removes `count` of the oldest blocks, which were given back.
@@ -211,7 +207,6 @@ impl<'cache> Magazine<'cache> {
     }
 
     /// What is in a slot that holds a block.
-    #[cfg(not(strata_loom))]
     #[inline(always)]
     fn block_in(&self, index: usize) -> NonNull<u8> {
         // SAFETY: slots below `count` hold blocks, and callers ask for no other.

@@ -174,12 +174,7 @@ impl<'front> Counting<'front> {
             Origin::Freed => {
                 // SAFETY: a cache that counts has had a filter since before its first count (`begin`).
                 let filter: &Filter = unsafe { &*self.front.counting.filter.get() };
-                run.fill_with_newest(
-                    ready,
-                    count,
-                    |block| filter.word_of(block.addr().get() as u64),
-                    tell_freed,
-                );
+                run.fill_with_newest(ready, count, |block| filter.word_of(block), tell_freed);
                 // A program that frees as much as it allocates would go on with the few blocks that it had first.
                 if wanted >= STOCKED && count < wanted / 2 && ready.count() == 0 {
                     self.own.stock(class);

@@ -5,6 +5,7 @@
 //!
 //! Does not know: what a sample is.
 
+use core::ptr::NonNull;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Bits of a word's number.
@@ -47,12 +48,12 @@ impl Filter {
         unsafe { self.words.get_unchecked(place % WORD_COUNT) }
     }
 
-    /// The word that an address leads to. 0: a block there is not sampled.
+    /// The word that a block's address leads to. 0: it is not sampled.
     #[inline(always)]
-    pub fn word_of(&self, address: u64) -> u64 {
+    pub(crate) fn word_of(&self, block: NonNull<u8>) -> u64 {
         // Relaxed: a thread that frees a sampled block sees what the sample wrote, since the program handed the block to it; any other
         // address does not concern the caller.
-        self.word(Self::place(address)).load(Relaxed)
+        self.word(Self::place(block.addr().get() as u64)).load(Relaxed)
     }
 }
 

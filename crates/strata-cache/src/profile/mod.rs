@@ -199,7 +199,7 @@ fn note_sample(sample: Sample) {
     let Some(listener) = listener() else { return };
     // A thread that is not profiled freed it before.
     note_freed(sample.block);
-    strata_os::probe!("sample", address_of(sample.block), sample.bytes, sample.mean);
+    strata_os::probe!("sample", sample.block.addr().get(), sample.bytes, sample.mean);
     (listener.allocated)(sample);
 }
 
@@ -207,14 +207,14 @@ fn note_sample(sample: Sample) {
 #[inline]
 pub(crate) fn note_leaving(magazine: Magazine<'_>, count: u32) {
     if let Some(filter) = filter() {
-        magazine.search_oldest(count, |block| filter.word_of(address_of(block)), tell_freed);
+        magazine.search_oldest(count, |block| filter.word_of(block), tell_freed);
     }
 }
 
 /// A block is free that may be sampled. None is if profiling was never on.
 #[inline]
 pub(crate) fn note_freed(block: NonNull<u8>) {
-    if filter().is_some_and(|filter| filter.word_of(address_of(block)) != 0) {
+    if filter().is_some_and(|filter| filter.word_of(block) != 0) {
         tell_freed(block);
     }
 }
@@ -226,8 +226,4 @@ fn tell_freed(block: NonNull<u8>) {
     if let Some(listener) = listener() {
         (listener.freed)(block);
     }
-}
-
-fn address_of(block: NonNull<u8>) -> u64 {
-    block.addr().get() as u64
 }
