@@ -7,8 +7,8 @@
 //!
 //! A place of the table is found by the low bits of the address, so that and the rest of it in the word are the whole of it. The table is
 //! filled as stacks are walked; what is not in it is searched in the tables of the module. Where a module was unloaded and another one came, a
-//! rule is of what was there before. The stack is then one that was not seen so far, as a rule: so whoever finds a new one has all that is older than
-//! a second forgotten, and walks it once more.
+//! rule is of what was there before. The stack is then mostly one that was not seen so far: so for a new one, all that is older than a second
+//! is forgotten, and it is walked once more.
 //!
 //! Does not know: where rules come from.
 

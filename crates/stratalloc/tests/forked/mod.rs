@@ -4,19 +4,19 @@ use std::time::Duration;
 
 /// A child needs milliseconds; one that hangs hangs for ever.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often it is looked at. Looks are counted, not seconds: a process that is stopped for a while does not become impatient.
+/// Between two questions whether it ended. These are counted, not seconds: a process that is stopped for a while does not become impatient.
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// Waits for it; panics unless it ended with 0.
 pub(crate) fn expect_good_end(child: libc::pid_t) {
     let mut status = 0;
-    for look in 0_u128.. {
+    for question in 0_u128.. {
         // SAFETY: a child of ours.
         let ended = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) };
         if ended == child {
             break;
         }
-        if look > PATIENCE.as_micros() / PAUSE.as_micros() {
+        if question > PATIENCE.as_micros() / PAUSE.as_micros() {
             // SAFETY: a child of ours.
             unsafe { libc::kill(child, libc::SIGKILL) };
             panic!("child {child} hangs");
