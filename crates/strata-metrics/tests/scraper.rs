@@ -32,7 +32,7 @@ const PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;escaping=
                             text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
 const CLASSIC: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
 
-/// Blocks of a size that nothing else here has.
+/// Blocks of a size that hardly anything else has: the server may, so that stacks are told apart as well.
 const BYTES: usize = 7168;
 
 /// The recorder belongs to one test at a time.
@@ -144,8 +144,8 @@ fn parca_reads_heap_and_allocs_which_differ_in_what_they_show() {
         assert_eq!(profile.shown, shown);
         assert!((profile.begun - now).abs() < 60_000, "{} and {now}", profile.begun);
         assert_eq!(profile.period, 1);
-        let live = profile.sum("inuse_objects", BYTES as i64);
-        assert!(live >= 20 && profile.sum("alloc_objects", BYTES as i64) >= live + 30, "{live}");
+        let live = profile.most("inuse_objects", BYTES as i64);
+        assert!(live >= 20 && profile.most("alloc_objects", BYTES as i64) >= live + 30, "{live}");
     }
     recorder::stop();
     drop(kept);
@@ -163,15 +163,16 @@ fn alloy_takes_differences_of_two_scrapes_itself() {
     let second = scrape();
     recorder::stop();
     let place = second.place("alloc_objects");
-    let mut grown = 0;
+    let mut grown = Vec::new();
     for (stack, values) in &second.samples {
         let before = first.samples.get(stack).map_or(0, |values| values[place]);
         assert!(values[place] >= before, "a stack that allocated less than before: {stack:?}");
         if stack.1 == BYTES as i64 {
-            grown += values[place] - before;
+            grown.push(values[place] - before);
         }
     }
-    assert_eq!(grown, 40);
+    // What answered the first scrape may have grown too, by another stack.
+    assert_eq!(grown.into_iter().max(), Some(40));
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn alloy_gets_a_profile_of_the_seconds_that_it_asks_for() {
     assert_eq!(aside.join().unwrap(), 200);
     let profile = profile_of(&answer);
     assert!(waited >= Duration::from_secs(2) && (2000..5000).contains(&profile.milliseconds), "{waited:?}");
-    let of = |name| profile.sum(name, BYTES as i64);
+    let of = |name| profile.most(name, BYTES as i64);
     assert_eq!((of("alloc_objects"), of("inuse_objects")), (60, 25));
     assert_eq!(of("inuse_space"), 25 * BYTES as i64);
     drop((before, work.join().unwrap()));

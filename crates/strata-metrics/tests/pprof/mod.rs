@@ -98,11 +98,11 @@ impl Profile {
             .unwrap_or_else(|| panic!("no {name} in {:?}", self.types))
     }
 
-    /// The sum of a value over the stacks with blocks of a size.
-    pub(crate) fn sum(&self, name: &str, bytes: i64) -> i64 {
+    /// The most that a stack with blocks of a size has of a value: others may have blocks of that size too.
+    pub(crate) fn most(&self, name: &str, bytes: i64) -> i64 {
         let place = self.place(name);
         let of_size = self.samples.iter().filter(|((_, block), _)| *block == bytes);
-        of_size.map(|(_, values)| values[place]).sum()
+        of_size.map(|(_, values)| values[place]).max().unwrap_or(0)
     }
 }
 
