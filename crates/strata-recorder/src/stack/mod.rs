@@ -17,10 +17,10 @@ mod registers;
 mod rule;
 mod tables;
 
-pub use frames::walk as walk_frames;
+use readable::Readable;
+use registers::Registers;
 pub use rule::Rules;
 use strata_core::sync::{AtomicU64, Ordering::Relaxed};
-pub use tables::walk as walk_tables;
 
 /// Frames of a stack at most.
 pub const DEPTH: usize = crate::site::DEEPEST;
@@ -47,5 +47,33 @@ pub fn choose(unwinding: Unwinding) {
 #[inline(never)]
 pub fn capture(frames: &mut [usize; DEPTH], rules: &Rules) -> usize {
     // Relaxed: as above.
-    if CHOSEN.load(Relaxed) == 0 { tables::walk(frames, rules) } else { frames::walk(frames) }
+    if CHOSEN.load(Relaxed) == 0 { walk_tables(frames, rules) } else { walk_frames(frames) }
+}
+
+/// Fills `addresses` with the calling thread's return addresses, by the tables of the modules; how many there were.
+#[inline(never)]
+pub fn walk_tables(addresses: &mut [usize], rules: &Rules) -> usize {
+    walk(addresses, |registers, readable| tables::caller(registers, readable, rules))
+}
+
+/// The same by frame pointers.
+#[inline(never)]
+fn walk_frames(addresses: &mut [usize]) -> usize {
+    walk(addresses, frames::caller)
+}
+
+/// From each frame to its `caller`, while there is one: begins in the function that this is inlined into.
+#[inline(always)]
+fn walk(
+    addresses: &mut [usize],
+    mut caller: impl FnMut(&Registers, &mut Readable) -> Option<Registers>,
+) -> usize {
+    let mut registers = Registers::current();
+    let mut readable = Readable::at(registers.place(registers.stack));
+    for (found, place) in addresses.iter_mut().enumerate() {
+        let Some(next) = caller(&registers, &mut readable) else { return found };
+        *place = next.code;
+        registers = next;
+    }
+    addresses.len()
 }

@@ -35,20 +35,8 @@ const FRAME: Register = Register(29);
 #[cfg(target_arch = "aarch64")]
 const CODE: Register = Register(30);
 
-/// Fills `addresses` with the calling thread's return addresses; how many there were. What the tables said is kept in `rules`.
-#[inline(never)]
-pub fn walk(addresses: &mut [usize], rules: &Rules) -> usize {
-    let mut registers = Registers::current();
-    let mut readable = Readable::at(registers.place(registers.stack));
-    for (found, place) in addresses.iter_mut().enumerate() {
-        let Some(next) = caller(&registers, &mut readable, rules) else { return found };
-        *place = next.code;
-        registers = next;
-    }
-    addresses.len()
-}
-
-fn caller(registers: &Registers, readable: &mut Readable, rules: &Rules) -> Option<Registers> {
+/// The caller's registers; what the tables say is kept in `rules`.
+pub(super) fn caller(registers: &Registers, readable: &mut Readable, rules: &Rules) -> Option<Registers> {
     match rules.find(registers.instruction()) {
         Some(rule) => rule.caller(registers, readable),
         None => search(registers, readable, rules),
@@ -61,10 +49,7 @@ fn caller(registers: &Registers, readable: &mut Readable, rules: &Rules) -> Opti
 fn search(registers: &Registers, readable: &mut Readable, rules: &Rules) -> Option<Registers> {
     let module = Module::of(registers.instruction());
     let by_tables = module.and_then(|module| by_row(module, registers, readable, rules).ok());
-    by_tables.unwrap_or_else(|| {
-        let next = frames::caller(registers, readable)?;
-        (registers.frame >= registers.stack && frames::leads_up(registers, &next)).then_some(next)
-    })
+    by_tables.unwrap_or_else(|| frames::caller(registers, readable).filter(frames::leads_up))
 }
 
 /// Room for rows, on the stack: registers that are told of (32 are enough for a signal's frame), and remembered rows.
