@@ -131,7 +131,7 @@ copy them once the others are gone. The free blocks serve new ones of the same s
             "{} of free blocks lie in pools that live blocks keep; {pinned} pools are kept by {pinning} blocks.",
             Bytes(bytes)
         ));
-        let worst = worst_classes(self.footprint);
+        let worst = worst_classes(&self.footprint);
         let kept_by_live = |class: &ClassFootprint| class.free - kept_by_ready(class);
         let told = worst.iter().flatten().filter(|(_, of_class)| kept_by_live(of_class) >= bytes / 100);
         for (index, (class, of_class)) in told.enumerate() {

@@ -10,8 +10,7 @@ const MIB: u64 = 1 << 20;
 
 fn named(footprint: &Footprint, rest: u64, change: impl FnOnce(&mut Facts<'_>)) -> Vec<&'static str> {
     let kernel = Kernel { anonymous: footprint.resident() + rest, ..Kernel::default() };
-    let waterfall = Waterfall::new(footprint, &kernel);
-    let mut facts = Facts::new(&waterfall, footprint);
+    let mut facts = Facts::new(Waterfall::new(footprint, &kernel), footprint.clone());
     facts.about.purge_delay_ms = Some(500);
     change(&mut facts);
     let mut names = Vec::new();
@@ -74,9 +73,8 @@ fn advice_names_what_the_program_has() {
     let mut footprint = live(2 * MIB);
     footprint.classes[6].free = 20 * MIB;
     let kernel = Kernel { anonymous: footprint.resident(), ..Kernel::default() };
-    let waterfall = Waterfall::new(&footprint, &kernel);
     let advice = |linkage| {
-        let mut facts = Facts::new(&waterfall, &footprint);
+        let mut facts = Facts::new(Waterfall::new(&footprint, &kernel), footprint.clone());
         facts.about.linkage = linkage;
         let mut advice = std::string::String::new();
         facts.causes(&mut |cause| advice.push_str(cause.advice.as_str()));

@@ -85,7 +85,7 @@ impl Facts<'_> {
     /// The free blocks by class; what was cut off, since the process went on working, is missing from the last ones.
     fn write_free_classes(&self, out: &mut impl Write) -> fmt::Result {
         let mut left = self.waterfall.bytes(Line::FreeBlocks);
-        for (class, of_class) in classes(self.footprint).filter(|(_, of_class)| of_class.free > 0) {
+        for (class, of_class) in classes(&self.footprint).filter(|(_, of_class)| of_class.free > 0) {
             let bytes = of_class.free.min(left);
             left -= bytes;
             out.write_char(',')?;
@@ -217,7 +217,7 @@ impl Facts<'_> {
     }
 
     fn write_worst(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let worst = crate::footprint::worst_classes(self.footprint);
+        let worst = crate::footprint::worst_classes(&self.footprint);
         let told = worst.iter().flatten().filter(|(_, of_class)| of_class.free >= 64 << 10);
         for (class, of_class) in told {
             let (bytes, pools) = (class.block_bytes(), of_class.pools);

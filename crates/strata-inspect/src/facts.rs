@@ -12,13 +12,13 @@ use crate::target::Target;
 use crate::waterfall::Waterfall;
 
 /// Everything that is known of a process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Facts<'a> {
     /// What is in memory.
-    pub waterfall: &'a Waterfall,
+    pub waterfall: Waterfall,
     /// Of that, what is the allocator's.
-    pub footprint: &'a Footprint,
+    pub footprint: Footprint,
     /// The sample of memory in huge pages.
     pub sparse: Sparse,
     /// What changed, if the process was watched.
@@ -63,9 +63,9 @@ impl<T: Target + ?Sized> Heap<'_, T> {
     }
 }
 
-impl<'a> Facts<'a> {
+impl Facts<'_> {
     /// What is known without a sample and a watch.
-    pub fn new(waterfall: &'a Waterfall, footprint: &'a Footprint) -> Self {
+    pub fn new(waterfall: Waterfall, footprint: Footprint) -> Self {
         Self {
             waterfall,
             footprint,

@@ -10,8 +10,7 @@ use strata_cache::profile;
 use strata_cache::thread::RUNTIME;
 use strata_inspect::kernel_text::{add_usage, mapping, status_bytes};
 use strata_inspect::{
-    About, Cause, Facts, Footprint, Heap, Kernel, Mapping, Requested, Resident, Sparse, Target, Usage,
-    Waterfall,
+    Cause, Facts, Footprint, Heap, Kernel, Mapping, Requested, Resident, Target, Usage, Waterfall,
 };
 use strata_os::{machine, own_memory};
 
@@ -63,15 +62,7 @@ fn known_name(name: &[u8]) -> &'static [u8] {
 /// Its `Display` is the page that `strata explain` prints.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    waterfall: Waterfall,
-    footprint: Footprint,
-    sparse: Sparse,
-    caches: u64,
-    about: About,
-    page_table_bytes: Option<u64>,
-    swapped_bytes: u64,
-    committed_bytes: u64,
-    reserved_bytes: u64,
+    facts: Facts<'static>,
 }
 
 /// Says why this process is as big as it is: a waterfall from what the program has to what the kernel counts, and the causes.
@@ -96,18 +87,16 @@ pub fn explain() -> Option<Explanation> {
         return None;
     }
     let kernel = Kernel::of(&target)?;
-    let (stats, about) = (Strata::stats(), heap.about());
-    Some(Explanation {
-        waterfall: Waterfall::new(&footprint, &kernel).with_requested(requested()),
-        committed_bytes: stats.committed_bytes,
-        reserved_bytes: stats.reserved_bytes,
-        swapped_bytes: kernel.swapped,
-        sparse: heap.sparse(),
-        caches: RUNTIME.registry.live(),
-        about,
-        page_table_bytes: page_table_bytes(),
-        footprint,
-    })
+    let stats = Strata::stats();
+    let mut facts = Facts::new(Waterfall::new(&footprint, &kernel).with_requested(requested()), footprint);
+    facts.sparse = heap.sparse();
+    facts.caches = RUNTIME.registry.live();
+    facts.about = heap.about();
+    facts.page_table_bytes = page_table_bytes();
+    facts.swapped_bytes = kernel.swapped;
+    facts.committed_bytes = stats.committed_bytes;
+    facts.reserved_bytes = stats.reserved_bytes;
+    Some(Explanation { facts })
 }
 
 /// What the heap profiler's samples say was requested, while it is on.
@@ -125,12 +114,12 @@ fn page_table_bytes() -> Option<u64> {
 impl Explanation {
     /// The lines, which add up to what the kernel counts.
     pub fn waterfall(&self) -> &Waterfall {
-        &self.waterfall
+        &self.facts.waterfall
     }
 
     /// The causes that apply, the one that explains most first; `none` if there is no other.
     pub fn causes(&self, mut each: impl FnMut(&Cause)) {
-        self.facts().causes(&mut each);
+        self.facts.causes(&mut each);
     }
 
     /// Writes the JSON of `strata explain --json`.
@@ -138,24 +127,12 @@ impl Explanation {
     /// # Errors
     /// Those of `out`.
     pub fn write_json(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        self.facts().write_json(machine::process() as u32, out)
-    }
-
-    fn facts(&self) -> Facts<'_> {
-        let mut facts = Facts::new(&self.waterfall, &self.footprint);
-        facts.sparse = self.sparse;
-        facts.caches = self.caches;
-        facts.about = self.about;
-        facts.page_table_bytes = self.page_table_bytes;
-        facts.swapped_bytes = self.swapped_bytes;
-        facts.committed_bytes = self.committed_bytes;
-        facts.reserved_bytes = self.reserved_bytes;
-        facts
+        self.facts.write_json(machine::process() as u32, out)
     }
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.facts().fmt(f)
+        self.facts.fmt(f)
     }
 }

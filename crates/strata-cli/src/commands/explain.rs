@@ -65,7 +65,7 @@ enum Who {
 
 impl Watch {
     fn of(process: &Process, length: Duration) -> Result<Self> {
-        let before = read(process)?.waterfall;
+        let before = read(process)?.facts.waterfall;
         let recorder = Recorder::find(process).ok();
         let is_on = recorder.as_ref().is_some_and(|recorder| recorder.mean() != 0);
         let (start, mut moments) = (Instant::now(), Vec::new());
@@ -121,7 +121,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
         if grew || matches!(watch.who, Who::Grows(_)) {
             println!("\n{}", watch.who.text(process.pid()).trim_end());
         }
-        println!("\n{}", changes(&watch.before, &moment.waterfall));
+        println!("\n{}", changes(&watch.before, &moment.facts.waterfall));
     }
     print!("{}", notes(&moment));
     Ok(ExitCode::SUCCESS)
@@ -144,8 +144,9 @@ pub(crate) fn read(process: &Process) -> Result<Moment> {
     let (reading, moment) = steadily(process)?;
     let recorder = Recorder::within(&reading).ok().filter(|recorder| recorder.mean() != 0);
     let profile = recorder.and_then(|recorder| recorder.profile(&process.maps().unwrap_or_default()));
-    let moment = moment.with_profile(profile);
-    Ok(Moment { page_table_bytes: process.page_table_bytes(), ..moment })
+    let mut moment = moment.with_profile(profile);
+    moment.facts.page_table_bytes = process.page_table_bytes();
+    Ok(moment)
 }
 
 /// What Strata holds and what the kernel counts, which are read one after the other: both once more if much came or went meanwhile.
@@ -157,7 +158,7 @@ fn steadily(process: &Process) -> Result<(Reading<'_>, Moment)> {
         let moment = moment.with_context(|| format!("process {} ended while it was read", process.pid()))?;
         let moved = before.zip(process.anonymous_bytes()).map_or(0, |(before, after)| before.abs_diff(after));
         readings += 1;
-        if readings == READINGS || moved <= MUCH.max(moment.footprint.resident() / 100) {
+        if readings == READINGS || moved <= MUCH.max(moment.facts.footprint.resident() / 100) {
             return Ok((reading, moment));
         }
     }
@@ -169,15 +170,8 @@ pub(crate) fn with_facts<Told>(
     watch: Option<&Watch>,
     tell: impl FnOnce(&Facts<'_>) -> Told,
 ) -> Told {
-    let mut facts = Facts::new(&moment.waterfall, &moment.footprint);
-    facts.sparse = moment.sparse;
+    let mut facts = moment.facts.clone();
     facts.growth = watch.and_then(|watch| watch.growth);
-    facts.caches = moment.stats.caches;
-    facts.about = moment.about;
-    facts.page_table_bytes = moment.page_table_bytes;
-    facts.swapped_bytes = moment.swapped_bytes;
-    facts.committed_bytes = moment.committed_bytes;
-    facts.reserved_bytes = moment.reserved_bytes;
     let before = watch.and_then(|watch| watch.profile.as_ref());
     let code = moment.profile.as_ref().map(|profile| code::of_causes(&facts, profile, before));
     let code: Vec<_> = code.iter().flatten().map(|(cause, line)| (*cause, line.as_str())).collect();
@@ -210,7 +204,7 @@ fn changes(before: &Waterfall, after: &Waterfall) -> String {
 
 /// What else a reader of the page should know, if there is anything: a line each.
 pub(crate) fn notes(moment: &Moment) -> String {
-    let Moment { stats, footprint, .. } = moment;
+    let Moment { stats, facts, .. } = moment;
     let mut text = String::new();
     let mut add = |is_so: bool, sentence: String| text.push_str(if is_so { &sentence } else { "" });
     add(
@@ -221,7 +215,7 @@ pub(crate) fn notes(moment: &Moment) -> String {
         moment.heaps > 1,
         format!("The process has {} allocators of this kind; all are counted.\n", moment.heaps),
     );
-    let missed = stats.huge_bytes.saturating_sub(footprint.huge_found);
+    let missed = stats.huge_bytes.saturating_sub(facts.footprint.huge_found);
     add(
         moment.heaps == 1 && missed > 0,
         format!("{} of huge blocks were not found; they count as other mappings.\n", Bytes(missed)),

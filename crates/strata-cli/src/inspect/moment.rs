@@ -2,25 +2,16 @@
 //!
 //! Does not know: what is said of it.
 
-use strata_inspect::{About, Footprint, Heap, Kernel, Requested, Sparse, Stats, Target, Waterfall};
+use strata_inspect::{Facts, Footprint, Heap, Kernel, Requested, Sparse, Stats, Target, Waterfall};
 use strata_profile::Profile;
 
 /// What there is.
 pub(crate) struct Moment {
-    pub(crate) waterfall: Waterfall,
-    pub(crate) footprint: Footprint,
+    /// Of all allocators; what an allocator says of itself, the largest does.
+    pub(crate) facts: Facts<'static>,
     /// Of the largest allocator in the process.
     pub(crate) stats: Stats,
-    pub(crate) sparse: Sparse,
     pub(crate) heaps: usize,
-    pub(crate) about: About,
-    pub(crate) swapped_bytes: u64,
-    /// `None`: not known, as of a core file.
-    pub(crate) page_table_bytes: Option<u64>,
-    /// Of all allocators, what may be touched.
-    pub(crate) committed_bytes: u64,
-    /// Of all allocators, addresses that are theirs.
-    pub(crate) reserved_bytes: u64,
     /// What its heap profiler has recorded, while it is on.
     pub(crate) profile: Option<Profile>,
 }
@@ -35,30 +26,27 @@ impl Moment {
         let is_known = heaps.iter().all(|heap| heap.add_footprint(&mut footprint));
         let kernel = Kernel::of(target).filter(|kernel| is_known && kernel.resident > 0)?;
         let (largest, stats) = largest(heaps);
-        Some(Self {
-            waterfall: Waterfall::new(&footprint, &kernel),
-            sparse: sparse(heaps, &footprint),
-            footprint,
-            stats,
-            heaps: heaps.len(),
-            about: largest.map(Heap::about).unwrap_or_default(),
-            swapped_bytes: kernel.swapped,
-            page_table_bytes: None,
-            committed_bytes: heaps.iter().map(Heap::committed_bytes).sum(),
-            reserved_bytes: heaps.iter().map(Heap::reserved_bytes).sum(),
-            profile: None,
-        })
+        let sparse = sparse(heaps, &footprint);
+        let mut facts = Facts::new(Waterfall::new(&footprint, &kernel), footprint);
+        facts.sparse = sparse;
+        facts.caches = stats.caches;
+        facts.about = largest.map(Heap::about).unwrap_or_default();
+        facts.swapped_bytes = kernel.swapped;
+        facts.committed_bytes = heaps.iter().map(Heap::committed_bytes).sum();
+        facts.reserved_bytes = heaps.iter().map(Heap::reserved_bytes).sum();
+        Some(Self { facts, stats, heaps: heaps.len(), profile: None })
     }
 
     /// The same with what its heap profiler has recorded, which says what was requested.
-    pub(crate) fn with_profile(self, profile: Option<Profile>) -> Self {
+    pub(crate) fn with_profile(mut self, profile: Option<Profile>) -> Self {
         let requested = profile.as_ref().and_then(|profile| profile.requested);
         let requested = requested.map(|requested| Requested {
             bytes: requested.bytes,
             of_bytes: requested.of_bytes,
             standard_error: requested.standard_error,
         });
-        Self { waterfall: self.waterfall.with_requested(requested), profile, ..self }
+        self.facts.waterfall = self.facts.waterfall.with_requested(requested);
+        Self { profile, ..self }
     }
 }
 
