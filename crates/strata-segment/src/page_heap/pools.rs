@@ -73,8 +73,8 @@ impl PageHeap {
         self.purge().make_room(ARENA_BYTES);
         self.purge().reclaim_kept(ARENA_BYTES);
         let take = || self.segments().take_more(&|start| self.thp().take_arena(start));
-        // The first arena says nothing about the next: the process has just begun, and no clock was read yet.
-        if self.segments().committed_pools() == 0 { take() } else { self.thp.timed(take) }
+        // The first arena says nothing about the next, and no clock was read yet.
+        if self.segments().is_without_arenas() { take() } else { self.thp.timed(take) }
     }
 
     /// When memory is refused: gives back what the OS could hand out again. Returns whether there was anything.

@@ -114,6 +114,11 @@ impl Segments<'_> {
         self.counters.committed_bytes.get().saturating_sub(self.counters.pinned_bytes.get())
     }
 
+    /// Whether no arena was taken yet: the process has just begun, and most programs take only one.
+    pub(crate) fn is_without_arenas(&self) -> bool {
+        self.counters.arenas.get() == 0
+    }
+
     /// Pools of all committed arenas, in use or not.
     pub(crate) fn committed_pools(&self) -> u64 {
         self.counters.arenas.get() * (POOLS_PER_ARENA as u64 - 1)

@@ -70,8 +70,8 @@ impl Thp<'_> {
     }
 
     fn pages_for_arena(&self) -> Pages {
-        // For the first one neither a clock nor the system's policy is read: most programs have no other.
-        let is_first = self.segments.committed_pools() == 0;
+        // For the first one neither a clock nor the system's policy is read.
+        let is_first = self.segments.is_without_arenas();
         let pages = self.pages(|| !is_first && self.pays_for_arena());
         if pages == Pages::Any && !is_first { self.unless_for_everybody() } else { pages }
     }
