@@ -26,7 +26,7 @@ pub fn ensure() {
 extern "C" fn introduce() {
     // SAFETY: the body calls nothing of the C library's that has a state for each thread, and its code is there until
     // `dismiss` has waited.
-    unsafe { thread().berth().introduce(work, c"strata-janitor") };
+    unsafe { thread().berth().introduce(work, c"strata-purge") };
 }
 
 extern "C" fn work() {

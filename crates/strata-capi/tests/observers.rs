@@ -74,7 +74,7 @@ fn a_debugger_runs_it_to_its_end() {
     let output = debug(&[&preload, "break exit", "run", "info threads", "continue"], program.as_os_str());
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(ends_well(&output), "{told}\n{}", said(&output));
-    assert!(told.contains("strata-janitor") && told.contains("strata-watch"), "{told}");
+    assert!(told.contains("strata-purge") && told.contains("strata-watch"), "{told}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn threads() -> Vec<String> {
 }
 
 fn purge_thread_is_there() -> bool {
-    threads().iter().any(|name| name == "strata-janitor")
+    threads().iter().any(|name| name == "strata-purge")
 }
 
 fn burst(bytes: usize, size: usize) -> Vec<Patterned> {
@@ -210,11 +210,11 @@ fn a_small_program_gets_no_purge_thread() {
 #[test]
 fn a_purge_thread_that_is_not_wanted_does_not_start() {
     alone("a_purge_thread_that_is_not_wanted_does_not_start", || {
-        Strata::set_option("janitor", "0").unwrap();
+        Strata::set_option("purge_thread", "0").unwrap();
         beside_a_sleeper(|| {
             burst(128 * MIB, 300).into_iter().for_each(Patterned::free);
             assert!(!purge_thread_is_there());
-            Strata::set_option("janitor", "1").unwrap();
+            Strata::set_option("purge_thread", "1").unwrap();
             burst(128 * MIB, 300).into_iter().for_each(Patterned::free);
             assert!(wait_silently(purge_thread_is_there).is_some());
             assert!(Strata::stats().purge_thread_is_running);

@@ -200,7 +200,7 @@ fn blocks_of_two_allocators_in_one_process_do_not_mix() {
 fn purge_thread_is_there() -> bool {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-    tasks.map(name).any(|name| name.starts_with("strata-janitor"))
+    tasks.map(name).any(|name| name.starts_with("strata-purge"))
 }
 
 #[test]

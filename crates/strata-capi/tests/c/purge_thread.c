@@ -28,7 +28,7 @@ static void burst(size_t bytes, size_t size) {
 }
 
 /* The number of the thread among the tasks, or 0. */
-static int thread(void) { return thread_named("strata-janitor"); }
+static int thread(void) { return thread_named("strata-purge"); }
 
 /* A burst, after which the thread is there. */
 static int called(void) {
@@ -234,7 +234,7 @@ static void another_program_takes_its_place(void) {
 }
 
 static void it_stays_away_where_it_is_not_wanted(void) {
-    CHECK(setenv("STRATA_JANITOR", "0", 1) == 0);
+    CHECK(setenv("STRATA_PURGE_THREAD", "0", 1) == 0);
     execl("/proc/self/exe", "purge_thread", "unwanted", (char *)NULL);
     _exit(1);
 }

@@ -27,7 +27,7 @@ pub struct Settings {
     pub reserve_2m_bytes: u64,
     /// Option `reserve_1g`: the same.
     pub reserve_1g_bytes: u64,
-    /// Option `janitor`: whether a thread may give memory back when no other thread calls.
+    /// Option `purge_thread`: whether a thread may give memory back when no other thread calls.
     pub purge_thread: bool,
     /// Option `stats`.
     pub stats: bool,
@@ -55,7 +55,7 @@ impl Strata {
             huge_pages: HugePageChoice::of(holds(Id::HugePages)),
             reserve_2m_bytes: holds(Id::Reserve2m),
             reserve_1g_bytes: holds(Id::Reserve1g),
-            purge_thread: holds(Id::Janitor) != 0,
+            purge_thread: holds(Id::PurgeThread) != 0,
             stats: holds(Id::Stats) != 0,
             show_options: holds(Id::ShowOptions) != 0,
         }

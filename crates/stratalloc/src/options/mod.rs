@@ -79,7 +79,7 @@ fn obey(row: &Row, value: u64) {
         Id::HugePages => page_heap.tuning.huge_pages.store(value, Relaxed),
         Id::Reserve2m => reservation::reserve(row, HugetlbPage::TwoMiB, value),
         Id::Reserve1g => reservation::reserve(row, HugetlbPage::OneGiB, value),
-        Id::Janitor => page_heap.set_purge_thread(value),
+        Id::PurgeThread => page_heap.set_purge_thread(value),
         Id::Stats => {
             STATS.store(value, Relaxed);
             if value == 1 {
@@ -108,7 +108,7 @@ fn holds(id: Id) -> u64 {
         Id::HugePages => tuning.huge_pages.load(Relaxed),
         Id::Reserve2m => reservation::asked(HugetlbPage::TwoMiB),
         Id::Reserve1g => reservation::asked(HugetlbPage::OneGiB),
-        Id::Janitor => tuning.purge_thread.load(Relaxed),
+        Id::PurgeThread => tuning.purge_thread.load(Relaxed),
         Id::Stats => wants_stats().into(),
         Id::ShowOptions => SHOWN.load(Relaxed),
     }

@@ -52,9 +52,9 @@ impl Options {
         self.with(Id::HugeLimit, bytes)
     }
 
-    /// Option `janitor`: whether a thread of the allocator's own may give memory back when no other thread calls.
+    /// Option `purge_thread`: whether a thread of the allocator's own may give memory back when no other thread calls.
     pub const fn purge_thread(self, allowed: bool) -> Self {
-        self.with(Id::Janitor, allowed as u64)
+        self.with(Id::PurgeThread, allowed as u64)
     }
 
     /// Option `huge_pages`: where memory is taken in huge pages.

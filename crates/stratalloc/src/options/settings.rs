@@ -147,7 +147,7 @@ mod tests {
             "huge_pages auto default",
             "reserve_2m 0 default",
             "reserve_1g 0 default",
-            "janitor 1 default",
+            "purge_thread 1 default",
             "stats 0 default",
             "show_options 0 default",
         ];

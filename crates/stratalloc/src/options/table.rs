@@ -18,7 +18,7 @@ pub(crate) enum Id {
     HugePages,
     Reserve2m,
     Reserve1g,
-    Janitor,
+    PurgeThread,
     Stats,
     ShowOptions,
 }
@@ -112,9 +112,9 @@ pub(crate) static TABLE: [Row; OPTION_COUNT] = [
         meaning: "explicit huge pages of 1 GiB to take at the start, rounded down to whole ones",
     },
     Row {
-        id: Id::Janitor,
-        name: "janitor",
-        variable: c"STRATA_JANITOR",
+        id: Id::PurgeThread,
+        name: "purge_thread",
+        variable: c"STRATA_PURGE_THREAD",
         syntax: Syntax::Switch,
         default: 1,
         accepted: "1 or 0",
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(tuning.segment_arenas.load(Relaxed) * ARENA_BYTES as u64, default(Id::SegmentSize));
         assert_eq!(tuning.huge_keep_bytes.load(Relaxed), default(Id::HugeLimit));
         assert_eq!(tuning.huge_pages.load(Relaxed), default(Id::HugePages));
-        assert_eq!(tuning.purge_thread.load(Relaxed), default(Id::Janitor));
+        assert_eq!(tuning.purge_thread.load(Relaxed), default(Id::PurgeThread));
     }
 
     /// The cells of a table's line, without the white space that aligns them.
