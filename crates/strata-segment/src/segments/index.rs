@@ -327,36 +327,5 @@ impl Index {
 }
 
 #[cfg(all(test, not(strata_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_number_has_a_slot_of_its_own() {
-        assert_eq!(
-            [0, 63, 64, 4159, 4160].map(Index::place_of),
-            [(1, 0), (1, 63), (2, 0), (2, 4095), (3, 0)]
-        );
-        assert_eq!(Index::place_of(64 + 4096 + 262_144 - 1), (3, 262_143));
-        assert_eq!(Index::place_of(64 + 4096 + 262_144), (4, 0));
-    }
-
-    #[test]
-    fn a_chunk_is_made_when_its_first_number_is_wanted() {
-        static INDEX: Index = Index::new();
-        assert!(INDEX.chunk(2).is_none());
-        assert!(INDEX.has_room_for(64) && INDEX.chunk(2).is_some() && INDEX.chunk(3).is_none());
-        assert!(!INDEX.has_room_for(Chunk::first_number(5)), "more than 16.9 million");
-        assert_eq!((INDEX.next_number(), INDEX.segments().count()), (0, 0));
-    }
-
-    #[test]
-    fn a_hint_that_leads_nowhere_is_forgotten() {
-        static INDEX: Index = Index::new();
-        let class = Kind::Abandoned(SizeClass::of(1000));
-        let seems_to_have = |kind| INDEX.first_chunk().hints(kind).find(&mut |_| true, &|_| false);
-        INDEX.raise(class, 5);
-        assert!(seems_to_have(class) && !seems_to_have(Kind::Abandoned(SizeClass::of(2000))));
-        assert!(INDEX.find(class, Some).is_none());
-        assert!(!seems_to_have(class));
-    }
-}
+#[path = "index_tests.rs"]
+mod tests;
