@@ -47,6 +47,8 @@ pub(crate) struct HugeCache {
     pub(crate) slots: [AtomicPtr<Stored>; SLOT_COUNT],
     /// Sizes beside the slots, in bytes; 0: none.
     sizes: [Hint; SLOT_COUNT],
+    /// Where to look for an empty slot. Slots are filled in turn, so the next full one has waited longest, or nearly.
+    next_slot: Hint,
     pub(crate) kept_bytes: AtomicU64,
     /// The least that was kept recently.
     unneeded: WindowedMin,
@@ -59,6 +61,7 @@ impl HugeCache {
             Self {
                 slots: strata_core::each_slot!(AtomicPtr::new(core::ptr::null_mut()); SLOT_COUNT),
                 sizes: [const { Hint::new(0) }; SLOT_COUNT],
+                next_slot: Hint::new(0),
                 kept_bytes: AtomicU64::new(0),
                 unneeded: WindowedMin::new(),
                 mappings: AtomicU64::new(0),
@@ -143,11 +146,11 @@ impl HugeCache {
         extent
     }
 
-    /// Hands over `excess` bytes of what is kept, or all.
+    /// Hands over `excess` bytes of what is kept, or all: first what has waited longest, which no request has fitted.
     pub(super) fn shed(&self, excess: u64, unmap: &impl Fn(Extent)) {
         let page = machine::page_size();
         let mut left = usize::try_from(excess).unwrap_or(usize::MAX).checked_next_multiple_of(page);
-        for slot in 0..SLOT_COUNT {
+        for slot in self.slots_in_turn() {
             if left == Some(0) {
                 break;
             }
@@ -209,6 +212,12 @@ impl HugeCache {
         self.slots.iter().map(|slot| slot.load(Relaxed).cast())
     }
 
+    /// All slots, from the one that may be filled next.
+    fn slots_in_turn(&self) -> impl Iterator<Item = usize> + use<> {
+        let first = self.next_slot.get() as usize;
+        (first..first + SLOT_COUNT).map(|slot| slot % SLOT_COUNT)
+    }
+
     fn seems_next_to(&self, slot: usize, extent: &Extent) -> bool {
         // Relaxed: a hint; `join` reads the extent itself.
         let start = self.slots[slot].load(Relaxed).cast::<u8>();
@@ -223,7 +232,8 @@ impl HugeCache {
             let place = extent.start.cast::<Stored>();
             // SAFETY: the extent is ours, writable, and starts at a page.
             unsafe { place.write(Stored { bytes: extent.bytes, mapping: extent.mapping }) };
-            for (slot, size) in self.slots.iter().zip(&self.sizes) {
+            for index in self.slots_in_turn() {
+                let slot = &self.slots[index];
                 // Release (HUGE_INSERT): publishes the extent and the end of its use; pairs with Acquire in huge/cache.rs::remove.
                 // Relaxed on failure: another slot is tried.
                 if slot.load(Relaxed).is_null()
@@ -232,7 +242,8 @@ impl HugeCache {
                         .is_ok()
                 {
                     // It goes stale when another thread uses the slot at the same time; `remove` reads the extent itself.
-                    size.set(extent.bytes as u64);
+                    self.sizes[index].set(extent.bytes as u64);
+                    self.next_slot.set(index as u64 + 1);
                     return;
                 }
             }

@@ -116,6 +116,19 @@ fn what_is_shed_is_as_much_as_was_asked_for() {
 }
 
 #[test]
+fn what_is_shed_has_waited_longest() {
+    let scene = Scene::new();
+    scene.put(0, 8);
+    scene.put(20, 8);
+    scene.put(40, 8);
+    assert_eq!(scene.take(8), Some((0, 8)));
+    scene.put(0, 8);
+    scene.cache.shed(10 * MIB as u64, &scene.unmap());
+    assert_eq!(*scene.unmapped.borrow(), [(20, 8), (46, 2)]);
+    assert_eq!(scene.take(8), Some((0, 8)));
+}
+
+#[test]
 fn three_passes_hand_over_what_was_kept_and_not_needed() {
     let scene = Scene::new();
     scene.put(0, 20);
