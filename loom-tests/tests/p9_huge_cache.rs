@@ -91,19 +91,21 @@ fn growing_over_what_waits_behind_while_it_is_used_and_another_extent_comes() {
         let grower = spawn(move || {
             let page_heap = &world.runtime().page_heap;
             let old = ARENA_BYTES - HEADER_TABLE_BYTES;
-            // SAFETY: a huge allocation of ours; with this alignment it is never moved.
-            let grown = unsafe { page_heap.resize_huge(first, old, old + ARENA_BYTES, ARENA_BYTES) };
-            if grown == Resized::InPlace {
-                use_second_arena(first);
-            }
+            // SAFETY: a huge allocation of ours.
+            let grown = match unsafe { page_heap.resize_huge(first, old, old + ARENA_BYTES) } {
+                Resized::Moved(moved) => UserPtr::new(moved),
+                Resized::InPlace => first,
+                Resized::Refused => return first,
+            };
+            use_second_arena(grown);
+            grown
         });
         let taken = huge(world, 1);
         let mark = payload::new_mark();
         payload::write(taken.as_non_null(), mark);
         free(world, third);
         payload::give_up(taken.as_non_null(), mark);
-        join(grower);
-        [first, taken].into_iter().for_each(|block| free(world, block));
+        [join(grower), taken].into_iter().for_each(|block| free(world, block));
         end(world);
     });
 }

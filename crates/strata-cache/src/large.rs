@@ -103,7 +103,7 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
     thread::note_freed(unsafe { pointer.block() });
     let held_off = thread::hold_off_forks(thread::own_or(cache));
     // SAFETY: the same contract.
-    match unsafe { kind_of(pointer) } {
+    match unsafe { kind_of(page_heap, pointer) } {
         // SAFETY: the same contract.
         Some(ArenaKind::Huge) => unsafe { page_heap.free_huge(pointer) },
         Some(ArenaKind::Pools) => {
@@ -122,9 +122,12 @@ pub unsafe fn free(cache: &Cache, pointer: UserPtr) {
 ///
 /// # Safety
 /// - `pointer` is the start of one.
-unsafe fn kind_of(pointer: UserPtr) -> Option<ArenaKind> {
+unsafe fn kind_of(page_heap: &PageHeap, pointer: UserPtr) -> Option<ArenaKind> {
     if pointer.is_arena_aligned() {
         return Some(ArenaKind::Huge);
+    }
+    if pointer.pool_index().is_none() && page_heap.was_unmapped(pointer) {
+        return None;
     }
     // SAFETY: the head in front of it; if it was freed before, whatever lies there now.
     unsafe { ArenaHead::kind_at(pointer.arena().head_place()) }

@@ -26,7 +26,7 @@ use strata_core::pool::Spoilt;
 use strata_core::size_class::SizeClass;
 use strata_core::sync::Hint;
 use strata_core::sync::mutation::{DELETE_FLUSHES, LEAVE_EMPTIES_FIRST};
-use strata_segment::{PageHeap, StrangerInside, misuse};
+use strata_segment::{PageHeap, SELDOM_BYTES, StrangerInside, misuse};
 
 /// Everything that threads share: the segment layer and the caches.
 ///
@@ -47,10 +47,10 @@ pub struct Runtime {
 }
 
 const _: () = assert!(align_of::<Runtime>() == RUNTIME_ALIGN && offset_of!(Runtime, signature) == 0);
-// What only threads that end touch may lie behind the page, and what is counted last: pools of the 16 largest classes, above 64 KiB.
-const _: () = assert!(
-    cfg!(strata_loom) || offset_of!(Runtime, departed) <= RUNTIME_ALIGN + 16 * size_of::<CompactFlow>()
-);
+// What only threads that end and huge blocks touch may lie behind the page, and what is counted last: pools of the 16 largest classes,
+// above 64 KiB.
+const BEHIND_THE_PAGE: usize = 16 * size_of::<CompactFlow>() + SELDOM_BYTES;
+const _: () = assert!(cfg!(strata_loom) || offset_of!(Runtime, departed) <= RUNTIME_ALIGN + BEHIND_THE_PAGE);
 
 impl Runtime {
     strata_core::const_unless_loom! {

@@ -12,7 +12,7 @@
 //!
 //! I1  Every arena and every huge mapping starts on an arena boundary with a header table in its first bytes, so the slot
 //!     of any pointer that we handed out may be read. (One exception, a huge pointer that is itself arena-aligned, has pool
-//!     index 0 and is told apart by that.)
+//!     index 0, as every huge pointer has, and is told apart by that.)
 //!
 //! Does not know: what the headers say. Idea: mask to the metadata, as mimalloc's segments (Leijen et al. 2019).
 

@@ -39,7 +39,7 @@ mod without;
 pub use fork_gate::{ForkGate, Inside, Presence, StrangerInside};
 pub use huge::block::Resized;
 pub use offsets::place_page_heap;
-pub use page_heap::PageHeap;
+pub use page_heap::{PageHeap, SELDOM_BYTES};
 pub use pools::claim::ClaimedRun;
 pub use purge::parker::Parker;
 pub use purge::thread::PurgeThread;

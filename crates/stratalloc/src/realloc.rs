@@ -76,7 +76,7 @@ pub(crate) unsafe fn in_place(pointer: UserPtr, old_size: usize, new: Layout) ->
             }
             let _held_off = thread::hold_off_forks(thread::cache());
             // SAFETY: the caller's mapping.
-            match unsafe { RUNTIME.page_heap.resize_huge(pointer, old_size, new.size(), new.align()) } {
+            match unsafe { RUNTIME.page_heap.resize_huge(pointer, old_size, new.size()) } {
                 Resized::InPlace => Some(noted(pointer, pointer.as_non_null(), new.size())),
                 Resized::Moved(moved) => Some(noted(pointer, moved, new.size())),
                 Resized::Refused => None,
@@ -124,7 +124,7 @@ pub(crate) unsafe fn place_of(pointer: UserPtr) -> Place {
     match pool.format() {
         Format::Blocks(class) => Place::Block(class.block_bytes()),
         Format::Run(pools) => Place::Run(pool, pools as usize * strata_core::layout::POOL_BYTES),
-        // The slot of a huge allocation aligned to more than the header table but less than an arena is all zero.
+        // A run that was freed: there is no huge block either, which is found then.
         Format::Idle => Place::Huge,
     }
 }

@@ -1,12 +1,12 @@
 //! Huge allocations: more than half an arena, each a mapping of its own, or an extent of one.
 //!
 //! ```text
-//!   align < 4 MiB:   │ header table (slot 0: ArenaHead) │ payload …            mapping starts on an arena boundary
-//!   align ≥ 4 MiB:   │ page with the ArenaHead at its end │ payload …          *payload* starts on an arena boundary
+//!   align < 64 KiB:  │ header table (slot 0: ArenaHead) │ payload …            mapping starts on an arena boundary
+//!   align ≥ 64 KiB:  │ page with the ArenaHead at its end │ payload …          *payload* starts on an arena boundary
 //! ```
 //!
-//! The header table of a fresh mapping is all zero but for slot 0, so that the slot of any payload address reads as an idle pool. One
-//! that is cut from what was freed may hold anything there: its payload begins in slot 0, and no other slot is read for it.
+//! Either way a payload begins where an arena would have its first pool, so that a free reads no pool's header for it, but asks whether
+//! the block's head is there: the addresses may have gone back since (`unmapped`).
 //! A block grows into the extent behind it if there is one, or is extended in place, or moves by its pages instead of its bytes.
 //! Freed blocks are kept in a cache (`cache`) for the next request, whatever its size; `huge_limit` says how much.
 //!
@@ -20,7 +20,7 @@ use crate::thp::pages::Pages;
 use core::ptr::NonNull;
 use strata_core::address::UserPtr;
 use strata_core::arena::ArenaHead;
-use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES};
+use strata_core::layout::{ARENA_BYTES, HEADER_TABLE_BYTES, POOL_BYTES};
 use strata_os::{clock, machine, memory};
 
 /// The outcome of a resize.
@@ -59,7 +59,7 @@ impl Request {
     pub(crate) fn new(bytes: usize, align: usize, want_zero: bool) -> Option<Self> {
         let page = machine::page_size();
         let offset =
-            if align < ARENA_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
+            if align < POOL_BYTES { HEADER_TABLE_BYTES.max(align) } else { HEADER_TABLE_BYTES.max(page) };
         let needed = bytes.checked_add(offset)?.checked_next_multiple_of(page)?;
         Some(Self { needed, offset, align, want_zero })
     }
@@ -142,8 +142,12 @@ impl Huge<'_> {
             head
         } else {
             self.thp.note_block_ends(start, old);
+            self.unmapped.note(start, old);
             // SAFETY: one mapping, ours; the old addresses are not used again if it moves.
-            unsafe { memory::relocate(start, old, new, ARENA_BYTES) }?.cast()
+            let moved = unsafe { memory::relocate(start, old, new, ARENA_BYTES) };
+            let extended = moved.unwrap_or(start);
+            self.unmapped.forget(extended.addr().get());
+            moved?.cast()
         };
         // Only now, so that nothing is given back for what is refused.
         self.above.took_huge(new - old);
@@ -174,10 +178,10 @@ impl Huge<'_> {
         align: usize,
         pages: Pages,
     ) -> Option<NonNull<ArenaHead>> {
-        let head = if align < ARENA_BYTES {
+        let head = if align < POOL_BYTES {
             memory::map(mapped, ARENA_BYTES)?.cast()
         } else {
-            map_behind_boundary(mapped, offset, align)?
+            map_behind_boundary(mapped, offset, align.max(ARENA_BYTES))?
         };
         // SAFETY: mapped just now, ours; nothing is touched yet.
         let advised = unsafe { pages.ask_for(mapping_start(head), mapped) };
@@ -191,10 +195,11 @@ impl Huge<'_> {
     }
 
     fn count_in(&self, head: NonNull<ArenaHead>) -> NonNull<u8> {
-        let mapped = mapped_bytes(head);
+        let (mapped, payload) = (mapped_bytes(head), payload(head));
+        self.unmapped.forget(UserPtr::new(payload).arena().as_non_null().addr().get());
         self.counters.huge_blocks.add(1);
         self.count_longer(mapped);
-        payload(head)
+        payload
     }
 
     /// Notes that `bytes` more of huge blocks are live.
@@ -210,6 +215,9 @@ impl Huge<'_> {
     /// # Safety
     /// - `pointer` is the start of a huge allocation, or was one.
     unsafe fn live_head(&self, pointer: UserPtr) -> NonNull<ArenaHead> {
+        if self.was_unmapped(pointer) {
+            self.above.no_huge_block(pointer);
+        }
         // SAFETY: the start of a huge allocation, by this function's contract.
         let head = unsafe { huge_head(pointer) };
         // SAFETY: mapped, as far as anyone knows.
@@ -257,13 +265,7 @@ impl Huge<'_> {
     ///
     /// # Safety
     /// - `pointer` is the start of a huge allocation that is the caller's; after [`Resized::Moved`] it is gone.
-    pub(crate) unsafe fn resize(
-        &self,
-        pointer: UserPtr,
-        old_bytes: usize,
-        bytes: usize,
-        align: usize,
-    ) -> Resized {
+    pub(crate) unsafe fn resize(&self, pointer: UserPtr, old_bytes: usize, bytes: usize) -> Resized {
         // SAFETY: the start of a huge allocation, by this function's contract.
         let head = unsafe { self.live_head(pointer) };
         let (mut old, offset) = (mapped_bytes(head), mapping_offset(head));
@@ -286,7 +288,7 @@ impl Huge<'_> {
         if old >= new {
             return Resized::InPlace;
         }
-        if align >= ARENA_BYTES || pointer.is_arena_aligned() {
+        if pointer.is_arena_aligned() {
             // SAFETY: one mapping, ours.
             return if unsafe { memory::grow_in_place(start, old, new) } {
                 self.note_resize(head, old, new);
@@ -297,7 +299,7 @@ impl Huge<'_> {
         }
         let may_be_huge = extent_of(head).mapping.is_in_huge_pages();
         let pages = self.thp.pages_for_longer(start, old, may_be_huge, new);
-        // SAFETY: the caller's mapping, aligned to an arena since its alignment is below one.
+        // SAFETY: the caller's mapping, aligned to an arena since its payload is not.
         match unsafe { self.extend(head, old, new, pages) } {
             Some(extended) => {
                 self.count_longer(new - old);

@@ -6,6 +6,7 @@ pub(crate) mod block;
 pub(crate) mod cache;
 pub(crate) mod extent;
 mod head;
+pub(crate) mod unmapped;
 mod zero;
 
 use crate::above::Above;
@@ -15,14 +16,17 @@ use crate::thp::Thp;
 use crate::tuning::Tuning;
 use cache::HugeCache;
 use extent::Extent;
+use strata_core::address::UserPtr;
 use strata_core::sync::Ordering::Relaxed;
 use strata_os::memory;
+use unmapped::Unmapped;
 
 /// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Huge<'heap> {
     tuning: &'heap Tuning,
     cache: &'heap HugeCache,
+    unmapped: &'heap Unmapped,
     thp: Thp<'heap>,
     policy: &'heap Policy,
     counters: &'heap Counters,
@@ -33,17 +37,23 @@ impl<'heap> Huge<'heap> {
     pub(crate) fn new(
         tuning: &'heap Tuning,
         cache: &'heap HugeCache,
+        unmapped: &'heap Unmapped,
         thp: Thp<'heap>,
         policy: &'heap Policy,
         counters: &'heap Counters,
         above: &'heap dyn Above,
     ) -> Self {
-        Self { tuning, cache, thp, policy, counters, above }
+        Self { tuning, cache, unmapped, thp, policy, counters, above }
     }
 
     /// Bytes kept for reuse.
     pub(crate) fn kept_bytes(&self) -> u64 {
         self.cache.kept_bytes()
+    }
+
+    /// Whether a block with this payload lay where nothing is mapped any more.
+    pub(crate) fn was_unmapped(&self, pointer: UserPtr) -> bool {
+        self.unmapped.has(pointer)
     }
 
     /// A pass: unmaps what `scope` says of what is kept. Returns whether something is left.
@@ -84,6 +94,7 @@ impl<'heap> Huge<'heap> {
         self.counters.reserved_bytes.subtract(bytes);
         self.counters.committed_bytes.subtract(bytes);
         self.counters.purged_bytes.add(bytes);
+        self.unmapped.note(extent.start, extent.bytes);
         // SAFETY: whole pages, the caller's.
         unsafe { memory::release(extent.start, extent.bytes) };
     }

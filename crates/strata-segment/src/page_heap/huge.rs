@@ -46,15 +46,14 @@ impl PageHeap {
     ///
     /// # Safety
     /// - `pointer` is the start of a huge allocation that is the caller's; after [`Resized::Moved`] it is gone.
-    pub unsafe fn resize_huge(
-        &self,
-        pointer: UserPtr,
-        old_bytes: usize,
-        bytes: usize,
-        align: usize,
-    ) -> Resized {
+    pub unsafe fn resize_huge(&self, pointer: UserPtr, old_bytes: usize, bytes: usize) -> Resized {
         // SAFETY: the start of a huge allocation, by this function's contract.
-        unsafe { self.huge().resize(pointer, old_bytes, bytes, align) }
+        unsafe { self.huge().resize(pointer, old_bytes, bytes) }
+    }
+
+    /// Whether a huge block with this payload lay where nothing is mapped any more, as far as that is known.
+    pub fn was_unmapped(&self, pointer: UserPtr) -> bool {
+        self.huge().was_unmapped(pointer)
     }
 
     /// Gives a huge allocation back.

@@ -22,6 +22,7 @@ use crate::counters::{ClassPools, Counters};
 use crate::fork_gate::ForkGate;
 use crate::huge::Huge;
 use crate::huge::cache::HugeCache;
+use crate::huge::unmapped::Unmapped;
 use crate::misuse;
 use crate::pools::Pools;
 use crate::prefault::{Prefault, Refusal};
@@ -59,7 +60,11 @@ pub struct PageHeap {
     pub(crate) counters: Counters,
     pub(crate) index: Index,
     pub(crate) class_pools: ClassPools,
+    pub(crate) unmapped: Unmapped,
 }
+
+/// Bytes at its end that a start does not touch.
+pub const SELDOM_BYTES: usize = size_of::<Unmapped>();
 
 /// The rooms.
 impl PageHeap {
@@ -80,6 +85,7 @@ impl PageHeap {
                 counters: Counters::new(),
                 index: Index::new(),
                 class_pools: ClassPools::new(),
+                unmapped: Unmapped::new(),
             }
         }
     }
@@ -105,8 +111,8 @@ impl PageHeap {
     }
 
     pub(crate) fn huge(&self) -> Huge<'_> {
-        let Self { tuning, huge_cache: cache, policy, counters, .. } = self;
-        Huge::new(tuning, cache, self.thp(), policy, counters, self)
+        let Self { tuning, huge_cache: cache, unmapped, policy, counters, .. } = self;
+        Huge::new(tuning, cache, unmapped, self.thp(), policy, counters, self)
     }
 
     #[inline]

@@ -127,7 +127,7 @@ mod tests {
         let left = dirty_pools(&HEAP);
         assert_eq!(left, 3 * POOLS - ARENA_BYTES / POOL_BYTES);
         // SAFETY: ours.
-        let _ = unsafe { HEAP.resize_huge(block, ARENA_BYTES, 2 * ARENA_BYTES, 1) };
+        let _ = unsafe { HEAP.resize_huge(block, ARENA_BYTES, 2 * ARENA_BYTES) };
         assert_eq!(dirty_pools(&HEAP), left - ARENA_BYTES / POOL_BYTES);
     }
 

@@ -205,7 +205,7 @@ fn a_huge_block_that_grows_does_so_in_huge_pages_if_what_it_has_is_filled() {
         }
         let user = strata_core::address::UserPtr::new(block);
         // SAFETY: ours; used where it is now.
-        let grown = match unsafe { HEAP.resize_huge(user, 40 * MIB, 80 * MIB, 16) } {
+        let grown = match unsafe { HEAP.resize_huge(user, 40 * MIB, 80 * MIB) } {
             crate::huge::block::Resized::Moved(block) => block,
             _ => block,
         };
