@@ -15,7 +15,7 @@
 //! `profile` starts a heap profile if the environment asks for one. `last_words` keeps a way to speak; `trust` says whose a pointer is, `errno` how to fail.
 //!
 //! Each exported function does one of three things: it stays within inlined fast paths (`malloc` and `free` of small blocks,
-//! 14 and 17 instructions), tail-calls a slow path, or asks a layer below. None allocates for itself, waits, or
+//! 12 and 15 instructions), tail-calls a slow path, or asks a layer below. None allocates for itself, waits, or
 //! unwinds, except the throwing `operator new`, which lets the C++ library's exception pass.
 //!
 //! The finished library is built with `panic = "abort"` and has no standard library in it, of which it would use the panics

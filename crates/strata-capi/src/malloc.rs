@@ -9,7 +9,7 @@
 //! | usable size                  | may be written in full; `realloc` keeps all of it        |
 //! | a wrong size to `free_sized` | no harm: it is not read                                  |
 //!
-//! The straight path of `malloc` is 12 instructions up to 1 KiB and 17 up to 32 KiB, that of `free` 15; no memory but the
+//! The straight path of `malloc` is 12 instructions up to 1 KiB and 16 up to 32 KiB, that of `free` 15; no memory but the
 //! thread's cache and a table's line or (in `free`) the pool's header is touched.
 //!
 //! Does not know: how anything is done; `stratalloc` and `strata-cache` do.

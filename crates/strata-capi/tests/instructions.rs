@@ -59,7 +59,7 @@ fn budget(function: &str, size: usize) -> f64 {
     let is_small = size <= 1024;
     match function {
         "malloc" if is_small => 12.0,
-        "malloc" => 17.0,
+        "malloc" => 16.0,
         "free" | "free_sized" => 15.0,
         "realloc" => 25.0,
         "aligned_alloc" => 42.0,

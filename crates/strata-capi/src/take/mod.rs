@@ -8,7 +8,7 @@
 //!
 //! | file       | for                                 | instructions, up to 1 KiB and 32 KiB |
 //! |------------|-------------------------------------|--------------------------------------|
-//! | `x86_64`   | x86-64: naked functions             | 12, 17                               |
+//! | `x86_64`   | x86-64: naked functions             | 12, 16                               |
 //! | `portable` | all others, and what `x86_64` means | 13, 18, compiled for x86-64          |
 //!
 //! Does not know: what the slow paths do.
