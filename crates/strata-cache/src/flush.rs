@@ -8,8 +8,8 @@
 //! F1  A class's limit doubles with each visit, up to [`most`] of the class. That of larger blocks does only when an allocation found the
 //!     magazine empty after a block had been given back: one that a thread frees and does not want again is not kept. The limits of all
 //!     threads together allow an eighth of what is in use, [`FEW_ALL_BYTES`] to [`ALL_BYTES`]: a thread takes what the others leave of it,
-//!     up to [`MOST_SHARE`], and an even share in any case. One that took much out of pools may have a quarter of that ready, up to
-//!     [`MOST_OWN`], as long as all have less than [`MOST_ALL`]. Beyond that a class takes from another that may hold as much as is needed,
+//!     up to [`MOST_SHARE`], and an even share in any case. One that took much out of pools may have half of what is beyond
+//!     [`LITTLE`] ready, up to [`MOST_OWN`], as long as all have less than [`MOST_ALL`]. Beyond that a class takes from another that may hold as much as is needed,
 //!     and came to no slow path recently. So a thread that sleeps, or only frees, holds at most that.
 //! F2  A chain holds blocks of one pool only.
 //! F3  *Passive false sharing.* The first free of a class whose blocks are smaller than a cache line comes here, and again the first
@@ -31,9 +31,9 @@ use strata_segment::{PageHeap, misuse};
 /// Bytes that one class's magazine may hold, unless a few blocks are larger.
 const CLASS_BYTES: usize = 128 << 10;
 /// Blocks that any class's magazine may hold,
-const LEAST_BLOCKS: usize = 8;
+const LEAST_BLOCKS: usize = 24;
 /// unless they are more bytes than these.
-const FEW_BLOCKS_BYTES: usize = 512 << 10;
+const FEW_BLOCKS_BYTES: usize = 1536 << 10;
 /// The part of what is in use that all magazines of all threads may hold together,
 const USED_PART: u64 = 8;
 /// at least,
@@ -45,11 +45,13 @@ const LEAST_SHARE: u64 = 16 << 10;
 /// The largest share of a thread.
 const MOST_SHARE: u64 = 4 << 20;
 /// The part of what a thread took out of pools, and did not give back, that its magazines may hold besides,
-const OWN_PART: u64 = 4;
+const OWN_PART: u64 = 2;
+/// of what is beyond these bytes,
+const LITTLE: u64 = 1 << 20;
 /// at most,
-const MOST_OWN: u64 = 8 << 20;
+const MOST_OWN: u64 = 16 << 20;
 /// as long as all threads' hold less than these bytes.
-const MOST_ALL: u64 = 32 << 20;
+const MOST_ALL: u64 = 64 << 20;
 /// Blocks of fewer bytes share a cache line.
 const LINE_BYTES: usize = 64;
 /// Blocks up to this size stay at their first free: they hold little.
@@ -190,7 +192,7 @@ impl Cache {
         let Some(runtime) = self.runtime() else { return false };
         let own = u64::from(self.granted_bytes.get() + more);
         let granted = runtime.registry.granted_bytes.get() + u64::from(more);
-        if own <= (self.said.bytes() / OWN_PART).min(MOST_OWN) && granted <= MOST_ALL {
+        if own <= (self.said.bytes().saturating_sub(LITTLE) / OWN_PART).min(MOST_OWN) && granted <= MOST_ALL {
             return true;
         }
         let all = (runtime.page_heap.used_bytes() / USED_PART).clamp(FEW_ALL_BYTES, ALL_BYTES);

@@ -76,7 +76,7 @@ fn threads_of_a_small_program_hold_little_together_and_one_what_the_others_leave
 }
 
 #[test]
-fn a_thread_with_much_in_use_may_have_a_quarter_of_it_ready() {
+fn a_thread_with_much_in_use_may_have_half_of_it_ready() {
     let cache = runtime().enter().unwrap();
     let classes = || SizeClass::all().filter(|class| class.block_bytes() > 8 << 10);
     let kept: Vec<_> = (0..40).flat_map(|_| classes()).map(|class| (new(cache, class), class)).collect();

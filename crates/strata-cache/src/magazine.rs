@@ -26,7 +26,7 @@ use strata_core::sync::{OwnedPtr, OwnedUsize, PrivateUsize};
 /// Slots of a small class's magazine.
 pub(crate) const DEPTH: usize = if cfg!(strata_loom) { 2 } else { 64 };
 /// Slots of a larger class's.
-pub(crate) const LARGE_DEPTH: usize = if cfg!(strata_loom) { 2 } else { 16 };
+pub(crate) const LARGE_DEPTH: usize = if cfg!(strata_loom) { 2 } else { 24 };
 /// The largest of the small classes.
 pub(crate) const LAST_SMALL: SizeClass = SizeClass::of(512);
 
