@@ -20,6 +20,8 @@ fn sample(set: &Sampled, block: u64) {
 
 /// A sampled block is freed.
 fn free_sampled(set: &Sampled, block: u64) {
+    let address = NonNull::new(without_provenance_mut(block as usize)).expect("not null");
+    assert_ne!(set.filter().marks(address), 0, "a sampled block is not excluded");
     let slot = set.find(block).expect("a sampled block is found");
     payload::expect(record(slot), block);
     set.remove(slot);

@@ -169,15 +169,15 @@ impl<'cache> Magazine<'cache> {
         self.head().count.set(count - gone);
     }
 
-    /// Fills the empty magazine with the newest blocks of another, which has that many. Those that have a sign, and perhaps some beside
-    /// them, are told.
+    /// Fills the empty magazine with the newest blocks of another, which has that many. Those that have marks are
+    /// told.
     #[cfg(not(strata_loom))]
     #[inline(always)]
     pub(crate) fn fill_with_newest(
         self,
         other: Self,
         count: u32,
-        sign: impl Fn(NonNull<u8>) -> u64,
+        marks: impl Fn(NonNull<u8>) -> u8,
         tell: impl Fn(NonNull<u8>),
     ) {
         debug_assert!(self.head().count.get() == 0 && count <= other.count());
@@ -186,24 +186,24 @@ impl<'cache> Magazine<'cache> {
         let take = |index: usize| {
             let block = other.block_in(left + index);
             self.slot(index).set(block.as_ptr());
-            sign(block)
+            marks(block)
         };
         by_four(count, take, |index| tell(self.block_in(index)));
         other.head().count.set(left);
         self.head().count.set(count);
     }
 
-    /// Of the oldest blocks, up to `wanted` of them, those that have a sign, and perhaps some beside them, are told.
+    /// Of the oldest blocks, up to `wanted` of them, those that have marks are told.
     #[cfg(not(strata_loom))]
     #[inline(always)]
     pub(crate) fn search_oldest(
         self,
         wanted: u32,
-        sign: impl Fn(NonNull<u8>) -> u64,
+        marks: impl Fn(NonNull<u8>) -> u8,
         tell: impl Fn(NonNull<u8>),
     ) {
         let count = (wanted as usize).min(self.head().count.get());
-        by_four(count, |index| sign(self.block_in(index)), |index| tell(self.block_in(index)));
+        by_four(count, |index| marks(self.block_in(index)), |index| tell(self.block_in(index)));
     }
 
     /// What is in a slot that holds a block.
@@ -226,18 +226,23 @@ impl<'cache> Magazine<'cache> {
     }
 }
 
-/// Asks at `count` places for a sign, four at a time, the rest one by one, and tells where one may be: so that the loop itself costs little.
+/// Asks at `count` places for marks, four at a time, and tells where there are some: so that the loop itself costs little.
 #[cfg(not(strata_loom))]
 #[inline(always)]
-fn by_four(count: usize, sign: impl Fn(usize) -> u64, tell: impl Fn(usize)) {
+fn by_four(count: usize, marks: impl Fn(usize) -> u8, tell: impl Fn(usize)) {
+    let tell_if_marked = |index: usize| {
+        if marks(index) != 0 {
+            tell(index);
+        }
+    };
     let mut index = 0;
     while index + 4 <= count {
-        if sign(index) | sign(index + 1) | sign(index + 2) | sign(index + 3) != 0 {
-            (index..index + 4).for_each(&tell);
+        if marks(index) | marks(index + 1) | marks(index + 2) | marks(index + 3) != 0 {
+            (index..index + 4).for_each(tell_if_marked);
         }
         index += 4;
     }
-    (index..count).filter(|index| sign(*index) != 0).for_each(&tell);
+    (index..count).for_each(tell_if_marked);
 }
 
 /// The same number, of whose origin the compiler knows nothing: otherwise LLVM would index by the number before the subtraction,

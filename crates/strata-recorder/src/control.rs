@@ -27,7 +27,7 @@ use strata_os::clock;
 /// The first bytes of [`Control`].
 pub const MAGIC: [u8; 16] = *b"\x7fSTRATA control\0";
 /// The version of what is here and of `Recorded`: changed with either.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// A [`Control`] lies at a multiple of this many bytes.
 pub const ALIGN: usize = 64;
 

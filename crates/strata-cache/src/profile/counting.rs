@@ -24,7 +24,6 @@
 
 use super::{Filter, Sample, listener, mean_bytes, note_freed, note_sample, tell_freed};
 use crate::cache::Cache;
-use crate::magazine::depth_of;
 use crate::thread;
 use core::ptr::NonNull;
 use strata_core::block::BlockPtr;
@@ -32,21 +31,24 @@ use strata_core::pool::Memory;
 use strata_core::size_class::{CLASS_COUNT, SizeClass};
 
 /// Blocks that are ready at most.
-const MOST_BLOCKS: u32 = 32;
-/// Bytes of them at most, unless one block is larger.
+const MOST_BLOCKS: usize = 32;
+/// Bytes of them at most, if these are more than [`FEW_BLOCKS`].
+const MANY_BYTES: usize = 4 << 10;
+/// Blocks that are ready in any case,
+const FEW_BLOCKS: usize = 8;
+/// up to so many bytes, or one block.
 const MOST_BYTES: usize = 8 << 10;
 /// From this length on, runs of less than half of it have the cache behind take a batch from pools.
 const STOCKED: u32 = 4;
 
 /// Blocks of a class that are ready at most.
-const fn most_ready(class: SizeClass) -> u32 {
-    let blocks = MOST_BYTES / class.block_bytes();
-    let depth = depth_of(class);
-    let blocks = if blocks < depth { blocks as u32 } else { depth as u32 };
-    match blocks {
-        0 => 1,
-        few if few < MOST_BLOCKS => few,
-        _ => MOST_BLOCKS,
+const fn most_ready(class: SizeClass) -> usize {
+    let (many, most) = (MANY_BYTES / class.block_bytes(), MOST_BYTES / class.block_bytes());
+    match if many < FEW_BLOCKS { FEW_BLOCKS } else { many } {
+        _ if most == 0 => 1,
+        blocks if most < blocks => most,
+        blocks if MOST_BLOCKS < blocks => MOST_BLOCKS,
+        blocks => blocks,
     }
 }
 
@@ -174,7 +176,7 @@ impl<'front> Counting<'front> {
             Origin::Freed => {
                 // SAFETY: a cache that counts has had a filter since before its first count (`begin`).
                 let filter: &Filter = unsafe { &*self.front.counting.filter.get() };
-                run.fill_with_newest(ready, count, |block| filter.word_of(block), tell_freed);
+                run.fill_with_newest(ready, count, |block| filter.marks(block), tell_freed);
                 // A program that frees as much as it allocates would go on with the few blocks that it had first.
                 if wanted >= STOCKED && count < wanted / 2 && ready.count() == 0 {
                     self.own.stock(class);
@@ -252,11 +254,12 @@ pub fn note_resized(old: NonNull<u8>, new: NonNull<u8>, bytes: usize) {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+    use crate::magazine::depth_of;
 
     #[test]
     fn what_is_ready_of_any_class_fits_its_magazine() {
         for class in SizeClass::all() {
-            let most = most_ready(class) as usize;
+            let most = most_ready(class);
             assert!(most >= 1 && most <= depth_of(class));
         }
     }

@@ -41,7 +41,7 @@ use strata_core::sync::{
 
 #[doc(hidden)]
 pub use counting::note_resized;
-pub use filter::{Filter, WORD_COUNT, hash};
+pub use filter::{Filter, hash};
 
 /// A block that was sampled.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub struct Sample {
 pub struct Listener {
     /// A block was sampled; the program does not have it yet.
     pub allocated: fn(Sample),
-    /// A block was freed. Its word in the filter may not be 0, or that of another that leaves its magazine with it.
+    /// A block was freed that the filter does not exclude.
     pub freed: fn(NonNull<u8>),
     /// From a state of random numbers and the mean distance between samples: the bytes before the next one, and the next state.
     pub draw: fn(u64, u64) -> (u64, u64),
@@ -103,7 +103,7 @@ static SHARED: Shared = Shared {
 };
 
 /// Samples each byte that is allocated with a chance of 1 in `mean_bytes` from now on, or at another rate than before; 1 samples every
-/// block. A word of the filter is not 0 as long as an address that leads to it is that of a sampled block.
+/// block. The filter has the listener's sampled blocks, and no others.
 ///
 /// The first listener and filter stay: later ones are ignored.
 pub fn start(listener: &'static Listener, filter: &'static Filter, mean_bytes: u64) {
@@ -207,14 +207,14 @@ fn note_sample(sample: Sample) {
 #[inline]
 pub(crate) fn note_leaving(magazine: Magazine<'_>, count: u32) {
     if let Some(filter) = filter() {
-        magazine.search_oldest(count, |block| filter.word_of(block), tell_freed);
+        magazine.search_oldest(count, |block| filter.marks(block), tell_freed);
     }
 }
 
 /// A block is free that may be sampled. None is if profiling was never on.
 #[inline]
 pub(crate) fn note_freed(block: NonNull<u8>) {
-    if filter().is_some_and(|filter| filter.word_of(block) != 0) {
+    if filter().is_some_and(|filter| filter.marks(block) != 0) {
         tell_freed(block);
     }
 }

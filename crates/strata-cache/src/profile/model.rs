@@ -4,4 +4,4 @@
 
 #[path = "filter.rs"]
 mod filter;
-pub use filter::{Filter, WORD_COUNT, hash};
+pub use filter::{Filter, hash};

@@ -122,5 +122,25 @@ mod number {
     }
 }
 
+mod small {
+    use super::*;
+    use atomic::AtomicU8 as Word;
+
+    /// A small number that all threads may change.
+    #[repr(transparent)]
+    #[derive(Debug)]
+    pub struct AtomicU8(Word);
+
+    impl AtomicU8 {
+        plain!(u8);
+
+        counted! {
+            fetch_add(value: u8, order: Ordering) -> u8;
+            fetch_sub(value: u8, order: Ordering) -> u8;
+        }
+    }
+}
+
 pub use number::AtomicU64;
 pub use pointer::AtomicPtr;
+pub use small::AtomicU8;

@@ -22,8 +22,8 @@ pub use core::sync::atomic::Ordering;
 #[cfg(all(strata_counted, not(strata_loom)))]
 pub use counted::{act_as, exchanges, fetches};
 pub use imp::{
-    AsymmetricFence, AtomicPtr, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize, StatisticWord,
-    WaitWord, Witness, fence, init_fresh, spin_hint,
+    AsymmetricFence, AtomicPtr, AtomicU8, AtomicU64, OwnedPtr, OwnedU32, OwnedUsize, PrivateUsize,
+    StatisticWord, WaitWord, Witness, fence, init_fresh, spin_hint,
 };
 #[cfg(strata_loom)]
 pub use model::{alone, one_more_thread};

@@ -5,7 +5,7 @@
 mod atomic;
 mod readers;
 
-pub use atomic::{AtomicPtr, AtomicU64, StatisticWord};
+pub use atomic::{AtomicPtr, AtomicU8, AtomicU64, StatisticWord};
 pub use loom::sync::atomic::fence;
 pub use readers::{alone, one_more_thread};
 

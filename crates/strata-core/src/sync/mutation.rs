@@ -148,6 +148,8 @@ sites! {
     SAMPLE_RELEASE: Ordering = Ordering::Release, mutant "sample_release_relaxed" = Ordering::Relaxed;
     /// `recorder/sampled.rs::remove`: erases the address before the slot may be taken again.
     SAMPLE_ERASES: bool = true, mutant "sample_address_stays" = false;
+    /// `cache/profile/filter.rs`: counts by exchanges.
+    FILTER_EXCHANGES: bool = true, mutant "filter_miscounts" = false;
     /// `recorder/sites.rs::publish`: carries the site's words.
     SITE_PUBLISH: Ordering = Ordering::Release, mutant "site_publish_relaxed" = Ordering::Relaxed;
     /// `recorder/sites.rs::publish`: takes a place only if it is empty.

@@ -7,14 +7,14 @@
 //! Does not know: loom.
 
 #[cfg(strata_counted)]
-pub use super::counted::{AtomicPtr, AtomicU64};
+pub use super::counted::{AtomicPtr, AtomicU8, AtomicU64};
 use core::ptr::NonNull;
 pub use core::sync::atomic::fence;
+#[cfg(not(strata_counted))]
+pub use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64};
 use core::sync::atomic::{
     AtomicPtr as CorePtr, AtomicU32, AtomicUsize, Ordering, Ordering::Relaxed, Ordering::SeqCst,
 };
-#[cfg(not(strata_counted))]
-pub use core::sync::atomic::{AtomicPtr, AtomicU64};
 
 /// A number that statistics are counted in.
 pub type StatisticWord = AtomicU64;

@@ -20,6 +20,13 @@ pub struct AtomicU64 {
     readers: Readers,
 }
 
+/// A small number that all threads may change.
+#[derive(Debug)]
+pub struct AtomicU8 {
+    word: atomic::AtomicU8,
+    readers: Readers,
+}
+
 macro_rules! operations {
     ($value:ty: $($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
         #[doc = concat!("As in `core`: ", stringify!($name), ".")]
@@ -91,6 +98,20 @@ impl<T> AtomicPtr<T> {
         store(value: *mut T, order: Ordering) -> ();
         swap(value: *mut T, order: Ordering) -> *mut T;
         compare_exchange(seen: *mut T, new: *mut T, success: Ordering, failure: Ordering) -> Result<*mut T, *mut T>;
+    }
+}
+
+impl AtomicU8 {
+    /// A word with this value.
+    pub fn new(value: u8) -> Self {
+        Self { word: atomic::AtomicU8::new(value), readers: Readers::none() }
+    }
+
+    operations! {
+        u8:
+        store(value: u8, order: Ordering) -> ();
+        fetch_add(value: u8, order: Ordering) -> u8;
+        fetch_sub(value: u8, order: Ordering) -> u8;
     }
 }
 
