@@ -37,6 +37,17 @@ pub struct Site<'table> {
     offset: usize,
 }
 
+/// What a file is to be told of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing.
+    None,
+    /// Its counts: they changed.
+    Counts,
+    /// All: it was not told of it.
+    Site,
+}
+
 /// The bytes that a sample stands for, Z / (1 − exp(−Z / mean)), to two or three in a hundred: what decides whether there is a new peak.
 pub(crate) fn weight(bytes: u64, mean: u64) -> u64 {
     if mean <= 1 || bytes / 4 >= mean {
@@ -215,11 +226,14 @@ impl<'table> Site<'table> {
         self.count(FREED);
     }
 
-    /// Whether anything was counted since this was last asked. For one thread at a time.
-    pub fn is_news(self) -> bool {
+    /// What was counted since this was last asked. For one thread at a time.
+    pub fn news(self) -> News {
         let now = self.allocated() + self.freed();
-        let before = self.word(WRITTEN).swap(now, Relaxed);
-        before != now
+        match self.word(WRITTEN).swap(now, Relaxed) {
+            before if before == now => News::None,
+            0 => News::Site,
+            _ => News::Counts,
+        }
     }
 
     /// Of a label: whether this is asked for the first time. For one thread at a time.
@@ -227,7 +241,7 @@ impl<'table> Site<'table> {
         self.word(WRITTEN).swap(1, Relaxed) == 0
     }
 
-    /// Has the next [`is_news`](Self::is_news) or [`is_new`](Self::is_new) say yes.
+    /// Has the next [`news`](Self::news) say all, or [`is_new`](Self::is_new) say yes.
     pub fn is_to_be_told_again(self) {
         // Relaxed: of one thread at a time.
         self.word(WRITTEN).store(0, Relaxed);
@@ -256,7 +270,11 @@ mod tests {
         let mut expected = [0; LIFETIMES];
         [0, 1, 2, LIFETIMES - 1].into_iter().for_each(|power| expected[power] = 1);
         assert_eq!(site.lifetimes(), expected);
-        assert!(site.is_news() && !site.is_news());
+        assert_eq!([site.news(), site.news()], [News::Site, News::None]);
+        site.note_allocated();
+        assert_eq!([site.news(), site.news()], [News::Counts, News::None]);
+        site.is_to_be_told_again();
+        assert_eq!(site.news(), News::Site);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!   PROCESS   version, process id, milliseconds since 1970 at the start                    once
 //!   MAPS      a part of /proc/self/maps; MAPS_FIRST begins it anew                         with each state
 //!   LABEL     number, the label that it is within, name, 0, value                          of each label, before sites that have it
-//!   SITE      number, bytes, mean, label, frames                                           of each site that changed
+//!   SITE      number, bytes, mean, label, frames                                           of each site, once
 //!   COUNTS    number, allocated, freed, freed by others, peak: number and live, lifetimes  of each site that changed
 //!   STATE     milliseconds since the start, unheard, without site, number of the peak      ends a state
 //! ```

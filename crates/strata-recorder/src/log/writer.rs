@@ -7,7 +7,7 @@
 use super::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
 use crate::errno;
 use crate::recorder::{self, Recorded};
-use crate::site::{LIFETIMES, Site};
+use crate::site::{LIFETIMES, News, Site};
 use crate::stack::DEPTH;
 use core::ffi::{CStr, c_int};
 use core::sync::atomic::{
@@ -121,11 +121,13 @@ impl File {
         self.put(&MAGIC);
         // SAFETY: asks for the time.
         let now = unsafe { libc::time(core::ptr::null_mut()) } as u64;
-        self.chunk(kind::PROCESS, |out| {
+        let mut out = Buffer::empty();
+        self.chunk(&mut out, kind::PROCESS, |out| {
             out.u32(VERSION);
             out.u32(process.cast_unsigned());
             out.u64(now * 1000);
         });
+        self.flush(&mut out);
         true
     }
 
@@ -142,40 +144,54 @@ impl File {
         }
         let now = clock::milliseconds();
         self.due.store(now + INTERVAL, Relaxed);
-        self.write_maps();
+        let mut out = Buffer::empty();
+        self.write_maps(&mut out);
         let peak = recorder::recorded().map_or(0, |recorded| recorded.peak.number());
         let sites = || recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter());
-        sites().filter(|site| site.is_label() && site.is_new()).for_each(|label| self.write_label(label));
-        sites().filter(|site| !site.is_label() && site.is_news()).for_each(|site| self.write_site(site));
+        let labels = sites().filter(|site| site.is_label() && site.is_new());
+        labels.for_each(|label| self.write_label(&mut out, label));
+        for (site, news) in sites().filter(|site| !site.is_label()).map(|site| (site, site.news())) {
+            match news {
+                News::None => {}
+                News::Counts => self.write_counts(&mut out, site),
+                News::Site => {
+                    self.write_site(&mut out, site);
+                    self.write_counts(&mut out, site);
+                }
+            }
+        }
         let [unheard, without_site] = recorder::recorded().map_or([0; 2], Recorded::lost);
-        self.chunk(kind::STATE, |out| {
+        self.chunk(&mut out, kind::STATE, |out| {
             out.u64(now - self.begun.load(Relaxed));
             out.u64(unheard);
             out.u64(without_site);
             out.u32(peak);
         });
+        self.flush(&mut out);
     }
 
-    fn write_label(&self, label: Site<'_>) {
+    fn write_label(&self, out: &mut Buffer, label: Site<'_>) {
         let text = label.text();
         let length = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        self.chunk(kind::LABEL, |out| {
+        self.chunk(out, kind::LABEL, |out| {
             out.u32(label.number());
             out.u32(label.label());
             out.bytes(text.get(..length).unwrap_or_default());
         });
     }
 
-    /// A site is written with its counts each time: it may be news to the file, and is short.
-    fn write_site(&self, site: Site<'_>) {
-        self.chunk(kind::SITE, |out| {
+    fn write_site(&self, out: &mut Buffer, site: Site<'_>) {
+        self.chunk(out, kind::SITE, |out| {
             out.u32(site.number());
             out.u64(site.bytes());
             out.u64(site.mean());
             out.u32(site.label());
             site.frames().for_each(|frame| out.u64(frame));
         });
-        self.chunk(kind::COUNTS, |out| {
+    }
+
+    fn write_counts(&self, out: &mut Buffer, site: Site<'_>) {
+        self.chunk(out, kind::COUNTS, |out| {
             out.u32(site.number());
             // Freed first: what is freed meanwhile was allocated before.
             let freed = site.freed();
@@ -184,7 +200,7 @@ impl File {
         });
     }
 
-    fn write_maps(&self) {
+    fn write_maps(&self, out: &mut Buffer) {
         // SAFETY: a name with its end.
         let maps = unsafe { libc::open(c"/proc/self/maps".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
         if maps < 0 {
@@ -200,24 +216,35 @@ impl File {
             else {
                 break;
             };
-            self.chunk(part, |out| out.bytes(text));
+            self.chunk(out, part, |out| out.bytes(text));
             part = kind::MAPS;
         }
         // SAFETY: opened above.
         unsafe { libc::close(maps) };
     }
 
-    fn chunk(&self, kind: u32, fill: impl FnOnce(&mut Chunk)) {
-        let mut chunk = Chunk { used: CHUNK_HEAD, bytes: [0; CHUNK_BYTES] };
-        fill(&mut chunk);
-        let used = chunk.used;
-        let payload = chunk.bytes.get(CHUNK_HEAD..used).unwrap_or_default();
+    /// Puts a chunk behind those that wait to be written.
+    fn chunk(&self, out: &mut Buffer, kind: u32, fill: impl FnOnce(&mut Buffer)) {
+        if out.used + CHUNK_BYTES > BUFFER_BYTES {
+            self.flush(out);
+        }
+        let start = out.used;
+        out.used += CHUNK_HEAD;
+        fill(out);
+        let end = out.used;
+        let payload = out.bytes.get(start + CHUNK_HEAD..end).unwrap_or_default();
         let (sum, length) = (checksum(kind, payload), payload.len() as u32);
-        chunk.used = 0;
-        chunk.u32(kind);
-        chunk.u32(length);
-        chunk.u64(sum);
-        self.put(chunk.bytes.get(..used).unwrap_or_default());
+        out.used = start;
+        out.u32(kind);
+        out.u32(length);
+        out.u64(sum);
+        out.used = end;
+    }
+
+    /// Writes the chunks that wait.
+    fn flush(&self, out: &mut Buffer) {
+        self.put(out.bytes.get(..out.used).unwrap_or_default());
+        out.used = 0;
     }
 
     fn put(&self, mut bytes: &[u8]) {
@@ -238,12 +265,20 @@ impl File {
 const CHUNK_BYTES: usize = CHUNK_HEAD + if MAPS_BYTES > 24 + 8 * DEPTH { MAPS_BYTES } else { 24 + 8 * DEPTH };
 const _: () = assert!(CHUNK_HEAD + 4 + 8 * (4 + LIFETIMES) <= CHUNK_BYTES);
 
-struct Chunk {
+/// Bytes that are written by one call: on the stack of whichever thread writes, so few.
+const BUFFER_BYTES: usize = 2 * CHUNK_BYTES;
+
+/// Chunks that wait to be written.
+struct Buffer {
     used: usize,
-    bytes: [u8; CHUNK_BYTES],
+    bytes: [u8; BUFFER_BYTES],
 }
 
-impl Chunk {
+impl Buffer {
+    const fn empty() -> Self {
+        Self { used: 0, bytes: [0; BUFFER_BYTES] }
+    }
+
     fn u32(&mut self, value: u32) {
         self.bytes(&value.to_le_bytes());
     }
