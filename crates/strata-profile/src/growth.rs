@@ -10,8 +10,10 @@
 //!
 //! What lives is an estimate from samples, and blocks come and go by chance. If they do so as often as each other, the difference of two levels
 //! has at most the variance of all samples that came and went between them, and at most that of two independent levels (Poisson): the
-//! smaller one is taken. A growth of g with a variance of v is chance with a probability below exp(−g² / 2v) (Chernoff). That is asked of the
-//! whole; the thirds tell a leak from a cache: one that is full has a third without growth, and one that is nearly full slows down.
+//! smaller one is taken. Each of these samples is as likely to come as to go, so a growth of g with a variance of v is chance with a probability below
+//! exp(−d² / 2) (Chernoff), where d is g / √v at first, and 1.18 times that if all came and none went: of seven large blocks that were allocated and
+//! never freed that is less than one in a hundred. That is asked of the whole; the thirds tell a leak from a cache: one that is full has a
+//! third without growth, and one that is nearly full slows down.
 //!
 //! A leak that began late is seen in the last half, quarter and so on of the time: each is looked at. Long ago only few moments are kept, each with the
 //! least since the one before, so a series is bounded: some 30 moments for each doubling of its length.
@@ -47,6 +49,8 @@ struct Level {
     spread: f64,
     /// The same for all samples that ever came or went.
     turned: f64,
+    /// The least that a sample stands for.
+    weight: f64,
 }
 
 /// A moment, and the time that it stands for.
@@ -184,6 +188,17 @@ impl Level {
         self.bytes += weight * live;
         self.spread += weight * weight * live.abs();
         self.turned += weight * weight * (site.allocated + site.freed) as f64;
+        self.weight = if self.weight == 0.0 { weight } else { self.weight.min(weight) };
+    }
+
+    /// By how many standard deviations more lives later: as many as would have the same probability if the samples were many (see above).
+    fn deviations_to(&self, later: &Self) -> f64 {
+        let (grown, variance) = self.growth_to(later);
+        // Of all samples that came or went, the share by which more came, if all stand for the least.
+        let excess = (grown * later.weight / variance).clamp(-1.0, 1.0);
+        let term = |share: f64| if share > 0.0 { share * share.ln() } else { 0.0 };
+        let exponent = (term(1.0 + excess) + term(1.0 - excess)) / (later.weight * later.weight) * variance;
+        exponent.max(0.0).sqrt().copysign(grown)
     }
 
     /// How much more lives later, and the variance of that.
@@ -201,10 +216,9 @@ struct Growth<'levels> {
 /// The growth within a window, if there is one that goes on.
 fn grows(window: &[Level]) -> Option<Growth<'_>> {
     let least = least_of_parts(window)?;
-    let (grown, variance) = least[0].growth_to(least[PARTS - 1]);
-    let deviations = grown / variance.sqrt();
+    let deviations = least[0].deviations_to(least[PARTS - 1]);
+    let in_each = (0..3).all(|third| least[2 * third].deviations_to(least[2 * third + 2]) >= THIRD);
     let thirds = [0, 1, 2].map(|third| least[2 * third].growth_to(least[2 * third + 2]));
-    let in_each = thirds.iter().all(|(grown, variance)| *grown > 0.0 && *grown >= THIRD * variance.sqrt());
     let [(first, a), (second, b), (last, c)] = thirds;
     let before = (first + second) / 2.0;
     let slower = (before - last) / ((a + b) / 4.0 + c).sqrt();
