@@ -1,4 +1,6 @@
 //! The profiler within a C++ program in which everything happens at once: `cxx/torture.cpp` says what.
+//!
+//! `STRATA_TEST_ROUNDS` says how often it switches the profiler, in each of the four ways.
 
 mod installed;
 
@@ -7,7 +9,7 @@ use std::process::Command;
 
 use installed::installed;
 
-/// How often the program switches the profiler: about a second.
+/// How often the program switches the profiler unless the environment says otherwise: about a second.
 const ROUNDS: &str = "41";
 
 #[test]
@@ -24,13 +26,14 @@ fn exceptions_plugins_forks_and_signals_while_the_profiler_is_switched_on_and_of
         }
     }
     let plugin = folder.join("plugin.so");
+    let rounds = std::env::var("STRATA_TEST_ROUNDS").unwrap_or_else(|_| ROUNDS.into());
     // Off until a signal comes, and switched by each; or on from the start to the end.
     for (profile, by_signal) in [("by_signal.strata", true), ("by_option.strata", false)] {
         for unwinding in ["tables", "frames"] {
             let file = folder.join(format!("{unwinding}.{profile}"));
             let _ = std::fs::remove_file(&file);
             let mut run = Command::new(folder.join("torture"));
-            run.arg(&plugin).arg(ROUNDS).env("LD_PRELOAD", installed().join("libstrata.so"));
+            run.arg(&plugin).arg(&rounds).env("LD_PRELOAD", installed().join("libstrata.so"));
             run.env("STRATA_PROFILE", &file).env("STRATA_PROFILE_RATE", "4K");
             run.env("STRATA_PROFILE_UNWIND", unwinding);
             if by_signal {
