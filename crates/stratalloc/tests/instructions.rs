@@ -19,7 +19,7 @@ const WHOLE: [(&str, f64); 6] = [
     ("batch", 16.0 * 32.0),
     ("replaced", 26.0),
     ("string", 15.0),
-    ("vec_growth", 90.0),
+    ("vec_growth", 115.0),
     ("map", 35.0),
 ];
 /// Bytes between samples by default; 0: not profiled.
