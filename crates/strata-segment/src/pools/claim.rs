@@ -127,6 +127,7 @@ impl Pools<'_> {
             return false;
         }
         first.open_run(new);
+        segment.end_idleness(arena, more);
         self.policy.took(taken(new - old, segment.dirty(arena) & more));
         self.segments.counters().count_claimed(new - old);
         self.segments.counters().count_resized(old, new);
@@ -150,8 +151,13 @@ impl Pools<'_> {
             let dirty_before = if DIRTY_READ_AFTER_CLAIM { 0 } else { segment.dirty(arena) };
             if let Some(start) = bits.claim_run(pools, step, segment.free_with_memory(arena)) {
                 segment.open.clear_if(arena, || bits.glance() == 0);
+                let claimed = run_mask(start, pools);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { segment.dirty(arena) } else { dirty_before };
-                let dirty = (dirty >> start) & (u64::MAX >> (64 - pools));
+                let dirty = (dirty & claimed) >> start;
+                // What is clean was never idle: its words are not touched at a start.
+                if dirty != 0 {
+                    segment.end_idleness(arena, claimed);
+                }
                 self.policy.took(taken(wanted.used(dirty), dirty));
                 self.segments.counters().count_claimed(pools);
                 // SAFETY: the arena was initialised before its bits could be claimed.

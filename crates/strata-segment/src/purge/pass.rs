@@ -4,8 +4,8 @@
 //!   free + dirty ──pass──► idle_once ──pass──► idle_twice ──pass──► claimed ─► purged, clean ─► free
 //! ```
 //!
-//! A pool that was free and dirty at three passes in a row is purged; the passes are half a delay apart, so memory that is in regular use
-//! stays. When a pass comes, and which thread makes it: `schedule`.
+//! A pool that was free and dirty at three passes in a row, and not claimed in between, is purged; the passes are half a delay apart, so
+//! memory that is in regular use stays. When a pass comes, and which thread makes it: `schedule`.
 //!
 //! I1  The purger holds the claim of what it purges, exactly like an allocator would; so no other thread touches it, and the
 //!     bit comes back only after the memory is zero and marked clean.
@@ -266,6 +266,18 @@ mod tests {
         // SAFETY: allocated above; `dirty_a_pool` filled it, and nothing zeroed it.
         assert_eq!(unsafe { start.read() }, 0xa5);
         assert_eq!(HEAP.snapshot().purge_calls, 0);
+    }
+
+    #[test]
+    fn a_pool_that_is_free_whenever_a_pass_comes_but_used_in_between_is_not_purged() {
+        static HEAP: PageHeap = PageHeap::new();
+        for _ in 0..8 {
+            dirty_a_pool(&HEAP);
+            assert!(HEAP.purge().pass(Scope::Idle));
+        }
+        assert_eq!((dirty_pools(&HEAP), HEAP.snapshot().purge_calls), (1, 0));
+        (0..2).for_each(|_| _ = HEAP.purge().pass(Scope::Idle));
+        assert_eq!(dirty_pools(&HEAP), 0);
     }
 
     #[test]

@@ -15,8 +15,8 @@
 //! | `pools[a]`      | the pool is free                                                   | `claim`, `release`, `purge` |
 //! | `dirty[a]`      | the pool's memory may hold something                               | `release`, `purge`          |
 //! | `lazy[a]`       | it was purged with `MADV_FREE`: resident until the kernel takes it | `release`, `purge`          |
-//! | `idle_once[a]`  | (hint) the pool was free and dirty at the last pass                | `purge`                     |
-//! | `idle_twice[a]` | (hint) and at the one before                                       | `purge`                     |
+//! | `idle_once[a]`  | (hint) the pool is free and dirty since the last pass              | `purge`, `claim`            |
+//! | `idle_twice[a]` | (hint) or since the one before                                     | `purge`, `claim`            |
 //! | `vacant`        | the arena's addresses were given back                              | `vacancy`                   |
 //! | `absent`        | … and others may have them                                         | `vacancy`                   |
 //! | `born`          | the arena was ready once: its headers are there for good           | `init_arena`                |
@@ -297,6 +297,16 @@ impl Segment {
         // Relaxed: as in `set_bits`.
         self.dirty[arena as usize].fetch_and(!mask, Relaxed);
         clear_bits(&self.lazy[arena as usize], mask);
+    }
+
+    /// Some pools that the caller claimed are used: they were not idle since the last pass.
+    pub(crate) fn end_idleness(&self, arena: u32, pools: u64) {
+        for idle in [&self.idle_once[arena as usize], &self.idle_twice[arena as usize]] {
+            let before = idle.get();
+            if before & pools != 0 {
+                idle.set(before & !pools);
+            }
+        }
     }
 
     /// Some pools that the caller claimed, all dirty, are used or purged whole: their holes are filled. Returns how many there were.
