@@ -4,12 +4,14 @@ const by = (id) => document.getElementById(id);
 
 async function start() {
   const texts = [...document.querySelectorAll("script.snapshot")].map((script) => script.textContent);
+  const scheme = window.matchMedia("(prefers-color-scheme: dark)"), theme = scheme.matches ? "dark" : "light";
+  // Before anything is shown: a page that turns dark later would flash.
+  document.documentElement.dataset.theme = theme;
   const moments = await Promise.all(texts.map((text) => momentOf(JSON.parse(text))));
   findSince(moments);
-  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   const state = {
     moments, number: moments.length - 1, mode: 0, filter: null, chosen: null, hover: null, order: { by: "free", isUp: false },
-    theme: scheme.matches ? "dark" : "light", groups: placesOf(moments), view: { k: 1, x: 0, y: 0 },
+    theme, groups: placesOf(moments), view: { k: 1, x: 0, y: 0 },
   };
   state.tell = tellerOf(state);
   MODES[4].says = moments.length > 1 ? AGE_SAYS.many : AGE_SAYS.one;

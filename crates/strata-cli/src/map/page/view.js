@@ -23,7 +23,9 @@ function viewOf(state, canvas, changed) {
     ratio = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
     state.layout = layOut(state.groups, width, height);
-    fit();
+    state.view = { k: 1, x: 0, y: 0 };
+    // At once: a canvas of another size is empty, and would be shown so for a frame.
+    draw();
   };
   /// No further out than that all fits, and never beside the map.
   const bound = () => {
