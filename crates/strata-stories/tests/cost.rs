@@ -1,6 +1,7 @@
 //! What it costs a program at work to be explained once a second: measured on request, on a quiet machine with two processors or more.
 //!
-//! Rounds of the same work with and without `strata explain PID` beside it, in turns; the medians are compared. Nothing is asserted.
+//! Rounds of the same work without and with `strata explain PID` beside it, in turns. Once a second is too seldom to be told from chance
+//! in a few rounds; so another program explains without a pause, and what each explanation costs is computed from that. Nothing is asserted.
 
 mod stage;
 
@@ -13,27 +14,25 @@ use stage::{Story, strata};
 
 const PAIRS: usize = 12;
 
-/// Seconds of a round: on the wall, and of processors.
+/// Seconds of a round: of the clock, but for those in which the thread waited for a processor; and of processors.
 type Seconds = [f64; 2];
 
 fn round(story: &mut Story) -> Seconds {
-    let before = processor_seconds(story.pid);
+    let [ran_before, waited_before] = scheduled(story.pid);
     let wall = story.go_on().parse::<f64>().expect("nanoseconds") / 1e9;
-    [wall, processor_seconds(story.pid) - before]
+    let [ran, waited] = scheduled(story.pid);
+    [wall - (waited - waited_before), ran - ran_before]
 }
 
-/// What all threads of a process had of processors.
-fn processor_seconds(pid: u32) -> f64 {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
-    let of_thread = |folder: std::path::PathBuf| -> Option<f64> {
-        let text = std::fs::read_to_string(folder.join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    threads.filter_map(|thread| of_thread(thread.ok()?.path())).sum::<f64>() / 1e9
+/// How long a process's main thread has run, and waited for a processor.
+fn scheduled(pid: u32) -> [f64; 2] {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("its times");
+    let mut numbers = text.split_whitespace().map(|number| number.parse::<f64>().expect("nanoseconds") / 1e9);
+    [numbers.next().expect("its time"), numbers.next().expect("its waits")]
 }
 
-/// The same while the command runs once a second, and how long each run took.
-fn round_explained(story: &mut Story) -> (Seconds, Vec<f64>) {
+/// The same while the command runs every so often, and how long each run took.
+fn round_explained(story: &mut Story, every: Duration) -> (Seconds, Vec<f64>) {
     let (number, is_over) = (story.number(), AtomicBool::new(false));
     thread::scope(|scope| {
         let explaining = scope.spawn(|| {
@@ -44,7 +43,7 @@ fn round_explained(story: &mut Story) -> (Seconds, Vec<f64>) {
                     Command::new(strata()).args(["explain", &number]).stdout(Stdio::null()).status();
                 assert!(explained.expect("the command starts").success());
                 seconds.push(start.elapsed().as_secs_f64());
-                while start.elapsed() < Duration::from_secs(1) && !is_over.load(Relaxed) {
+                while start.elapsed() < every && !is_over.load(Relaxed) {
                     thread::sleep(Duration::from_millis(5));
                 }
             }
@@ -61,24 +60,49 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-#[test]
-#[ignore = "two minutes, on a quiet machine: cargo test --release -p strata-stories --test cost -- --ignored --nocapture"]
-fn explained_once_a_second() {
-    let mut story = Story::play("rounds", "");
-    round(&mut story);
-    let (mut ratios, mut times) = ([Vec::new(), Vec::new()], Vec::new());
+/// Rounds with and without, in turns: each pair's times, and how often and how long it was explained.
+fn pairs(story: &mut Story, every: Duration) -> Vec<[Seconds; 2]> {
+    let (mut pairs, mut times) = (Vec::new(), Vec::new());
     for pair in 0..PAIRS {
         // Whichever comes first may find another machine than the one that comes second.
-        let without_first = (pair % 2 == 0).then(|| round(&mut story));
-        let (with, seconds) = round_explained(&mut story);
-        let without = without_first.unwrap_or_else(|| round(&mut story));
-        println!("pair {pair:>2}: {without:.3?} s on the wall and of processors, explained {with:.3?} s");
+        let without_first = (pair % 2 == 0).then(|| round(story));
+        let (with, seconds) = round_explained(story, every);
+        let without = without_first.unwrap_or_else(|| round(story));
+        println!(
+            "pair {pair:>2}: {without:.3?} s by the clock and of processors, explained {} times {with:.3?} s",
+            seconds.len()
+        );
+        let count = seconds.len() as f64;
+        let cost = [0, 1].map(|kind| 1000.0 * (with[kind] - without[kind]) / count);
+        pairs.push([cost, [0, 1].map(|kind| 100.0 * (with[kind] / without[kind] - 1.0))]);
         times.extend(seconds);
-        for (ratios, (with, without)) in ratios.iter_mut().zip(with.into_iter().zip(without)) {
-            ratios.push(with / without);
-        }
     }
-    let [wall, processor] = ratios.map(|mut ratios| 100.0 * (median(&mut ratios) - 1.0));
-    println!("medians of the pairs' ratios: {wall:+.2} % on the wall, {processor:+.2} % of processor time");
     println!("{} times explained, each {:.0} ms", times.len(), 1000.0 * median(&mut times));
+    pairs
+}
+
+/// The median of what each pair says, the least and the greatest: by the clock, and of processors.
+fn told(values: impl Iterator<Item = Seconds>) -> String {
+    let [mut wall, mut processor]: [Vec<f64>; 2] =
+        values.map(|[wall, processor]| (wall, processor)).unzip().into();
+    let line = |values: &mut [f64]| {
+        let middle = median(values);
+        format!("{middle:+.2} ({:+.2} to {:+.2})", values[0], values[values.len() - 1])
+    };
+    format!("{} by the clock, {} of processors", line(&mut wall), line(&mut processor))
+}
+
+#[test]
+#[ignore = "two minutes, on a quiet machine: cargo test --release -p strata-stories --test cost -- --ignored --nocapture"]
+fn explained_once_a_second_and_without_a_pause() {
+    let mut story = Story::play("rounds", "");
+    round(&mut story);
+    let seldom = pairs(&mut story, Duration::from_secs(1));
+    let often = pairs(&mut story, Duration::ZERO);
+    println!("once a second, per cent: {}", told(seldom.iter().map(|[_, ratio]| *ratio)));
+    println!("without a pause, per cent: {}", told(often.iter().map(|[_, ratio]| *ratio)));
+    println!(
+        "an explanation, of those without a pause, milliseconds: {}",
+        told(often.iter().map(|[cost, _]| *cost))
+    );
 }
