@@ -23,7 +23,6 @@ mod json;
 mod large_cycle;
 mod latency;
 mod ledger;
-mod log_scan;
 mod lru_cache;
 mod many_threads;
 mod memory_story;
@@ -31,18 +30,18 @@ mod pipeline;
 mod rayon_sort;
 mod replace;
 mod same_again;
-#[cfg(feature = "services")]
-mod services;
-#[cfg(not(feature = "services"))]
-mod services {
-    pub(super) const ALL: &[super::Workload] = &[];
-}
 mod session_table;
 mod short_threads;
 mod sparse;
 mod together;
 mod transfer;
 mod trees;
+#[cfg(feature = "whole")]
+mod whole_only;
+#[cfg(not(feature = "whole"))]
+mod whole_only {
+    pub(super) const ALL: &[super::Workload] = &[];
+}
 
 /// How much work, on how many threads.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +115,7 @@ pub struct Workload {
     pub prepare: fn(&Settings) -> Job,
 }
 
-/// Every workload that is no service, in the order of the tables.
+/// Every workload that takes little time to build, in the order of the tables.
 static PLAIN: &[Workload] = &[
     json::WORKLOAD,
     inverted_index::WORKLOAD,
@@ -126,7 +125,6 @@ static PLAIN: &[Workload] = &[
     trees::WORKLOAD,
     short_threads::WORKLOAD,
     http_service::WORKLOAD,
-    log_scan::WORKLOAD,
     csv_columns::WORKLOAD,
     grow::WORKLOAD,
     large_cycle::WORKLOAD,
@@ -157,7 +155,7 @@ static PLAIN: &[Workload] = &[
 
 /// Every workload, in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static Workload> {
-    PLAIN.iter().chain(services::ALL)
+    PLAIN.iter().chain(whole_only::ALL)
 }
 
 /// Those that may run on `subject`.

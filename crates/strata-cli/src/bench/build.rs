@@ -31,7 +31,7 @@ pub(crate) type Binaries = BTreeMap<String, Program>;
 /// Which workloads are built in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Those that are no services: what a first table has, in half the time.
+    /// Those that take little time to build: what a first table has, in half the time.
     Plain,
     /// All.
     Whole,

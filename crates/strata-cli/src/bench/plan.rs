@@ -38,9 +38,9 @@ pub(crate) struct Effort {
 impl Effort {
     /// Enough for a table in a README.
     pub(crate) const FULL: Self = Self { repetitions: 5, scale: 1.0, stories: 1, budget: None };
-    /// A first table: under two minutes once everything is built, the last round's misjudgement included.
+    /// A first table: some minute once everything is built, the last round's misjudgement included.
     pub(crate) const FIRST: Self =
-        Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(90)) };
+        Self { repetitions: 3, scale: 0.2, stories: 1, budget: Some(Duration::from_secs(60)) };
 }
 
 /// How far a run without `--only` goes.

@@ -7,9 +7,9 @@ use std::hash::BuildHasherDefault;
 use rand::RngExt;
 use regex::{Captures, Regex};
 
-use super::{Job, Kind, Outcome, Settings, Threads, Workload};
 use crate::checksum::Checksum;
 use crate::data::{Words, random};
+use crate::workloads::{Job, Kind, Outcome, Settings, Threads, Workload};
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "log_scan",
