@@ -55,7 +55,7 @@ unsafe extern "C" fn in_parent() {
 
 unsafe extern "C" fn in_child() {
     RUNTIME.registry.note_orphans([thread::cache(), thread::alloc_cache()]);
-    gate().open_in_child();
+    RUNTIME.page_heap.begin_in_child();
 }
 
 impl Registry {

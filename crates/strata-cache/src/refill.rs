@@ -210,11 +210,7 @@ impl Cache {
         self.let_go();
         self.empty_orphans();
         let page_heap = self.page_heap();
-        let found = page_heap
-            .adopt(class, 0)
-            .or_else(|| page_heap.adopt_remote(class))
-            .or_else(|| page_heap.adopt_scarce(class));
-        if let Some(pool) = found {
+        if let Some(pool) = page_heap.adopt_scarce(class) {
             return self.draw_from(class, pool, wanted);
         }
         let Some(run) = page_heap.claim_for(class) else {

@@ -18,6 +18,7 @@ mod above;
 mod counters;
 mod fork_gate;
 mod huge;
+mod in_flight;
 #[cfg_attr(strata_loom, path = "misuse_model.rs")]
 pub mod misuse;
 #[cfg(strata_loom)]

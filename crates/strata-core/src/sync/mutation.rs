@@ -82,6 +82,12 @@ sites! {
     ASKS_IN_TURN: bool = true, mutant "asks_without_turn" = false;
     /// `segment/segments/asking.rs::drop`: publishes what the asker was given.
     ASKED: Ordering = Ordering::Release, mutant "asked_relaxed" = Ordering::Relaxed;
+    /// `segment/in_flight.rs::begin`: who gives back and who is refused see each other.
+    FLIGHT_FENCES: bool = true, mutant "flight_unfenced" = false;
+    /// `segment/in_flight.rs::drop`: publishes what was given back.
+    LANDED: Ordering = Ordering::Release, mutant "landing_relaxed" = Ordering::Relaxed;
+    /// `segment/in_flight.rs::drop`: what landed during a search is noticed.
+    LANDINGS_COUNT: bool = true, mutant "landing_unseen" = false;
     /// `segment/fork_gate.rs::fence_between`: a thread that announces itself and one that forks see each other.
     GATE_FENCES: bool = true, mutant "gate_unfenced" = false;
     /// `segment/fork_gate.rs::fence_for_all`: the one who forks raises a barrier in all threads; without it their light fences are none.

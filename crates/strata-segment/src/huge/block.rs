@@ -106,7 +106,9 @@ impl Huge<'_> {
 
     /// An extent of the cache that is large enough, or the largest that is not, made longer: its pages are warm.
     pub(super) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
+        let flight = self.begin_flight();
         let extent = self.cache.take(needed, &self.unmapping())?;
+        drop(flight);
         let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
         let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, extent.mapping.0);
         // SAFETY: ours, at an arena boundary.
@@ -254,7 +256,9 @@ impl Huge<'_> {
         let now = clock::milliseconds();
         self.policy.returned(Returned::Huge { bytes: extent.bytes as u64, now });
         self.thp.note_block_ends(extent.start, extent.bytes);
+        let flight = self.begin_flight();
         self.cache.put(extent, &self.unmapping());
+        drop(flight);
         self.keep_no_more_than_pays(now);
         self.above.released();
     }

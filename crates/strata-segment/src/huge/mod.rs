@@ -11,6 +11,7 @@ mod zero;
 
 use crate::above::Above;
 use crate::counters::Counters;
+use crate::in_flight::{Flight, InFlight};
 use crate::purge::policy::{Policy, Scope};
 use crate::thp::Thp;
 use crate::tuning::Tuning;
@@ -24,28 +25,17 @@ use unmapped::Unmapped;
 /// The room: references to what it may reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Huge<'heap> {
-    tuning: &'heap Tuning,
-    cache: &'heap HugeCache,
-    unmapped: &'heap Unmapped,
-    thp: Thp<'heap>,
-    policy: &'heap Policy,
-    counters: &'heap Counters,
-    above: &'heap dyn Above,
+    pub(crate) tuning: &'heap Tuning,
+    pub(crate) cache: &'heap HugeCache,
+    pub(crate) unmapped: &'heap Unmapped,
+    pub(crate) thp: Thp<'heap>,
+    pub(crate) policy: &'heap Policy,
+    pub(crate) counters: &'heap Counters,
+    pub(crate) in_flight: &'heap InFlight,
+    pub(crate) above: &'heap dyn Above,
 }
 
-impl<'heap> Huge<'heap> {
-    pub(crate) fn new(
-        tuning: &'heap Tuning,
-        cache: &'heap HugeCache,
-        unmapped: &'heap Unmapped,
-        thp: Thp<'heap>,
-        policy: &'heap Policy,
-        counters: &'heap Counters,
-        above: &'heap dyn Above,
-    ) -> Self {
-        Self { tuning, cache, unmapped, thp, policy, counters, above }
-    }
-
+impl Huge<'_> {
     /// Bytes kept for reuse.
     pub(crate) fn kept_bytes(&self) -> u64 {
         self.cache.kept_bytes()
@@ -58,14 +48,22 @@ impl<'heap> Huge<'heap> {
 
     /// A pass: unmaps what `scope` says of what is kept. Returns whether something is left.
     pub(crate) fn age(&self, scope: Scope) -> bool {
+        let flight = self.begin_flight();
         let left = self.cache.age(scope, &self.unmapping());
+        drop(flight);
         self.policy.passed_huge(self.counters.huge_bytes.get());
         left
     }
 
     /// Unmaps `bytes` of what is kept.
     pub(crate) fn shed(&self, bytes: u64) {
+        let _flight = self.begin_flight();
         self.cache.shed(bytes, &self.unmapping());
+    }
+
+    /// Before extents leave the cache to be unmapped, or to be joined; nothing where there are none.
+    fn begin_flight(&self) -> Option<Flight<'_>> {
+        (self.kept_bytes() != 0).then(|| self.in_flight.begin())
     }
 
     /// Unmaps what is kept beyond the limit, as it is at `now`.

@@ -27,6 +27,10 @@ impl PageHeap {
             return None;
         }
         self.thp.note_refused();
+        self.in_flight.search_until_all_landed(|| self.allocate_huge_in_turn(request))
+    }
+
+    fn allocate_huge_in_turn(&self, request: &Request) -> Option<(NonNull<u8>, bool)> {
         loop {
             let ticket = self.asking.ticket();
             // Whole huge pages may have been what was too much, and other threads may have made room.

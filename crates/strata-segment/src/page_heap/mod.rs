@@ -23,6 +23,7 @@ use crate::fork_gate::ForkGate;
 use crate::huge::Huge;
 use crate::huge::cache::HugeCache;
 use crate::huge::unmapped::Unmapped;
+use crate::in_flight::InFlight;
 use crate::misuse;
 use crate::pools::Pools;
 use crate::prefault::{Prefault, Refusal};
@@ -53,6 +54,7 @@ pub struct PageHeap {
     pub(crate) purge_schedule: PurgeSchedule,
     pub(crate) policy: Policy,
     pub(crate) asking: Asking,
+    pub(crate) in_flight: InFlight,
     pub(crate) huge_cache: HugeCache,
     pub(crate) thp: ThpPolicy,
     pub(crate) populate: Refusal,
@@ -78,6 +80,7 @@ impl PageHeap {
                 purge_schedule: PurgeSchedule::new(),
                 policy: Policy::new(),
                 asking: Asking::new(),
+                in_flight: InFlight::nothing(),
                 huge_cache: HugeCache::new(),
                 thp: ThpPolicy::new(),
                 populate: Refusal::none(),
@@ -111,17 +114,24 @@ impl PageHeap {
     }
 
     pub(crate) fn huge(&self) -> Huge<'_> {
-        let Self { tuning, huge_cache: cache, unmapped, policy, counters, .. } = self;
-        Huge::new(tuning, cache, unmapped, self.thp(), policy, counters, self)
+        let Self { tuning, huge_cache: cache, unmapped, policy, counters, in_flight, .. } = self;
+        Huge { tuning, cache, unmapped, thp: self.thp(), policy, counters, in_flight, above: self }
     }
 
     #[inline]
     pub(crate) fn purge(&self) -> Purge<'_> {
         let Self {
-            tuning, purge_thread: thread, fork_gate, purge_schedule: schedule, policy, counters, ..
+            tuning,
+            purge_thread: thread,
+            fork_gate,
+            purge_schedule: schedule,
+            policy,
+            counters,
+            in_flight,
+            ..
         } = self;
         let (segments, pools, huge, thp) = (self.segments(), self.pools(), self.huge(), self.thp());
-        Purge { tuning, thread, fork_gate, schedule, policy, segments, pools, huge, thp, counters }
+        Purge { tuning, thread, fork_gate, schedule, policy, segments, pools, huge, thp, counters, in_flight }
     }
 }
 

@@ -32,10 +32,15 @@ impl PageHeap {
     }
 
     fn claim_wanted(&self, wanted: Wanted) -> Option<ClaimedRun> {
+        let run = self.in_flight.search_until_all_landed(|| self.claim_in_turn(wanted))?;
+        self.note_taken(&run, wanted);
+        Some(run)
+    }
+
+    fn claim_in_turn(&self, wanted: Wanted) -> Option<ClaimedRun> {
         loop {
             let ticket = self.asking.ticket();
             if let Some(run) = self.pools().claim(wanted) {
-                self.note_taken(&run, wanted);
                 return Some(run);
             }
             let Some(_turn) = self.asking.begin(ticket) else { continue };
@@ -91,16 +96,14 @@ impl PageHeap {
         self.pools().adopt(class, start)
     }
 
-    /// The same on any node, where local memory was refused. `None` where nothing is remote.
-    pub fn adopt_remote(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.pools().adopt_remote(class)
-    }
-
     /// Becomes the owner of any unowned pool of `class` with a free block, on any node: when the OS gives no more. Walks all
-    /// headers.
+    /// headers, and waits for what a purge pass has in hand.
     #[cold]
     pub fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
-        self.pools().adopt_scarce(class)
+        let pools = self.pools();
+        self.in_flight.search_until_all_landed(|| {
+            pools.adopt(class, 0).or_else(|| pools.adopt_remote(class)).or_else(|| pools.adopt_scarce(class))
+        })
     }
 
     /// Bytes of pools and of huge blocks in use: a racy read.

@@ -57,6 +57,12 @@ impl PageHeap {
         self.segments().give_up_in_turn(turn);
     }
 
+    /// In a child of `fork`, in its only thread: nothing is held up by what other threads were in the middle of.
+    pub fn begin_in_child(&self) {
+        self.in_flight.forget();
+        self.fork_gate.open_in_child();
+    }
+
     /// Asks all caches to give back what they can, when they next come to a slow path.
     pub fn request_flush(&self) {
         self.policy.request_flush();

@@ -16,10 +16,6 @@ use strata_core::masks::{bits_of, run_mask};
 use strata_core::pool::{Format, Memory, OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
 use strata_core::sync::mutation::DIRTY_READ_AFTER_CLAIM;
-use strata_core::sync::spin_hint;
-
-/// How often a thread that the OS refuses more memory tries what there is.
-const LAST_TRIES: u32 = if cfg!(strata_loom) { 1 } else { 100 };
 
 /// Consecutive pools that the caller has claimed.
 #[derive(Clone, Copy, Debug)]
@@ -96,18 +92,11 @@ impl Pools<'_> {
             .find_remote(Kind::pools(wanted.pools()), |segment| self.claim_in(segment, wanted, along_hints))
     }
 
-    /// The OS has no more; but other threads may have given pools back meanwhile, or hold some only to purge them. A thread that has
-    /// just freed a run may not have raised the hints to it, so these are not asked.
+    /// The OS has no more; but other threads may have given pools back meanwhile. One that has just freed a run may not have raised the
+    /// hints to it, so these are not asked.
     #[cold]
     pub(crate) fn claim_late(&self, wanted: Wanted) -> Option<ClaimedRun> {
-        (0..LAST_TRIES).find_map(|_| {
-            let run =
-                self.segments.find_anywhere(Kind::Open, |segment| self.claim_in(segment, wanted, search));
-            if run.is_none() {
-                spin_hint();
-            }
-            run
-        })
+        self.segments.find_anywhere(Kind::Open, |segment| self.claim_in(segment, wanted, search))
     }
 
     /// Makes a large allocation longer without moving it. `false`: the pools behind it are not free.

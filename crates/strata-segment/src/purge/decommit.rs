@@ -131,6 +131,7 @@ impl Purge<'_> {
         if !seems_worth_it(pool, class) {
             return false;
         }
+        let _flight = self.in_flight.begin();
         let owned = if DECOMMIT_CLAIMS {
             pool.claim()
         } else {

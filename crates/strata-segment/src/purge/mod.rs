@@ -26,6 +26,7 @@ pub(crate) mod thread;
 use crate::counters::Counters;
 use crate::fork_gate::ForkGate;
 use crate::huge::Huge;
+use crate::in_flight::InFlight;
 use crate::pools::Pools;
 use crate::segments::Segments;
 use crate::thp::Thp;
@@ -48,6 +49,7 @@ pub(crate) struct Purge<'heap> {
     pub(crate) huge: Huge<'heap>,
     pub(crate) thp: Thp<'heap>,
     pub(crate) counters: &'heap Counters,
+    pub(crate) in_flight: &'heap InFlight,
 }
 
 impl<'heap> Purge<'heap> {

@@ -141,6 +141,10 @@ impl Purge<'_> {
 
     /// Purges those of the `wanted` pools that are still free. Returns which ones.
     pub(super) fn purge_among(&self, segment: &Segment, arena: u32, wanted: u64, way: PurgeWay) -> u64 {
+        if wanted == 0 {
+            return 0;
+        }
+        let _flight = self.in_flight.begin();
         let bits = &segment.pools[arena as usize];
         let claimed =
             if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };

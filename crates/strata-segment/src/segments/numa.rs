@@ -233,7 +233,7 @@ mod tests {
         HEAP.abandon(owned);
         move_away(&HEAP);
         assert!(HEAP.adopt(class, 0).is_none());
-        assert!(core::ptr::eq(&raw const *HEAP.adopt_remote(class).unwrap(), pool));
+        assert!(core::ptr::eq(&raw const *HEAP.pools().adopt_remote(class).unwrap(), pool));
     }
 
     #[test]
@@ -267,6 +267,9 @@ mod tests {
         static HEAP: PageHeap = PageHeap::new();
         let _held = claim_first(&HEAP);
         assert!(!HEAP.placement.matters());
-        assert!(HEAP.pools().claim_remote(ONE).is_none() && HEAP.adopt_remote(SizeClass::of(16)).is_none());
+        assert!(
+            HEAP.pools().claim_remote(ONE).is_none()
+                && HEAP.pools().adopt_remote(SizeClass::of(16)).is_none()
+        );
     }
 }

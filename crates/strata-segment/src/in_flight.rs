@@ -1,0 +1,169 @@
+//! Free memory in flight: in the hands of a thread that gives it back, and in no place where a search finds it.
+//!
+//! ```text
+//!   a thread that gives back     begins │ fence │ takes what is free ──► OS, or back to where it was ──► lands
+//!   a thread that is refused     ticket │ searches everywhere, asks the OS │ fence │ word as it was, none in flight? refused
+//!                                                                                    otherwise ──► waits for a landing, searches again
+//! ```
+//!
+//! | word                   | who may change it         | to                       | by            | what becomes visible   |
+//! |------------------------|---------------------------|--------------------------|---------------|------------------------|
+//! | flights, landings      | a thread that gives back  | one flight more          | `begin`, add  |                        |
+//! | flights, landings      | the same                  | one less, a landing more | `drop`, add Release | what it gave back |
+//!
+//! The purge thread took an extent from the cache of huge blocks, or a free pool, and lost its processor before the kernel had the
+//! memory: under a limit another thread was refused then what the program had freed long before.
+//!
+//! I1  Who misses in a search what another thread took sees that thread in flight, or its landing: one begins, fences and takes; the
+//!     other searches, fences and reads.
+//! I2  No wait lasts for ever: after a second, and after some searches, it is a refusal. In a child of `fork` nothing is in flight.
+//!
+//! Does not know: what is in flight. Model: `loom-tests/tests/p33_in_flight.rs`; mutants `flight_unfenced`, `landing_relaxed`,
+//! `landing_unseen`.
+
+use crate::pause::pause;
+use strata_core::sync::mutation::{FLIGHT_FENCES, LANDED, LANDINGS_COUNT};
+use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst, fence};
+
+/// How often a refused thread lets others run before it sleeps.
+const YIELDS: u32 = 64;
+/// How often it sleeps, a millisecond each (I2).
+const NAPS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
+
+/// How often it searches again since something landed meanwhile: once would do, if all landings were of what it missed.
+const SEARCHES: u32 = 16;
+
+/// A landing, above 32 bits of flights.
+const LANDING: u64 = 1 << 32;
+
+/// How many threads give back what is free, and how often one was done.
+#[derive(Debug)]
+pub(crate) struct InFlight(AtomicU64);
+
+/// What its thread took lands when this is dropped.
+#[derive(Debug)]
+#[must_use = "nothing is in flight any more when this is dropped"]
+pub(crate) struct Flight<'word>(&'word AtomicU64);
+
+impl InFlight {
+    strata_core::const_unless_loom! {
+        /// Nothing.
+        pub(crate) fn nothing() -> Self {
+            Self(AtomicU64::new(0))
+        }
+    }
+
+    /// The caller is about to take something free, in order to give it back.
+    pub(crate) fn begin(&self) -> Flight<'_> {
+        // Relaxed: ordered by the fence.
+        self.0.fetch_add(1, Relaxed);
+        if FLIGHT_FENCES {
+            // SeqCst: giver "begins | takes" against searcher "searches | reads the word" (I1).
+            fence(SeqCst);
+        }
+        Flight(&self.0)
+    }
+
+    /// What `search` finds; it is repeated while what it missed may have been in flight.
+    pub(crate) fn search_until_all_landed<T>(&self, mut search: impl FnMut() -> Option<T>) -> Option<T> {
+        let mut pauses = 0..YIELDS + NAPS;
+        for _ in 0..SEARCHES {
+            // Acquire: what landed before; pairs with Release in in_flight.rs::drop.
+            let before = self.0.load(Acquire);
+            if let Some(found) = search() {
+                return Some(found);
+            }
+            // SeqCst: searcher "searches | reads the word" against giver "begins | takes" (I1).
+            fence(SeqCst);
+            while self.is_in_flight_alone(before) {
+                pause(pauses.next()?, YIELDS);
+            }
+            // Acquire: as above.
+            if self.0.load(Acquire) == before {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Whether something is in flight, and nothing has landed since the word was `before`.
+    fn is_in_flight_alone(&self, before: u64) -> bool {
+        // Relaxed: the caller reads it again.
+        let now = self.0.load(Relaxed);
+        !now.is_multiple_of(LANDING) && (now / LANDING == before / LANDING || !LANDINGS_COUNT)
+    }
+
+    /// In a child of `fork`, in its only thread: what others had in flight does not land.
+    pub(crate) fn forget(&self) {
+        // Relaxed: there is no other thread.
+        self.0.store(0, Relaxed);
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        let landed = if LANDINGS_COUNT { LANDING } else { 0 };
+        // Release (LANDED): what was given back; pairs with Acquire in in_flight.rs::search_until_all_landed.
+        self.0.fetch_add(landed.wrapping_sub(1), LANDED);
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+
+    #[test]
+    fn a_search_while_nothing_is_in_flight_is_made_once() {
+        let (in_flight, searches) = (InFlight::nothing(), Cell::new(0));
+        drop(in_flight.begin());
+        let found = in_flight.search_until_all_landed(|| {
+            searches.set(searches.get() + 1);
+            None::<()>
+        });
+        assert_eq!((found, searches.get()), (None, 1));
+    }
+
+    #[test]
+    fn what_was_in_flight_is_found_when_it_landed() {
+        let in_flight = InFlight::nothing();
+        let free = AtomicU64::new(0);
+        let flight = in_flight.begin();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let searcher = scope.spawn(|| {
+                in_flight.search_until_all_landed(|| {
+                    let _ = tell.send(());
+                    // Relaxed: ordered by the landing.
+                    (free.load(Relaxed) != 0).then_some(())
+                })
+            });
+            told.recv().unwrap();
+            free.store(1, Relaxed);
+            drop(flight);
+            assert_eq!(searcher.join().unwrap(), Some(()));
+        });
+    }
+
+    #[test]
+    fn who_lands_while_another_searches_is_noticed() {
+        let (in_flight, searches) = (InFlight::nothing(), Cell::new(0));
+        let found = in_flight.search_until_all_landed(|| {
+            searches.set(searches.get() + 1);
+            if searches.get() == 1 {
+                drop(in_flight.begin());
+            }
+            (searches.get() == 2).then_some(())
+        });
+        assert_eq!(found, Some(()));
+    }
+
+    #[test]
+    fn what_never_lands_is_waited_for_no_longer_than_a_second_or_so() {
+        let in_flight = InFlight::nothing();
+        core::mem::forget(in_flight.begin());
+        assert_eq!(in_flight.search_until_all_landed(|| None::<()>), None);
+        in_flight.forget();
+        assert!(!in_flight.is_in_flight_alone(0));
+    }
+}

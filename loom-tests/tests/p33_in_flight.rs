@@ -1,0 +1,31 @@
+//! P33: no thread is refused what is free, because another has it in hand to give it back.
+//!
+//! That the system refuses more is the process's affair, so the models of this file take turns.
+#![cfg(strata_loom)]
+
+use std::sync::{Mutex, PoisonError};
+use strata_loom_tests::{HALF, World, join, model, spawn};
+use strata_os::simulated::{fail_from, fail_never};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_free_pool_in_the_hands_of_a_pass_is_not_refused() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    model("a_free_pool_in_the_hands_of_a_pass_is_not_refused", Some(2), || {
+        let world = World::new();
+        let page_heap = &world.runtime().page_heap;
+        fail_never();
+        let run = page_heap.claim_pool().expect("the simulated OS has memory");
+        let mut others = Vec::new();
+        fail_from(1, u64::MAX);
+        while let Some(other) = page_heap.claim_pool() {
+            others.push(other);
+        }
+        page_heap.release_pool(run.open(HALF, 0));
+        let purger = spawn(move || world.runtime().page_heap.purge_all());
+        let _again = page_heap.claim_pool().expect("one pool is free all the time");
+        join(purger);
+        fail_never();
+    });
+}
