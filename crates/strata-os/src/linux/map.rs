@@ -7,7 +7,7 @@
 //!  1  ask, and keep what comes if it happens to be aligned: it is, when the last one was and the kernel hands out
 //!     addresses downwards
 //!  2  give it back, and ask for the aligned address just below, which is free if nothing lay in between
-//!  3  ask for more, and cut off both ends (`posix/trim.rs`)
+//!  3  ask for more, and cut off both ends (`posix/trim.rs`): only what stays is made usable, and counts against limits on data
 //! ```
 //!
 //! Addresses that are only reserved are `PROT_NONE` and `MAP_NORESERVE`, and no part of a core dump (`gcore` would write 256 MiB of
@@ -32,7 +32,10 @@ const PRIVATE: c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 /// What fresh addresses may be used for.
 #[derive(Clone, Copy)]
 enum Access {
+    /// None, nor is any promised.
     Nothing,
+    /// None yet.
+    Later,
     ReadWrite,
 }
 
@@ -114,9 +117,21 @@ fn aligned(size: usize, align: usize, access: Access) -> Option<NonNull<u8>> {
     }
     // SAFETY: mapped a moment ago, and not shared yet.
     unsafe { release(first, size) };
-    aligned_at_hint(first, size, align, access).or_else(|| {
-        aligned_by_trimming(size, align, page_size(), |whole| anywhere(ptr::null_mut(), whole, access))
-    })
+    aligned_at_hint(first, size, align, access).or_else(|| aligned_by_asking_for_more(size, align, access))
+}
+
+#[cold]
+fn aligned_by_asking_for_more(size: usize, align: usize, access: Access) -> Option<NonNull<u8>> {
+    let at_first = if let Access::ReadWrite = access { Access::Later } else { access };
+    let whole = |bytes| anywhere(ptr::null_mut(), bytes, at_first);
+    let part = aligned_by_trimming(size, align, page_size(), whole)?;
+    // SAFETY: mapped a moment ago, and not shared yet.
+    let is_usable = !matches!(access, Access::ReadWrite) || unsafe { protect(part, size, READ_WRITE) };
+    if !is_usable {
+        // SAFETY: as above.
+        unsafe { release(part, size) };
+    }
+    is_usable.then_some(part)
 }
 
 #[cold]
@@ -135,6 +150,7 @@ fn aligned_at_hint(first: NonNull<u8>, size: usize, align: usize, access: Access
 fn anywhere(hint: *mut u8, size: usize, access: Access) -> Option<NonNull<u8>> {
     let (protection, flags) = match access {
         Access::Nothing => (libc::PROT_NONE, PRIVATE | libc::MAP_NORESERVE),
+        Access::Later => (libc::PROT_NONE, PRIVATE),
         Access::ReadWrite => (READ_WRITE, PRIVATE),
     };
     call::address(Call::Map, || {
@@ -148,4 +164,36 @@ fn anywhere(hint: *mut u8, size: usize, access: Access) -> Option<NonNull<u8>> {
 unsafe fn protect(ptr: NonNull<u8>, size: usize, protection: c_int) -> bool {
     // SAFETY: M3.
     call::is_done(Call::Protect, || unsafe { kernel::mprotect(ptr, size, protection) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn only_what_stays_counts_against_a_limit_on_data() {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let data = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap();
+        let kib: u64 = data.trim().trim_end_matches(" kB").parse().unwrap();
+        let most = (kib << 10) + 512 * MIB as u64;
+        // In a child, so that the other tests of this process have no limit.
+        // SAFETY: the child makes system calls only.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+            // SAFETY: reads `limit`.
+            unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) };
+            let is_there = aligned_by_asking_for_more(256 * MIB, 512 * MIB, Access::ReadWrite)
+                .is_some_and(|start| is_aligned(start, 512 * MIB));
+            let is_more_refused = anywhere(ptr::null_mut(), 512 * MIB, Access::ReadWrite).is_none();
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(i32::from(!(is_there && is_more_refused))) };
+        }
+        let mut status = 0;
+        // SAFETY: a child of ours.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
+    }
 }
