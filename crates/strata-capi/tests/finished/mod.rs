@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Longer than any program takes on a busy machine.
@@ -112,6 +113,10 @@ impl Finished {
         let name = format!("{}-{way:?}", source.file_stem()?.to_string_lossy());
         let program = self.folder.join("programs").join(name);
         std::fs::create_dir_all(program.parent()?).unwrap();
+        // Another test may run it meanwhile, or compile it, too.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Relaxed: the numbers only have to differ.
+        let fresh = program.with_extension(COUNT.fetch_add(1, Relaxed).to_string());
         let mut compile = Command::new(compiler);
         compile.args(if is_cxx { &["-std=c++17"][..] } else { &["-std=gnu11"] });
         compile.args([
@@ -125,7 +130,7 @@ impl Finished {
             "-I",
         ]);
         compile.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"));
-        compile.arg(&source).arg("-o").arg(&program);
+        compile.arg(&source).arg("-o").arg(&fresh);
         self.link(&mut compile, way);
         let output = compile.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -134,6 +139,7 @@ impl Finished {
             return None;
         }
         assert!(output.status.success() && !said.contains("warning"), "{compile:?}\n{said}");
+        std::fs::rename(fresh, &program).unwrap();
         Some(self.command(&program, way))
     }
 
