@@ -11,6 +11,8 @@
 //!     reads the bits. One of the two reads sees the other's write, so either the pass sees the bits or the releaser sees
 //!     0 and arms another one.
 //! C2  The purge thread is woken after `due` is set, so it finds the pass (`parker.rs` I1).
+//! C3  Who makes a pass and leaves something asks for the purge thread afterwards, as who frees does: one that began while nothing
+//!     was due is gone.
 //!
 //! Does not know: what a pass does. Models: `loom-tests/tests/p9_purge.rs`, `loom-tests/tests/p20_purge_thread.rs`; mutants
 //! `purge_no_fence`, `armed_in_silence`.
@@ -127,6 +129,8 @@ impl Purge<'_> {
     fn pass_if_first(&self, due: u64, now: u64) {
         if self.schedule.exchange(due, 0) {
             self.pass_now(now, !self.may_have_thread() && self.is_near_limit());
+            // One that began meanwhile may have found nothing due, and be gone.
+            self.ensure_thread();
         }
     }
 
@@ -169,6 +173,8 @@ fn full_fence() {
 mod tests {
     use super::*;
     use crate::page_heap::PageHeap;
+    use crate::purge::parker::Parker;
+    use strata_core::address::UserPtr;
     use strata_core::pool::Pool;
 
     fn dirty_a_pool(page_heap: &PageHeap) {
@@ -189,6 +195,31 @@ mod tests {
         HEAP.set_purge_delay(0);
         (0..=PASSES_A_DELAY).for_each(|_| HEAP.tick());
         assert_eq!(HEAP.snapshot().dirty_pools, 0);
+    }
+
+    #[test]
+    #[cfg_attr(
+        strata_tsan,
+        ignore = "the sanitizer must know each thread that it checks: there is no purge thread (p20_purge_thread is its model)"
+    )]
+    fn who_makes_a_pass_leaves_what_is_left_to_a_purge_thread() {
+        extern "C" fn stay() {
+            MAY_GO.park();
+        }
+        static MAY_GO: Parker = Parker::new();
+        static HEAP: PageHeap = PageHeap::new();
+        HEAP.set_purge_delay(0);
+        let (start, _) = HEAP.allocate_huge(64 << 20, 16, false).unwrap();
+        // SAFETY: ours, and used no more.
+        unsafe { HEAP.free_huge(UserPtr::new(start)) };
+        let thread = &HEAP.purge_thread;
+        // SAFETY: the body waits.
+        unsafe { thread.berth().introduce(stay, c"strata-test") };
+        HEAP.tick();
+        assert!(HEAP.purge_schedule.due().is_some(), "what was freed a moment ago stays for a pass");
+        assert!(!thread.is_missing());
+        MAY_GO.unpark();
+        thread.berth().wait_until_empty(None);
     }
 
     #[test]
