@@ -16,14 +16,19 @@
 //!
 //! I1  Who misses in a search what another thread took sees that thread in flight, or its landing: one begins, fences and takes; the
 //!     other searches, fences and reads.
-//! I2  No wait lasts for ever: after a second, and after some searches, it is a refusal. In a child of `fork` nothing is in flight.
+//! I2  No wait lasts for ever: after a second, and after some searches, it is a refusal. What did not land by then is not waited for again:
+//!     it may be in flight in a parent, or in the very thread that is refused, which a signal interrupted.
+//! I3  A landing is one of something: who took nothing after all says so, or every search of a pass would be followed by another.
+//!
+//! Not announced are the pools that a thread without a cache holds for one block, and those that a search for the last block claims and
+//! gives up again.
 //!
 //! Does not know: what is in flight. Model: `loom-tests/tests/p33_in_flight.rs`; mutants `flight_unfenced`, `landing_relaxed`,
 //! `landing_unseen`.
 
 use crate::pause::pause;
 use strata_core::sync::mutation::{FLIGHT_FENCES, LANDED, LANDINGS_COUNT};
-use strata_core::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst, fence};
+use strata_core::sync::{AtomicU64, Hint, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst, fence};
 
 /// How often a refused thread lets others run before it sleeps.
 const YIELDS: u32 = 64;
@@ -31,14 +36,18 @@ const YIELDS: u32 = 64;
 const NAPS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 
 /// How often it searches again since something landed meanwhile: once would do, if all landings were of what it missed.
-const SEARCHES: u32 = 16;
+const SEARCHES: u32 = 3;
 
 /// A landing, above 32 bits of flights.
 const LANDING: u64 = 1 << 32;
 
 /// How many threads give back what is free, and how often one was done.
 #[derive(Debug)]
-pub(crate) struct InFlight(AtomicU64);
+pub(crate) struct InFlight {
+    word: AtomicU64,
+    /// So many flights will never land, as far as is known (I2).
+    lost: Hint,
+}
 
 /// What its thread took lands when this is dropped.
 #[derive(Debug)]
@@ -49,19 +58,19 @@ impl InFlight {
     strata_core::const_unless_loom! {
         /// Nothing.
         pub(crate) fn nothing() -> Self {
-            Self(AtomicU64::new(0))
+            Self { word: AtomicU64::new(0), lost: Hint::new(0) }
         }
     }
 
     /// The caller is about to take something free, in order to give it back.
     pub(crate) fn begin(&self) -> Flight<'_> {
         // Relaxed: ordered by the fence.
-        self.0.fetch_add(1, Relaxed);
+        self.word.fetch_add(1, Relaxed);
         if FLIGHT_FENCES {
             // SeqCst: giver "begins | takes" against searcher "searches | reads the word" (I1).
             fence(SeqCst);
         }
-        Flight(&self.0)
+        Flight(&self.word)
     }
 
     /// What `search` finds; it is repeated while what it missed may have been in flight.
@@ -69,34 +78,49 @@ impl InFlight {
         let mut pauses = 0..YIELDS + NAPS;
         for _ in 0..SEARCHES {
             // Acquire: what landed before; pairs with Release in in_flight.rs::drop.
-            let before = self.0.load(Acquire);
+            let before = self.word.load(Acquire);
             if let Some(found) = search() {
                 return Some(found);
             }
             // SeqCst: searcher "searches | reads the word" against giver "begins | takes" (I1).
             fence(SeqCst);
-            while self.is_in_flight_alone(before) {
-                pause(pauses.next()?, YIELDS);
+            while self.flights() > self.lost.get() {
+                let Some(pauses) = pauses.next() else {
+                    self.forget();
+                    return None;
+                };
+                pause(pauses, YIELDS);
             }
             // Acquire: as above.
-            if self.0.load(Acquire) == before {
+            if self.word.load(Acquire) == before {
                 return None;
             }
         }
         None
     }
 
-    /// Whether something is in flight, and nothing has landed since the word was `before`.
-    fn is_in_flight_alone(&self, before: u64) -> bool {
-        // Relaxed: the caller reads it again.
-        let now = self.0.load(Relaxed);
-        !now.is_multiple_of(LANDING) && (now / LANDING == before / LANDING || !LANDINGS_COUNT)
+    /// How many are in flight.
+    fn flights(&self) -> u64 {
+        // Relaxed: the caller reads the word again.
+        let flights = self.word.load(Relaxed) % LANDING;
+        if flights < self.lost.get() {
+            self.lost.set(flights);
+        }
+        flights
     }
 
-    /// In a child of `fork`, in its only thread: what others had in flight does not land.
+    /// What is in flight now does not land, as far as is known: in a child of `fork`, what other threads had.
     pub(crate) fn forget(&self) {
-        // Relaxed: there is no other thread.
-        self.0.store(0, Relaxed);
+        self.lost.set(self.flights());
+    }
+}
+
+impl Flight<'_> {
+    /// Nothing was there to take (I3).
+    pub(crate) fn took_nothing(self) {
+        // Relaxed: nothing is published.
+        self.0.fetch_sub(1, Relaxed);
+        core::mem::forget(self);
     }
 }
 
@@ -163,7 +187,8 @@ mod tests {
         let in_flight = InFlight::nothing();
         core::mem::forget(in_flight.begin());
         assert_eq!(in_flight.search_until_all_landed(|| None::<()>), None);
-        in_flight.forget();
-        assert!(!in_flight.is_in_flight_alone(0));
+        assert_eq!(in_flight.lost.get(), 1, "and no second time");
+        in_flight.begin().took_nothing();
+        assert_eq!(in_flight.search_until_all_landed(|| None::<()>), None);
     }
 }

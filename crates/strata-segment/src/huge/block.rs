@@ -106,9 +106,12 @@ impl Huge<'_> {
 
     /// An extent of the cache that is large enough, or the largest that is not, made longer: its pages are warm.
     pub(super) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
-        let flight = self.begin_flight();
-        let extent = self.cache.take(needed, &self.unmapping())?;
-        drop(flight);
+        // Also while it is made longer: if that fails, it is free again.
+        let flight = self.in_flight.begin();
+        let Some(extent) = self.cache.take(needed, &self.unmapping()) else {
+            flight.took_nothing();
+            return None;
+        };
         let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
         let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, extent.mapping.0);
         // SAFETY: ours, at an arena boundary.
@@ -256,7 +259,7 @@ impl Huge<'_> {
         let now = clock::milliseconds();
         self.policy.returned(Returned::Huge { bytes: extent.bytes as u64, now });
         self.thp.note_block_ends(extent.start, extent.bytes);
-        let flight = self.begin_flight();
+        let flight = self.in_flight.begin();
         self.cache.put(extent, &self.unmapping());
         drop(flight);
         self.keep_no_more_than_pays(now);
@@ -317,6 +320,8 @@ impl Huge<'_> {
     fn grow_into_kept(&self, head: NonNull<ArenaHead>, more: usize) -> usize {
         let Extent { start, bytes, mapping } = extent_of(head);
         let end = start.as_ptr().wrapping_byte_add(bytes);
+        // It may be of another mapping, and put back.
+        let _flight = self.in_flight.begin();
         let taken = self.cache.take_behind(end, mapping, more, &self.unmapping());
         if taken != 0 {
             // SAFETY: ours, mapped; only this thread reads the head of a block that it resizes.

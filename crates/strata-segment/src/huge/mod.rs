@@ -49,6 +49,7 @@ impl Huge<'_> {
     /// A pass: unmaps what `scope` says of what is kept. Returns whether something is left.
     pub(crate) fn age(&self, scope: Scope) -> bool {
         let flight = self.begin_flight();
+        let scope = if flight.is_some() { scope } else { Scope::Nothing };
         let left = self.cache.age(scope, &self.unmapping());
         drop(flight);
         self.policy.passed_huge(self.counters.huge_bytes.get());
@@ -57,11 +58,12 @@ impl Huge<'_> {
 
     /// Unmaps `bytes` of what is kept.
     pub(crate) fn shed(&self, bytes: u64) {
-        let _flight = self.begin_flight();
-        self.cache.shed(bytes, &self.unmapping());
+        if let Some(_flight) = self.begin_flight() {
+            self.cache.shed(bytes, &self.unmapping());
+        }
     }
 
-    /// Before extents leave the cache to be unmapped, or to be joined; nothing where there are none.
+    /// Before extents leave the cache to be unmapped. `None`: there are none, and the caller takes none.
     fn begin_flight(&self) -> Option<Flight<'_>> {
         (self.kept_bytes() != 0).then(|| self.in_flight.begin())
     }

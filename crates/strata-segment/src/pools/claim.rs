@@ -143,7 +143,7 @@ impl Pools<'_> {
                 let claimed = run_mask(start, pools);
                 let dirty = if DIRTY_READ_AFTER_CLAIM { segment.dirty(arena) } else { dirty_before };
                 let dirty = (dirty & claimed) >> start;
-                // What is clean was never idle: its words are not touched at a start.
+                // Of what is clean no page is lost by a purge: the words are not touched at a start.
                 if dirty != 0 {
                     segment.end_idleness(arena, claimed);
                 }
