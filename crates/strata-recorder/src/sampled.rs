@@ -12,7 +12,7 @@
 //! | taken     | the thread that frees the block | empty | `remove`: address zeroed, then tag by AND Release |
 //!
 //! Nearly every free is of a block that the filter excludes. With a thousand samples, which at the default rate stand for 512 MiB, one free
-//! in nine has to look at the tags, and one of these in two hundred compares an address in vain.
+//! in nine has to look at the tags, and one of these in 120 compares an address in vain.
 //!
 //! S1  Only the holder of a block (a thread that allocates it, then the program, then a thread that frees it) inserts, finds
 //!     or removes its address. So an address that is there is found: the program's own ordering carries it.
