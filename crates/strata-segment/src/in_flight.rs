@@ -3,13 +3,14 @@
 //! ```text
 //!   a thread that gives back     begins │ fence │ takes what is free ──► OS, or back to where it was ──► lands
 //!   a thread that is refused     ticket │ searches everywhere, asks the OS │ fence │ word as it was, none in flight? refused
-//!                                                                                    otherwise ──► waits for a landing, searches again
+//!                                                                                    otherwise ──► waits until none is, searches again
 //! ```
 //!
-//! | word                   | who may change it         | to                       | by            | what becomes visible   |
-//! |------------------------|---------------------------|--------------------------|---------------|------------------------|
-//! | flights, landings      | a thread that gives back  | one flight more          | `begin`, add  |                        |
-//! | flights, landings      | the same                  | one less, a landing more | `drop`, add Release | what it gave back |
+//! | word              | who may change it         | to                       | by                       | what becomes visible |
+//! |-------------------|---------------------------|--------------------------|--------------------------|----------------------|
+//! | flights, landings | a thread that gives back  | one flight more          | `begin`, add             |                      |
+//! | flights, landings | the same                  | one less, a landing more | `drop`, add Release      | what it gave back    |
+//! | flights, landings | the same, if it got none  | one less                 | `take`, subtract         |                      |
 //!
 //! The purge thread took an extent from the cache of huge blocks, or a free pool, and lost its processor before the kernel had the
 //! memory: under a limit another thread was refused then what the program had freed long before.
@@ -18,7 +19,7 @@
 //!     other searches, fences and reads.
 //! I2  No wait lasts for ever: after a second, and after some searches, it is a refusal. What did not land by then is not waited for again:
 //!     it may be in flight in a parent, or in the very thread that is refused, which a signal interrupted.
-//! I3  A landing is one of something: who took nothing after all says so, or every search of a pass would be followed by another.
+//! I3  A landing is one of something: a flight that took nothing is none, or every pass over nothing would be followed by another search.
 //!
 //! Not announced are the pools that a thread without a cache holds for one block, and those that a search for the last block claims and
 //! gives up again.
@@ -73,6 +74,20 @@ impl InFlight {
         Flight(&self.word)
     }
 
+    /// Takes what is free, if there is something, in order to give it back: it is in flight as long as the first value lives (I3).
+    pub(crate) fn take<T>(&self, take: impl FnOnce() -> Option<T>) -> Option<(Flight<'_>, T)> {
+        let flight = self.begin();
+        match take() {
+            Some(taken) => Some((flight, taken)),
+            None => {
+                core::mem::forget(flight);
+                // Relaxed: nothing is published.
+                self.word.fetch_sub(1, Relaxed);
+                None
+            }
+        }
+    }
+
     /// What `search` finds; it is repeated while what it missed may have been in flight.
     pub(crate) fn search_until_all_landed<T>(&self, mut search: impl FnMut() -> Option<T>) -> Option<T> {
         let mut pauses = 0..YIELDS + NAPS;
@@ -112,15 +127,6 @@ impl InFlight {
     /// What is in flight now does not land, as far as is known: in a child of `fork`, what other threads had.
     pub(crate) fn forget(&self) {
         self.lost.set(self.flights());
-    }
-}
-
-impl Flight<'_> {
-    /// Nothing was there to take (I3).
-    pub(crate) fn took_nothing(self) {
-        // Relaxed: nothing is published.
-        self.0.fetch_sub(1, Relaxed);
-        core::mem::forget(self);
     }
 }
 
@@ -188,7 +194,7 @@ mod tests {
         core::mem::forget(in_flight.begin());
         assert_eq!(in_flight.search_until_all_landed(|| None::<()>), None);
         assert_eq!(in_flight.lost.get(), 1, "and no second time");
-        in_flight.begin().took_nothing();
+        assert!(in_flight.take(|| None::<()>).is_none());
         assert_eq!(in_flight.search_until_all_landed(|| None::<()>), None);
     }
 }

@@ -107,11 +107,7 @@ impl Huge<'_> {
     /// An extent of the cache that is large enough, or the largest that is not, made longer: its pages are warm.
     pub(super) fn reuse_huge(&self, needed: usize) -> Option<Reused> {
         // Also while it is made longer: if that fails, it is free again.
-        let flight = self.in_flight.begin();
-        let Some(extent) = self.cache.take(needed, &self.unmapping()) else {
-            flight.took_nothing();
-            return None;
-        };
+        let (_flight, extent) = self.in_flight.take(|| self.cache.take(needed, &self.unmapping()))?;
         let (head, old) = (extent.start.cast::<ArenaHead>(), extent.bytes);
         let whole = ArenaHead::of_huge(old, HEADER_TABLE_BYTES, extent.mapping.0);
         // SAFETY: ours, at an arena boundary.

@@ -1,7 +1,7 @@
 //! Where huge blocks lay whose addresses went back last: a block that is freed twice there has no head that could be read.
 //!
 //! A word for a range: the first arena boundary in it, and how many there are; a block's head is found from one. A range is noted
-//! before it is unmapped and forgotten before a block there is handed out, and in between the kernel unmaps and maps: so whoever holds a
+//! before it is unmapped and forgotten before a block there is handed out, and in between the kernel unmaps and maps: so a thread that holds a
 //! live block never finds it here. The latest few are kept; of an earlier one a second free ends by a fault, as before.
 //!
 //! Does not know: extents, heads.

@@ -131,17 +131,14 @@ impl Purge<'_> {
         if !seems_worth_it(pool, class) {
             return false;
         }
-        let flight = self.in_flight.begin();
-        let owned = if DECOMMIT_CLAIMS {
-            pool.claim()
-        } else {
+        let claim = || {
+            if DECOMMIT_CLAIMS {
+                return pool.claim();
+            }
             // SAFETY: a mutant: the pool was not claimed.
             Some(unsafe { OwnedPool::from_raw(pool.into()) })
         };
-        let Some(owned) = owned else {
-            flight.took_nothing();
-            return false;
-        };
+        let Some((_flight, owned)) = self.in_flight.take(claim) else { return false };
         // The bit may be stale: the pool may serve another class by now.
         let is_of_class = !DECOMMIT_RECHECKS || owned.format() == Format::Blocks(class);
         let left = is_of_class && self.decommit_in(class, &owned, reach);

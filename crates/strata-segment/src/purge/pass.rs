@@ -144,14 +144,9 @@ impl Purge<'_> {
         if wanted == 0 {
             return 0;
         }
-        let flight = self.in_flight.begin();
         let bits = &segment.pools[arena as usize];
-        let claimed =
-            if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted).filter(|mask| *mask != 0) };
-        let Some(claimed) = claimed else {
-            flight.took_nothing();
-            return 0;
-        };
+        let claim = || if PURGE_CLAIMS { bits.claim_among(wanted) } else { Some(wanted) };
+        let Some((_flight, claimed)) = self.in_flight.take(claim) else { return 0 };
         if !PURGE_CLEANS_FIRST {
             bits.release(claimed);
         }
