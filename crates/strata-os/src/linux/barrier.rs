@@ -27,6 +27,7 @@ fn membarrier(command: c_int) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::in_child::is_true_in_a_child;
 
     #[test]
     fn a_barrier_is_raised_once_it_was_asked_for_and_in_a_child_too() {
@@ -35,16 +36,6 @@ mod tests {
             return;
         }
         assert!(raise());
-        // SAFETY: the child makes system calls only.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            let well = raise() || register() && raise();
-            // SAFETY: ends the child.
-            unsafe { libc::_exit(c_int::from(!well)) };
-        }
-        let mut status = 0;
-        // SAFETY: a child of ours.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-        assert_eq!(status, 0);
+        assert!(is_true_in_a_child(|| raise() || register() && raise()));
     }
 }

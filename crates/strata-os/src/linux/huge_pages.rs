@@ -79,6 +79,7 @@ fn within(process: c_int, policy: HugePages) -> HugePages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::in_child::is_true_in_a_child;
     use HugePages::{Always, Never, OnAdvice};
 
     #[test]
@@ -118,19 +119,10 @@ mod tests {
     #[test]
     fn a_prctl_of_this_process_counts() {
         const PR_SET_THP_DISABLE: c_int = 41;
-        // In a child, so that the other tests of this process keep what they have.
-        // SAFETY: the child makes system calls only.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
+        assert!(is_true_in_a_child(|| {
             // SAFETY: a flag of the child.
             unsafe { libc::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) };
-            let refused = huge_pages() == Never;
-            // SAFETY: ends the child.
-            unsafe { libc::_exit(i32::from(!refused)) };
-        }
-        let mut status = 0;
-        // SAFETY: a child of ours.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-        assert_eq!(status, 0);
+            huge_pages() == Never
+        }));
     }
 }

@@ -169,6 +169,7 @@ unsafe fn protect(ptr: NonNull<u8>, size: usize, protection: c_int) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::in_child::is_true_in_a_child;
 
     const MIB: usize = 1 << 20;
 
@@ -178,22 +179,14 @@ mod tests {
         let data = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap();
         let kib: u64 = data.trim().trim_end_matches(" kB").parse().unwrap();
         let most = (kib << 10) + 512 * MIB as u64;
-        // In a child, so that the other tests of this process have no limit.
-        // SAFETY: the child makes system calls only.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
+        assert!(is_true_in_a_child(|| {
             let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
             // SAFETY: reads `limit`.
             unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) };
             let is_there = aligned_by_asking_for_more(256 * MIB, 512 * MIB, Access::ReadWrite)
                 .is_some_and(|start| is_aligned(start, 512 * MIB));
             let is_more_refused = anywhere(ptr::null_mut(), 512 * MIB, Access::ReadWrite).is_none();
-            // SAFETY: ends the child.
-            unsafe { libc::_exit(i32::from(!(is_there && is_more_refused))) };
-        }
-        let mut status = 0;
-        // SAFETY: a child of ours.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-        assert_eq!(status, 0);
+            is_there && is_more_refused
+        }));
     }
 }

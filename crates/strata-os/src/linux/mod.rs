@@ -32,6 +32,8 @@ pub mod clock;
 pub mod futex;
 pub(crate) mod huge_pages;
 mod hugetlb;
+#[cfg(test)]
+mod in_child;
 pub(crate) mod kernel;
 pub(crate) mod kernel_thread;
 pub(crate) mod machine;

@@ -102,6 +102,7 @@ mod tests {
     use super::super::machine::page_size;
     use super::super::map::{map, release};
     use super::*;
+    use crate::linux::in_child::is_true_in_a_child;
 
     #[test]
     fn a_list_of_ranges_is_a_mask() {
@@ -143,23 +144,14 @@ mod tests {
 
     #[test]
     fn what_the_user_chose_by_a_policy_of_his_own_is_left_alone() {
-        // In a child, so that the other tests of this process keep what they have.
-        // SAFETY: the child makes system calls only.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
+        assert!(is_true_in_a_child(|| {
             const MPOL_INTERLEAVE: c_int = 3;
             let mask = 1_u64;
             // SAFETY: a policy of the child's; the kernel reads the mask.
             let done =
                 unsafe { libc::syscall(libc::SYS_set_mempolicy, MPOL_INTERLEAVE, &raw const mask, 65) };
-            let heeded = done != 0 || is_chosen();
-            // SAFETY: ends the child.
-            unsafe { libc::_exit(i32::from(!heeded)) };
-        }
-        let mut status = 0;
-        // SAFETY: a child of ours.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-        assert_eq!(status, 0);
+            done != 0 || is_chosen()
+        }));
         assert!(!is_chosen() || memory_nodes() == NodeSet::ONE);
     }
 }
