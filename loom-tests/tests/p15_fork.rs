@@ -35,6 +35,7 @@ impl Process {
     /// What a child would find; loom reports a change meanwhile.
     fn fork(&self) -> (u32, u32) {
         self.gate.close(|| once(&self.presence));
+        assert!(!self.gate.was_inside(&self.presence), "nothing is lost in the child");
         let copy = (self.one.get(), self.other.get());
         self.gate.open();
         copy

@@ -68,10 +68,10 @@ impl Registry {
             for (index, cache) in
                 claimed.filter(|(_, cache)| !own.iter().any(|own| core::ptr::eq(*own, *cache)))
             {
-                if cache.presence.is_inside() {
+                if gate().was_inside(&cache.presence) {
                     cache.stays_after_fork.set(1);
-                    cache.presence.forget();
                 }
+                cache.presence.forget();
                 if cache.stays_after_fork.get() == 0 {
                     slab.orphans.release(1 << index);
                     self.orphaned.set(1);

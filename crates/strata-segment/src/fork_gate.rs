@@ -22,6 +22,10 @@
 //! I3  A thread that holds forks off waits for none that may wait for a fork: so one that takes a turn (`asking`) holds forks off first. Nor does
 //!     it enter by a second word: it would wait for the fork that waits for the first.
 //!
+//! I5  A child takes for unfinished only what was: a thread that announces itself after the forking one has seen all leave finds the gate
+//!     closed and does nothing, but its word may be copied meanwhile. Not so one that goes on in spite of the fork (I2), which says so in
+//!     its word.
+//!
 //! A thread announces itself by plain stores to a word of its own (`Presence`). Threads without such a word (the purge thread, those that
 //! have no cache) share one count. Who fences:
 //!
@@ -38,11 +42,11 @@
 //! Only the fork that learns of that has no proof: it sleeps for a millisecond, by when a processor has made its stores visible.
 //!
 //! Does not know: what threads are in the middle of. Model: `loom-tests/tests/p15_fork.rs`; mutants `gate_unfenced`, `gate_not_raised`,
-//! `gate_relied_on_early`, `gate_relied_on_relaxed`, `gate_left_relaxed`, `gate_opened_relaxed`.
+//! `gate_relied_on_early`, `gate_relied_on_relaxed`, `gate_left_relaxed`, `gate_opened_relaxed`, `gate_announced_is_inside`.
 
 use crate::pause::pause;
 use strata_core::sync::mutation::{
-    GATE_FENCES, GATE_LEFT, GATE_OPENED, GATE_RAISES, GATE_RAISES_FIRST, GATE_RELIES,
+    GATE_BELIEVES_LEFT, GATE_FENCES, GATE_LEFT, GATE_OPENED, GATE_RAISES, GATE_RAISES_FIRST, GATE_RELIES,
 };
 use strata_core::sync::{
     AsymmetricFence, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
@@ -56,6 +60,9 @@ const YIELDS: u32 = 16;
 const NAPS_FOR_THREADS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 const NAPS_FOR_A_FORK: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 500 };
 
+/// In the word of a thread that went on although a fork was in progress (I5).
+const IN_SPITE_OF_A_FORK: u64 = 1 << 32;
+
 /// Whether the owner of this word is inside an operation: how often it is, one within the other.
 #[derive(Debug)]
 pub struct Presence(AtomicU64);
@@ -68,7 +75,7 @@ impl Presence {
         }
     }
 
-    /// Whether its thread is inside an operation, or was when the process was forked.
+    /// Whether its thread is inside an operation, or about to be.
     pub fn is_inside(&self) -> bool {
         // Acquire: what it did before it left; pairs with Release in fork_gate.rs::drop.
         self.0.load(Acquire) != 0
@@ -86,6 +93,8 @@ impl Presence {
 pub struct ForkGate {
     /// 0: open; else the thread that forks.
     closed_by: AtomicU64,
+    /// 1: the thread that closed it has seen all others leave.
+    all_left: AtomicU64,
     strangers: AtomicU64,
     /// Who fences: [`BY_EACH`], [`BY_BOTH`] or [`BY_FORKER`].
     fenced: AtomicU64,
@@ -124,6 +133,7 @@ impl ForkGate {
         pub fn new() -> Self {
             Self {
                 closed_by: AtomicU64::new(0),
+                all_left: AtomicU64::new(0),
                 strangers: AtomicU64::new(0),
                 fenced: AtomicU64::new(BY_EACH),
                 barrier: AsymmetricFence::new(),
@@ -228,8 +238,9 @@ impl ForkGate {
                 })
             };
             while !is_over() {}
-            enter(1);
-            if pauses.is_empty() || !self.is_closed() {
+            let gives_up = pauses.is_empty();
+            enter(if gives_up { 1 | IN_SPITE_OF_A_FORK } else { 1 });
+            if gives_up || !self.is_closed() {
                 return;
             }
         }
@@ -259,13 +270,25 @@ impl ForkGate {
         self.fence_for_all();
         // Acquire: what they did; pairs with Release in fork_gate.rs::drop.
         let is_anybody_inside = || self.strangers.load(Acquire) != 0 || others().any(Presence::is_inside);
-        for before in pauses {
-            if !is_anybody_inside() {
-                return true;
+        let all_left = pauses.into_iter().any(|before| {
+            let all_left = !is_anybody_inside();
+            if !all_left {
+                pause(before, YIELDS);
             }
-            pause(before, YIELDS);
-        }
-        false
+            all_left
+        });
+        // Relaxed: only the thread that forks reads it, in the child.
+        self.all_left.store(all_left.into(), Relaxed);
+        all_left
+    }
+
+    /// In a child, whose gate is closed yet: whether the thread whose word this is was inside an operation when the process was forked (I5).
+    pub fn was_inside(&self, presence: &Presence) -> bool {
+        // Relaxed, all: there is one thread, which wrote the first two itself.
+        let all_left = self.closed_by.load(Relaxed) == this_thread() && self.all_left.load(Relaxed) == 1;
+        // Relaxed: as above.
+        let word = presence.0.load(Relaxed);
+        if all_left && GATE_BELIEVES_LEFT { word & IN_SPITE_OF_A_FORK != 0 } else { word != 0 }
     }
 
     /// Opens the gate, in the parent.
@@ -315,63 +338,5 @@ fn this_thread() -> u64 {
 }
 
 #[cfg(all(test, not(strata_loom)))]
-mod tests {
-    use super::*;
-    use core::iter;
-
-    fn close(gate: &ForkGate, others: &[&Presence]) {
-        gate.close(|| others.iter().copied());
-    }
-
-    #[test]
-    fn nested_operations_end_with_the_outer_one() {
-        let (gate, presence) = (ForkGate::new(), Presence::none());
-        let outer = gate.enter(&presence);
-        drop(gate.enter(&presence));
-        assert!(presence.is_inside());
-        drop(outer);
-        assert!(!presence.is_inside());
-    }
-
-    #[test]
-    fn the_forking_thread_may_enter() {
-        let (gate, presence) = (ForkGate::new(), Presence::none());
-        gate.close(iter::empty);
-        assert!(!gate.is_closed());
-        drop((gate.enter(&presence), gate.enter_as_stranger()));
-        gate.open();
-    }
-
-    #[test]
-    fn no_thread_waits_for_ever() {
-        let (gate, presence, comes) = (ForkGate::new(), Presence::none(), Presence::none());
-        let _inside = gate.enter(&presence);
-        let _stranger = gate.enter_as_stranger();
-        close(&gate, &[&presence]);
-        std::thread::scope(|scope| {
-            scope.spawn(|| drop((gate.enter(&comes), gate.enter_as_stranger())));
-        });
-    }
-
-    #[test]
-    fn a_gate_opens_and_closes_with_either_fence() {
-        let gate = ForkGate::new();
-        // Without the grant, as if it had been taken back: each thread fences from then on.
-        gate.fence_by_forker();
-        for _ in 0..2 {
-            let presence = Presence::none();
-            drop((gate.enter(&presence), gate.enter_as_stranger()));
-            close(&gate, &[&presence]);
-            gate.open();
-        }
-    }
-
-    #[test]
-    fn a_child_has_no_strangers() {
-        let gate = ForkGate::new();
-        core::mem::forget(gate.enter_as_stranger());
-        gate.open_in_child();
-        gate.close(iter::empty);
-        assert_eq!(gate.strangers.load(Relaxed), 0);
-    }
-}
+#[path = "fork_gate_tests.rs"]
+mod tests;

@@ -100,6 +100,8 @@ sites! {
     GATE_LEFT: Ordering = Ordering::Release, mutant "gate_left_relaxed" = Ordering::Relaxed;
     /// `segment/fork_gate.rs::open`: others write after the fork has read.
     GATE_OPENED: Ordering = Ordering::Release, mutant "gate_opened_relaxed" = Ordering::Relaxed;
+    /// `segment/fork_gate.rs::was_inside`: a thread that finds the gate closed is not inside, whatever its word says.
+    GATE_BELIEVES_LEFT: bool = true, mutant "gate_announced_is_inside" = false;
     /// `segment/segments/index.rs::publish_at`: takes a slot only if it is empty.
     PUBLISH_EXCHANGES: bool = true, mutant "publish_overwrites" = false;
     /// `segment/segments/growth.rs::publish_at_any_place`: begins with the first slot.
