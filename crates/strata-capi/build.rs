@@ -4,9 +4,11 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=layout.ld");
     let folder = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{folder}/layout.ld");
+    let layout = format!("{folder}/layout.ld");
+    // By its whole path, so that a checkout that was moved with its build folder asks for the path anew.
+    println!("cargo:rerun-if-changed={layout}");
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{layout}");
     for option in ["-soname,libstrata.so", "-z,nodelete", "-z,separate-loadable-segments"] {
         println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
     }
