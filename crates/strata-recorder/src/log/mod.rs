@@ -18,6 +18,7 @@
 //!
 //! Does not know: where samples come from.
 
+mod file;
 mod writer;
 
 pub use writer::{close, open, write, write_if_due};

@@ -1,72 +1,58 @@
 //! Writes the file, by system calls only: from within an allocation, at exit, in a child of `fork`.
 //!
 //! W1  One thread of a process writes at a time; another that wants to leaves it. A child of `fork` does not have the one that wrote.
+//! W2  Sites are marked as written while they are put; if the state does not get into the file, all are to be told again.
 //!
 //! Does not know: how it is read.
 
+use super::file::File;
 use super::{CHUNK_HEAD, MAGIC, VERSION, checksum, kind};
 use crate::errno;
 use crate::recorder::{self, Recorded};
 use crate::site::{LIFETIMES, News, Site};
 use crate::stack::DEPTH;
 use core::ffi::{CStr, c_int};
-use core::sync::atomic::{
-    AtomicI32, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use strata_cache::profile;
 use strata_os::clock;
 
 /// Milliseconds between two states.
 const INTERVAL: u64 = 1000;
-/// The longest path of a file, with its end and the number that a child adds.
-const PATH_BYTES: usize = 1024;
-/// Bytes of the longest number that a path gets, with a dot.
-const NUMBER_BYTES: usize = 12;
-/// Where a file says which process wrote it: behind the magic, and the head and the version of its first chunk.
-const PROCESS_AT: usize = MAGIC.len() + CHUNK_HEAD + 4;
 /// Bytes of mappings in one chunk.
 const MAPS_BYTES: usize = 2048;
 
-/// The file; only one thread at a time uses it (W1), but for `due`.
-struct File {
+/// Who writes; only one thread at a time (W1), but for `due`.
+struct Writer {
     /// The process that writes, while it does.
     writes: AtomicI32,
-    descriptor: AtomicI32,
+    file: File,
     process: AtomicI32,
     begun: AtomicU64,
     due: AtomicU64,
-    path: [AtomicU8; PATH_BYTES],
 }
 
-static FILE: File = File::none();
+static WRITER: Writer = Writer::none();
 
 /// Creates the file at `path`, and writes the state into it every second or so from now on. If another process has it already, this one's
 /// number is added to the path; what this process wrote before it became another program goes. `false`: none can be created.
 pub fn open(path: &CStr) -> bool {
-    let bytes = path.to_bytes_with_nul();
-    if bytes.len() + NUMBER_BYTES > PATH_BYTES {
-        return false;
-    }
-    // Relaxed: no thread writes yet.
-    FILE.path.iter().zip(bytes).for_each(|(place, byte)| place.store(*byte, Relaxed));
-    FILE.create()
+    WRITER.file.place(path) && WRITER.create()
 }
 
 /// Writes the state if a second has gone since the last time.
 pub fn write_if_due() {
     // Relaxed: a hint; `write` decides.
-    if clock::milliseconds() >= FILE.due.load(Relaxed) {
+    if clock::milliseconds() >= WRITER.due.load(Relaxed) {
         write();
     }
 }
 
 /// Writes the state now, unless another thread does.
 pub fn write() {
-    // Relaxed: as in `File`; -1: no file.
-    if FILE.descriptor.load(Relaxed) < 0 {
+    if !WRITER.file.is_open() {
         return;
     }
-    FILE.alone(|| errno::preserving(|| FILE.write_state()));
+    WRITER.alone(|| errno::preserving(|| WRITER.write_state()));
 }
 
 /// Writes the last state, and no more.
@@ -74,7 +60,7 @@ pub fn close() {
     profile::settle();
     write();
     // Relaxed: the process ends.
-    FILE.due.store(u64::MAX, Relaxed);
+    WRITER.due.store(u64::MAX, Relaxed);
 }
 
 fn this_process() -> c_int {
@@ -82,15 +68,18 @@ fn this_process() -> c_int {
     unsafe { libc::getpid() }
 }
 
-impl File {
+fn sites() -> impl Iterator<Item = Site<'static>> {
+    recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter())
+}
+
+impl Writer {
     const fn none() -> Self {
         Self {
             writes: AtomicI32::new(0),
-            descriptor: AtomicI32::new(-1),
+            file: File::none(),
             process: AtomicI32::new(0),
             begun: AtomicU64::new(0),
             due: AtomicU64::new(u64::MAX),
-            path: [const { AtomicU8::new(0) }; PATH_BYTES],
         }
     }
 
@@ -107,18 +96,14 @@ impl File {
 
     fn create(&self) -> bool {
         let process = this_process();
-        let mut path = [0; PATH_BYTES];
-        path.iter_mut().zip(&self.path).for_each(|(byte, place)| *byte = place.load(Relaxed));
-        let descriptor = create_new(&path).or_else(|| take_over(&path, process)).or_else(|| {
-            add_number(&mut path, process);
-            create_new(&path)
-        });
-        let Some(descriptor) = descriptor else { return false };
-        self.descriptor.store(descriptor, Relaxed);
+        if !self.file.create(process) {
+            return false;
+        }
+        // Relaxed, here and below: of one thread at a time.
         self.process.store(process, Relaxed);
         self.begun.store(clock::milliseconds(), Relaxed);
         self.due.store(clock::milliseconds() + INTERVAL, Relaxed);
-        self.put(&MAGIC);
+        self.file.put(&MAGIC);
         // SAFETY: asks for the time.
         let now = unsafe { libc::time(core::ptr::null_mut()) } as u64;
         let mut out = Buffer::empty();
@@ -128,26 +113,31 @@ impl File {
             out.u64(now * 1000);
         });
         self.flush(&mut out);
-        true
+        let is_begun = self.file.end();
+        if !is_begun {
+            self.file.leave();
+        }
+        is_begun
     }
 
     fn write_state(&self) {
         if this_process() != self.process.load(Relaxed) {
             // A child of `fork`: the file is the parent's.
             self.process.store(0, Relaxed);
-            let sites = recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter());
-            sites.for_each(Site::is_to_be_told_again);
+            sites().for_each(Site::is_to_be_told_again);
             if !self.create() {
-                self.descriptor.store(-1, Relaxed);
+                self.file.leave();
                 return;
             }
+        }
+        if !self.file.begin(this_process()) {
+            return;
         }
         let now = clock::milliseconds();
         self.due.store(now + INTERVAL, Relaxed);
         let mut out = Buffer::empty();
         self.write_maps(&mut out);
         let peak = recorder::recorded().map_or(0, |recorded| recorded.peak.number());
-        let sites = || recorder::recorded().into_iter().flat_map(|recorded| recorded.sites.iter());
         let labels = sites().filter(|site| site.is_label() && site.is_new());
         labels.for_each(|label| self.write_label(&mut out, label));
         for (site, news) in sites().filter(|site| !site.is_label()).map(|site| (site, site.news())) {
@@ -168,6 +158,10 @@ impl File {
             out.u32(peak);
         });
         self.flush(&mut out);
+        if !self.file.end() {
+            // W2.
+            sites().for_each(Site::is_to_be_told_again);
+        }
     }
 
     fn write_label(&self, out: &mut Buffer, label: Site<'_>) {
@@ -243,21 +237,8 @@ impl File {
 
     /// Writes the chunks that wait.
     fn flush(&self, out: &mut Buffer) {
-        self.put(out.bytes.get(..out.used).unwrap_or_default());
+        self.file.put(out.bytes.get(..out.used).unwrap_or_default());
         out.used = 0;
-    }
-
-    fn put(&self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            // SAFETY: reads the bytes.
-            let written =
-                unsafe { libc::write(self.descriptor.load(Relaxed), bytes.as_ptr().cast(), bytes.len()) };
-            match usize::try_from(written) {
-                Ok(written) if written != 0 => bytes = bytes.get(written..).unwrap_or_default(),
-                // A full disk, or the program closed what is not its own: no more is written.
-                _ => return,
-            }
-        }
     }
 }
 
@@ -295,50 +276,6 @@ impl Buffer {
     }
 }
 
-fn create_new(path: &[u8; PATH_BYTES]) -> Option<c_int> {
-    let how = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_APPEND | libc::O_CLOEXEC;
-    // SAFETY: a path with its end.
-    let descriptor = unsafe { libc::open(path.as_ptr().cast(), how, 0o644) };
-    (descriptor >= 0).then_some(descriptor)
-}
-
-/// The file that this process wrote when it was another program (`exec` keeps the number), emptied.
-fn take_over(path: &[u8; PATH_BYTES], process: c_int) -> Option<c_int> {
-    // SAFETY: a path with its end.
-    let descriptor =
-        unsafe { libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_APPEND | libc::O_CLOEXEC) };
-    let mut start = [0; PROCESS_AT + 4];
-    // SAFETY: writes into the buffer; or no descriptor.
-    let read = unsafe { libc::read(descriptor, start.as_mut_ptr().cast(), start.len()) };
-    let is_ours = read.cast_unsigned() == start.len()
-        && start.starts_with(&MAGIC)
-        && start.ends_with(&process.cast_unsigned().to_le_bytes());
-    // SAFETY: opened above.
-    if is_ours && unsafe { libc::ftruncate(descriptor, 0) } == 0 {
-        return Some(descriptor);
-    }
-    if descriptor >= 0 {
-        // SAFETY: opened above.
-        unsafe { libc::close(descriptor) };
-    }
-    None
-}
-
-/// Puts `.NUMBER` behind a path.
-fn add_number(path: &mut [u8; PATH_BYTES], number: c_int) {
-    let end = path.iter().position(|byte| *byte == 0).unwrap_or_default();
-    let mut number = number.unsigned_abs();
-    let mut digits = [0; NUMBER_BYTES - 2];
-    let mut first = digits.len();
-    while number != 0 && first != 0 {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    let text = [b'.'].into_iter().chain(digits.into_iter().skip(first)).chain([0]);
-    path.iter_mut().skip(end).zip(text).for_each(|(place, byte)| *place = byte);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,23 +283,15 @@ mod tests {
 
     #[test]
     fn one_thread_writes_at_a_time_and_a_child_does_not_wait_for_its_parents() {
-        let (file, count) = (File::none(), Cell::new(0));
-        let write = || file.alone(|| count.set(count.get() + 1));
-        file.alone(write);
+        let (writer, count) = (Writer::none(), Cell::new(0));
+        let write = || writer.alone(|| count.set(count.get() + 1));
+        writer.alone(write);
         assert_eq!(count.get(), 0, "one is at it");
         write();
         assert_eq!(count.get(), 1);
         // As a child finds it that was forked while another thread wrote.
-        file.writes.store(this_process() - 1, Relaxed);
+        writer.writes.store(this_process() - 1, Relaxed);
         write();
         assert_eq!(count.get(), 2);
-    }
-
-    #[test]
-    fn a_number_is_put_behind_a_path() {
-        let mut path = [0; PATH_BYTES];
-        path[..4].copy_from_slice(b"/a/b");
-        add_number(&mut path, 1203);
-        assert_eq!(CStr::from_bytes_until_nul(&path).unwrap(), c"/a/b.1203");
     }
 }
