@@ -139,7 +139,9 @@ fn what_another_thread_frees_and_how_long_it_lived_is_known() {
     assert_eq!(sites.iter().map(|site| site.freed).sum::<i64>(), 40);
     // From 16 ms on: the coarse clock may be a tick off.
     let long: i64 = sites.iter().flat_map(|site| site.lifetimes.iter().skip(5)).sum();
-    assert!((20..40).contains(&long), "{long}");
+    let all: i64 = sites.iter().flat_map(|site| &site.lifetimes).sum();
+    // The other twenty may do so, too, on a machine that has no processor for this thread.
+    assert!((20..=40).contains(&long) && all == 40, "{long} of {all}");
 }
 
 /// The values of a label, of what was allocated in blocks of a size.
