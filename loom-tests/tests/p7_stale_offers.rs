@@ -4,7 +4,7 @@
 //! the pool.
 #![cfg(strata_loom)]
 
-use strata_loom_tests::{Block, HALF, QUARTER, World, join, model, spawn};
+use strata_loom_tests::{Block, HALF, QUARTER, World, alone, join, model, spawn};
 
 #[test]
 fn two_offers_are_taken_once_each() {
@@ -165,5 +165,34 @@ fn a_stale_bit_is_taken_while_the_pool_of_another_class_is_looked_for() {
         quarter.expect_intact();
         actor.free(quarter);
         world.end([actor]);
+    });
+}
+
+#[test]
+fn the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_left_with_room() {
+    model("the_bit_of_a_free_pool_is_taken_while_the_pool_is_claimed_and_left_with_room", Some(3), || {
+        let world = World::new();
+        let page_heap = &world.runtime().page_heap;
+        let gone = world.enter();
+        let last = gone.alloc(HALF);
+        world.leave(gone);
+        // The pool is free, and its bit stays.
+        world.without_cache().free(last);
+        let other = spawn(move || {
+            let run = page_heap.claim_pool().expect("a free pool");
+            let pool = run.open(HALF, 0);
+            assert_eq!(pool.carve(HALF, 1, |_| ()), 1);
+            page_heap.abandon(pool);
+            run.first
+        });
+        let found = page_heap.adopt(HALF, 0);
+        let pool = join(other);
+        alone();
+        let pool = found
+            .or_else(|| page_heap.adopt(HALF, 0))
+            .filter(|found| std::ptr::eq(&raw const **found, pool))
+            .expect("an unowned pool with room is found once all is quiet");
+        page_heap.abandon(pool);
+        world.dismantle();
     });
 }

@@ -1,9 +1,10 @@
-//! The unowned pools of an arena that have blocks to give, by size class; and its free pools, by the class that they served last.
+//! The unowned pools of an arena that have blocks to give, by size class.
 //!
 //! A set bit is a *hint*: ownership is the pool's own remote word, or its bit among the free ones. It may be stale (the pool was
-//! claimed otherwise, or serves another class by now); a thread that takes it claims the pool and checks.
+//! claimed otherwise, is free, or serves another class by now); a thread that takes it claims the pool and checks.
 //!
-//! I1  A pool is unowned, or given back, before its bit is set, so that a thread that sees the bit can claim the pool.
+//! I1  A pool is unowned before its bit is set, by an exchange even if the bit is set already: so a thread that takes the bit afterwards,
+//!     whichever owner set it first, sees that the pool is unowned.
 //! I2  A thread that takes a bit tries the claim afterwards, and sets the bit again if it finds a published pool that it does not keep.
 //!
 //! Does not know: who adopts. Models: `loom-tests/tests/p5_adopt.rs`, `p7_stale_offers.rs`.
@@ -11,7 +12,7 @@
 
 use crate::address::PoolIndex;
 use crate::size_class::{CLASS_COUNT, SizeClass};
-use crate::sync::mutation::{BIT_PUBLISH, BIT_TAKE};
+use crate::sync::mutation::{BIT_PUBLISH, BIT_TAKE, SET_BITS_ARE_SET_AGAIN};
 use crate::sync::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use core::ptr::NonNull;
 
@@ -37,6 +38,9 @@ impl AbandonedBitmap {
     #[inline]
     #[must_use = "the first bit needs a hint that leads to it"]
     pub fn publish(&self, class: SizeClass, pool: PoolIndex) -> bool {
+        if !SET_BITS_ARE_SET_AGAIN && self.glance(class) & pool.bit() != 0 {
+            return false;
+        }
         // AcqRel (BIT_PUBLISH): carries the disowning to the thread that takes the bit; pairs with Acquire in abandoned.rs::take.
         self.words[class.index()].fetch_or(pool.bit(), BIT_PUBLISH) == 0
     }

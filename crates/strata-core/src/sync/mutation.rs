@@ -46,6 +46,8 @@ sites! {
     PUSH_PUBLISHES: bool = true, mutant "push_never_publishes" = false;
     /// `arena/abandoned.rs::publish`: the thread that takes the bit sees that the pool is unowned.
     BIT_PUBLISH: Ordering = Ordering::AcqRel, mutant "bit_publish_relaxed" = Ordering::Relaxed;
+    /// `arena/abandoned.rs::publish`: a bit that is set already is set again.
+    SET_BITS_ARE_SET_AGAIN: bool = true, mutant "stale_bit_is_relied_on" = false;
     /// `arena/abandoned.rs::take`: sees that the pool is unowned.
     BIT_TAKE: Ordering = Ordering::AcqRel, mutant "bit_take_relaxed" = Ordering::Relaxed;
     /// `arena/summary.rs::clear_if`: checks again after clearing.

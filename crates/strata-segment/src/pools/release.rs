@@ -128,7 +128,7 @@ impl Pools<'_> {
     }
 }
 
-/// Sets the bit of a pool of `class` that is published, or free: of the header only its place is used.
+/// Sets the bit of a pool of `class` that is published: of the header only its place is used.
 pub(crate) fn publish(class: SizeClass, pool: &Pool) {
     // SAFETY: the pool of an initialised arena.
     let bitmap = unsafe { arena::abandoned(pool.arena()) };
