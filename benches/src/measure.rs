@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::iter::Sum;
 use std::time::Instant;
 
 use nix::sys::resource::{Usage, UsageWho, getrusage};
@@ -19,18 +20,18 @@ use strata_harness::sample::Sample;
 pub fn measure(workload: &str, settings: &Settings, job: Job) -> Sample {
     let rss_start = resident_bytes();
     reset_peak();
-    let before = Counters::read();
+    let before = Counters::read(UsageWho::RUSAGE_SELF);
     let start = Instant::now();
     let outcome = job();
     let elapsed = start.elapsed();
-    let spent = Counters::read().since(&before);
+    let spent = Counters::read(UsageWho::RUSAGE_SELF).since(&before);
     Sample {
         workload: workload.to_owned(),
         threads: settings.threads,
         operations: outcome.operations,
         wall_ns: outcome.wall.unwrap_or(elapsed).as_nanos() as u64,
-        user_ns: spent.user_ns,
-        system_ns: spent.system_ns,
+        user_ns: spent.user_ns.saturating_sub(outcome.load.user_ns),
+        system_ns: spent.system_ns.saturating_sub(outcome.load.system_ns),
         rss_start,
         rss_peak: peak_bytes(),
         rss_end: resident_bytes(),
@@ -43,7 +44,32 @@ pub fn measure(workload: &str, settings: &Settings, job: Job) -> Sample {
     }
 }
 
-/// The kernel's running totals for this process.
+/// Time of processors, by what they did.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct ProcessorTime {
+    user_ns: u64,
+    system_ns: u64,
+}
+
+impl ProcessorTime {
+    /// What this thread took since it began.
+    #[must_use]
+    pub fn of_this_thread() -> Self {
+        let Counters { user_ns, system_ns, .. } = Counters::read(UsageWho::RUSAGE_THREAD);
+        Self { user_ns, system_ns }
+    }
+}
+
+impl Sum for ProcessorTime {
+    fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
+        times.fold(Self::default(), |sum, time| Self {
+            user_ns: sum.user_ns + time.user_ns,
+            system_ns: sum.system_ns + time.system_ns,
+        })
+    }
+}
+
+/// The kernel's running totals for this process, or this thread.
 #[derive(Debug, Default)]
 struct Counters {
     user_ns: u64,
@@ -55,8 +81,8 @@ struct Counters {
 }
 
 impl Counters {
-    fn read() -> Self {
-        getrusage(UsageWho::RUSAGE_SELF).map(|usage| Self::from_usage(&usage)).unwrap_or_default()
+    fn read(whose: UsageWho) -> Self {
+        getrusage(whose).map(|usage| Self::from_usage(&usage)).unwrap_or_default()
     }
 
     fn from_usage(usage: &Usage) -> Self {
@@ -146,6 +172,18 @@ mod tests {
     fn both_ways_to_ask_for_resident_memory_agree() {
         let [quietly, loudly] = [resident_bytes_quietly(), resident_bytes()];
         assert!(quietly > loudly / 2 && loudly > quietly / 2, "{quietly} {loudly}");
+    }
+
+    #[test]
+    fn a_thread_that_works_takes_time() {
+        let time = loop {
+            let time = ProcessorTime::of_this_thread();
+            if time.user_ns + time.system_ns > 0 {
+                break time;
+            }
+        };
+        let sum: ProcessorTime = [time, time].into_iter().sum();
+        assert_eq!((sum.user_ns, sum.system_ns), (2 * time.user_ns, 2 * time.system_ns));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::checksum::Checksum;
+use crate::measure::ProcessorTime;
 use crate::subject::{Subject, UsableSize};
 use strata_harness::sample::Details;
 
@@ -69,7 +70,7 @@ impl Settings {
 }
 
 /// What the work came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// Equal under every allocator.
     pub checksum: u64,
@@ -77,6 +78,8 @@ pub struct Outcome {
     pub operations: u64,
     /// The part that counts, where the workload knows it better than a clock around the whole job.
     pub wall: Option<Duration>,
+    /// What the load took that is no part of the program in question: not counted.
+    pub load: ProcessorTime,
     /// What only this workload measures.
     pub details: Option<Details>,
 }
@@ -85,7 +88,7 @@ impl Outcome {
     /// A plain outcome: the clock around the job is right, and there is nothing else to tell.
     #[must_use]
     pub fn new(checksum: u64, operations: usize) -> Self {
-        Self { checksum, operations: operations as u64, wall: None, details: None }
+        Self { checksum, operations: operations as u64, ..Self::default() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `order_service`: an axum service takes a burst of orders, serves them, drops them all, and falls silent.
 //!
 //! The service of `crates/strata-example-orders` runs in this process; eight connections of threads that allocate next to nothing while
-//! they work load it. What is resident is read in the middle of the load, after it, after the clear, and two seconds later.
+//! they work load it; what these take of the processors is not counted. What is resident is read in the middle of the load, after it, after the clear, and two seconds later.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use strata_example_orders::serve;
 use strata_example_orders::shop::Shop;
 use tokio::sync::oneshot;
 
-use crate::measure::resident_bytes_quietly;
+use crate::measure::{ProcessorTime, resident_bytes_quietly};
 use crate::workloads::{Job, Kind, Outcome, Settings, Threads, Workload};
 use strata_harness::sample::{Details, Moment, Story};
 
@@ -52,19 +52,24 @@ fn work(bodies: &Arc<[String]>, orders: u64) -> Outcome {
     };
     let mut tale = Tale { start: Instant::now(), shop, moments: Vec::with_capacity(5) };
     let cents = AtomicU64::new(0);
+    let mut load = Vec::with_capacity(2);
     // In two halves: between them is the middle of the load, with all connections and threads there.
     let mut customers: Vec<_> = (0..CONNECTIONS).map(|_| Customer::connect(address)).collect();
     for (half, phase) in ["half of the orders", "all orders"].into_iter().enumerate() {
         let (first, last) = (orders * half as u64 / 2, orders * (half as u64 + 1) / 2);
-        thread::scope(|scope| {
-            for (number, customer) in customers.iter_mut().enumerate() {
-                let cents = &cents;
+        load.push(thread::scope(|scope| {
+            let cents = &cents;
+            let orders = customers.iter_mut().enumerate().map(|(number, customer)| {
                 scope.spawn(move || {
                     let mine = (first..last).filter(|id| id % CONNECTIONS == number as u64);
                     mine.for_each(|id| _ = cents.fetch_add(customer.order(id, bodies), Relaxed));
-                });
-            }
-        });
+                    ProcessorTime::of_this_thread()
+                })
+            });
+            // All of them first: they order at the same time.
+            let threads: Vec<_> = orders.collect();
+            threads.into_iter().map(|thread| thread.join().expect("orders")).sum()
+        }));
         tale.tell(phase);
     }
     customers[0].post("/clear", "");
@@ -74,7 +79,12 @@ fn work(bodies: &Arc<[String]>, orders: u64) -> Outcome {
     drop((customers, end));
     service.join().expect("the service ends");
     let story = Story { phases: tale.moments, resident: Vec::new() };
-    Outcome { details: Some(Details::Story(story)), ..Outcome::new(cents.into_inner(), 2 * orders as usize) }
+    let load = load.into_iter().sum();
+    Outcome {
+        load,
+        details: Some(Details::Story(story)),
+        ..Outcome::new(cents.into_inner(), 2 * orders as usize)
+    }
 }
 
 /// What was resident when.
