@@ -59,10 +59,11 @@ fn known_name(name: &[u8]) -> &'static [u8] {
 
 /// The waterfall of this process at one moment, and its causes.
 ///
-/// Its `Display` is the page that `strata explain` prints.
+/// Its `Display` is the page that `strata explain` prints; above it stands a line if Strata is not the program's allocator.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     facts: Facts<'static>,
+    is_global: bool,
 }
 
 /// Says why this process is as big as it is: a waterfall from what the program has to what the kernel counts, and the causes.
@@ -96,7 +97,7 @@ pub fn explain() -> Option<Explanation> {
     facts.swapped_bytes = kernel.swapped;
     facts.committed_bytes = stats.committed_bytes;
     facts.reserved_bytes = stats.reserved_bytes;
-    Some(Explanation { facts })
+    Some(Explanation { facts, is_global: stats.is_global })
 }
 
 /// What the heap profiler's samples say was requested, while it is on.
@@ -133,6 +134,9 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_global {
+            f.write_str("Strata is not this program's allocator, so what the program has is not among its live blocks\n\n")?;
+        }
         self.facts.fmt(f)
     }
 }

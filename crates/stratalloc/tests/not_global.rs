@@ -18,6 +18,10 @@ fn a_program_with_another_allocator_is_told_so() {
     let refused = watch::at(Threshold::held().bytes(1), |_| ()).unwrap_err();
     assert_eq!(refused, WatchError::NotGlobal);
     assert!(refused.to_string().contains("#[global_allocator]"));
+    // `None`: a system that does not say what is in memory.
+    if let Some(page) = stratalloc::explain().map(|explanation| explanation.to_string()) {
+        assert!(page.starts_with("Strata is not this program's allocator"), "{page}");
+    }
     // What the process has is the process's, whichever allocator serves it.
     drop(watch::at(Threshold::resident().bytes(u64::MAX), |_| ()).unwrap());
 }
