@@ -1,7 +1,7 @@
 //! The contract of every move that a range of addresses can make.
 //!
 //! ```text
-//!  reserve · map                      take addresses
+//!  reserve · map · map_behind         take addresses
 //!  commit · decommit                  let them be touched, or not
 //!  purge · purge_lazily · populate    give memory back, or take it early
 //!  advise_* · prefer_node · collapse · name   hints, which change no state
@@ -50,6 +50,12 @@ pub fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
 pub fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
     debug_assert!(is_page_count(size) && align.is_power_of_two(), "map of {size} bytes at {align}");
     imp::map(size, align)
+}
+
+/// free → committed, as by [`map`]; but what lies behind the first `front` bytes, whole pages below `align`, is at the multiple of `align`.
+pub fn map_behind(front: usize, size: usize, align: usize) -> Option<NonNull<u8>> {
+    debug_assert!(is_page_count(size) && is_page_count(front) && front < align && align.is_power_of_two());
+    imp::map_behind(front, size, align)
 }
 
 /// free → committed, in explicit huge pages, which are all there from now on; reads as zero.

@@ -309,6 +309,21 @@ fn what_can_never_be_had_costs_nothing_that_lies_free() {
 }
 
 #[test]
+#[cfg_attr(
+    strata_tsan,
+    ignore = "the sanitizer takes memory at run time, and ends the process where the limit refuses it"
+)]
+fn an_alignment_takes_nothing_of_a_limit_on_data() {
+    alone("an_alignment_takes_nothing_of_a_limit_on_data", || {
+        limit(libc::RLIMIT_DATA, Some(status_bytes("VmData:") + 32 * MIB));
+        for align in [64 * KIB, 4 * MIB, 64 * MIB, 512 * MIB] {
+            Patterned::new(layout(24 * MIB, align), 0).expect("less than the limit").free();
+        }
+        limit(libc::RLIMIT_DATA, None);
+    });
+}
+
+#[test]
 fn the_largest_layouts_are_refused() {
     for shift in 0..=26 {
         let align = 1_usize << shift;

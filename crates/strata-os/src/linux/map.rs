@@ -22,7 +22,7 @@ use super::machine::page_size;
 use crate::call;
 use crate::counters::Call;
 use crate::memory::At;
-use crate::posix::trim::{aligned_by_trimming, is_aligned, unmap};
+use crate::posix::trim::{aligned_by_trimming, is_aligned_behind, unmap};
 use core::ffi::c_int;
 use core::ptr::{self, NonNull};
 
@@ -40,13 +40,17 @@ enum Access {
 }
 
 pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
-    let reserved = aligned(size, align, Access::Nothing)?;
+    let reserved = aligned(size, align, 0, Access::Nothing)?;
     keep_out_of_dumps(reserved, size);
     Some(reserved)
 }
 
 pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
-    aligned(size, align, Access::ReadWrite)
+    aligned(size, align, 0, Access::ReadWrite)
+}
+
+pub(crate) fn map_behind(front: usize, size: usize, align: usize) -> Option<NonNull<u8>> {
+    aligned(size, align, front, Access::ReadWrite)
 }
 
 /// # Safety
@@ -110,21 +114,27 @@ pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
     }
 }
 
-fn aligned(size: usize, align: usize, access: Access) -> Option<NonNull<u8>> {
+fn aligned(size: usize, align: usize, front: usize, access: Access) -> Option<NonNull<u8>> {
     let first = anywhere(ptr::null_mut(), size, access)?;
-    if is_aligned(first, align) {
+    if is_aligned_behind(front, first, align) {
         return Some(first);
     }
     // SAFETY: mapped a moment ago, and not shared yet.
     unsafe { release(first, size) };
-    aligned_at_hint(first, size, align, access).or_else(|| aligned_by_asking_for_more(size, align, access))
+    aligned_at_hint(first, size, align, front, access)
+        .or_else(|| aligned_by_asking_for_more(size, align, front, access))
 }
 
 #[cold]
-fn aligned_by_asking_for_more(size: usize, align: usize, access: Access) -> Option<NonNull<u8>> {
+fn aligned_by_asking_for_more(
+    size: usize,
+    align: usize,
+    front: usize,
+    access: Access,
+) -> Option<NonNull<u8>> {
     let at_first = if let Access::ReadWrite = access { Access::Later } else { access };
     let whole = |bytes| anywhere(ptr::null_mut(), bytes, at_first);
-    let part = aligned_by_trimming(size, align, page_size(), whole)?;
+    let part = aligned_by_trimming(size, align, front, page_size(), whole)?;
     // SAFETY: mapped a moment ago, and not shared yet.
     let is_usable = !matches!(access, Access::ReadWrite) || unsafe { protect(part, size, READ_WRITE) };
     if !is_usable {
@@ -135,10 +145,16 @@ fn aligned_by_asking_for_more(size: usize, align: usize, access: Access) -> Opti
 }
 
 #[cold]
-fn aligned_at_hint(first: NonNull<u8>, size: usize, align: usize, access: Access) -> Option<NonNull<u8>> {
-    let below = first.as_ptr().map_addr(|address| address & !(align - 1));
+fn aligned_at_hint(
+    first: NonNull<u8>,
+    size: usize,
+    align: usize,
+    front: usize,
+    access: Access,
+) -> Option<NonNull<u8>> {
+    let below = first.as_ptr().map_addr(|address| ((address + front) & !(align - 1)).saturating_sub(front));
     let second = anywhere(below, size, access)?;
-    if is_aligned(second, align) {
+    if is_aligned_behind(front, second, align) {
         return Some(second);
     }
     // SAFETY: mapped a moment ago, and not shared yet.
@@ -183,8 +199,9 @@ mod tests {
             let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
             // SAFETY: reads `limit`.
             unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) };
-            let is_there = aligned_by_asking_for_more(256 * MIB, 512 * MIB, Access::ReadWrite)
-                .is_some_and(|start| is_aligned(start, 512 * MIB));
+            let front = page_size();
+            let is_there = aligned_by_asking_for_more(256 * MIB, 512 * MIB, front, Access::ReadWrite)
+                .is_some_and(|start| is_aligned_behind(front, start, 512 * MIB));
             let is_more_refused = anywhere(ptr::null_mut(), 512 * MIB, Access::ReadWrite).is_none();
             is_there && is_more_refused
         }));

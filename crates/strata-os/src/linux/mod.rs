@@ -59,7 +59,7 @@ pub(crate) mod memory {
     };
     pub(crate) use super::hugetlb::{hugetlb_bytes, hugetlb_pages, map_hugetlb};
     pub(crate) use super::machine::page_size;
-    pub(crate) use super::map::{commit, decommit, give_back, map, map_at, release, reserve};
+    pub(crate) use super::map::{commit, decommit, give_back, map, map_at, map_behind, release, reserve};
     pub(crate) use super::nodes::{memory_nodes, prefer_node, running_node};
     pub(crate) use super::remap::{grow_in_place, relocate, shrink_in_place};
 

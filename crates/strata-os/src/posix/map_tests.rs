@@ -1,6 +1,6 @@
 //! What every `map.rs` promises, tried on that of this system and on that of any Unix.
 
-use super::trim::is_aligned;
+use super::trim::is_aligned_behind;
 use crate::memory::At;
 use core::ptr::NonNull;
 
@@ -11,6 +11,7 @@ struct Map {
     page_bytes: usize,
     reserve: fn(usize, usize) -> Option<NonNull<u8>>,
     map: fn(usize, usize) -> Option<NonNull<u8>>,
+    map_behind: fn(usize, usize, usize) -> Option<NonNull<u8>>,
     commit: unsafe fn(NonNull<u8>, usize) -> bool,
     decommit: unsafe fn(NonNull<u8>, usize) -> bool,
     release: unsafe fn(NonNull<u8>, usize) -> bool,
@@ -21,8 +22,8 @@ struct Map {
 /// Of a module `memory`.
 macro_rules! map_of {
     ($($memory:ident)::+) => {{
-        use $($memory)::+::{commit, decommit, give_back, map, map_at, page_size, release, reserve};
-        Map { page_bytes: page_size(), reserve, map, commit, decommit, release, give_back, map_at }
+        use $($memory)::+::{commit, decommit, give_back, map, map_at, map_behind, page_size, release, reserve};
+        Map { page_bytes: page_size(), reserve, map, map_behind, commit, decommit, release, give_back, map_at }
     }};
 }
 
@@ -36,8 +37,28 @@ fn every_size_comes_at_every_alignment() {
         for align in [page, 64 << 10, 4 * MIB, 64 * MIB] {
             for size in [page, 3 * page, 4 * MIB] {
                 let ptr = reserve(size, align).unwrap();
-                assert!(is_aligned(ptr, align));
+                assert!(is_aligned_behind(0, ptr, align));
                 // SAFETY: reserved above.
+                assert!(unsafe { release(ptr, size) });
+            }
+        }
+    }
+}
+
+#[test]
+fn what_lies_behind_a_front_is_aligned_and_all_can_be_used() {
+    for Map { page_bytes: page, map_behind, release, .. } in maps() {
+        for align in [64 << 10, 4 * MIB, 64 * MIB] {
+            for (front, size) in [(page, 2 * page), (page, 4 * MIB), (2 * page, page)] {
+                let ptr = map_behind(front, size, align).unwrap();
+                assert!(is_aligned_behind(front, ptr, align));
+                for offset in [0, size - 1] {
+                    // SAFETY: within the mapping.
+                    let place = unsafe { ptr.byte_add(offset) };
+                    // SAFETY: within the mapping.
+                    unsafe { place.write(1) };
+                }
+                // SAFETY: mapped above.
                 assert!(unsafe { release(ptr, size) });
             }
         }

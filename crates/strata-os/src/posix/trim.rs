@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   whole ─►├─ head ─┼────────── size ──────────┼─ tail ─┤       head + tail = align - page
-//!                    ▲ multiple of align
+//!                    ├─ front ─▲ multiple of align
 //! ```
 //!
 //! Does not know: how addresses are taken, and for what.
@@ -12,19 +12,20 @@ use crate::counters::Call;
 use crate::system::kernel;
 use core::ptr::NonNull;
 
-/// `size` bytes at a multiple of `align`, both whole pages of `page_bytes`, cut out of what `map` gives.
+/// `size` bytes, those behind `front` at a multiple of `align`, all whole pages of `page_bytes`, cut out of what `map` gives.
 ///
 /// `map` answers with fresh addresses, as many bytes as it is asked for.
 #[cold]
 pub(crate) fn aligned_by_trimming(
     size: usize,
     align: usize,
+    front: usize,
     page_bytes: usize,
     map: impl FnOnce(usize) -> Option<NonNull<u8>>,
 ) -> Option<NonNull<u8>> {
     let slack = align.saturating_sub(page_bytes);
     let whole = map(size.checked_add(slack)?)?;
-    let head = head_bytes(whole, align);
+    let head = head_bytes(whole, align, front);
     // SAFETY: `head <= slack`, as both are whole pages, so `start` lies in the mapping.
     let start = unsafe { whole.byte_add(head) };
     // SAFETY: `head + size <= slack + size`, the end of the mapping.
@@ -39,9 +40,9 @@ pub(crate) fn aligned_by_trimming(
     Some(start)
 }
 
-/// Whether `ptr` is a multiple of `align`, a power of two.
-pub(crate) fn is_aligned(ptr: NonNull<u8>, align: usize) -> bool {
-    head_bytes(ptr, align) == 0
+/// Whether what lies `front` bytes behind `ptr` is at a multiple of `align`, a power of two.
+pub(crate) fn is_aligned_behind(front: usize, ptr: NonNull<u8>, align: usize) -> bool {
+    head_bytes(ptr, align, front) == 0
 }
 
 /// Addresses go back; the kernel refuses where a hole would be one mapping too many.
@@ -53,9 +54,9 @@ pub(crate) unsafe fn unmap(ptr: NonNull<u8>, size: usize) -> bool {
     call::is_done(Call::Unmap, || unsafe { kernel::munmap(ptr, size) })
 }
 
-/// The bytes from `ptr` to the next multiple of `align`, a power of two.
-fn head_bytes(ptr: NonNull<u8>, align: usize) -> usize {
-    ptr.addr().get().wrapping_neg() & (align - 1)
+/// The bytes from `ptr` to where a range whose rest behind `front` is at a multiple of `align`, a power of two, begins next.
+fn head_bytes(ptr: NonNull<u8>, align: usize, front: usize) -> usize {
+    ptr.addr().get().wrapping_add(front).wrapping_neg() & (align - 1)
 }
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     fn trimmed(size: usize, align: usize) -> Option<NonNull<u8>> {
-        aligned_by_trimming(size, align, page_size(), |size| map(size, page_size()))
+        aligned_by_trimming(size, align, 0, page_size(), |size| map(size, page_size()))
     }
 
     #[test]
@@ -74,9 +75,11 @@ mod tests {
         for align in [1_usize, 2, 4, 64] {
             for address in 1..300_usize {
                 let ptr = NonNull::new(core::ptr::without_provenance_mut(address)).unwrap();
-                let head = head_bytes(ptr, align);
-                assert!(head < align);
-                assert_eq!((address + head) % align, 0);
+                for front in [0, align / 2] {
+                    let head = head_bytes(ptr, align, front);
+                    assert!(head < align);
+                    assert_eq!((address + head + front) % align, 0);
+                }
             }
         }
     }
@@ -87,7 +90,7 @@ mod tests {
         for align in [page, 64 << 10, 4 * MIB, 64 * MIB] {
             for size in [page, 3 * page, 4 * MIB] {
                 let ptr = trimmed(size, align).unwrap();
-                assert!(is_aligned(ptr, align));
+                assert!(is_aligned_behind(0, ptr, align));
                 for offset in [0, size - 1] {
                     // SAFETY: within the mapping.
                     let place = unsafe { ptr.byte_add(offset) };

@@ -31,13 +31,19 @@ pub(crate) fn page_size() -> usize {
 }
 
 pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
+    map_behind(0, size, align)
+}
+
+pub(crate) fn map_behind(front: usize, size: usize, align: usize) -> Option<NonNull<u8>> {
     let align = align.max(page_size());
-    let layout = Layout::from_size_align(size.checked_add(align)?, align).ok()?;
-    // SAFETY: the size is not zero, as `align` is not.
+    // A page at least, as `front` is whole pages below `align`.
+    let pad = align - front;
+    let layout = Layout::from_size_align(size.checked_add(pad)?, align).ok()?;
+    // SAFETY: the size is not zero, as `pad` is not.
     let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-    // SAFETY: `align` bytes are within the allocation.
-    let ptr = unsafe { base.byte_add(align) };
-    let tag = Tag { magic: MAGIC, pad: align, size: layout.size(), align };
+    // SAFETY: `pad` bytes are within the allocation.
+    let ptr = unsafe { base.byte_add(pad) };
+    let tag = Tag { magic: MAGIC, pad, size: layout.size(), align };
     // SAFETY: H1: the tag lies in the pad, which is a page at least.
     unsafe { tag_of(ptr).write(tag) };
     Some(ptr)
@@ -55,7 +61,7 @@ pub(crate) unsafe fn release(ptr: NonNull<u8>, size: usize) -> bool {
     if tag.magic == MAGIC && tag.size == size.wrapping_add(tag.pad) {
         // SAFETY: H1.
         let base = unsafe { ptr.byte_sub(tag.pad) };
-        // SAFETY: as in `reserve`, where it succeeded.
+        // SAFETY: as in `map_behind`, where it succeeded.
         let layout = unsafe { Layout::from_size_align_unchecked(tag.size, tag.align) };
         // SAFETY: allocated in `reserve` with this layout.
         unsafe { dealloc(base.as_ptr(), layout) };

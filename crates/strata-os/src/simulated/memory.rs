@@ -18,24 +18,23 @@ pub(crate) use super::nodes::{memory_nodes, prefer_node, running_node};
 pub(crate) use super::{budget, page_size};
 
 pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
-    take(size, align, Move::TAKE_RESERVED, backing::reserve)
+    take(size, Move::TAKE_RESERVED, || backing::reserve(size, align.max(page_size())))
 }
 
 pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
-    take(size, align, Move::TAKE_COMMITTED, backing::map)
+    take(size, Move::TAKE_COMMITTED, || backing::map(size, align.max(page_size())))
 }
 
-fn take(
-    size: usize,
-    align: usize,
-    step: Move,
-    call: fn(usize, usize) -> Option<NonNull<u8>>,
-) -> Option<NonNull<u8>> {
+pub(crate) fn map_behind(front: usize, size: usize, align: usize) -> Option<NonNull<u8>> {
+    take(size, Move::TAKE_COMMITTED, || backing::map_behind(front, size, align.max(page_size())))
+}
+
+fn take(size: usize, step: Move, call: impl FnOnce() -> Option<NonNull<u8>>) -> Option<NonNull<u8>> {
     if !may_succeed() || size > table::LARGEST_RANGE_BYTES {
         return None;
     }
     let promised = if step == Move::TAKE_COMMITTED { size } else { 0 };
-    let ptr = charged(promised, Option::is_some, || call(size, align.max(page_size())))?;
+    let ptr = charged(promised, Option::is_some, call)?;
     table::make(ptr, size, step);
     Some(ptr)
 }

@@ -12,7 +12,7 @@ use super::machine::page_size;
 use crate::call;
 use crate::counters::Call;
 use crate::memory::At;
-use crate::posix::trim::{aligned_by_trimming, is_aligned, unmap};
+use crate::posix::trim::{aligned_by_trimming, is_aligned_behind, unmap};
 use core::ffi::c_int;
 use core::ptr::{self, NonNull};
 
@@ -20,11 +20,15 @@ const READ_WRITE: c_int = libc::PROT_READ | libc::PROT_WRITE;
 const PRIVATE: c_int = libc::MAP_PRIVATE | libc::MAP_ANON;
 
 pub(crate) fn reserve(size: usize, align: usize) -> Option<NonNull<u8>> {
-    aligned(size, align, libc::PROT_NONE)
+    aligned(size, align, 0, libc::PROT_NONE)
 }
 
 pub(crate) fn map(size: usize, align: usize) -> Option<NonNull<u8>> {
-    aligned(size, align, READ_WRITE)
+    aligned(size, align, 0, READ_WRITE)
+}
+
+pub(crate) fn map_behind(front: usize, size: usize, align: usize) -> Option<NonNull<u8>> {
+    aligned(size, align, front, READ_WRITE)
 }
 
 /// # Safety
@@ -81,14 +85,14 @@ pub(crate) fn map_at(ptr: NonNull<u8>, size: usize) -> At {
     }
 }
 
-fn aligned(size: usize, align: usize, protection: c_int) -> Option<NonNull<u8>> {
+fn aligned(size: usize, align: usize, front: usize, protection: c_int) -> Option<NonNull<u8>> {
     let first = anywhere(size, protection)?;
-    if is_aligned(first, align) {
+    if is_aligned_behind(front, first, align) {
         return Some(first);
     }
     // SAFETY: mapped a moment ago, and not shared yet.
     unsafe { release(first, size) };
-    aligned_by_trimming(size, align, page_size(), |whole| anywhere(whole, protection))
+    aligned_by_trimming(size, align, front, page_size(), |whole| anywhere(whole, protection))
 }
 
 /// A fresh mapping where the kernel likes.

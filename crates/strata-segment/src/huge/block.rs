@@ -182,7 +182,10 @@ impl Huge<'_> {
         let head = if align < POOL_BYTES {
             memory::map(mapped, ARENA_BYTES)?.cast()
         } else {
-            map_behind_boundary(mapped, offset, align.max(ARENA_BYTES))?
+            let start = memory::map_behind(offset, mapped, align.max(ARENA_BYTES))?;
+            let head = start.as_ptr().wrapping_byte_add(offset - HEADER_TABLE_BYTES).cast();
+            // SAFETY: within the mapping, hence not null.
+            unsafe { NonNull::new_unchecked(head) }
         };
         // SAFETY: mapped just now, ours; nothing is touched yet.
         let advised = unsafe { pages.ask_for(mapping_start(head), mapped) };
@@ -342,16 +345,4 @@ impl Huge<'_> {
             counter.change(old as u64, new as u64);
         }
     }
-}
-
-/// Maps so that what lies behind the first page is at a multiple of `align`, an arena or more.
-fn map_behind_boundary(mapped: usize, page: usize, align: usize) -> Option<NonNull<ArenaHead>> {
-    let total = mapped.checked_add(align)?.checked_sub(page)?;
-    let start = memory::map(total, align)?;
-    let front = align - page;
-    // SAFETY: the front of the new mapping, which is not used.
-    unsafe { memory::release(start, front) };
-    let head = start.as_ptr().wrapping_byte_add(align - HEADER_TABLE_BYTES).cast();
-    // SAFETY: within the mapping, hence not null.
-    Some(unsafe { NonNull::new_unchecked(head) })
 }
