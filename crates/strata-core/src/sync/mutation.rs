@@ -128,7 +128,7 @@ sites! {
     ABANDON_PUBLISHES: bool = true, mutant "abandon_never_publishes" = false;
     /// `segment/pools/release.rs::publish`: the first bit of an arena's word raises the hint to it.
     FIRST_BIT_IS_HINTED: bool = true, mutant "first_bit_without_its_hint" = false;
-    /// `segment/huge/cache.rs::insert`: publishes the extent, and what its last user did.
+    /// `segment/huge/cache.rs::fill`: publishes the extent, and what its last user did.
     HUGE_INSERT: Ordering = Ordering::Release, mutant "huge_insert_relaxed" = Ordering::Relaxed;
     /// `segment/huge/cache.rs::remove`: sees the extent, and what its last user did.
     HUGE_REMOVE: Ordering = Ordering::Acquire, mutant "huge_remove_relaxed" = Ordering::Relaxed;

@@ -7,7 +7,7 @@
 //!
 //! | slot  | who may leave it                                    | to    | by                     | what becomes visible               |
 //! |-------|-----------------------------------------------------|-------|------------------------|------------------------------------|
-//! | empty | a freeing thread, or one that puts a remainder back | full  | `insert`, CAS Release  | the extent, and the end of its use |
+//! | empty | a freeing thread, or one that puts a remainder back | full  | `fill`, CAS Release    | the extent, and the end of its use |
 //! | full  | an allocating thread, a freeing one, a pass         | empty | `remove`, swap Acquire | the same                           |
 //!
 //! I1  An extent in the cache has no owner; the thread that swaps it out of its slot owns it. Sizes beside the slots are hints.
@@ -161,7 +161,7 @@ impl HugeCache {
                 stays => {
                     let cut = extent.cut_behind(stays);
                     let (stays, tail) = extent.cut(cut);
-                    self.insert(stays, unmap);
+                    self.put_back(slot, stays, unmap);
                     let Some(tail) = tail else { continue };
                     tail
                 }
@@ -228,28 +228,41 @@ impl HugeCache {
 
     /// Puts an extent into an empty slot; hands it over if there is none, or if it is not worth one.
     fn insert(&self, extent: Extent, unmap: &impl Fn(Extent)) {
-        if extent.bytes >= LEAST_BYTES {
-            let place = extent.start.cast::<Stored>();
-            // SAFETY: the extent is ours, writable, and starts at a page.
-            unsafe { place.write(Stored { bytes: extent.bytes, mapping: extent.mapping }) };
-            for index in self.slots_in_turn() {
-                let slot = &self.slots[index];
-                // Release (HUGE_INSERT): publishes the extent and the end of its use; pairs with Acquire in huge/cache.rs::remove.
-                // Relaxed on failure: another slot is tried.
-                if slot.load(Relaxed).is_null()
-                    && slot
-                        .compare_exchange(core::ptr::null_mut(), place.as_ptr(), HUGE_INSERT, Relaxed)
-                        .is_ok()
-                {
-                    // It goes stale when another thread uses the slot at the same time; `remove` reads the extent itself.
-                    self.sizes[index].set(extent.bytes as u64);
-                    self.next_slot.set(index as u64 + 1);
-                    return;
-                }
-            }
+        if extent.bytes >= LEAST_BYTES
+            && let Some(slot) = self.slots_in_turn().find(|slot| self.fill(*slot, &extent))
+        {
+            self.next_slot.set(slot as u64 + 1);
+            return;
         }
         self.discount(extent.bytes);
         unmap(extent);
+    }
+
+    /// Puts what is left of an extent back into its slot, where it has waited as long as before.
+    fn put_back(&self, slot: usize, extent: Extent, unmap: &impl Fn(Extent)) {
+        if !self.fill(slot, &extent) {
+            self.insert(extent, unmap);
+        }
+    }
+
+    /// Puts an extent that is worth a slot into this one, if it is empty.
+    fn fill(&self, slot: usize, extent: &Extent) -> bool {
+        // Relaxed: a hint.
+        if !self.slots[slot].load(Relaxed).is_null() {
+            return false;
+        }
+        let place = extent.start.cast::<Stored>();
+        // SAFETY: the extent is ours, writable, and starts at a page.
+        unsafe { place.write(Stored { bytes: extent.bytes, mapping: extent.mapping }) };
+        let (empty, place) = (core::ptr::null_mut(), place.as_ptr());
+        // Release (HUGE_INSERT): publishes the extent and the end of its use; pairs with Acquire in huge/cache.rs::remove.
+        // Relaxed on failure: it stays the caller's.
+        let is_filled = self.slots[slot].compare_exchange(empty, place, HUGE_INSERT, Relaxed).is_ok();
+        if is_filled {
+            // It goes stale when another thread uses the slot at the same time; `remove` reads the extent itself.
+            self.sizes[slot].set(extent.bytes as u64);
+        }
+        is_filled
     }
 
     /// Takes what lies in a slot.
@@ -260,7 +273,7 @@ impl HugeCache {
         }
         // Set before the swap, so that an extent that is inserted afterwards keeps its size.
         self.sizes[slot].set(0);
-        // Acquire (HUGE_REMOVE): sees the extent and the end of its use; pairs with Release in huge/cache.rs::insert.
+        // Acquire (HUGE_REMOVE): sees the extent and the end of its use; pairs with Release in huge/cache.rs::fill.
         let place = NonNull::new(self.slots[slot].swap(core::ptr::null_mut(), HUGE_REMOVE))?;
         // SAFETY: ours since it left its slot (I1), where `insert` put it after writing this.
         let Stored { bytes, mapping } = unsafe { place.read() };

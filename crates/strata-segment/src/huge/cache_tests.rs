@@ -129,6 +129,15 @@ fn what_is_shed_has_waited_longest() {
 }
 
 #[test]
+fn what_is_left_of_an_extent_has_waited_as_long_as_before() {
+    let scene = Scene::new();
+    scene.put(0, 8);
+    scene.put(20, 8);
+    (0..2).for_each(|_| scene.cache.shed(2 * MIB as u64, &scene.unmap()));
+    assert_eq!(*scene.unmapped.borrow(), [(6, 2), (4, 2)]);
+}
+
+#[test]
 fn three_passes_hand_over_what_was_kept_and_not_needed() {
     let scene = Scene::new();
     scene.put(0, 20);
