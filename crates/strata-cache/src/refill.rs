@@ -209,15 +209,11 @@ impl Cache {
     fn draw_scarce(&self, class: SizeClass, wanted: u32) -> Option<Memory> {
         self.let_go();
         self.empty_orphans();
-        let page_heap = self.page_heap();
-        if let Some(pool) = page_heap.adopt_scarce(class) {
-            return self.draw_from(class, pool, wanted);
-        }
-        let Some(run) = page_heap.claim_for(class) else {
+        let Some(pool) = self.page_heap().own_scarce(class, place_of(class)) else {
             strata_os::probe!("refused", class.block_bytes());
             return None;
         };
-        self.draw_from(class, page_heap.open_pool(run, class, place_of(class)), wanted)
+        self.draw_from(class, pool, wanted)
     }
 
     /// A pool was claimed for `class`. A thread that filled several fresh ones one after another has the next one's memory taken in

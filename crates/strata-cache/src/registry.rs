@@ -147,22 +147,19 @@ impl Runtime {
     /// A block for a thread that has no cache and gets none: straight from a pool, which is abandoned again.
     pub(crate) fn alloc_past_caches(&'static self, class: SizeClass) -> Option<BlockPtr> {
         let held_off = self.hold_off_forks();
-        let page_heap = &self.page_heap;
-        let fresh = || Some(page_heap.open_pool(page_heap.claim_for(class)?, class, place_of(class)));
-        let scarce = || page_heap.adopt_scarce(class);
-        // Once more at the end: others may have given pools back meanwhile.
-        let pool = page_heap.adopt(class, 0).or_else(fresh).or_else(scarce).or_else(fresh)?;
-        let mut taken = None;
-        match pool.take(class, 1, |block| taken = Some(block)) {
-            Ok(0) => _ = pool.carve(class, 1, |block| taken = Some(block)),
-            Ok(_) => {}
-            Err(Spoilt) => misuse::freed_twice(&pool),
-        }
-        page_heap.abandon(pool);
+        let block = self.page_heap.take_from_any(class, place_of(class), |pool| {
+            let mut taken = None;
+            match pool.take(class, 1, |block| taken = Some(block)) {
+                Ok(0) => _ = pool.carve(class, 1, |block| taken = Some(block)),
+                Ok(_) => {}
+                Err(Spoilt) => misuse::freed_twice(pool),
+            }
+            taken
+        });
         // A pass waits for forks, step by step, and so must not hold them off meanwhile.
         drop(held_off);
-        page_heap.tick();
-        taken
+        self.page_heap.tick();
+        block
     }
 
     /// Empties the cache of a thread that ends, and frees its slot.

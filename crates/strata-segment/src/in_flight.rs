@@ -21,11 +21,8 @@
 //!     it may be in flight in a parent, or in the very thread that is refused, which a signal interrupted.
 //! I3  A landing is one of something: a flight that took nothing is none, or every pass over nothing would be followed by another search.
 //!
-//! Not announced are the pools that a thread without a cache holds for one block, and those that a search for the last block claims and
-//! gives up again.
-//!
 //! Does not know: what is in flight. Model: `loom-tests/tests/p33_in_flight.rs`; mutants `flight_unfenced`, `landing_relaxed`,
-//! `landing_unseen`.
+//! `landing_unseen`, `pool_unannounced`, `extent_unannounced`.
 
 use crate::pause::pause;
 use strata_core::sync::mutation::{FLIGHT_FENCES, LANDED, LANDINGS_COUNT};

@@ -90,6 +90,10 @@ sites! {
     LANDED: Ordering = Ordering::Release, mutant "landing_relaxed" = Ordering::Relaxed;
     /// `segment/in_flight.rs::drop`: what landed during a search is noticed.
     LANDINGS_COUNT: bool = true, mutant "landing_unseen" = false;
+    /// `segment/page_heap/pools.rs::take_from_any`: a pool that is taken for one block is in flight meanwhile.
+    POOLS_ARE_IN_FLIGHT: bool = true, mutant "pool_unannounced" = false;
+    /// `segment/huge/mod.rs::age`: extents that are about to be unmapped are in flight meanwhile.
+    EXTENTS_ARE_IN_FLIGHT: bool = true, mutant "extent_unannounced" = false;
     /// `segment/fork_gate.rs::fence_between`: a thread that announces itself and one that forks see each other.
     GATE_FENCES: bool = true, mutant "gate_unfenced" = false;
     /// `segment/fork_gate.rs::fence_for_all`: the one who forks raises a barrier in all threads; without it their light fences are none.

@@ -3,7 +3,7 @@
 //! What may be written is charged when it is mapped or made writable, whether it is touched or not, and until it is unmapped: a purge
 //! changes nothing. What is only reserved is not charged.
 //!
-//! Does not know: what the calls do. Models promise everything, and count nothing.
+//! Does not know: what the calls do.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -27,9 +27,6 @@ pub(super) fn charged<T: Default>(
     is_done: impl FnOnce(&T) -> bool,
     call: impl FnOnce() -> T,
 ) -> T {
-    if cfg!(strata_loom) {
-        return call();
-    }
     if !charge(bytes as u64) {
         return T::default();
     }
@@ -47,7 +44,5 @@ fn charge(bytes: u64) -> bool {
 
 /// These bytes are unmapped.
 pub(super) fn discharge(bytes: usize) {
-    if !cfg!(strata_loom) {
-        PROMISED.fetch_sub(bytes as u64, Relaxed);
-    }
+    PROMISED.fetch_sub(bytes as u64, Relaxed);
 }

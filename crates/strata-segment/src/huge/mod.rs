@@ -19,6 +19,7 @@ use cache::HugeCache;
 use extent::Extent;
 use strata_core::address::UserPtr;
 use strata_core::sync::Ordering::Relaxed;
+use strata_core::sync::mutation::EXTENTS_ARE_IN_FLIGHT;
 use strata_os::memory;
 use unmapped::Unmapped;
 
@@ -50,6 +51,7 @@ impl Huge<'_> {
     pub(crate) fn age(&self, scope: Scope) -> bool {
         let flight = self.begin_flight();
         let scope = if flight.is_some() { scope } else { Scope::Nothing };
+        let flight = flight.filter(|_| EXTENTS_ARE_IN_FLIGHT);
         let left = self.cache.age(scope, &self.unmapping());
         drop(flight);
         self.policy.passed_huge(self.counters.huge_bytes.get());

@@ -9,14 +9,17 @@ use core::ptr::NonNull;
 use strata_core::layout::{ARENA_BYTES, POOL_BYTES};
 use strata_core::pool::{OwnedPool, Pool};
 use strata_core::size_class::SizeClass;
+use strata_core::sync::mutation::POOLS_ARE_IN_FLIGHT;
 
 /// Pools.
 impl PageHeap {
     /// Claims a pool for `class`, or as many as its span has.
     ///
-    /// `None`: the OS gives no more, even after everything that is free was given back.
+    /// `None`: the OS gives no more, even after everything that is free was given back; but others may have something in hand, for which
+    /// [`own_scarce`](Self::own_scarce) waits.
     pub fn claim_for(&self, class: SizeClass) -> Option<ClaimedRun> {
-        self.claim_wanted(Wanted::Span(class))
+        let wanted = Wanted::Span(class);
+        self.claim_in_turn(wanted).inspect(|run| self.note_taken(run, wanted))
     }
 
     /// Claims one pool.
@@ -26,7 +29,7 @@ impl PageHeap {
 
     /// Claims `pools` consecutive pools of one arena, 1 to `LARGEST_RUN_POOLS`, the first at a multiple of `step` pools.
     ///
-    /// `None`: as for [`claim_for`](Self::claim_for).
+    /// `None`: the OS gives no more, and nothing is in flight that could be given back.
     pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
         self.claim_wanted(Wanted::Run { pools, step })
     }
@@ -96,14 +99,45 @@ impl PageHeap {
         self.pools().adopt(class, start)
     }
 
-    /// Becomes the owner of any unowned pool of `class` with a free block, on any node: when the OS gives no more. Walks all
-    /// headers, and waits for what a purge pass has in hand.
+    /// Becomes the owner of any unowned pool of `class` with a free block, on any node. Walks all headers.
     #[cold]
     pub fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
         let pools = self.pools();
+        let adopted = pools.adopt(class, 0).or_else(|| pools.adopt_remote(class));
+        adopted.or_else(|| pools.adopt_scarce(class, &self.in_flight))
+    }
+
+    /// The same, or of a free pool, when the OS gave no more: waits for what others have in hand.
+    #[cold]
+    pub fn own_scarce(&self, class: SizeClass, magazine: u32) -> Option<OwnedPool> {
+        self.in_flight.search_until_all_landed(|| self.search_everywhere(class, magazine))
+    }
+
+    /// What `take` takes of a pool of `class` that the caller has for no longer than that; others who are refused wait for it.
+    #[cold]
+    pub fn take_from_any<T>(
+        &self,
+        class: SizeClass,
+        magazine: u32,
+        take: impl Fn(&OwnedPool) -> Option<T>,
+    ) -> Option<T> {
+        let at_hand = || self.pools().adopt(class, 0).or_else(|| self.own_free(class, magazine));
+        let search = || at_hand().or_else(|| self.search_everywhere(class, magazine));
         self.in_flight.search_until_all_landed(|| {
-            pools.adopt(class, 0).or_else(|| pools.adopt_remote(class)).or_else(|| pools.adopt_scarce(class))
+            let (flight, pool) = self.in_flight.take(search)?;
+            let _flight = POOLS_ARE_IN_FLIGHT.then_some(flight);
+            let taken = take(&pool);
+            self.abandon(pool);
+            taken
         })
+    }
+
+    fn search_everywhere(&self, class: SizeClass, magazine: u32) -> Option<OwnedPool> {
+        self.adopt_scarce(class).or_else(|| self.own_free(class, magazine))
+    }
+
+    fn own_free(&self, class: SizeClass, magazine: u32) -> Option<OwnedPool> {
+        Some(self.open_pool(self.claim_for(class)?, class, magazine))
     }
 
     /// Bytes of pools and of huge blocks in use: a racy read.

@@ -3,6 +3,7 @@
 //! Does not know: how pools come to be unowned; `release` does. Model: `loom-tests/tests/p5_adopt.rs`.
 
 use super::Pools;
+use crate::in_flight::InFlight;
 use crate::segments::index::Kind;
 use crate::segments::segment::{Segment, pool_index};
 use strata_core::arena;
@@ -28,9 +29,11 @@ impl Pools<'_> {
     /// Becomes the owner of any unowned pool of `class` with a free block, on any node: when the OS gives no more. Walks all
     /// headers.
     #[cold]
-    pub(crate) fn adopt_scarce(&self, class: SizeClass) -> Option<OwnedPool> {
+    pub(crate) fn adopt_scarce(&self, class: SizeClass, in_flight: &InFlight) -> Option<OwnedPool> {
         self.segments.iter().find_map(|segment| {
-            segment.committed_arenas().find_map(|arena| self.adopt_scarce_in(segment, arena, class))
+            segment
+                .committed_arenas()
+                .find_map(|arena| self.adopt_scarce_in(segment, arena, class, in_flight))
         })
     }
 
@@ -58,7 +61,13 @@ impl Pools<'_> {
         None
     }
 
-    fn adopt_scarce_in(&self, segment: &Segment, arena: u32, class: SizeClass) -> Option<OwnedPool> {
+    fn adopt_scarce_in(
+        &self,
+        segment: &Segment,
+        arena: u32,
+        class: SizeClass,
+        in_flight: &InFlight,
+    ) -> Option<OwnedPool> {
         let (used, place) = (!segment.pools[arena as usize].glance() & USABLE_POOLS, segment.arena(arena));
         bits_of(used).find_map(|bit| {
             // SAFETY: a pool of an initialised arena; its header is never unmapped.
@@ -66,7 +75,8 @@ impl Pools<'_> {
             if !pool.glance_may_give(class) {
                 return None;
             }
-            let owned = pool.claim()?;
+            // It may be put back, and others search for what it serves by now.
+            let (_flight, owned) = in_flight.take(|| pool.claim())?;
             if owned.format() == Format::Blocks(class) && owned.room(class) != 0 {
                 return Some(owned);
             }
