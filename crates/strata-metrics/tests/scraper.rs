@@ -27,7 +27,7 @@ use stratalloc::Strata;
 static GLOBAL: Strata = Strata;
 
 const ANY: &str = "*/*";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(600);
 const PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                             application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,\
                             text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
@@ -158,7 +158,7 @@ fn alloy_takes_differences_of_two_scrapes_itself() {
     let address = serve();
     assert!(recorder::start(1));
     drop(black_box(vec![0_u8; 100_000]));
-    let scrape = || profile_of(&ask(address, "/debug/pprof/allocs", ANY, Duration::from_secs(18)));
+    let scrape = || profile_of(&ask(address, "/debug/pprof/allocs", ANY, PATIENCE));
     let first = scrape();
     drop(boxes(40));
     let second = scrape();
