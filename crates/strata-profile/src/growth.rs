@@ -12,7 +12,8 @@
 //! has at most the variance of all samples that came and went between them, and at most that of two independent levels (Poisson): the
 //! smaller one is taken. Each of these samples is as likely to come as to go, so a growth of g with a variance of v is chance with a probability below
 //! exp(−d² / 2) (Chernoff), where d is g / √v at first, and 1.18 times that if all came and none went: of seven large blocks that were allocated and
-//! never freed that is less than one in a hundred. That is asked of the whole; the thirds tell a leak from a cache: one that is full has a
+//! never freed that is less than one in a hundred. Where nothing at all was freed five are enough: a site whose blocks come and go seldom shows
+//! that, since as many would have gone. That is asked of the whole; the thirds tell a leak from a cache: one that is full has a
 //! third without growth, and one that is nearly full slows down.
 //!
 //! A leak that began late is seen in the last half, quarter and so on of the time: each is looked at. Long ago only few moments are kept, each with the
@@ -35,6 +36,9 @@ const SAME: usize = 2 * PARTS;
 const WHOLE: f64 = 3.1;
 /// The same of each third.
 const THIRD: f64 = 1.2;
+/// The same two where nothing was freed: five samples, and one in each third.
+const UNFREED_WHOLE: f64 = 2.6;
+const UNFREED_THIRD: f64 = 1.17;
 /// Standard deviations by which the last third may be slower than those before.
 const SLOWER: f64 = 2.0;
 /// The part of the growth before that the last third has at least.
@@ -49,6 +53,8 @@ struct Level {
     spread: f64,
     /// The same for all samples that ever came or went.
     turned: f64,
+    /// Samples that went.
+    freed: i64,
     /// The least that a sample stands for.
     weight: f64,
 }
@@ -188,6 +194,7 @@ impl Level {
         self.bytes += weight * live;
         self.spread += weight * weight * live.abs();
         self.turned += weight * weight * (site.allocated + site.freed) as f64;
+        self.freed += site.freed;
         self.weight = if self.weight == 0.0 { weight } else { self.weight.min(weight) };
     }
 
@@ -217,13 +224,15 @@ struct Growth<'levels> {
 fn grows(window: &[Level]) -> Option<Growth<'_>> {
     let least = least_of_parts(window)?;
     let deviations = least[0].deviations_to(least[PARTS - 1]);
-    let in_each = (0..3).all(|third| least[2 * third].deviations_to(least[2 * third + 2]) >= THIRD);
+    let is_unfreed = window.first()?.freed == window.last()?.freed;
+    let (whole, each) = if is_unfreed { (UNFREED_WHOLE, UNFREED_THIRD) } else { (WHOLE, THIRD) };
+    let in_each = (0..3).all(|third| least[2 * third].deviations_to(least[2 * third + 2]) >= each);
     let thirds = [0, 1, 2].map(|third| least[2 * third].growth_to(least[2 * third + 2]));
     let [(first, a), (second, b), (last, c)] = thirds;
     let before = (first + second) / 2.0;
     let slower = (before - last) / ((a + b) / 4.0 + c).sqrt();
     let goes_on = slower <= SLOWER && last >= LEAST_LAST * before;
-    (deviations >= WHOLE && in_each && goes_on).then_some(Growth { deviations, least })
+    (deviations >= whole && in_each && goes_on).then_some(Growth { deviations, least })
 }
 
 /// The least level of each part of a window's time.
