@@ -101,7 +101,7 @@ pub struct Cache {
     /// The kernel's number of the thread; 0: a heap's cache (`thread`).
     pub(crate) thread: OwnedU32,
     /// Of a counting cache: the one behind it (`profile`).
-    behind: OwnedPtr<Cache>,
+    pub(crate) behind: OwnedPtr<Cache>,
     /// Refills since the cache was joined.
     pub(crate) refills: OwnedU32,
     /// Flushes since the cache was joined.
@@ -137,6 +137,8 @@ pub struct Cache {
 /// A counting cache's state besides each class's countdown (`profile`).
 #[derive(Debug)]
 pub(crate) struct CountingState {
+    /// Of a cache that a counting one is in front of: that.
+    pub(crate) front: OwnedPtr<Cache>,
     /// The state of its random numbers.
     pub(crate) random: OwnedUsize,
     /// The mean distance between samples by which it counts, in bytes.
@@ -152,7 +154,7 @@ pub(crate) struct CountingState {
 impl CountingState {
     strata_core::const_unless_loom! {
         fn new() -> Self {
-            Self { random: OwnedUsize::zero(), mean: OwnedUsize::zero(), filter: OwnedPtr::null(), until_large: OwnedUsize::zero(), is_closed: OwnedUsize::zero() }
+            Self { front: OwnedPtr::null(), random: OwnedUsize::zero(), mean: OwnedUsize::zero(), filter: OwnedPtr::null(), until_large: OwnedUsize::zero(), is_closed: OwnedUsize::zero() }
         }
     }
 }
@@ -228,6 +230,7 @@ impl Cache {
         self.lead_to(runtime);
         self.exit_rounds.set(0);
         self.counting.is_closed.set(0);
+        self.counting.front.set(core::ptr::null_mut());
         self.thread.set(0);
         self.stays_after_fork.set(0);
         self.kind.set(THREADS);
@@ -238,7 +241,7 @@ impl Cache {
     }
 
     /// What was asked for before concerns it no more.
-    fn lead_to(&self, runtime: &'static Runtime) {
+    pub(crate) fn lead_to(&self, runtime: &'static Runtime) {
         self.runtime.set(core::ptr::from_ref(runtime).cast_mut());
         self.requests.set(runtime.page_heap.flush_requests());
         self.passes.set(runtime.page_heap.passes() as u32);
@@ -273,37 +276,6 @@ impl Cache {
     #[cfg(not(strata_loom))]
     pub(crate) fn join_none(&self) {
         self.runtime.set(core::ptr::null_mut());
-    }
-
-    /// Joins a counting cache to a runtime: it counts no more, and nothing is behind it.
-    #[cfg(not(strata_loom))]
-    pub(crate) fn rejoin(&self, runtime: &'static Runtime) {
-        self.count_no_more();
-        self.set_behind(None);
-        self.lead_to(runtime);
-    }
-
-    /// A counting cache counts no more.
-    #[cfg(not(strata_loom))]
-    pub(crate) fn count_no_more(&self) {
-        for class in SizeClass::all() {
-            let state = self.class(class);
-            [&state.until_sample, &state.batch].iter().for_each(|count| count.set(0));
-        }
-    }
-
-    /// The cache that is behind a counting one.
-    #[cfg(not(strata_loom))]
-    #[inline]
-    pub(crate) fn behind(&self) -> Option<&'static Self> {
-        // SAFETY: a cache of the registry, which is never unmapped; or null.
-        unsafe { self.behind.get().as_ref() }
-    }
-
-    /// Puts this counting cache in front of another, or of none.
-    #[cfg(not(strata_loom))]
-    pub(crate) fn set_behind(&self, own: Option<&'static Self>) {
-        self.behind.set(own.map_or(core::ptr::null_mut(), |own| core::ptr::from_ref(own).cast_mut()));
     }
 
     /// Holds forks off, on its thread. A sentinel cannot. Models do not fork.

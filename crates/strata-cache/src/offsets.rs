@@ -2,7 +2,7 @@
 //!
 //! Does not know: the reader.
 
-use crate::cache::{Cache, ClassState, SMALL_COUNT};
+use crate::cache::{Cache, ClassState, CountingState, SMALL_COUNT};
 use crate::magazine::{DEPTH, FIELDS, LARGE_DEPTH};
 use crate::peaks;
 use crate::registry::{Registry, Runtime};
@@ -40,6 +40,8 @@ const fn place_registry(mut offsets: Offsets) -> Offsets {
 const fn place_cache(mut offsets: Offsets) -> Offsets {
     offsets.cache_bytes = size_of::<Cache>() as u32;
     offsets.cache_thread = offset_of!(Cache, thread) as u32;
+    offsets.cache_behind = offset_of!(Cache, behind) as u32;
+    offsets.cache_front = (offset_of!(Cache, counting) + offset_of!(CountingState, front)) as u32;
     offsets.cache_refills = offset_of!(Cache, refills) as u32;
     offsets.cache_flushes = offset_of!(Cache, flushes) as u32;
     offsets.cache_peak = (offset_of!(Cache, said) + peaks::PEAK) as u32;

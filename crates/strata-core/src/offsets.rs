@@ -20,7 +20,7 @@ pub const MAGIC: [u8; 16] = *b"\x7fSTRATA runtime\0";
 pub const RUNTIME_ALIGN: usize = 4096;
 
 /// Which fields [`Offsets`] has, and what they mean: changed with either.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Makes a struct of words, and the same from a slice of them.
 macro_rules! words {
@@ -168,6 +168,10 @@ words! {
         cache_bytes,
         /// Of a cache: the number that the kernel has for its thread; 0: of no thread.
         cache_thread,
+        /// Of a counting cache: the one behind it, one word; 0: it is none.
+        cache_behind,
+        /// Of a cache: the counting one in front of it; 0: there is none.
+        cache_front,
         /// Of a cache: refills since it was joined.
         cache_refills,
         /// Of a cache: flushes since it was joined.

@@ -68,34 +68,41 @@ impl<T: Target + ?Sized> Heap<'_, T> {
         });
     }
 
-    /// What each thread has ready, and each heap: the class of each block goes to `block`, as its pool has it, what a thread has in all
-    /// to `thread`.
+    /// What each thread has ready, and each heap, with the counting cache in front of its own: the class of each block goes to `block`, as
+    /// its pool has it, what a thread has in all to `thread`.
     pub(crate) fn ready(&self, block: &mut dyn FnMut(SizeClass), thread: &mut dyn FnMut(ThreadStats)) {
         let mut classes = Classes { pools: [(0, None); REMEMBERED] };
         self.caches(&mut |cache| {
-            let mut stats = self.thread_stats(cache);
-            self.turnover_of(cache, &mut |class, taken, returned| stats.add_turnover(class, taken, returned));
-            stats.set_peak(self.word_at(cache + u64::from(self.offsets.cache_peak)));
-            self.ready_in(cache, &mut classes, &mut |class| {
-                stats.ready_blocks += 1;
-                stats.ready_bytes += class.block_bytes() as u64;
-                block(class);
-            });
+            let word = |cache: u64, offset: u32| self.word_at(cache + u64::from(offset));
+            if word(cache, self.offsets.cache_behind) != 0 {
+                return;
+            }
+            let (mut stats, mut peak) = (ThreadStats::of_thread(self.thread_of(cache)), 0);
+            let front = word(cache, self.offsets.cache_front);
+            for cache in [cache, front].into_iter().filter(|cache| *cache != 0) {
+                stats.refills += u64::from(self.number_at(cache, self.offsets.cache_refills));
+                stats.flushes += u64::from(self.number_at(cache, self.offsets.cache_flushes));
+                self.turnover_of(cache, &mut |class, taken, gone| stats.add_turnover(class, taken, gone));
+                peak += word(cache, self.offsets.cache_peak);
+                self.ready_in(cache, &mut classes, &mut |class| {
+                    stats.ready_blocks += 1;
+                    stats.ready_bytes += class.block_bytes() as u64;
+                    block(class);
+                });
+            }
+            stats.set_peak(peak);
             thread(stats);
         });
     }
 
-    fn thread_stats(&self, cache: u64) -> ThreadStats {
-        let number = |offset: u32| {
-            let mut bytes = [0; 4];
-            let is_read = self.target.read(cache + u64::from(offset), &mut bytes);
-            if is_read { u32::from_ne_bytes(bytes) } else { 0 }
-        };
-        ThreadStats {
-            refills: number(self.offsets.cache_refills).into(),
-            flushes: number(self.offsets.cache_flushes).into(),
-            ..ThreadStats::of_thread(number(self.offsets.cache_thread))
-        }
+    fn thread_of(&self, cache: u64) -> u32 {
+        self.number_at(cache, self.offsets.cache_thread)
+    }
+
+    fn number_at(&self, cache: u64, offset: u32) -> u32 {
+        let mut bytes = [0; 4];
+        let is_read = self.target.read(cache + u64::from(offset), &mut bytes);
+        if is_read { u32::from_ne_bytes(bytes) } else { 0 }
     }
 
     /// Of each cache and class the blocks that came out of pools, and that went back.
@@ -142,7 +149,7 @@ impl<T: Target + ?Sized> Heap<'_, T> {
 
     /// Each thread's cache, and each heap's: its address, and the number that the kernel has for the thread; 0: a heap.
     pub fn each_cache(&self, each: &mut dyn FnMut(u64, u32)) {
-        self.caches(&mut |cache| each(cache, self.thread_stats(cache).thread));
+        self.caches(&mut |cache| each(cache, self.thread_of(cache)));
     }
 
     /// The address of each block in a magazine.

@@ -2,6 +2,7 @@
 
 mod stage;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -107,6 +108,28 @@ fn threads_are_told_by_number_and_name() {
     assert_eq!(threads.as_array().map(Vec::len), Some(17));
     let table = answer(&["stats", &story.number()]);
     assert!(table.lines().filter(|line| line.contains(" story ")).count() >= 12, "{table}");
+}
+
+/// Each thread has a second cache then, from which it allocates.
+#[test]
+fn a_thread_is_told_once_while_it_is_profiled() {
+    let file = std::env::temp_dir().join(format!("strata-told-once-{}.strata", std::process::id()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_story"));
+    command.arg("threads").env("STRATA_PROFILE", &file).env("STRATA_PROFILE_RATE", "16K");
+    let mut story = Story::start(&mut command);
+    let inside = story.own_stats();
+    let outside = from_outside(&story);
+    let threads = outside["threads"].as_array().expect("a list");
+    let number = |thread: &Value, key: &str| thread[key].as_u64().expect("a number");
+    let numbers: BTreeSet<u64> = threads.iter().map(|thread| number(thread, "thread")).collect();
+    assert_eq!((numbers.len(), threads.len()), (17, 17), "{outside}");
+    assert!(!numbers.contains(&0), "no heap: {outside}");
+    let ready: u64 = threads.iter().map(|thread| number(thread, "ready_bytes")).sum();
+    assert_eq!(ready, number(&outside["stats"], "ready_bytes"), "{outside}");
+    assert_eq!(outside["stats"]["caches"], 17);
+    assert_eq!(inside["caches"], 17);
+    drop(story);
+    let _ = std::fs::remove_file(file);
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Strata {
 
     /// Tells what each thread, and each heap, has ready in its magazines.
     pub fn each_thread(each: impl FnMut(ThreadStats)) {
-        RUNTIME.registry.caches().map(of_cache).for_each(each);
+        RUNTIME.registry.owners().map(of_thread).for_each(each);
     }
 }
 
@@ -96,17 +96,21 @@ fn each_turnover(cache: &Cache, mut each: impl FnMut(SizeClass, u64, u64)) {
     }
 }
 
-fn of_cache(cache: &Cache) -> ThreadStats {
-    let (refills, flushes) = cache.batches();
-    let mut stats = ThreadStats::of_thread(cache.thread());
-    stats.refills = refills;
-    stats.flushes = flushes;
-    each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
-    stats.set_peak(cache.outside_peak());
-    for class in cache.ready_blocks() {
-        stats.ready_blocks += 1;
-        stats.ready_bytes += class.block_bytes() as u64;
+/// Of a thread's cache, or a heap's, and the counting one in front of it.
+fn of_thread((cache, front): (&Cache, Option<&Cache>)) -> ThreadStats {
+    let (mut stats, mut peak) = (ThreadStats::of_thread(cache.thread()), 0);
+    for cache in [Some(cache), front].into_iter().flatten() {
+        let (refills, flushes) = cache.batches();
+        stats.refills += refills;
+        stats.flushes += flushes;
+        each_turnover(cache, |class, taken, returned| stats.add_turnover(class, taken, returned));
+        peak += cache.outside_peak();
+        for class in cache.ready_blocks() {
+            stats.ready_blocks += 1;
+            stats.ready_bytes += class.block_bytes() as u64;
+        }
     }
+    stats.set_peak(peak);
     stats
 }
 

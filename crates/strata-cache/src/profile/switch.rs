@@ -10,7 +10,7 @@
 use super::counting::Counting;
 use super::{SHARED, filter, mean_bytes};
 use crate::cache::Cache;
-use crate::registry::Runtime;
+use crate::registry::{Registry, Runtime};
 use crate::thread::{self, RUNTIME};
 use strata_core::size_class::SizeClass;
 
@@ -60,6 +60,52 @@ impl Counting<'_> {
         self.front.rejoin(runtime);
         // SAFETY: from `enter_behind`; nothing leads to it any more.
         unsafe { runtime.leave_behind(self.own) };
+    }
+}
+
+impl Cache {
+    /// Joins a counting cache to a runtime: it counts no more, and nothing is behind it.
+    pub(crate) fn rejoin(&self, runtime: &'static Runtime) {
+        self.count_no_more();
+        self.set_behind(None);
+        self.lead_to(runtime);
+    }
+
+    /// A counting cache counts no more.
+    pub(crate) fn count_no_more(&self) {
+        for class in SizeClass::all() {
+            let state = self.class(class);
+            [&state.until_sample, &state.batch].iter().for_each(|count| count.set(0));
+        }
+    }
+
+    /// The cache that is behind a counting one.
+    #[inline]
+    pub(crate) fn behind(&self) -> Option<&'static Self> {
+        // SAFETY: a cache of the registry, which is never unmapped; or null.
+        unsafe { self.behind.get().as_ref() }
+    }
+
+    /// Puts this counting cache in front of another, or of none.
+    pub(crate) fn set_behind(&self, own: Option<&'static Self>) {
+        let null = core::ptr::null_mut();
+        let front = core::ptr::from_ref(self).cast_mut();
+        match (own, self.behind()) {
+            (Some(own), _) => own.counting.front.set(front),
+            // After a fork the slot of the one behind may have another owner already.
+            (None, Some(old)) if old.counting.front.get() == front => old.counting.front.set(null),
+            (None, _) => {}
+        }
+        self.behind.set(own.map_or(null, |own| core::ptr::from_ref(own).cast_mut()));
+    }
+}
+
+impl Registry {
+    /// The cache of each thread, and of each heap, with the counting one in front of it, if there is one. A racy read.
+    pub fn owners(&self) -> impl Iterator<Item = (&'static Cache, Option<&'static Cache>)> {
+        let of_threads = self.caches().filter(|cache| cache.behind.glance().is_null());
+        // SAFETY: a cache of the registry, which is never unmapped; or null.
+        of_threads.map(|cache| (cache, unsafe { cache.counting.front.glance().as_ref() }))
     }
 }
 
