@@ -15,7 +15,7 @@ const TEXT: &str = "\
  live        what the program has not freed
  ready       free blocks in threads' magazines
  free        free blocks of pools in which something lives
- never       of those pools, what was no block yet
+ not carved  in those pools, what was no block yet
  going back  free pools, and what freed huge blocks left
  metadata    what describes the rest
  the rest    stacks, binaries, other mappings

@@ -46,7 +46,7 @@ pub(super) fn draw(state: &State, frame: &mut Frame<'_>) {
     frame.render_widget(title_row(state), title);
     draw_falls(state, frame, falls);
     frame.render_widget(policy_text(state), policy);
-    frame.render_widget(Paragraph::new(rates_text(state)).style(DIM), rates);
+    frame.render_widget(Paragraph::new(rates_text(state, rates.width.into())).style(DIM), rates);
     draw_tables(state, frame, table);
     frame.render_widget(Paragraph::new(KEYS).style(DIM), keys);
     if state.shows_help() {
@@ -152,14 +152,27 @@ fn policy_text(state: &State) -> Paragraph<'static> {
     Paragraph::new(words).wrap(Wrap { trim: true })
 }
 
-fn rates_text(state: &State) -> String {
+/// In as many cells as there are: system calls that do not fit are left out, the rarest first.
+fn rates_text(state: &State, width: usize) -> String {
     let rates = state.rates();
-    let calls = rates.calls.iter().filter(|(_, rate)| *rate > 0.0);
-    let calls: String = calls.map(|(name, rate)| format!(" {name} {}", short(*rate))).collect();
-    let calls = if calls.is_empty() { " no system calls" } else { &calls };
     let (refills, flushes) = (short(rates.refills), short(rates.flushes));
     let purged = Bytes(rates.purged_bytes as u64);
-    format!("a second: {refills} refills, {flushes} flushes, {purged} given back;{calls}")
+    let mut text = format!("a second: {refills} refills, {flushes} flushes, {purged} given back;");
+    let mut calls = rates.calls;
+    calls.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let mut calls = calls.into_iter().filter(|(_, rate)| *rate > 0.0).peekable();
+    if calls.peek().is_none() {
+        text += " no system calls";
+    }
+    while let Some((name, rate)) = calls.next() {
+        let call = format!(" {name} {}", short(rate));
+        let mark = if calls.peek().is_some() { " …" } else { "" };
+        if text.len() + call.len() + mark.chars().count() > width {
+            return text + " …";
+        }
+        text += &call;
+    }
+    text
 }
 
 /// A rate with a decimal, as long as it is a small one.
@@ -229,6 +242,25 @@ mod tests {
         assert!(rows.iter().any(|row| row.contains("4096 B") && row.contains("400.0 KiB")), "{rows:#?}");
         assert!(rows.iter().any(|row| row.contains("RSS 2 s ≤ 34.0 MiB")), "{rows:#?}");
         assert_eq!(rows[23], KEYS);
+    }
+
+    #[test]
+    fn system_calls_that_do_not_fit_are_left_out_whole() {
+        let mut state = pressed(&[]);
+        let mut next = sample(3.0);
+        next.stats.purged_bytes += 12_800_000;
+        next.threads[1].stats.refills += 2000;
+        let calls = &mut next.stats.calls;
+        for (call, count) in [(&mut calls.advise, 140), (&mut calls.protect, 2), (&mut calls.map, 3)] {
+            *call += count;
+        }
+        state.take(next);
+        let told = |width: u16| {
+            let rows = drawn(&state, width, 24);
+            row(&rows, "a second").split_once("given back;").expect("its end").1.to_owned()
+        };
+        assert_eq!(told(80), " madvise 132 mmap 3.0 …");
+        assert_eq!(told(120), " madvise 132 mmap 3.0 mprotect 2.0");
     }
 
     #[test]
