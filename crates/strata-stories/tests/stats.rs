@@ -3,11 +3,11 @@
 mod stage;
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use stage::{Story, answer, ask, python_has, text};
+use stage::{Story, answer, ask, python_has, strata, text};
 
 fn from_outside(story: &Story) -> Value {
     let line = answer(&["stats", &story.number(), "--json"]);
@@ -174,5 +174,23 @@ fn what_cannot_be_looked_at_is_said_in_a_line() {
     assert!(text(&gone.stderr).contains("there is no process"), "{}", text(&gone.stderr));
     for output in [without, gone] {
         assert!(!output.status.success() && text(&output.stderr).lines().count() == 1);
+    }
+}
+
+#[test]
+fn it_repeats_until_the_process_ends_and_then_ends_without_a_word() {
+    let story = Story::play("idle", "");
+    let mut command = Command::new(strata());
+    command.args(["stats", &story.number(), "--json", "--every", "1"]);
+    let mut stats = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let (mut said, mut first) = (BufReader::new(stats.stdout.take().expect("its output")), String::new());
+    said.read_line(&mut first).expect("a line");
+    drop(story);
+    let mut others = String::new();
+    said.read_to_string(&mut others).expect("the rest");
+    let output = stats.wait_with_output().expect("it ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    for line in [first.as_str()].into_iter().chain(others.lines()) {
+        assert!(line.starts_with("{\"pid\":"), "{line}");
     }
 }

@@ -51,6 +51,10 @@ impl Moment {
         Self { address: heap.address(), stats, threads }
     }
 
+    fn all(process: &Process) -> Result<Vec<Self>> {
+        Ok(process.reading().heaps()?.iter().map(Self::of).collect())
+    }
+
     /// As one line of JSON.
     fn json(&self, pid: u32) -> Result<String> {
         self.json_with(pid, &[])
@@ -77,14 +81,18 @@ impl Moment {
 /// Runs the command.
 pub(crate) fn execute(arguments: &Arguments) -> Result<ExitCode> {
     let process = Process::open(arguments.pid)?;
+    let mut moments = Moment::all(&process)?;
     loop {
-        let moments: Vec<Moment> = process.reading().heaps()?.iter().map(Moment::of).collect();
         print(arguments, &process, &moments)?;
         if arguments.check {
             check(&moments)?;
         }
         let Some(seconds) = arguments.every else { return Ok(ExitCode::SUCCESS) };
         thread::sleep(Duration::from_secs(seconds));
+        moments = match Moment::all(&process) {
+            Err(_) if process.has_ended() => return Ok(ExitCode::SUCCESS),
+            next => next?,
+        };
     }
 }
 

@@ -50,6 +50,11 @@ impl Process {
         self.pid
     }
 
+    /// Whether it has no memory any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        fs::read(file(self.pid, "maps")).map_or(true, |maps| maps.is_empty())
+    }
+
     /// What it calls itself.
     pub(crate) fn name(&self) -> String {
         fs::read_to_string(file(self.pid, "comm")).unwrap_or_default().trim().to_owned()

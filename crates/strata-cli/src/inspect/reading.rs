@@ -43,6 +43,7 @@ impl<'process> Reading<'process> {
     pub(crate) fn heaps(&self) -> Result<Vec<Heap<'_, Self>>, Refusal> {
         heaps_in(self).map_err(|other| match other {
             Some(version) => Refusal::OtherVersion(self.process.pid(), version),
+            None if self.process.has_ended() => Refusal::Missing(self.process.pid()),
             None => Refusal::NoStrata(self.process.pid(), self.process.name()),
         })
     }

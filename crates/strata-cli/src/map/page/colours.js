@@ -61,7 +61,7 @@ function byClass(moment) {
   const own = rows.map((row) => {
     const hue = 15 + (row.class * 330) / moment.blockBytes.length, step = row.class % 3;
     return {
-      name: `blocks of ${bytesText(row.size)}`, class: row.class, light: `oklch(${0.56 + step * 0.09} 0.13 ${hue})`,
+      name: `blocks of ${sizeText(row.size)}`, class: row.class, light: `oklch(${0.56 + step * 0.09} 0.13 ${hue})`,
       dark: `oklch(${0.6 + step * 0.09} 0.125 ${hue})`,
     };
   });

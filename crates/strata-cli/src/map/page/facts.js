@@ -42,7 +42,8 @@ function fill(moment, head) {
   return resident === 0 ? 1 : Math.min(1, heldBytes(moment, head) / resident);
 }
 
-/// A row for each class that has pools: what is live, what lies free beside it, and how few blocks keep how many pools.
+/// A row for each class that has pools: what is live, what is ready in magazines, what lies free beside both, and how few blocks keep how
+/// many pools.
 function classRows(moment) {
   const rows = new Map();
   for (let cell = 0; cell < moment.count; cell++) {
@@ -53,11 +54,11 @@ function classRows(moment) {
       row = { class: key, size: moment.blockBytes[key], pools: 0, live: 0, ready: 0, free: 0, pinned: 0, by: 0, back: 0 };
       rows.set(key, row);
     }
-    const live = Math.min(resident, moment.live[cell] * row.size);
+    const kept = Math.min(resident, moment.live[cell] * row.size), live = Math.min(kept, heldBytes(moment, cell));
     row.pools += pools;
     row.live += live;
-    row.ready += moment.ready[cell] * row.size;
-    row.free += resident - live;
+    row.ready += kept - live;
+    row.free += resident - kept;
     if (isPinned(moment, cell)) {
       row.pinned += pools;
       row.by += moment.live[cell];
@@ -74,7 +75,7 @@ function worstPools(moment, count) {
     if (!isPinned(moment, cell)) continue;
     const size = moment.blockBytes[moment.class[cell]], resident = residentFrom(moment, cell);
     const free = resident - Math.min(resident, moment.live[cell] * size);
-    if (free > 0) found.push({ cell, size, free, live: moment.live[cell], ready: moment.ready[cell], worth: free / Math.max(1, moment.live[cell]) });
+    if (free > 0) found.push({ cell, size, free, live: heldBlocks(moment, cell), ready: moment.ready[cell], worth: free / Math.max(1, moment.live[cell]) });
   }
   return found.sort((one, other) => other.worth - one.worth).slice(0, count);
 }
@@ -104,13 +105,19 @@ const isSameUse = (old, was, moment, is) => {
   return free(one) ? free(other) : one === other && old.class[was] === moment.class[is];
 };
 
+// As the command prints them: the tenth below, so that a page's numbers and its sentences agree.
+const tenthBelow = (value) => Math.floor(value * 10 + 1e-9) / 10;
+
 function bytesText(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let unit = 0;
   for (; bytes >= 1024 && unit < units.length - 1; unit++) bytes /= 1024;
-  return `${unit === 0 ? bytes : bytes.toFixed(bytes < 9.95 ? 1 : bytes < 100 ? 1 : 0)} ${units[unit]}`;
+  return `${unit === 0 ? bytes : tenthBelow(bytes).toFixed(1)} ${units[unit]}`;
 }
+
+/// The size of a block, as the command tells it.
+const sizeText = (bytes) => `${bytes} B`;
 
 const addressText = (address) => `0x${address.toString(16).replace(/(?<=.)(?=(?:.{4})+$)/g, "_")}`;
 const countText = (count, one, more = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
-const percentText = (part, whole) => `${(whole ? (part / whole) * 100 : 0).toFixed(part / whole < 0.0995 ? 1 : 0)} %`;
+const percentText = (part, whole) => `${tenthBelow(whole ? (part / whole) * 100 : 0).toFixed(1)} %`;

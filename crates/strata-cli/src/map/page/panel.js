@@ -85,12 +85,12 @@ function told(state, { place, index }) {
   if (kind === Kind.Blocks) {
     const size = moment.blockBytes[moment.class[head]], room = capacityOf(moment, head), live = moment.live[head], ready = moment.ready[head];
     const resident = residentFrom(moment, head), pools = poolsFrom(moment, head);
-    title = `blocks of ${bytesText(size)}`;
+    title = `blocks of ${sizeText(size)}`;
     if (pools > 1) pairs.push(["pool", `${cell - head + 1} of ${pools} that share their blocks`]);
     pairs.push(["live", `${live} of ${countText(room, "block")}${ready ? `, ${ready} of them ready in a magazine` : ""}`]);
     if (resident) pairs.push(["fill", `${percentText(Math.min(resident, heldBytes(moment, head)), resident)} of what is in memory`]);
     if (isPinned(moment, head) && resident > live * size) {
-      pairs.push(["keeps", `${bytesText(resident - live * size)} of free memory for ${countText(live, "block")} of ${bytesText(size)}`]);
+      pairs.push(["keeps", `${bytesText(resident - live * size)} of free memory for ${countText(live, "block")} of ${sizeText(size)}`]);
     }
     const keeping = moment.keeping[head], taker = moment.taker[head];
     const whose = ["", "owned by a thread at this moment", "owned by no thread, little room", "owned by no thread, any may adopt it"][keeping & 3];
@@ -120,9 +120,9 @@ function chosenOf(state) {
 }
 
 const COLUMNS = [
-  ["size", "block", "bytes of a block"], ["pools", "pools", "pools of this class"], ["live", "live", "bytes of live blocks, those in magazines included"],
-  ["free", "free", "bytes in memory beside them"], ["pinned", "pinned", "pools of which at most a quarter is live"],
-  ["by", "by blocks", "blocks that live in those"], ["back", "held", "bytes in memory of the pinned pools"],
+  ["size", "block", "bytes of a block"], ["live", "live", "bytes of blocks that the program has"], ["ready", "ready", "bytes of blocks in threads' magazines"],
+  ["free", "free", "bytes in memory beside them"], ["pinned", "pinned", "of the pools of this class, those of which blocks fill at most a quarter"],
+  ["by", "by blocks", "blocks in those, live or ready"], ["back", "held", "bytes in memory of the pinned pools"],
 ];
 
 function pinsOf(state, sort, pick) {
@@ -134,8 +134,8 @@ function pinsOf(state, sort, pick) {
   const body = rows.map((row) => {
     const isPicked = state.filter?.class === row.class, choose = () => pick(isPicked ? null : { class: row.class });
     return element("tr", { "aria-selected": String(isPicked), onclick: choose },
-      element("td", {}, element("button", { type: "button", "aria-label": `highlight blocks of ${bytesText(row.size)}` }, bytesText(row.size))),
-      ...[row.pools.toLocaleString("en"), bytesText(row.live), bytesText(row.free), row.pinned.toLocaleString("en"), row.by.toLocaleString("en"), bytesText(row.back)]
+      element("td", {}, element("button", { type: "button", "aria-label": `highlight blocks of ${sizeText(row.size)}` }, sizeText(row.size))),
+      ...[bytesText(row.live), bytesText(row.ready), bytesText(row.free), `${row.pinned.toLocaleString("en")} of ${row.pools.toLocaleString("en")}`, row.by.toLocaleString("en"), bytesText(row.back)]
         .map((text) => element("td", {}, text)));
   });
   return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
@@ -148,7 +148,7 @@ function worstOf(state, show) {
   return element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows.map((row) => {
     const tile = state.moment.tiles.findLast((tile) => tile.first <= row.cell), index = row.cell - tile.first;
     return element("tr", { onclick: () => show(tile.key, index) },
-      ...[bytesText(row.size), row.live, row.ready, bytesText(row.free)].map((text) => element("td", {}, String(text))),
+      ...[sizeText(row.size), row.live, row.ready, bytesText(row.free)].map((text) => element("td", {}, String(text))),
       element("td", {}, element("button", { type: "button" }, element("code", {}, addressText(tile.start + index * POOL_BYTES)))));
   })));
 }
