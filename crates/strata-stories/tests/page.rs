@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use stage::{Story, answer};
-use stratalloc::Line;
+use stratalloc::{CauseName, Line};
 
 const PAGE: &str = include_str!("../../../docs/diagnose.md");
 
@@ -75,4 +75,31 @@ fn the_page_shows_no_line_that_there_is_not() {
         shown += 1;
     }
     assert!(shown > 60, "{shown} lines");
+}
+
+/// The next name, so that one more does not compile without a place here.
+fn after(cause: CauseName) -> Option<CauseName> {
+    match cause {
+        CauseName::LiveGrowth => Some(CauseName::UnboundedCache),
+        CauseName::UnboundedCache => Some(CauseName::Fragmentation),
+        CauseName::Fragmentation => Some(CauseName::ParkedInThreads),
+        CauseName::ParkedInThreads => Some(CauseName::PurgeDelay),
+        CauseName::PurgeDelay => Some(CauseName::HugePages),
+        CauseName::HugePages => Some(CauseName::OtherMemory),
+        CauseName::OtherMemory => Some(CauseName::None),
+        CauseName::None => None,
+    }
+}
+
+#[test]
+fn each_cause_and_each_line_has_its_row() {
+    let (_, causes) = PAGE.split_once("\n## The causes\n").expect("the heading");
+    let causes = causes.split("\n## ").next().expect("a section");
+    for cause in std::iter::successors(Some(CauseName::LiveGrowth), |cause| after(*cause)) {
+        assert!(causes.contains(&format!("\n| `{}` |", cause.name())), "{cause:?}");
+    }
+    let (_, lines) = PAGE.split_once("\n| line | parts |").expect("the table of lines");
+    for line in Line::ALL {
+        assert!(lines.contains(&format!("`{}`", line.name())), "{}", line.name());
+    }
 }

@@ -8,8 +8,8 @@ use crate::Form;
 
 /// Some 250 MiB of blocks, one of which is replaced at a time.
 const BLOCKS: usize = 250_000;
-/// Replacements in a round: a few seconds of them.
-const REPLACED: u64 = 6_000_000;
+/// Replacements in a round: a tenth of a second of them, or more.
+const REPLACED: u64 = 600_000;
 
 fn block(number: u64) -> Vec<u8> {
     vec![number as u8; 16 + (number >> 40) as usize % 2000]
