@@ -150,6 +150,19 @@ fn a_program_that_crashed_leaves_what_it_wrote() {
     assert!(said.contains("ends, or is damaged") || crashed.status.code() == Some(134), "{said}");
 }
 
+/// A child that was a shell and became another program: both write to the file that has its number.
+#[test]
+fn a_child_that_becomes_another_program_goes_on_with_its_file() {
+    let script = "sh -c 'echo $$; exec true'; exec ./known";
+    let output = strata(&["run", "--profile", "twice.strata", "--", "sh", "-c", script]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(3) && !said.contains("cannot be created"), "{said}");
+    let child = String::from_utf8_lossy(&output.stdout);
+    let file = folder().join(format!("twice.strata.{}", child.trim()));
+    assert!(std::fs::metadata(&file).is_ok_and(|found| found.len() > 0), "{}", file.display());
+    std::fs::remove_file(file).unwrap();
+}
+
 #[test]
 fn what_cannot_be_written_or_read_is_refused_in_one_line() {
     let lines = |output: Output| String::from_utf8_lossy(&output.stderr).into_owned();

@@ -64,7 +64,7 @@ impl File {
         let mut path = self.path();
         let descriptor = create_new(&path).or_else(|| take_over(&path, process)).or_else(|| {
             add_number(&mut path, process);
-            create_new(&path)
+            create_new(&path).or_else(|| take_over(&path, process))
         });
         self.descriptor.store(descriptor.unwrap_or(-1), Relaxed);
         let Some(kind) = descriptor.and_then(kind_of) else { return false };
