@@ -44,12 +44,15 @@ impl Purging {
 
     /// The decision, in a sentence or two.
     pub(crate) fn words(&self) -> String {
+        let free = Bytes(self.going_bytes + self.staying_bytes + self.huge_bytes);
         if self.delay_ms.is_none() {
-            let free = Bytes(self.going_bytes + self.staying_bytes + self.huge_bytes);
             return format!("Nothing goes back by itself (purge_delay=never); {free} lie free.");
         }
         let Some(due) = self.due_in_ms else {
-            return "No purge pass is due: nothing lies free that could go.".to_owned();
+            return match free {
+                Bytes(0) => "No purge pass is due: nothing lies free that could go.".to_owned(),
+                free => format!("No purge pass is due, though {free} lie free."),
+            };
         };
         if self.backoff_passes > 0 {
             return format!(
@@ -109,7 +112,11 @@ mod tests {
         };
         for (purging, said) in [
             (Purging::default(), "purge_delay=never"),
-            (Purging { due_in_ms: None, ..due.clone() }, "No purge pass is due"),
+            (Purging { due_in_ms: None, ..due.clone() }, "No purge pass is due, though 4.0 MiB lie free."),
+            (
+                Purging { delay_ms: Some(500), ..Purging::default() },
+                "No purge pass is due: nothing lies free",
+            ),
             (due.clone(), "next purge pass is in 0.2 s: 3.0 MiB lay idle and go, 1.0 MiB stay"),
             (Purging { has_thread: true, ..due.clone() }, "The purge thread's next pass is in 0.2 s"),
             (Purging { due_in_ms: Some(-1500), ..due.clone() }, "is due for 1.5 s, by the next thread"),

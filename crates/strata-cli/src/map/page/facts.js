@@ -112,7 +112,7 @@ function bytesText(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let unit = 0;
   for (; bytes >= 1024 && unit < units.length - 1; unit++) bytes /= 1024;
-  return `${unit === 0 ? bytes : tenthBelow(bytes).toFixed(1)} ${units[unit]}`;
+  return `${unit === 0 ? bytes : bytes < 100 ? tenthBelow(bytes).toFixed(1) : Math.floor(bytes)} ${units[unit]}`;
 }
 
 /// The size of a block, as the command tells it.

@@ -122,7 +122,7 @@ function chosenOf(state) {
 const COLUMNS = [
   ["size", "block", "bytes of a block"], ["live", "live", "bytes of blocks that the program has"], ["ready", "ready", "bytes of blocks in threads' magazines"],
   ["free", "free", "bytes in memory beside them"], ["pinned", "pinned", "of the pools of this class, those of which blocks fill at most a quarter"],
-  ["by", "by blocks", "blocks in those, live or ready"], ["back", "held", "bytes in memory of the pinned pools"],
+  ["by", "blocks", "blocks in those, live or ready"], ["back", "held", "bytes in memory of the pinned pools"],
 ];
 
 function pinsOf(state, sort, pick) {
