@@ -16,7 +16,7 @@ function element(name, attributes = {}, ...children) {
 const PARTS = [
   ["live-small", "live, small blocks", "#2c5fa8", "#3a74c4"], ["live-large", "live, large", "#5b7fb5", "#5c86c2"],
   ["live-huge", "live, huge", "#8aa4cb", "#83a3d2"], ["ready-in-threads", "ready in threads", "#8a55d1", "#b287f0"],
-  ["free-blocks", "free blocks in pools in use", "#e2852f", "#e8923f"], ["uncarved", "never a block yet", "#f1c777", "#c7a35a"],
+  ["free-blocks", "free blocks in pools in use", "#e2852f", "#e8923f"], ["uncarved", "not carved yet", "#f1c777", "#c7a35a"],
   ["free-pools-kept", "free pools kept", "#b4bcc8", "#6a7686"], ["due-to-be-purged", "due to go back", "#c7cdd6", "#596575"],
   ["lazily-purged", "the kernel's to take", "#d2d8e0", "#4d5867"], ["back-in-huge-pages", "back as huge pages", "#c9b6e6", "#6d5b93"],
   ["free-huge-blocks", "freed huge blocks", "#a8b2c0", "#7b8797"], ["metadata", "metadata", "#5d6878", "#8e9aab"],
