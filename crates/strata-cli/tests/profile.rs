@@ -140,6 +140,16 @@ fn a_profile_is_put_together_and_parts_of_it_are_shown() {
     let small = shown(&["--without", "make_big", "--by", "function"]);
     assert!(small.lines().next().unwrap().ends_with(" make_small"), "{small}");
     assert!(shown(&["--only", "make_big"]).contains(", thread=known\n"));
+    let allocated = shown(&["--allocated"]);
+    let most = allocated.lines().take(3).collect::<Vec<_>>();
+    assert!(
+        most[1].contains(" % freed, half of them within ") && most[1].ends_with(", 0 % by another thread"),
+        "{allocated}"
+    );
+    assert!(
+        most[2].contains("turn_over") && allocated.contains("    none freed\n    make_big ("),
+        "{allocated}"
+    );
 }
 
 #[test]
@@ -343,6 +353,9 @@ fn heaptrack_reads_what_is_written_for_it() {
     };
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("make_big") && text.contains("known.c:6"), "{text}");
+    // What lived when most did, and as many calls as there were. (Of a hundred blocks one is no sample in one of 1,600 runs.)
+    assert!(text.contains("1 calls with 30.00M peak consumption from:"), "{text}");
+    assert!([100, 99].iter().any(|calls| text.contains(&format!("{calls} calls with 19."))), "{text}");
 }
 
 /// `PPROF` names Go's pprof, unless Debian's Go is installed: a binary that runs alone, of the package `golang-1.19-go`.

@@ -4,6 +4,7 @@ mod copied;
 mod estimate;
 mod groups;
 mod growth;
+mod history;
 mod label;
 mod label_table;
 mod modules;

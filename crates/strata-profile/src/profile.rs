@@ -4,6 +4,7 @@
 //! |------------|-----------------------------------------------------------------------|
 //! | `read`     | from a `.strata` file                                                 |
 //! | `growth`   | which stacks grow, from several profiles                              |
+//! | `history`  | what became of all that a stack allocated: how soon it was freed, and by whom |
 //! | `groups`   | sites put together by function, line, module or label; parts          |
 //! | `estimate` | from counts of samples to bytes and blocks, with their standard error |
 //! | `modules`  | from an address to the file that it lies in, and the address there     |

@@ -98,7 +98,7 @@ impl Profile {
 
 /// The functions of a stack, the innermost first, a line each; those of the standard library that follow each other are one, if there
 /// are others.
-fn write_stack(stack: &[Frame], text: &mut String) {
+pub(crate) fn write_stack(stack: &[Frame], text: &mut String) {
     let shows_all = stack.iter().all(Frame::is_library);
     let runs = stack.chunk_by(|one, next| !shows_all && one.is_library() && next.is_library());
     for run in runs.take(MOST_LINES) {
@@ -107,7 +107,7 @@ fn write_stack(stack: &[Frame], text: &mut String) {
     }
 }
 
-fn labels(labels: &[(String, String)]) -> String {
+pub(crate) fn labels(labels: &[(String, String)]) -> String {
     labels.iter().map(|(name, value)| format!(", {name}={value}")).collect()
 }
 
@@ -132,7 +132,7 @@ fn time(milliseconds: u64) -> String {
     }
 }
 
-fn line(values: &Values) -> String {
+pub(crate) fn line(values: &Values) -> String {
     let error = values.standard_error();
     format!("{} ± {}, {:.0} blocks", bytes(values.bytes), bytes(error), values.blocks)
 }

@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// Show which stacks grow, how fast, and how sure that is: leaks, and caches without a bound
     #[arg(long, conflicts_with_all = ["compare", "peak", "output"])]
     growth: bool,
+    /// Show the stacks that allocated most, how soon their blocks were freed, and by whom
+    #[arg(long, conflicts_with_all = ["growth", "peak", "output", "by"])]
+    allocated: bool,
     /// Put together by function, line, module, or the value of a label such as thread
     #[arg(long, value_name = "WHAT", conflicts_with = "output")]
     by: Option<Grouping>,
@@ -106,6 +109,7 @@ fn show(arguments: &Arguments, profile: &Profile) {
     let mut names = DebugInfo::default();
     match &arguments.by {
         Some(by) => print!("{}", profile.top_groups(by, arguments.top, &mut names)),
+        None if arguments.allocated => print!("{}", profile.top_allocated(arguments.top, &mut names)),
         None => print!("{}", profile.top(arguments.top, &mut names)),
     }
 }
