@@ -5,8 +5,9 @@
 //!   a an allocation: size, trace · + it happens · - it is freed · c milliseconds
 //! ```
 //!
-//! All that a site allocated happens at the start, and what lives no longer is freed at once: a profile does not know when. A block that stands
-//! for many is written as one of their size together, else the file would be as long as the program's history.
+//! A profile knows what lived at the peak and what lives at the end, and not when all else did. So what lived at the peak is allocated first; of
+//! that goes what lives no more; what else was freed comes and goes, one block after another; and last comes what was allocated since. If there
+//! were more blocks than the file has room for, each stands for several.
 //!
 //! Does not know: where names come from.
 
@@ -18,24 +19,36 @@ use anyhow::Result;
 use flate2::{Compression, write::GzEncoder};
 use strata_profile::{Frame, Names, Profile};
 
+/// Allocations that are written at most.
+const MOST: f64 = 500_000.0;
+
 /// The profile as a file.
 pub(super) fn write(profile: &Profile, names: &mut dyn Names) -> Result<Vec<u8>> {
     let mut file = File::default();
     writeln!(file.text, "v 10400 2\nX strata\nI 1000 0")?;
-    let mut count = 0;
+    let stands_for = (profile.allocated().blocks / MOST).max(1.0);
+    let mut sites = Vec::new();
     for (stack, site) in profile.named_sites(names) {
         let trace = stack.into_iter().rev().try_fold(0, |caller, frame| file.trace(frame, caller))?;
-        let (live, all) = (site.live().bytes.max(0.0), site.allocated().bytes.max(0.0));
-        for (bytes, stays) in [(live, true), (all - live, false)] {
-            if bytes.round() >= 1.0 {
-                writeln!(file.text, "a {:x} {trace:x}\n+ {count:x}", bytes.round() as u64)?;
-                if !stays {
-                    writeln!(file.text, "- {count:x}")?;
-                }
-                count += 1;
-            }
-        }
+        let each = site.allocated().blocks / site.allocated.max(1) as f64;
+        let [all, live] = [site.allocated, site.allocated - site.freed].map(|samples| samples.max(0));
+        let peak = site.live_at_peak.clamp(0, all);
+        let stays = peak.min(live);
+        let groups = [stays, peak - stays, all - peak - (live - stays), live - stays];
+        let blocks = groups.map(|samples| samples.max(0) as f64 * each);
+        sites.push(blocks.map(|blocks| Group::new(&mut file, trace, site.bytes, blocks, stands_for)));
     }
+    let sites = sites
+        .into_iter()
+        .map(|[stays, goes, passes, comes]| Ok::<_, std::fmt::Error>([stays?, goes?, passes?, comes?]));
+    let sites: Vec<_> = sites.collect::<Result<_, _>>()?;
+    let text = &mut file.text;
+    sites
+        .iter()
+        .try_for_each(|[stays, goes, ..]| stays.happens(text, "+").and_then(|()| goes.happens(text, "+")))?;
+    sites.iter().try_for_each(|[_, goes, ..]| goes.happens(text, "-"))?;
+    sites.iter().try_for_each(|[_, _, passes, _]| passes.passes(text))?;
+    sites.iter().try_for_each(|[.., comes]| comes.happens(text, "+"))?;
     writeln!(file.text, "c {:x}", profile.milliseconds)?;
     let mut out = GzEncoder::new(Vec::new(), Compression::default());
     out.write_all(file.text.as_bytes())?;
@@ -48,6 +61,42 @@ struct File {
     strings: HashMap<String, usize>,
     addresses: HashMap<Frame, usize>,
     traces: HashMap<(usize, usize), usize>,
+    /// Allocation infos: these are numbered from 0.
+    infos: usize,
+}
+
+/// Blocks of a site to which the same happens: the number of their allocation info, and how many are written.
+struct Group {
+    info: usize,
+    count: u64,
+}
+
+impl Group {
+    fn new(
+        file: &mut File,
+        trace: usize,
+        bytes: u64,
+        blocks: f64,
+        stands_for: f64,
+    ) -> Result<Self, std::fmt::Error> {
+        if blocks <= 0.0 {
+            return Ok(Self { info: 0, count: 0 });
+        }
+        let count = (blocks / stands_for).round().max(1.0);
+        writeln!(file.text, "a {:x} {trace:x}", (blocks * bytes as f64 / count).round() as u64)?;
+        file.infos += 1;
+        Ok(Self { info: file.infos - 1, count: count as u64 })
+    }
+
+    /// Each is allocated, or freed.
+    fn happens(&self, text: &mut String, what: &str) -> std::fmt::Result {
+        (0..self.count).try_for_each(|_| writeln!(text, "{what} {:x}", self.info))
+    }
+
+    /// Each is allocated and freed, one after another.
+    fn passes(&self, text: &mut String) -> std::fmt::Result {
+        (0..self.count).try_for_each(|_| writeln!(text, "+ {0:x}\n- {0:x}", self.info))
+    }
 }
 
 impl File {
@@ -65,7 +114,6 @@ impl File {
         if let Some(number) = self.addresses.get(&frame) {
             return Ok(*number);
         }
-        // Strings come before the line that uses them.
         // Strings come before the line that uses them.
         let (module, function) = (self.string("program")?, self.string(&frame.function)?);
         let number = self.addresses.len() + 1;
