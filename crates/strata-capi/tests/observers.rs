@@ -7,10 +7,24 @@ use finished::{Finished, Way, finish, runs, said};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
-/// The program that is observed, with the library preloaded by the tool's program alone.
-fn observed() -> Option<PathBuf> {
-    Some(Finished::get().program("c/observed.c", Way::Preloaded)?.get_program().into())
+/// How the program that is observed comes to the library.
+const WAYS: [Way; 3] = [Way::Preloaded, Way::Linked, Way::Static];
+
+/// The program that is observed, and the variable by which it finds the library: for what the tool starts, not for the tool.
+fn observed(way: Way) -> Option<(PathBuf, [String; 2])> {
+    // Compiled once: the tests run side by side, and would run what another one writes.
+    static PROGRAMS: OnceLock<[Option<PathBuf>; WAYS.len()]> = OnceLock::new();
+    let library = Finished::get().shared();
+    let compile = |way| Some(Finished::get().program("c/observed.c", way)?.get_program().into());
+    let number = WAYS.iter().position(|each| *each == way)?;
+    let program = PROGRAMS.get_or_init(|| WAYS.map(compile))[number].clone()?;
+    let (name, value) = match way {
+        Way::Preloaded => ("LD_PRELOAD", library.as_path()),
+        _ => ("LD_LIBRARY_PATH", library.parent()?),
+    };
+    Some((program, [name.to_owned(), value.display().to_string()]))
 }
 
 /// Whether a tool is there, and may do here what it is for.
@@ -27,17 +41,21 @@ fn works(tool: &[&str]) -> bool {
     can
 }
 
-/// Runs the program under a tool, with the library; it must come to its end.
-fn beneath(tool: &[&str]) -> Option<Output> {
-    let program = observed().filter(|_| works(tool))?;
-    let mut command = Command::new(tool[0]);
-    command.args(&tool[1..]);
-    // For what the tool starts, not for the tool.
-    command.args(["env"]).arg(format!("LD_PRELOAD={}", Finished::get().shared().display())).arg(program);
-    let output = finish(&mut command);
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && told.contains("well"), "{}\n{told}{}", output.status, said(&output));
-    Some(output)
+/// Runs the program under a tool, with the library, in each of these ways, and has `check` look at what came of it; it must come to its
+/// end.
+fn beneath(tool: &[&str], ways: &[Way], check: impl Fn(Way, &Output)) {
+    if !works(tool) {
+        return;
+    }
+    for (way, (program, [name, value])) in ways.iter().filter_map(|way| Some((*way, observed(*way)?))) {
+        let mut command = Command::new(tool[0]);
+        command.args(&tool[1..]).arg("env").arg(format!("{name}={value}")).arg(program);
+        let output = finish(&mut command);
+        let told = String::from_utf8_lossy(&output.stdout);
+        let ends_well = output.status.success() && told.contains("well");
+        assert!(ends_well, "{way:?}: {}\n{told}{}", output.status, said(&output));
+        check(way, &output);
+    }
 }
 
 fn scratch(name: &str) -> String {
@@ -48,16 +66,15 @@ fn scratch(name: &str) -> String {
 fn a_tracer_of_system_calls_sees_threads_come_and_go() {
     let file = scratch("strace");
     let tool = ["strace", "-f", "-qq", "-e", "trace=clone,clone3,exit,membarrier", "-o", &file];
-    if beneath(&tool).is_some() {
+    beneath(&tool, &WAYS, |way, _| {
         let seen = std::fs::read_to_string(&file).unwrap();
-        assert!(seen.contains("clone(child_stack="), "{seen}");
-    }
+        assert!(seen.contains("clone(child_stack="), "{way:?}: {seen}");
+    });
     let _ = std::fs::remove_file(file);
 }
 
 #[test]
 fn a_debugger_runs_it_to_its_end() {
-    let shared = Finished::get().shared();
     let debug = |commands: &[&str], program: &OsStr| {
         let mut command = Command::new("gdb");
         command.args(["--batch", "--nx", "--ex", "set debuginfod enabled off"]);
@@ -69,26 +86,31 @@ fn a_debugger_runs_it_to_its_end() {
         println!("skipped: gdb is not there, or may not");
         return;
     }
-    let Some(program) = observed() else { return };
-    let preload = format!("set environment LD_PRELOAD={}", shared.display());
-    let output = debug(&[&preload, "break exit", "run", "info threads", "continue"], program.as_os_str());
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(ends_well(&output), "{told}\n{}", said(&output));
-    assert!(told.contains("strata-purge") && told.contains("strata-watch"), "{told}");
+    for (program, [name, value]) in WAYS.into_iter().filter_map(observed) {
+        let found = format!("set environment {name}={value}");
+        // So that the purge thread is there to the end; and not in functions of the library that are called the same.
+        let (stays, at_end) = ("set environment STRATA_PURGE_DELAY=60000", "break -qualified exit");
+        let commands = [&found, stays, at_end, "run", "info threads", "continue"];
+        let output = debug(&commands, program.as_os_str());
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(ends_well(&output), "{told}\n{}", said(&output));
+        assert!(told.contains("strata-purge") && told.contains("strata-watch"), "{told}");
+    }
 }
 
 #[test]
 fn a_profiler_counts_it() {
     let file = scratch("perf");
-    beneath(&["perf", "record", "-q", "-o", &file]);
+    beneath(&["perf", "record", "-q", "-o", &file], &WAYS, |_, _| ());
     let _ = std::fs::remove_file(file);
 }
 
 #[test]
 fn a_checker_finds_nothing_in_it() {
-    if let Some(output) = beneath(&["valgrind", "-q", "--trace-children=yes", "--error-exitcode=9"]) {
-        assert_eq!(said(&output), "");
-    }
+    let tool = ["valgrind", "-q", "--trace-children=yes", "--error-exitcode=9"];
+    // Not linked statically: in such a program it blames the C library before `main`, whoever allocates.
+    let ways = [Way::Preloaded, Way::Linked];
+    beneath(&tool, &ways, |way, output| assert_eq!(said(output), "", "{way:?}"));
 }
 
 /// A Python that warns of threads at a fork.
