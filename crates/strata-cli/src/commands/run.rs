@@ -136,16 +136,26 @@ fn run_profiled(command: &mut Command, arguments: &Arguments) -> Result<ExitCode
         command.env("STRATA_PROFILE_THREADS", "1");
     }
     let status = command.status().map_err(|error| NotStarted::Unfit(error.to_string()))?;
-    if arguments.leaks {
-        eprint!("{}", profile::leaks(&profile::read(&raw)?));
-    }
-    match &arguments.profile {
-        Some(target) => eprintln!("{}", target.finish(&raw)?),
-        None => fs::remove_file(&raw).with_context(|| format!("{} stays behind", raw.display()))?,
-    }
     // A signal as shells tell it.
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    match tell_profile(arguments, &raw) {
+        // A program that failed is what its caller must learn of: it may have ended before it wrote anything.
+        Err(error) if code != 0 => eprintln!("strata: {error:#}"),
+        told => told?,
+    }
     Ok(u8::try_from(code).unwrap_or(1).into())
+}
+
+/// Writes or shows the profile of a program that has ended.
+fn tell_profile(arguments: &Arguments, raw: &Path) -> Result<()> {
+    if arguments.leaks {
+        eprint!("{}", profile::leaks(&profile::read(raw)?));
+    }
+    match &arguments.profile {
+        Some(target) => eprintln!("{}", target.finish(raw)?),
+        None => fs::remove_file(raw).with_context(|| format!("{} stays behind", raw.display()))?,
+    }
+    Ok(())
 }
 
 /// The variables that ask the library for a report.
