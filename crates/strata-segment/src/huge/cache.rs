@@ -22,7 +22,7 @@ use crate::windowed::WindowedMin;
 use core::ptr::NonNull;
 use strata_core::layout::POOL_BYTES;
 use strata_core::sync::mutation::{BEHIND_CHECKS, HUGE_INSERT, HUGE_REMOVE};
-use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed};
+use strata_core::sync::{AtomicPtr, AtomicU64, Hint, Ordering::Relaxed, OwnedUsize};
 use strata_os::machine;
 
 /// Extents that are kept at a time: some for each of a dozen blocks in turn.
@@ -37,7 +37,7 @@ const SPLINTER_PART: usize = 16;
 /// An extent's own description, in its first bytes.
 #[derive(Debug)]
 pub(crate) struct Stored {
-    pub(crate) bytes: usize,
+    pub(crate) bytes: OwnedUsize,
     mapping: MappingNumber,
 }
 
@@ -253,7 +253,9 @@ impl HugeCache {
         }
         let place = extent.start.cast::<Stored>();
         // SAFETY: the extent is ours, writable, and starts at a page.
-        unsafe { place.write(Stored { bytes: extent.bytes, mapping: extent.mapping }) };
+        unsafe { place.write(Stored { bytes: OwnedUsize::zero(), mapping: extent.mapping }) };
+        // SAFETY: written just now.
+        unsafe { place.as_ref() }.bytes.set(extent.bytes);
         let (empty, place) = (core::ptr::null_mut(), place.as_ptr());
         // Release (HUGE_INSERT): publishes the extent and the end of its use; pairs with Acquire in huge/cache.rs::remove.
         // Relaxed on failure: it stays the caller's.
@@ -275,9 +277,9 @@ impl HugeCache {
         self.sizes[slot].set(0);
         // Acquire (HUGE_REMOVE): sees the extent and the end of its use; pairs with Release in huge/cache.rs::fill.
         let place = NonNull::new(self.slots[slot].swap(core::ptr::null_mut(), HUGE_REMOVE))?;
-        // SAFETY: ours since it left its slot (I1), where `insert` put it after writing this.
-        let Stored { bytes, mapping } = unsafe { place.read() };
-        Some(Extent { start: place.cast(), bytes, mapping })
+        // SAFETY: ours since it left its slot (I1), where `fill` put it after writing this.
+        let Stored { bytes, mapping } = unsafe { place.as_ref() };
+        Some(Extent { start: place.cast(), bytes: bytes.get(), mapping: *mapping })
     }
 
     /// Takes `bytes` off the count, since they are in use (I2).
