@@ -79,6 +79,12 @@ fn a_state_that_was_not_written_is_told_by_the_next_one() {
     log::write();
     assert_eq!(fs::read_to_string(&other).unwrap(), "the program's own");
     assert_eq!([7168, 9216, 11_264].map(|bytes| live(&path, bytes)), [0.0, 20.0, 10.0]);
+
+    // A file that somebody cut has no whole state to go on from.
+    let cut = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    cut.set_len(10).unwrap();
+    log::write();
+    assert_eq!(fs::metadata(&path).unwrap().len(), 10);
     recorder::stop();
     drop((second, third));
 }

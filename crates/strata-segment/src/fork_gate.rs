@@ -23,8 +23,8 @@
 //!     it enter by a second word: it would wait for the fork that waits for the first.
 //!
 //! I5  A child takes for unfinished only what was: a thread that announces itself after the forking one has seen all leave finds the gate
-//!     closed and does nothing, but its word may be copied meanwhile. Not so one that goes on in spite of the fork (I2), which says so in
-//!     its word.
+//!     closed and does nothing, but its word may be copied meanwhile. Not so one that goes on in spite of the fork (I2), or a signal handler
+//!     that interrupts the announcement: these say so in the word.
 //!
 //! A thread announces itself by plain stores to a word of its own (`Presence`). Threads without such a word (the purge thread, those that
 //! have no cache) share one count. Who fences:
@@ -190,14 +190,24 @@ impl ForkGate {
         // Relaxed: ordered by the fence.
         word.store(before + 1, Relaxed);
         self.fence_between();
-        if before == 0 && self.is_closed() {
-            self.enter_again(word);
+        if self.is_closed() {
+            self.enter_while_closed(word, before);
         }
         Inside { word, before }
     }
 
     #[cold]
     #[inline(never)]
+    fn enter_while_closed(&self, word: &AtomicU64, before: u64) {
+        if before == 0 {
+            return self.enter_again(word);
+        }
+        // It does not wait within an operation (I3). The outer one may be no more than announced, if a signal handler interrupted it: says so
+        // (I5). Relaxed: ordered by the fence.
+        word.store((before + 1) | IN_SPITE_OF_A_FORK, Relaxed);
+        self.fence_between();
+    }
+
     fn enter_again(&self, word: &AtomicU64) {
         let enter = |count| {
             // Release (GATE_LEFT): nothing was done yet, but what was before is seen; pairs with Acquire in fork_gate.rs::is_inside.

@@ -65,6 +65,21 @@ fn who_only_announced_itself_was_not_inside() {
 }
 
 #[test]
+fn a_handler_that_interrupts_an_announcement_was_inside() {
+    let (gate, presence) = (ForkGate::new(), Presence::none());
+    gate.close(iter::empty);
+    presence.0.store(1, Relaxed);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let handler = gate.enter(&presence);
+            assert!(gate.closed_by.load(Relaxed) != 0 && presence.0.load(Relaxed) & IN_SPITE_OF_A_FORK != 0);
+            drop(handler);
+        });
+    });
+    assert!(!gate.was_inside(&presence));
+}
+
+#[test]
 fn who_was_not_seen_to_leave_was_inside() {
     let (gate, presence) = (ForkGate::new(), Presence::none());
     let _inside = gate.enter(&presence);

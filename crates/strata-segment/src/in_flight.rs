@@ -10,7 +10,7 @@
 //! |-------------------|---------------------------|--------------------------|--------------------------|----------------------|
 //! | flights, landings | a thread that gives back  | one flight more          | `begin`, add             |                      |
 //! | flights, landings | the same                  | one less, a landing more | `drop`, add Release      | what it gave back    |
-//! | flights, landings | the same, if it got none  | one less                 | `take`, subtract         |                      |
+//! | flights, landings | the same, if it gives nothing back | one less        | `keep`, subtract         |                      |
 //!
 //! The purge thread took an extent from the cache of huge blocks, or a free pool, and lost its processor before the kernel had the
 //! memory: under a limit another thread was refused then what the program had freed long before.
@@ -20,6 +20,9 @@
 //! I2  No wait lasts for ever: after a second, and after some searches, it is a refusal. What did not land by then is not waited for again:
 //!     it may be in flight in a parent, or in the very thread that is refused, which a signal interrupted.
 //! I3  A landing is one of something: a flight that took nothing is none, or every pass over nothing would be followed by another search.
+//!
+//! Not announced, since it would cost each refill and flush a fence: a pool of another class that a refill took by a stale bit and puts
+//! back, and one that a flush found empty and gives back. A thread that wants the last block, just then, is refused.
 //!
 //! Does not know: what is in flight. Model: `loom-tests/tests/p33_in_flight.rs`; mutants `flight_unfenced`, `landing_relaxed`,
 //! `landing_unseen`, `pool_unannounced`, `extent_unannounced`.
@@ -35,6 +38,8 @@ const NAPS: u32 = if cfg!(strata_loom) { u32::MAX / 2 } else { 1000 };
 
 /// How often it searches again since something landed meanwhile: once would do, if all landings were of what it missed.
 const SEARCHES: u32 = 3;
+/// The same where each of many threads takes one block of what another has in hand: so many of them at once lose no race for good.
+const SEARCHES_FOR_A_BLOCK: u32 = 64;
 
 /// A landing, above 32 bits of flights.
 const LANDING: u64 = 1 << 32;
@@ -77,18 +82,25 @@ impl InFlight {
         match take() {
             Some(taken) => Some((flight, taken)),
             None => {
-                core::mem::forget(flight);
-                // Relaxed: nothing is published.
-                self.word.fetch_sub(1, Relaxed);
+                flight.keep();
                 None
             }
         }
     }
 
     /// What `search` finds; it is repeated while what it missed may have been in flight.
-    pub(crate) fn search_until_all_landed<T>(&self, mut search: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(crate) fn search_until_all_landed<T>(&self, search: impl FnMut() -> Option<T>) -> Option<T> {
+        self.search_at_most(SEARCHES, search)
+    }
+
+    /// The same for one block of a pool, which the search holds no longer than it takes.
+    pub(crate) fn search_for_a_block<T>(&self, search: impl FnMut() -> Option<T>) -> Option<T> {
+        self.search_at_most(SEARCHES_FOR_A_BLOCK, search)
+    }
+
+    fn search_at_most<T>(&self, searches: u32, mut search: impl FnMut() -> Option<T>) -> Option<T> {
         let mut pauses = 0..YIELDS + NAPS;
-        for _ in 0..SEARCHES {
+        for _ in 0..searches {
             // Acquire: what landed before; pairs with Release in in_flight.rs::drop.
             let before = self.word.load(Acquire);
             if let Some(found) = search() {
@@ -124,6 +136,15 @@ impl InFlight {
     /// What is in flight now does not land, as far as is known: in a child of `fork`, what other threads had.
     pub(crate) fn forget(&self) {
         self.lost.set(self.flights());
+    }
+}
+
+impl Flight<'_> {
+    /// What its thread took, if anything, is not given back: no landing (I3).
+    pub(crate) fn keep(self) {
+        // Relaxed: nothing is published.
+        self.0.fetch_sub(1, Relaxed);
+        core::mem::forget(self);
     }
 }
 
@@ -183,6 +204,28 @@ mod tests {
             (searches.get() == 2).then_some(())
         });
         assert_eq!(found, Some(()));
+    }
+
+    #[test]
+    fn who_wants_one_block_searches_again_however_many_others_had_the_pool_meanwhile() {
+        let (in_flight, searches) = (InFlight::nothing(), Cell::new(0));
+        let found = in_flight.search_for_a_block(|| {
+            searches.set(searches.get() + 1);
+            drop(in_flight.begin());
+            (searches.get() == 40).then_some(())
+        });
+        assert_eq!(found, Some(()));
+    }
+
+    #[test]
+    fn what_is_taken_and_kept_did_not_land() {
+        let (in_flight, searches) = (InFlight::nothing(), Cell::new(0));
+        let found = in_flight.search_until_all_landed(|| {
+            searches.set(searches.get() + 1);
+            in_flight.take(|| Some(())).into_iter().for_each(|(flight, ())| flight.keep());
+            None::<()>
+        });
+        assert_eq!((found, searches.get()), (None, 1));
     }
 
     #[test]

@@ -149,7 +149,7 @@ pub(crate) fn heed_as_heap(cache: &Cache) {
 /// interrupted.
 ///
 /// An operation that was interrupted goes on with the cache whose address it has read. Nothing in that cache is
-/// changed here, so the point of interruption does not matter.
+/// changed here but where its counting one is, which only statistics read: so the point of interruption does not matter.
 pub(crate) fn heed_in_handler() {
     let (own, mean) = (thread::cache(), mean_bytes());
     if own.runtime().is_some() && core::ptr::eq(thread::alloc_cache(), own) && mean != 0 {

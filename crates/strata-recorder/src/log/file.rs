@@ -1,8 +1,10 @@
 //! The file as the kernel has it: created once, found again if the program closed it, and cut back to its last whole state by a write that
 //! fails.
 //!
-//! F1  Only what `create` created is written to and cut: device and inode tell it from what the program has under the same number.
-//! F2  Between `end` and `begin` the file ends with a whole state, or it has none and is not written to any more.
+//! F1  Only what `create` created is written to and cut: device and inode tell it from what the program has under the same number. They are
+//!     asked before each write, and not at the same moment: a program that closes our descriptor and opens a file in between is not seen.
+//! F2  Between `end` and `begin` the file is as long as what was written to it, whole states all of it; one that is not (cut by somebody,
+//!     or another one with an inode that was used before) is left.
 //!
 //! Does not know: what is written; one thread at a time uses it (W1 of `writer`).
 
@@ -26,6 +28,8 @@ pub(super) struct File {
     identity: [AtomicU64; 2],
     /// Where the last whole state ends (F2).
     whole: AtomicU64,
+    /// How long it is, with what was put since.
+    length: AtomicU64,
     /// Bytes that may still be written before `RLIMIT_FSIZE`, beyond which the kernel ends the process; 0 once a write failed.
     room: AtomicU64,
 }
@@ -40,6 +44,7 @@ impl File {
             descriptor: AtomicI32::new(-1),
             identity: [const { AtomicU64::new(0) }; 2],
             whole: AtomicU64::new(0),
+            length: AtomicU64::new(0),
             room: AtomicU64::new(0),
         }
     }
@@ -78,7 +83,9 @@ impl File {
         let known = Some(self.descriptor.load(Relaxed)).filter(|descriptor| self.is_ours(*descriptor));
         let found = known.or_else(|| self.find(process));
         self.descriptor.store(found.unwrap_or(-1), Relaxed);
-        self.room.store(limit().saturating_sub(self.whole.load(Relaxed)), Relaxed);
+        let whole = self.whole.load(Relaxed);
+        self.length.store(whole, Relaxed);
+        self.room.store(limit().saturating_sub(whole), Relaxed);
         found.is_some()
     }
 
@@ -94,9 +101,16 @@ impl File {
         })
     }
 
+    /// Whether it is our file, as we left it (F2).
     fn is_ours(&self, descriptor: c_int) -> bool {
+        let whole = self.whole.load(Relaxed);
+        self.ours(descriptor).is_some_and(|kind| kind.st_size.cast_unsigned() == whole)
+    }
+
+    /// What the kernel says of our file; `None`: it is another one, or none.
+    fn ours(&self, descriptor: c_int) -> Option<libc::stat> {
         let known = [0, 1].map(|word| self.identity[word].load(Relaxed));
-        kind_of(descriptor).is_some_and(|kind| identity(&kind) == known)
+        kind_of(descriptor).filter(|kind| identity(kind) == known)
     }
 
     fn path(&self) -> Path {
@@ -107,14 +121,16 @@ impl File {
 
     /// Writes bytes, unless some before them were not written.
     pub(super) fn put(&self, mut bytes: &[u8]) {
-        let room = self.room.load(Relaxed);
+        let (room, descriptor) = (self.room.load(Relaxed), self.descriptor.load(Relaxed));
         let left = room.saturating_sub(bytes.len() as u64);
-        while left != 0 && !bytes.is_empty() {
+        while left != 0 && !bytes.is_empty() && self.ours(descriptor).is_some() {
             // SAFETY: reads the bytes.
-            let written =
-                unsafe { libc::write(self.descriptor.load(Relaxed), bytes.as_ptr().cast(), bytes.len()) };
+            let written = unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) };
             match usize::try_from(written) {
-                Ok(written) if written != 0 => bytes = bytes.get(written..).unwrap_or_default(),
+                Ok(written) if written != 0 => {
+                    self.length.store(self.length.load(Relaxed) + written as u64, Relaxed);
+                    bytes = bytes.get(written..).unwrap_or_default();
+                }
                 // A full disk.
                 _ => break,
             }
@@ -124,14 +140,15 @@ impl File {
 
     /// Ends what was begun. `false`: not all was written, and all of it is gone.
     pub(super) fn end(&self) -> bool {
-        let descriptor = self.descriptor.load(Relaxed);
         if self.room.load(Relaxed) != 0 {
-            let length = kind_of(descriptor).map_or(0, |kind| kind.st_size.cast_unsigned());
-            self.whole.store(length, Relaxed);
+            self.whole.store(self.length.load(Relaxed), Relaxed);
             return true;
         }
+        let (descriptor, whole) = (self.descriptor.load(Relaxed), self.whole.load(Relaxed));
         // SAFETY: our own file (F1).
-        if unsafe { libc::ftruncate(descriptor, self.whole.load(Relaxed).cast_signed()) } != 0 {
+        let is_cut = self.ours(descriptor).is_some()
+            && unsafe { libc::ftruncate(descriptor, whole.cast_signed()) } == 0;
+        if !is_cut {
             self.leave();
         }
         false

@@ -123,7 +123,7 @@ impl PageHeap {
     ) -> Option<T> {
         let at_hand = || self.pools().adopt(class, 0).or_else(|| self.own_free(class, magazine));
         let search = || at_hand().or_else(|| self.search_everywhere(class, magazine));
-        self.in_flight.search_until_all_landed(|| {
+        self.in_flight.search_for_a_block(|| {
             let (flight, pool) = self.in_flight.take(search)?;
             let _flight = POOLS_ARE_IN_FLIGHT.then_some(flight);
             let taken = take(&pool);

@@ -76,8 +76,9 @@ impl Pools<'_> {
                 return None;
             }
             // It may be put back, and others search for what it serves by now.
-            let (_flight, owned) = in_flight.take(|| pool.claim())?;
+            let (flight, owned) = in_flight.take(|| pool.claim())?;
             if owned.format() == Format::Blocks(class) && owned.room(class) != 0 {
+                flight.keep();
                 return Some(owned);
             }
             // It was taken, or its class changed, since the racy read.
