@@ -18,8 +18,7 @@ impl PageHeap {
     /// `None`: the OS gives no more, even after everything that is free was given back; but others may have something in hand, for which
     /// [`own_scarce`](Self::own_scarce) waits.
     pub fn claim_for(&self, class: SizeClass) -> Option<ClaimedRun> {
-        let wanted = Wanted::Span(class);
-        self.claim_in_turn(wanted).inspect(|run| self.note_taken(run, wanted))
+        self.claim_wanted(Wanted::Span(class))
     }
 
     /// Claims one pool.
@@ -31,13 +30,11 @@ impl PageHeap {
     ///
     /// `None`: the OS gives no more, and nothing is in flight that could be given back.
     pub fn claim(&self, pools: u32, step: u32) -> Option<ClaimedRun> {
-        self.claim_wanted(Wanted::Run { pools, step })
+        self.in_flight.search_until_all_landed(|| self.claim_wanted(Wanted::Run { pools, step }))
     }
 
     fn claim_wanted(&self, wanted: Wanted) -> Option<ClaimedRun> {
-        let run = self.in_flight.search_until_all_landed(|| self.claim_in_turn(wanted))?;
-        self.note_taken(&run, wanted);
-        Some(run)
+        self.claim_in_turn(wanted).inspect(|run| self.note_taken(run, wanted))
     }
 
     fn claim_in_turn(&self, wanted: Wanted) -> Option<ClaimedRun> {
